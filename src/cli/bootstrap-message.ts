@@ -1,0 +1,228 @@
+// The static configuration a stock Envoy starts with: who it is, where its control plane is and how to prove itself
+// there. Everything else comes over that one stream. Credentials are named, never contained: Envoy reads them from
+// files and again whenever these change, so that neither a new token nor a new root needs a restart.
+// https://www.envoyproxy.io/docs/envoy/latest/configuration/overview/bootstrap
+import type { NodeInfo } from '../model/resource.ts';
+import type { MessageOf } from '../xds/generated/messages.ts';
+
+import { isIP } from 'node:net';
+
+import { extension, typed } from '../translate/typed.ts';
+
+type Bootstrap = MessageOf['envoy.config.bootstrap.v3.Bootstrap'];
+type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
+type Listener = MessageOf['envoy.config.listener.v3.Listener'];
+type SecretConfig = MessageOf['envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig'];
+
+export interface ControlPlane {
+  readonly host: string;
+  readonly port: number;
+  /** The DNS name in the control plane's certificate. */
+  readonly serverName: string;
+}
+
+export interface BootstrapOptions {
+  /** Absent: Envoy is told by --service-node, --service-cluster and --config-yaml. */
+  readonly node?: NodeInfo;
+  readonly controlPlane: ControlPlane;
+  readonly adminPort: number;
+  /** Where readiness and metrics are served to the outside; absent: nowhere. */
+  readonly statusPort?: number;
+  /** Absolute directory that holds xds-ca.yaml and xds-token.yaml. */
+  readonly directory: string;
+}
+
+const xdsCluster = 'xds-grpc';
+const adminCluster = 'admin';
+const socket = (address: string, port: number) => ({ socket_address: { address, port_value: port } });
+
+/** envoy.config.bootstrap.v3.Bootstrap as proto JSON. */
+export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
+  const { node, controlPlane, adminPort, statusPort, directory } = options;
+  const status = statusPort === undefined ? undefined : statusListener(statusPort);
+  return {
+    ...(node === undefined ? {} : { node }),
+    admin: { address: socket('127.0.0.1', adminPort) },
+    dynamic_resources: dynamicResources(controlPlane.serverName),
+    static_resources: {
+      clusters: [xdsServer(controlPlane, directory), ...(status === undefined ? [] : [admin(adminPort)])],
+      ...(status === undefined ? {} : { listeners: [status] }),
+    },
+    ...processSettings,
+  };
+}
+
+/** The file `xds-ca.yaml`: which authority may have signed the control plane's certificate, and its name. */
+export function caSecretFile(rootFile: string, serverName: string): { readonly resources: readonly object[] } {
+  const secret = typed('envoy.extensions.transport_sockets.tls.v3.Secret', {
+    name: 'xds_ca',
+    validation_context: {
+      trusted_ca: { filename: rootFile },
+      watched_directory: { path: directoryOf(rootFile) },
+      match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: serverName } }],
+    },
+  });
+  return { resources: [secret] };
+}
+
+/** The file `xds-token.yaml`: where the bearer token is. */
+export function tokenSecretFile(tokenFile: string): { readonly resources: readonly object[] } {
+  const secret = typed('envoy.extensions.transport_sockets.tls.v3.Secret', {
+    name: 'xds_token',
+    generic_secret: { secret: { filename: tokenFile, watched_directory: { path: directoryOf(tokenFile) } } },
+  });
+  return { resources: [secret] };
+}
+
+const directoryOf = (file: string): string => file.slice(0, file.lastIndexOf('/')) || '/';
+
+/** No time limit on the first fetch: listening before the configuration came would refuse or misroute requests. */
+function dynamicResources(serverName: string): NonNullable<Bootstrap['dynamic_resources']> {
+  const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' } as const;
+  return {
+    lds_config: ads,
+    cds_config: ads,
+    ads_config: {
+      api_type: 'DELTA_GRPC',
+      transport_api_version: 'V3',
+      set_node_on_first_message_only: true,
+      grpc_services: [
+        {
+          envoy_grpc: {
+            cluster_name: xdsCluster,
+            authority: serverName,
+            skip_envoy_headers: true,
+            retry_policy: { retry_back_off: { base_interval: '0.25s', max_interval: '5s' } },
+          },
+        },
+      ],
+    },
+  };
+}
+
+function xdsServer({ host, port, serverName }: ControlPlane, directory: string): Cluster {
+  return {
+    name: xdsCluster,
+    type: isIP(host) === 0 ? 'STRICT_DNS' : 'STATIC',
+    connect_timeout: '5s',
+    dns_lookup_family: 'V4_PREFERRED',
+    load_assignment: assignment(xdsCluster, host, port),
+    transport_socket: extension(
+      'envoy.transport_sockets.tls',
+      'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+      {
+        sni: serverName,
+        common_tls_context: { validation_context_sds_secret_config: fileSecret('xds_ca', `${directory}/xds-ca.yaml`) },
+      },
+    ),
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': authenticatedHttp2(`${directory}/xds-token.yaml`),
+    },
+  };
+}
+
+/** HTTP/2 that notices a dead control plane within 15 seconds and presents the token on every stream. */
+function authenticatedHttp2(tokenSecret: string) {
+  const credential = extension(
+    'envoy.http.injected_credentials.generic',
+    'envoy.extensions.http.injected_credentials.generic.v3.Generic',
+    { credential: fileSecret('xds_token', tokenSecret), header: 'authorization', header_value_prefix: 'Bearer ' },
+  );
+  return typed('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
+    explicit_http_config: { http2_protocol_options: { connection_keepalive: { interval: '10s', timeout: '5s' } } },
+    http_filters: [
+      extension(
+        'envoy.filters.http.credential_injector',
+        'envoy.extensions.filters.http.credential_injector.v3.CredentialInjector',
+        { overwrite: true, credential },
+      ),
+      extension(
+        'envoy.filters.http.upstream_codec',
+        'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec',
+        {},
+      ),
+    ],
+  });
+}
+
+const fileSecret = (name: string, path: string): SecretConfig => ({
+  name,
+  sds_config: { resource_api_version: 'V3', path_config_source: { path } },
+});
+
+const assignment = (cluster: string, host: string, port: number) => ({
+  cluster_name: cluster,
+  endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(host, port) } }] }],
+});
+
+const admin = (port: number): Cluster => ({
+  name: adminCluster,
+  type: 'STATIC',
+  connect_timeout: '1s',
+  load_assignment: assignment(adminCluster, '127.0.0.1', port),
+});
+
+/** Readiness and metrics without exposing the rest of the admin interface. Listens once the configuration came. */
+function statusListener(port: number): Listener {
+  const readiness = extension(
+    'envoy.filters.http.health_check',
+    'envoy.extensions.filters.http.health_check.v3.HealthCheck',
+    { pass_through_mode: false, headers: [{ name: ':path', string_match: { exact: '/healthz/ready' } }] },
+  );
+  const metrics = {
+    match: { path: '/stats/prometheus' },
+    route: { cluster: adminCluster, prefix_rewrite: '/stats/prometheus?usedonly' },
+  };
+  const connectionManager = extension(
+    'envoy.filters.network.http_connection_manager',
+    'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    {
+      stat_prefix: 'status',
+      generate_request_id: false,
+      route_config: { name: 'status', virtual_hosts: [{ name: 'status', domains: ['*'], routes: [metrics] }] },
+      http_filters: [
+        readiness,
+        extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {}),
+      ],
+    },
+  );
+  return {
+    name: 'status',
+    address: socket('0.0.0.0', port),
+    ignore_global_conn_limit: true,
+    filter_chains: [{ filters: [connectionManager] }],
+  };
+}
+
+/** Statistics of every cluster and listener would be most of an idle proxy's memory: these are what people look at. */
+const keptStats = [
+  { prefix: 'cluster_manager' },
+  { prefix: 'listener_manager' },
+  { prefix: 'server' },
+  { prefix: `cluster.${xdsCluster}` },
+  { prefix: 'control_plane' },
+  { suffix: 'update_rejected' },
+  { suffix: 'ssl_context_update_by_sds' },
+  { suffix: 'upstream_rq_pending_overflow' },
+  { suffix: 'upstream_rq_retry' },
+  { suffix: 'outlier_detection.ejections_active' },
+];
+
+const processSettings: Bootstrap = {
+  stats_flush_interval: '5s',
+  stats_config: { stats_matcher: { inclusion_list: { patterns: keptStats } } },
+  deferred_stat_options: { enable_deferred_creation_stats: true },
+  cluster_manager: { enable_deferred_cluster_creation: true },
+  layered_runtime: { layers: [{ name: 'admin', admin_layer: {} }] },
+  overload_manager: {
+    resource_monitors: [
+      {
+        name: 'envoy.resource_monitors.global_downstream_max_connections',
+        typed_config: typed(
+          'envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
+          { max_active_downstream_connections: '2147483647' },
+        ),
+      },
+    ],
+  },
+};

@@ -1,0 +1,100 @@
+// The node that the Envoy beside a Pod presents itself with, from the Pod alone: what an injected sidecar learns from
+// the downward API, so that a directory of YAML and a cluster lead to the same proxies.
+// https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-node
+import type { Locality } from '../model/proxy.ts';
+import type { NodeInfo } from '../model/resource.ts';
+import type { KindMap } from '../model/schema/index.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+
+import { parse } from 'yaml';
+
+import { defaultInstallation, meshSettings } from '../translate/resolve/mesh-settings.ts';
+import { podLocality, podWorkload } from '../translate/resolve/workload.ts';
+
+type Pod = KindMap['Pod'];
+type Metadata = Readonly<Record<string, unknown>>;
+
+const networkLabel = 'topology.istio.io/network';
+
+/** undefined: the Pod has no address yet, so nothing can be said about it. */
+export function nodeOfPod(pod: Pod, snapshot: Snapshot): NodeInfo | undefined {
+  const { name, namespace, labels } = pod.metadata;
+  const addresses = podAddresses(pod);
+  const [primary] = addresses;
+  if (primary === undefined) return undefined;
+  const { workload, canonicalName } = podWorkload(pod);
+  const host = snapshot.objects.Node.get(`/${pod.spec.nodeName ?? ''}`);
+  const locality = podLocality(labels, host?.metadata.labels);
+  return {
+    id: `sidecar~${primary}~${name}.${namespace}~${namespace}.svc.cluster.local`,
+    cluster: `${labels['app'] ?? canonicalName}.${namespace}`,
+    metadata: {
+      NAME: name,
+      NAMESPACE: namespace,
+      LABELS: labels,
+      SERVICE_ACCOUNT: pod.spec.serviceAccountName ?? 'default',
+      WORKLOAD_NAME: workload,
+      INSTANCE_IPS: addresses.join(','),
+      CLUSTER_ID: defaultInstallation.clusterId,
+      MESH_ID: meshId(snapshot),
+      INTERCEPTION_MODE: pod.metadata.annotations['sidecar.istio.io/interceptionMode'] ?? 'REDIRECT',
+      ...optional('NODE_NAME', pod.spec.nodeName),
+      ...optional('NETWORK', network(pod, snapshot)),
+      ...proxyConfigMetadata(pod.metadata.annotations['proxy.istio.io/config']),
+    },
+    ...(locality.region === '' ? {} : { locality: localityMessage(locality) }),
+  };
+}
+
+function podAddresses({ status }: Pod): readonly string[] {
+  const listed = (status.podIPs ?? []).flatMap(({ ip }) => (ip === undefined || ip === '' ? [] : [ip]));
+  const first = status.podIP ?? '';
+  return first === '' || listed.includes(first) ? listed : [first, ...listed];
+}
+
+/** The identity namespace of the mesh is its name, unless it was given another one. */
+function meshId({ objects }: Snapshot): string {
+  const config = objects.ConfigMap.get(`${defaultInstallation.systemNamespace}/istio`)?.meshConfig ?? {};
+  return config.defaultConfig?.meshId ?? meshSettings(defaultInstallation, config).trustDomain;
+}
+
+function network(pod: Pod, snapshot: Snapshot): string | undefined {
+  const namespace = snapshot.objects.Namespace.get(`/${pod.metadata.namespace}`);
+  return pod.metadata.labels[networkLabel] ?? namespace?.metadata.labels[networkLabel];
+}
+
+const optional = (key: string, value: string | undefined): Metadata =>
+  value === undefined || value === '' ? {} : { [key]: value };
+
+const localityMessage = ({ region, zone, subZone }: Locality): NonNullable<NodeInfo['locality']> => ({
+  region,
+  ...(zone === '' ? {} : { zone }),
+  ...(subZone === '' ? {} : { sub_zone: subZone }),
+});
+
+const metadataPrefix = 'ISTIO_META_';
+
+/**
+ * A Pod's own proxy configuration, and those of its environment variables that become metadata. An annotation that
+ * is not YAML says nothing: validation of the Pod's annotations is not this one's business.
+ */
+function proxyConfigMetadata(annotation: string | undefined): Metadata {
+  const config = parseRecord(annotation);
+  if (config === undefined) return {};
+  const environment = isRecord(config['proxyMetadata']) ? config['proxyMetadata'] : {};
+  const variables = Object.entries(environment).filter(([key]) => key.startsWith(metadataPrefix));
+  const metadata = variables.map(([key, value]) => [key.slice(metadataPrefix.length), String(value)]);
+  return { PROXY_CONFIG: config, ...Object.fromEntries(metadata) };
+}
+
+function parseRecord(text: string | undefined): Metadata | undefined {
+  try {
+    const value: unknown = parse(text ?? '', { maxAliasCount: 0 });
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isRecord = (value: unknown): value is Metadata =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

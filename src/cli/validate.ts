@@ -1,0 +1,67 @@
+// `keelson validate`: what the control plane would say about files, by the same code as its admission webhook.
+import { parseArgs } from 'node:util';
+
+import type { FilePosition, Problem } from '../model/problem.ts';
+import { describeSource } from '../model/source.ts';
+import { loadConfig } from '../watchers/load-config.ts';
+import { findMessage } from '../xds/descriptors.ts';
+import type { Io } from './io.ts';
+import { exit, table, UsageError } from './io.ts';
+
+const help = `Checks files and reports problems.
+
+Usage: keelson validate [--json] FILE_OR_DIR...
+
+  --json   print the problems as JSON
+
+Exit code: 0 without errors (there may be warnings), 1 with errors, 2 for wrong use.
+`;
+
+export async function validate(argv: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help === true) return (io.stdout(help), exit.fine);
+  if (positionals.length === 0) throw new UsageError('which files or directories to check is missing');
+  const { snapshot, problems } = await loadConfig(positionals, {
+    isMessage: (name) => findMessage(name) !== undefined,
+  });
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  if (values.json === true) io.stdout(`${JSON.stringify(problems.map(toJson), null, 2)}\n`);
+  else {
+    const objects = Object.values(snapshot.objects).reduce((sum, map) => sum + map.size, 0);
+    if (problems.length > 0)
+      io.stdout(table([['Where', 'Severity', 'Object', 'Field', 'Problem'], ...problems.map(toRow)]));
+    io.stderr(`${objects} objects in force, ${errors} errors, ${problems.length - errors} warnings\n`);
+  }
+  return errors > 0 ? exit.bad : exit.fine;
+}
+
+const place = (position: FilePosition | undefined): string =>
+  position === undefined
+    ? ''
+    : [position.file, position.line, position.column].filter((part) => part !== undefined).join(':');
+
+function toRow(problem: Problem): readonly string[] {
+  const { path = '', ...object } = problem.source ?? { kind: '', namespace: '', name: '' };
+  return [place(problem.position), problem.severity, object.kind && describeSource(object), path, sentence(problem)];
+}
+
+/** The message without the object and field that have columns of their own. */
+function sentence({ message, source }: Problem): string {
+  const prefix = source === undefined ? '' : `${describeSource(source)}: `;
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
+}
+
+const toJson = ({ code, severity, message, source, position }: Problem): object => ({
+  code,
+  severity,
+  ...position,
+  ...(source && {
+    object: { kind: source.kind, namespace: source.namespace, name: source.name },
+    field: source.path ?? '',
+  }),
+  message,
+});

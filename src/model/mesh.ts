@@ -1,0 +1,133 @@
+// The mesh as meaning: services, endpoints, routes and policies, whichever API they were written in. Neither
+// shaped like the resources users write nor like Envoy's messages. Every node has its source.
+import type { MeshConfigSpec, Subset, TrafficPolicy } from './schema/index.ts';
+import type { Locality } from './proxy.ts';
+import type { SourceRef } from './source.ts';
+import type { VirtualService } from './virtual-service.ts';
+
+/** What a port speaks. 'Auto' is decided per connection by looking at the first bytes. */
+export type Protocol =
+  | 'HTTP' | 'HTTP2' | 'GRPC' | 'GRPC-Web' | 'HTTPS' | 'TLS' | 'TCP' | 'Mongo' | 'MySQL' | 'Redis' | 'UDP' | 'Auto'; // prettier-ignore
+
+/** Which namespaces may use something: all, none, or those listed. */
+export interface Visibility {
+  readonly everywhere: boolean;
+  readonly namespaces: readonly string[];
+}
+
+export interface ServicePort {
+  readonly name: string;
+  readonly number: number;
+  readonly protocol: Protocol;
+  /** A port number or the name of a container's port; absent: the same as `number`. */
+  readonly targetPort?: number | string;
+}
+
+/**
+ * How the addresses behind a service are found: told by us ('endpoints'), by DNS in the proxy ('dns', one answer used
+ * at a time: 'dns-round-robin'; per requested host: 'dynamic-dns'), or the caller's own choice ('passthrough').
+ */
+export type Resolution = 'endpoints' | 'dns' | 'dns-round-robin' | 'dynamic-dns' | 'passthrough';
+
+export interface Service {
+  readonly source: SourceRef;
+  readonly registry: 'Kubernetes' | 'External';
+  /** Fully qualified: `store.shop.svc.cluster.local`, `*.example.com`. */
+  readonly hostname: string;
+  /** Kubernetes: the Service's name. ServiceEntry: the host. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly created: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ports: readonly ServicePort[];
+  /** Virtual addresses, possibly CIDR blocks; empty when headless or without any. */
+  readonly addresses: readonly string[];
+  /** Addresses the mesh allocated to a host without any; only for proxies that capture DNS. */
+  readonly autoAddresses: readonly string[];
+  readonly headless: boolean;
+  readonly resolution: Resolution;
+  readonly meshExternal: boolean;
+  readonly visibility: Visibility;
+  /** Other names that lead here: ExternalName Services, by hostname. */
+  readonly aliases: readonly ServiceAlias[];
+  /** SPIFFE ids that servers of this service may present, beyond those of its known endpoints. */
+  readonly subjectAltNames: readonly string[];
+  /** Only endpoints on the caller's own node. */
+  readonly nodeLocal: boolean;
+  /** Prefer endpoints near the caller even without outlier detection. */
+  readonly preferClose: boolean;
+}
+
+export interface ServiceAlias {
+  readonly source: SourceRef;
+  readonly hostname: string;
+  readonly name: string;
+  readonly namespace: string;
+}
+
+export interface Endpoint {
+  readonly source: SourceRef;
+  /** An IP address, a DNS name (resolution 'dns') or `unix:///path`. */
+  readonly address: string;
+  /** Target port; 0 for a Unix domain socket. */
+  readonly port: number;
+  /** Absent for endpoints nobody checks (ServiceEntry). */
+  readonly health?: 'healthy' | 'unhealthy' | 'draining';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
+  readonly namespace: string;
+  /** `WORKLOAD;NAMESPACE;CANONICALNAME;CANONICALREVISION;CLUSTER` */
+  readonly workload: string;
+  /** Whether a proxy in front of it terminates mutual TLS. */
+  readonly tlsMode: 'istio' | 'disabled';
+  readonly locality: Locality;
+  readonly network: string;
+  readonly nodeName: string;
+  readonly weight?: number;
+}
+
+/** Endpoints of one service by service port number. Identity changes only with content. */
+export type ServiceEndpoints = ReadonlyMap<number, readonly Endpoint[]>;
+
+/** All DestinationRules in force for one host, merged: the oldest rule's traffic policy, the union of the subsets. */
+export interface DestinationPolicy {
+  /** The oldest first. */
+  readonly sources: readonly SourceRef[];
+  readonly namespace: string;
+  readonly host: string;
+  readonly created: string;
+  readonly visibility: Visibility;
+  readonly workloadSelector?: Readonly<Record<string, string>>;
+  readonly trafficPolicy?: TrafficPolicy;
+  /** The field that `trafficPolicy` was written in. */
+  readonly trafficPolicySource: SourceRef;
+  readonly subsets: readonly PolicySubset[];
+}
+
+export interface PolicySubset extends Subset {
+  readonly source: SourceRef;
+}
+
+/** MeshConfig with its defaults filled in. */
+export interface MeshSettings extends MeshConfigSpec {
+  readonly source: SourceRef;
+  readonly rootNamespace: string;
+  readonly trustDomain: string;
+  readonly clusterDomain: string;
+  readonly clusterId: string;
+}
+
+export type MtlsMode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';
+
+export interface Mesh {
+  readonly settings: MeshSettings;
+  /** By creation time, name, namespace. */
+  readonly services: readonly Service[];
+  /** By `serviceKey`: services of one host and namespace share their endpoints. */
+  readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
+  /** By creation time, name, namespace. */
+  readonly virtualServices: readonly VirtualService[];
+  readonly destinationPolicies: readonly DestinationPolicy[];
+}
+
+export const serviceKey = (service: Service): string => `${service.namespace}/${service.hostname}`;

@@ -1,0 +1,28 @@
+// A VirtualService as meaning: names resolved, delegates joined. Other route APIs become the same values.
+// https://istio.io/latest/docs/reference/config/networking/virtual-service/
+import type { HTTPRoute, TCPRoute, TLSRoute } from './schema/index.ts';
+import type { Visibility } from './mesh.ts';
+import type { SourceRef } from './source.ts';
+
+export interface VirtualService {
+  readonly source: SourceRef;
+  readonly name: string;
+  readonly namespace: string;
+  readonly created: string;
+  /** Fully qualified, wildcards kept. */
+  readonly hosts: readonly string[];
+  /** `mesh` or `namespace/name`. */
+  readonly gateways: readonly string[];
+  readonly visibility: Visibility;
+  /** All host names in them are fully qualified; delegates are joined already. */
+  readonly http: readonly SourcedRoute<HTTPRoute>[];
+  readonly tls: readonly SourcedRoute<TLSRoute>[];
+  readonly tcp: readonly SourcedRoute<TCPRoute>[];
+}
+
+/** A route and the fields that it came from; a delegate's route has its own object as source, with the root's as `root`. */
+export interface SourcedRoute<R> {
+  readonly source: SourceRef;
+  readonly root?: SourceRef;
+  readonly route: R;
+}

@@ -1,0 +1,25 @@
+// The names of Envoy resources: part of the contract with istioctl, Kiali and dashboards, so kept in one place.
+// https://istio.io/latest/docs/ops/diagnostic-tools/proxy-cmd/
+
+export const blackHoleCluster = 'BlackHoleCluster';
+export const passthroughCluster = 'PassthroughCluster';
+export const inboundPassthroughCluster = 'InboundPassthroughCluster';
+export const virtualOutbound = 'virtualOutbound';
+export const virtualInbound = 'virtualInbound';
+
+export const outboundCluster = (host: string, port: number, subset = ''): string => `outbound|${port}|${subset}|${host}`;
+export const inboundCluster = (targetPort: number): string => `inbound|${targetPort}||`;
+
+/** Server name of a mesh connection: says which cluster was meant, for gateways that pass it through. */
+export const meshServerName = (host: string, port: number, subset = ''): string => `outbound_.${port}_.${subset}_.${host}`;
+
+/** `0.0.0.0_80`; a Unix domain socket is port 0: `unix:///run/app.sock_0`. */
+export const listenerName = (bind: string, port: number): string => `${bind}_${port}`;
+export const virtualHostName = (host: string, port: number): string => `${host}:${port}`;
+
+/** Statistics end a name with `;` so that Istio's tag extraction finds where it stops. */
+export const statName = (name: string): string => `${name};`;
+
+/** Where Istio's tools look up which object a resource came from. */
+export const configPath = (kind: 'virtual-service' | 'destination-rule', namespace: string, name: string): string =>
+  `/apis/networking.istio.io/v1/namespaces/${namespace}/${kind}/${name}`;

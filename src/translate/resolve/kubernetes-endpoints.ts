@@ -1,0 +1,116 @@
+// The endpoints of Kubernetes Services: EndpointSlices joined with the Pods and Nodes behind them.
+// https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
+import { memo, sharedList } from '../../model/memo.ts';
+import type { Endpoint, MeshSettings, Service, ServiceEndpoints } from '../../model/mesh.ts';
+import type { KindMap } from '../../model/schema/index.ts';
+import { at } from '../../model/source.ts';
+import { workloadMtls } from './peer-authentication.ts';
+import type { PeerAuthentications } from './peer-authentication.ts';
+import type { PodIndex } from './pods.ts';
+import { podLocality, podWorkload, workloadMetadata } from './workload.ts';
+
+type EndpointSlice = KindMap['EndpointSlice'];
+type Pod = KindMap['Pod'];
+type SliceEndpoint = NonNullable<EndpointSlice['endpoints']>[number];
+
+/** EndpointSlices by `namespace/service name`. */
+export const slicesByService = memo((slices: ReadonlyMap<string, EndpointSlice>) =>
+  Map.groupBy(
+    [...slices.values()].toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
+    (slice) => `${slice.metadata.namespace}/${slice.metadata.labels['kubernetes.io/service-name'] ?? ''}`,
+  ),
+);
+
+/** `slices` are those of `service`; `mtls` the policies of its namespace. */
+export function kubernetesEndpoints(
+  settings: MeshSettings,
+  service: Service,
+  slices: readonly EndpointSlice[],
+  pods: PodIndex,
+  mtls: PeerAuthentications,
+): ServiceEndpoints {
+  const own = slices.flatMap((slice) => (slice.endpoints ?? []).map((endpoint) => podOf(slice, endpoint, pods)));
+  const nodes = own.map((pod) => pods.nodeOf(pod));
+  return join(settings, service, mtls, sharedList(slices), sharedList(own.map(orNone)), sharedList(nodes.map(orNone)));
+}
+
+/** Stands for "no such Pod" or "no such Node" in lists whose elements are compared by identity. */
+const none: object = {};
+const orNone = (value: object | undefined): object => value ?? none;
+
+function podOf(slice: EndpointSlice, endpoint: SliceEndpoint, pods: PodIndex): Pod | undefined {
+  const target = endpoint.targetRef;
+  if (target?.kind === 'Pod') return pods.byName(target.namespace ?? slice.metadata.namespace, target.name ?? '');
+  return pods.byAddress(endpoint.addresses[0] ?? '');
+}
+
+const join = memo(
+  (
+    settings: MeshSettings,
+    service: Service,
+    mtls: PeerAuthentications,
+    slices: readonly EndpointSlice[],
+    pods: readonly object[],
+    nodes: readonly object[],
+  ): ServiceEndpoints => {
+    const found = new Map<number, Map<string, Endpoint>>();
+    let next = 0;
+    for (const slice of slices) {
+      for (const [i, endpoint] of (slice.endpoints ?? []).entries()) {
+        const position = next++;
+        const health = healthOf(endpoint);
+        if (health === undefined) continue;
+        const pod = pods[position] === none ? undefined : (pods[position] as Pod);
+        const node = nodes[position] === none ? undefined : (nodes[position] as KindMap['Node']);
+        const facts = podFacts(settings, mtls, pod, node, endpoint);
+        for (const [servicePort, target] of targetPorts(service, slice)) {
+          for (const address of endpoint.addresses) {
+            const byAddress = found.get(servicePort) ?? new Map<string, Endpoint>();
+            found.set(servicePort, byAddress);
+            const key = `${address}|${target}`;
+            if (!byAddress.has(key)) {
+              byAddress.set(key, { ...facts(target), source: at(slice.source, `endpoints[${i}]`), address, port: target, health });
+            }
+          }
+        }
+      }
+    }
+    return new Map([...found].map(([port, endpoints]) => [port, [...endpoints.values()]]));
+  },
+);
+
+/** Ready: healthy. Neither ready nor on its way out: sent as unhealthy. Terminating: left out. */
+function healthOf({ conditions }: SliceEndpoint): Endpoint['health'] {
+  if (conditions?.ready ?? true) return 'healthy';
+  return conditions?.terminating === true ? undefined : 'unhealthy';
+}
+
+function targetPorts(service: Service, slice: EndpointSlice): readonly (readonly [number, number])[] {
+  return (slice.ports ?? []).flatMap((port) => {
+    const servicePort = service.ports.find((candidate) => candidate.name === (port.name ?? ''));
+    return servicePort === undefined || port.port === undefined ? [] : [[servicePort.number, port.port] as const];
+  });
+}
+
+function podFacts(
+  settings: MeshSettings,
+  mtls: PeerAuthentications,
+  pod: Pod | undefined,
+  node: KindMap['Node'] | undefined,
+  endpoint: SliceEndpoint,
+): (port: number) => Omit<Endpoint, 'source' | 'address' | 'port' | 'health'> {
+  const labels = pod?.metadata.labels ?? {};
+  const namespace = pod?.metadata.namespace ?? '';
+  const asked = pod === undefined ? undefined : workloadMtls(mtls, labels);
+  const proxied = labels['security.istio.io/tlsMode'] === 'istio';
+  const facts = {
+    labels,
+    namespace,
+    serviceAccount: pod === undefined ? '' : (pod.spec?.serviceAccountName ?? 'default'),
+    workload: pod === undefined ? `;;;;${settings.clusterId}` : workloadMetadata(podWorkload(pod), namespace, settings.clusterId),
+    locality: podLocality(labels, node?.metadata.labels),
+    network: labels['topology.istio.io/network'] ?? '',
+    nodeName: endpoint.nodeName ?? pod?.spec?.nodeName ?? '',
+  };
+  return (port) => ({ ...facts, tlsMode: proxied && (asked?.ports[port] ?? asked?.mode) !== 'DISABLE' ? 'istio' : 'disabled' });
+}

@@ -1,0 +1,39 @@
+// The mesh's settings with Istio's defaults filled in.
+// https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig
+import { memo } from '../../model/memo.ts';
+import type { MeshSettings } from '../../model/mesh.ts';
+import type { MeshConfigSpec } from '../../model/schema/index.ts';
+import type { SourceRef } from '../../model/source.ts';
+
+/** What holds for a whole control plane and stands in no object. */
+export interface Installation {
+  /** The namespace whose policies hold for the whole mesh, and which has the ConfigMap `istio`. */
+  readonly systemNamespace: string;
+  readonly clusterDomain: string;
+  readonly clusterId: string;
+}
+
+export const defaultInstallation: Installation = {
+  systemNamespace: 'istio-system',
+  clusterDomain: 'cluster.local',
+  clusterId: 'Kubernetes',
+};
+
+export const meshSettings = memo((installation: Installation, config: MeshConfigSpec): MeshSettings => {
+  const source: SourceRef = { kind: 'ConfigMap', namespace: installation.systemNamespace, name: 'istio', path: 'data.mesh' };
+  return {
+    ...config,
+    source,
+    rootNamespace: config.rootNamespace ?? installation.systemNamespace,
+    trustDomain: config.trustDomain ?? 'cluster.local',
+    clusterDomain: installation.clusterDomain,
+    clusterId: installation.clusterId,
+    enableTracing: config.enableTracing ?? true,
+    enableAutoMtls: config.enableAutoMtls ?? true,
+    connectTimeout: config.connectTimeout ?? '10s',
+    protocolDetectionTimeout: config.protocolDetectionTimeout ?? '0s',
+    dnsRefreshRate: config.dnsRefreshRate ?? '60s',
+    proxyListenPort: config.proxyListenPort ?? 15001,
+    proxyInboundListenPort: config.proxyInboundListenPort ?? 15006,
+  };
+});

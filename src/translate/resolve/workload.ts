@@ -1,0 +1,65 @@
+// Which workload a Pod belongs to: the names that metrics, tracing and Istio's endpoint metadata use.
+// https://istio.io/latest/docs/ops/deployment/application-requirements/
+import type { Locality } from '../../model/proxy.ts';
+import type { KindMap } from '../../model/schema/index.ts';
+
+type Labels = Readonly<Record<string, string>>;
+type Pod = KindMap['Pod'];
+
+export interface WorkloadNames {
+  readonly workload: string;
+  readonly canonicalName: string;
+  readonly canonicalRevision: string;
+}
+
+export const podWorkload = (pod: Pod): WorkloadNames => canonical(pod.metadata.labels, controllerName(pod), 'latest');
+
+/** Canonical names as labels give them, else the workload's own name and the revision that its kind falls back to. */
+export const canonical = (labels: Labels, workload: string, revision: 'latest' | ''): WorkloadNames => ({
+  workload,
+  canonicalName:
+    labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? workload,
+  canonicalRevision:
+    labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version'] ?? revision,
+});
+
+/** The Deployment behind a ReplicaSet, the CronJob behind a Job, else the controller, else the Pod itself. */
+function controllerName(pod: Pod): string {
+  const owner = pod.metadata.ownerReferences?.find((reference) => reference.controller === true);
+  if (owner === undefined || pod.metadata.generateName === undefined) return pod.metadata.name;
+  const hash = pod.metadata.labels['pod-template-hash'];
+  if (owner.kind === 'ReplicaSet' && hash !== undefined && owner.name.endsWith(`-${hash}`)) {
+    return owner.name.slice(0, -hash.length - 1);
+  }
+  if (owner.kind === 'Job') return owner.name.replace(/-\d{8,10}$/, '');
+  return owner.name;
+}
+
+/** Istio's one-string form, in endpoint metadata under `istio.workload`. */
+export const workloadMetadata = (names: WorkloadNames, namespace: string, clusterId: string): string =>
+  [names.workload, namespace, names.canonicalName, names.canonicalRevision, clusterId].join(';');
+
+export const unknownLocality: Locality = { region: '', zone: '', subZone: '' };
+
+/** `region/zone/subzone`, as labels (`region.zone.subzone` in the Pod label), ServiceEntries and settings write it. */
+export function parseLocality(text: string, separator = '/'): Locality {
+  const [region = '', zone = '', ...subZone] = text.split(separator);
+  return { region, zone, subZone: subZone.join(separator) };
+}
+
+export const localityText = (locality: Locality): string =>
+  [locality.region, locality.zone, locality.subZone].join('/').replace(/\/+$/, '');
+
+/** A Node's place in the world. */
+export const nodeLocality = (labels: Labels): Locality => ({
+  region: labels['topology.kubernetes.io/region'] ?? labels['failure-domain.beta.kubernetes.io/region'] ?? '',
+  zone: labels['topology.kubernetes.io/zone'] ?? labels['failure-domain.beta.kubernetes.io/zone'] ?? '',
+  subZone: labels['topology.istio.io/subzone'] ?? '',
+});
+
+/** The Pod's own label wins over its Node. */
+export function podLocality(labels: Labels, nodeLabels: Labels | undefined): Locality {
+  const own = labels['istio-locality'];
+  if (own !== undefined && own !== '') return parseLocality(own, own.includes('/') ? '/' : '.');
+  return nodeLabels === undefined ? unknownLocality : nodeLocality(nodeLabels);
+}

@@ -1,0 +1,62 @@
+// A Proxy from the node that Envoy sends: id, metadata and, where the Pod is known, what its Node says.
+// https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-node
+import type { InterceptionMode, Locality, Proxy } from '../../model/proxy.ts';
+import type { NodeInfo } from '../../model/resource.ts';
+import type { PodIndex } from '../resolve/pods.ts';
+import { canonical, podLocality } from '../resolve/workload.ts';
+import type { Installation } from '../resolve/mesh-settings.ts';
+
+/** The node id is `type~address~pod.namespace~dns domain`; anything else is not a proxy of a mesh. */
+export function proxyOf(node: NodeInfo, installation: Installation, pods: PodIndex): Proxy | undefined {
+  const [type, address, id, dnsDomain] = node.id.split('~');
+  if ((type !== 'sidecar' && type !== 'router') || address === undefined || id === undefined || dnsDomain === undefined) return undefined;
+  const { metadata } = node;
+  const text = (key: string): string => (typeof metadata[key] === 'string' ? metadata[key] : '');
+  const namespace = text('NAMESPACE') || id.slice(id.lastIndexOf('.') + 1);
+  const labels = stringRecord(metadata['LABELS']);
+  const podName = id.endsWith(`.${namespace}`) ? id.slice(0, -namespace.length - 1) : id;
+  const pod = pods.byName(namespace, podName);
+  const workload = text('WORKLOAD_NAME') || podName;
+  const addresses = text('INSTANCE_IPS').split(',').filter((ip) => ip !== '');
+  const httpProxyPort = Number(text('HTTP_PROXY_PORT') || metadata['HTTP_PROXY_PORT']);
+  return {
+    type,
+    id,
+    namespace,
+    ipAddresses: addresses.length > 0 ? addresses : [address],
+    dnsDomain,
+    clusterId: text('CLUSTER_ID') || installation.clusterId,
+    network: text('NETWORK'),
+    meshId: text('MESH_ID'),
+    labels,
+    serviceAccount: text('SERVICE_ACCOUNT') || 'default',
+    workloadName: workload,
+    ...names(labels, workload),
+    nodeName: text('NODE_NAME') || (pod?.spec?.nodeName ?? ''),
+    locality: node.locality === undefined ? podLocality(labels, pods.nodeOf(pod)?.metadata.labels) : localityOf(node.locality),
+    interceptionMode: interceptionMode(text('INTERCEPTION_MODE')),
+    dnsCapture: isTrue(metadata['DNS_CAPTURE']),
+    ...(httpProxyPort > 0 && { httpProxyPort }),
+    metadata,
+  };
+}
+
+function names(labels: Readonly<Record<string, string>>, workload: string): Pick<Proxy, 'canonicalName' | 'canonicalRevision'> {
+  const { canonicalName, canonicalRevision } = canonical(labels, workload, 'latest');
+  return { canonicalName, canonicalRevision };
+}
+
+const interceptionMode = (text: string): InterceptionMode => (text === 'TPROXY' || text === 'NONE' ? text : 'REDIRECT');
+
+const isTrue = (value: unknown): boolean => value === true || (typeof value === 'string' && ['true', '1'].includes(value.toLowerCase()));
+
+const localityOf = (locality: NonNullable<NodeInfo['locality']>): Locality => ({
+  region: locality.region ?? '',
+  zone: locality.zone ?? '',
+  subZone: locality.sub_zone ?? '',
+});
+
+function stringRecord(value: unknown): Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null) return {};
+  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}

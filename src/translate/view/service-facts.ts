@@ -1,0 +1,50 @@
+// What callers of a service have to know of its endpoints: the few facts that change rarely, so that most changes of
+// endpoints touch nothing but the endpoints themselves.
+import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import type { Mesh, MeshSettings, Service, ServiceEndpoints } from '../../model/mesh.ts';
+import { serviceKey } from '../../model/mesh.ts';
+import { spiffeId } from '../../model/identity.ts';
+import { namespaceMtls } from '../resolve/peer-authentication.ts';
+import type { PeerAuthentications } from '../resolve/peer-authentication.ts';
+import { isHttp } from '../resolve/protocol.ts';
+
+export interface ServiceFacts {
+  readonly subjectAltNames: readonly string[];
+  readonly autoMtls: boolean;
+  readonly instanceAddresses: readonly string[];
+}
+
+/** The facts of each of the mesh's services, in their order. */
+export const serviceFacts = (mesh: Mesh, mtls: (namespace: string) => PeerAuthentications): readonly ServiceFacts[] =>
+  sharedList(
+    mesh.services.map((service) =>
+      factsOf(mesh.settings, service, mesh.endpoints.get(serviceKey(service)) ?? noEndpoints, mtls(service.namespace)),
+    ),
+  );
+
+const noEndpoints: ServiceEndpoints = new Map();
+
+const factsOf = memo(
+  (settings: MeshSettings, service: Service, endpoints: ServiceEndpoints, mtls: PeerAuthentications): ServiceFacts =>
+    sharedValue({
+      subjectAltNames: subjectAltNames(settings, service, endpoints),
+      autoMtls: (settings.enableAutoMtls ?? true) && !service.meshExternal && namespaceMtls(mtls) !== 'DISABLE',
+      instanceAddresses: bindsInstances(service) ? readyAddresses(endpoints) : [],
+    }),
+);
+
+/** The ids of all accounts that run the service, for each trust domain of the mesh, and those it declares itself. */
+function subjectAltNames(settings: MeshSettings, service: Service, endpoints: ServiceEndpoints): readonly string[] {
+  const domains = [settings.trustDomain, ...(settings.trustDomainAliases ?? [])];
+  const ids = [...endpoints.values()]
+    .flat()
+    .filter((endpoint) => endpoint.serviceAccount !== '')
+    .flatMap(({ namespace, serviceAccount }) => domains.map((trustDomain) => spiffeId({ trustDomain, namespace, serviceAccount })));
+  return [...new Set([...ids, ...service.subjectAltNames])].toSorted();
+}
+
+/** Headless services that are not plainly HTTP have a listener for each instance. */
+const bindsInstances = (service: Service): boolean => service.headless && service.ports.some((port) => !isHttp(port.protocol) && port.protocol !== 'UDP');
+
+const readyAddresses = (endpoints: ServiceEndpoints): readonly string[] =>
+  [...new Set([...endpoints.values()].flat().filter((endpoint) => endpoint.health !== 'unhealthy').map((endpoint) => endpoint.address))].toSorted();

@@ -1,0 +1,51 @@
+// The last step of parsing for kinds whose parsed form is not their wire form: a Secret's values are hidden, and the
+// ConfigMap of the mesh is read.
+import type { ObjectMeta } from '../model/object.ts';
+import type { Kind } from '../model/schema/index.ts';
+import type { Draft } from './draft.ts';
+import { redacted } from '../model/redacted.ts';
+import { MeshConfigSpec, MeshNetworksSpec } from '../model/schema/mesh-config.ts';
+import { readEmbedded } from './embedded-yaml.ts';
+import { schemaCheck } from './schema-check.ts';
+
+interface Finished {
+  readonly body: object;
+  readonly drafts: readonly Draft[];
+}
+type Texts = Readonly<Record<string, string>>;
+
+export function finishBody(kind: Kind, { name }: ObjectMeta, body: object): Finished {
+  if (kind === 'Secret') return { body: hideValues(body), drafts: [] };
+  // `istio`, or `istio-<revision>`
+  if (kind === 'ConfigMap' && /^istio($|-)/.test(name)) return readMesh(body as { readonly data: Texts });
+  return { body, drafts: [] };
+}
+
+function hideValues({
+  type = 'Opaque',
+  data = {},
+  stringData = {},
+}: {
+  type?: string;
+  data?: Texts;
+  stringData?: Texts;
+}) {
+  const encoded = Object.entries(stringData).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
+  const all = Object.entries({ ...data, ...(Object.fromEntries(encoded) as Texts) });
+  return { type, data: Object.fromEntries(all.map(([key, value]) => [key, redacted(value)])) };
+}
+
+/** https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/ */
+const embedded = {
+  meshConfig: { key: 'mesh', schema: MeshConfigSpec, check: schemaCheck(MeshConfigSpec) },
+  meshNetworks: { key: 'meshNetworks', schema: MeshNetworksSpec, check: schemaCheck(MeshNetworksSpec) },
+} as const;
+
+function readMesh(body: { readonly data: Texts }): Finished {
+  const read = Object.entries(embedded).flatMap(([field, { key, schema, check }]) => {
+    const text = body.data[key];
+    return text === undefined ? [] : [{ field, ...readEmbedded(text, ['data', key], schema, check) }];
+  });
+  const values = Object.fromEntries(read.map(({ field, value }) => [field, value]));
+  return { body: { ...body, ...values }, drafts: read.flatMap(({ drafts }) => drafts) };
+}

@@ -1,0 +1,100 @@
+// The one table of kinds: where each is served, by which schema its objects are read, and which rules they must keep.
+// All versions of a kind that Istio or Kubernetes serves mean the same.
+import type { Kind, KindMap } from '../model/schema/index.ts';
+import type { Rule } from './rules/rule.ts';
+import type { SchemaCheck } from './schema-check.ts';
+import { bodySchemas } from '../model/schema/index.ts';
+import { authorizationPolicy } from './rules/authorization-policy.ts';
+import { destinationRule } from './rules/destination-rule.ts';
+import { envoyFilter } from './rules/envoy-filter.ts';
+import { trafficExtension, wasmPlugin } from './rules/extensions.ts';
+import { gateway } from './rules/gateway.ts';
+import { endpointSlice, service } from './rules/kubernetes.ts';
+import { peerAuthentication } from './rules/peer-authentication.ts';
+import { proxyConfig } from './rules/proxy-config.ts';
+import { requestAuthentication } from './rules/request-authentication.ts';
+import { serviceEntry, workloadEntry, workloadGroup } from './rules/service-entry.ts';
+import { sidecar } from './rules/sidecar.ts';
+import { telemetry } from './rules/telemetry.ts';
+import { virtualService } from './rules/virtual-service.ts';
+import { schemaCheck } from './schema-check.ts';
+
+export interface KindRow<K extends Kind = Kind> {
+  readonly kind: K;
+  /** '' for Kubernetes' core. */
+  readonly group: string;
+  /** The preferred one first. */
+  readonly versions: readonly string[];
+  readonly plural: string;
+  readonly namespaced: boolean;
+  readonly check: SchemaCheck;
+  readonly rules: readonly Rule<K>[];
+}
+
+const row = <K extends Kind>(
+  kind: K,
+  group: string,
+  versions: readonly string[],
+  plural: string,
+  rules: readonly Rule<K>[] = [],
+  namespaced = true,
+): KindRow<K> => ({
+  kind,
+  group,
+  versions,
+  plural,
+  namespaced,
+  check: schemaCheck(bodySchemas[kind], kind === 'Secret'),
+  rules,
+});
+
+const networking = 'networking.istio.io';
+const security = 'security.istio.io';
+const v1 = ['v1'];
+const sinceV1alpha3 = ['v1', 'v1beta1', 'v1alpha3'];
+const sinceV1beta1 = ['v1', 'v1beta1'];
+
+export const kindTable: { readonly [K in Kind]: KindRow<K> } = {
+  Namespace: row('Namespace', '', v1, 'namespaces', [], false),
+  Service: row('Service', '', v1, 'services', [service]),
+  Pod: row('Pod', '', v1, 'pods'),
+  Node: row('Node', '', v1, 'nodes', [], false),
+  ServiceAccount: row('ServiceAccount', '', v1, 'serviceaccounts'),
+  Secret: row('Secret', '', v1, 'secrets'),
+  ConfigMap: row('ConfigMap', '', v1, 'configmaps'),
+  EndpointSlice: row('EndpointSlice', 'discovery.k8s.io', sinceV1beta1, 'endpointslices', [endpointSlice]),
+  VirtualService: row('VirtualService', networking, sinceV1alpha3, 'virtualservices', [virtualService]),
+  DestinationRule: row('DestinationRule', networking, sinceV1alpha3, 'destinationrules', [destinationRule]),
+  ServiceEntry: row('ServiceEntry', networking, sinceV1alpha3, 'serviceentries', [serviceEntry]),
+  WorkloadEntry: row('WorkloadEntry', networking, sinceV1alpha3, 'workloadentries', [workloadEntry]),
+  WorkloadGroup: row('WorkloadGroup', networking, sinceV1alpha3, 'workloadgroups', [workloadGroup]),
+  Sidecar: row('Sidecar', networking, sinceV1alpha3, 'sidecars', [sidecar]),
+  Gateway: row('Gateway', networking, sinceV1alpha3, 'gateways', [gateway]),
+  ProxyConfig: row('ProxyConfig', networking, ['v1beta1'], 'proxyconfigs', [proxyConfig]),
+  EnvoyFilter: row('EnvoyFilter', networking, ['v1alpha3'], 'envoyfilters', [envoyFilter]),
+  PeerAuthentication: row('PeerAuthentication', security, sinceV1beta1, 'peerauthentications', [peerAuthentication]),
+  RequestAuthentication: row('RequestAuthentication', security, sinceV1beta1, 'requestauthentications', [
+    requestAuthentication,
+  ]),
+  AuthorizationPolicy: row('AuthorizationPolicy', security, sinceV1beta1, 'authorizationpolicies', [
+    authorizationPolicy,
+  ]),
+  Telemetry: row('Telemetry', 'telemetry.istio.io', ['v1', 'v1alpha1'], 'telemetries', [telemetry]),
+  WasmPlugin: row('WasmPlugin', 'extensions.istio.io', ['v1alpha1'], 'wasmplugins', [wasmPlugin]),
+  TrafficExtension: row('TrafficExtension', 'extensions.istio.io', ['v1alpha1'], 'trafficextensions', [
+    trafficExtension,
+  ]),
+};
+
+/** The row of `kind` as served under `apiVersion` (`v1`, `networking.istio.io/v1`). */
+export function findKind(apiVersion: string, kind: string): KindRow | undefined {
+  const known = Object.hasOwn(kindTable, kind) ? kindTable[kind as Kind] : undefined;
+  return known && apiVersions(known).includes(apiVersion) ? (known as KindRow) : undefined;
+}
+
+export const apiVersions = ({ group, versions }: Pick<KindRow, 'group' | 'versions'>): readonly string[] =>
+  versions.map((version) => (group === '' ? version : `${group}/${version}`));
+
+/** An object of any kind, for its row's rules. */
+export const drafts = (object: KindMap[Kind], { rules }: KindRow, context: Parameters<Rule<Kind>>[1]) =>
+  rules.flatMap((rule) => [...rule(object, context)]);

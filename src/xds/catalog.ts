@@ -1,0 +1,41 @@
+// What there is of one type for one proxy, and what differs between two states of it. A layer is compared with its
+// successor once for all the proxies that share both, by the identity of its resources.
+import type { Layer, Resource } from '../model/resource.ts';
+import { memo } from '../model/memo.ts';
+
+export interface Found {
+  readonly resource: Resource;
+  readonly scope: string;
+}
+
+export function findResource(layers: readonly Layer[], name: string): Found | undefined {
+  for (const { scope, resources } of layers) {
+    const resource = resources.get(name);
+    if (resource !== undefined) return { resource, scope };
+  }
+  return undefined;
+}
+
+/** Each name once or more: layers never share one, but a layer and its successor do. */
+export function* resourceNames(layers: readonly Layer[]): Generator<string> {
+  for (const { resources } of layers) yield* resources.keys();
+}
+
+/** The names that are new, gone or another resource now; a name may come twice. */
+export function changedNames(before: readonly Layer[], after: readonly Layer[]): readonly string[] {
+  const gone = before.filter((layer) => !after.includes(layer));
+  const fresh = after.filter((layer) => !before.includes(layer));
+  const replaced = fresh.map((layer) => gone.find(({ scope }) => scope === layer.scope));
+  const changed = fresh.map((layer, index) => differences(replaced[index] ?? nothing, layer));
+  const dropped = gone.filter((layer) => !replaced.includes(layer)).map((layer) => differences(layer, nothing));
+  return [...changed, ...dropped].flat();
+}
+
+const nothing: Layer = { scope: '', resources: new Map() };
+
+const differences = memo((before: Layer, after: Layer): readonly string[] => {
+  const names: string[] = [];
+  for (const [name, resource] of after.resources) if (before.resources.get(name) !== resource) names.push(name);
+  for (const name of before.resources.keys()) if (!after.resources.has(name)) names.push(name);
+  return names;
+});

@@ -1,0 +1,256 @@
+// The xDS server: accepts ADS streams, makes each proxy's configuration, and when the mesh has changed makes all of
+// them anew and sends the differences. One push cycle at a time; what changes meanwhile is the next one's.
+// https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
+import type { Metadata } from '@grpc/grpc-js';
+import type { PeerCertificate } from 'node:tls';
+import type { WorkloadIdentity } from '../model/identity.ts';
+import type { Configuration, NodeInfo } from '../model/resource.ts';
+import type { SecretSource, TlsSource } from '../model/secret-source.ts';
+import type { Limits } from './limits.ts';
+import type { Log } from './log.ts';
+import type { Rejection } from './quarantine.ts';
+import type { AdsCall } from './service.ts';
+import type { ProxyStatus, ServerCounters } from './status.ts';
+import type { Dialect, StreamEnvironment } from './stream.ts';
+import { Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { invariant } from '../model/invariant.ts';
+import { refusal } from './admission.ts';
+import { breather } from './breather.ts';
+import { tlsCredentials } from './credentials.ts';
+import { resourceEncoder } from './encoder.ts';
+import { defaultLimits, serverOptions } from './limits.ts';
+import { Quarantine } from './quarantine.ts';
+import { InvalidRequest } from './requests.ts';
+import { adsService } from './service.ts';
+import { ProxyStream, readRequest } from './stream.ts';
+
+/** Who is calling; undefined for somebody unknown. A fault, such as an authority out of reach, is thrown. */
+export type Authenticate = (
+  metadata: Metadata,
+  peerCertificate: PeerCertificate | undefined,
+) => Promise<WorkloadIdentity | undefined>;
+
+export interface XdsServerOptions {
+  /** Pure. A throw is a bug of ours: the proxy keeps what it has. */
+  readonly translate: (node: NodeInfo) => Configuration;
+  readonly secrets?: SecretSource;
+  readonly authenticate?: Authenticate;
+  readonly tls?: TlsSource;
+  /** Has to be true for a port without TLS or without authentication. */
+  readonly plaintext?: boolean;
+  readonly log: Log;
+  readonly limits?: Partial<Limits>;
+  readonly now?: () => number;
+}
+
+export interface XdsServer {
+  /** `host:port`; port 0 takes a free one. Returns the port. */
+  listen(address: string): Promise<number>;
+  /** The mesh has changed. Resolves when a cycle that began after this call has gone through all proxies. */
+  update(): Promise<void>;
+  status(): readonly ProxyStatus[];
+  rejections(): readonly Rejection[];
+  counters(): ServerCounters;
+  /** Ends all streams, which the proxies then open elsewhere. */
+  close(): Promise<void>;
+}
+
+export function createXdsServer(options: XdsServerOptions): XdsServer {
+  const guarded = options.tls !== undefined && options.authenticate !== undefined;
+  invariant(guarded || options.plaintext === true, 'a port without TLS or authentication has to be asked for');
+  return new AdsServer(options);
+}
+
+/** The longest that a push cycle keeps everything else waiting, in milliseconds. */
+const sliceMs = 5;
+const closeGraceMs = 5000;
+
+class AdsServer implements XdsServer {
+  readonly #options: XdsServerOptions;
+  readonly #limits: Limits;
+  readonly #server: Server;
+  readonly #environment: StreamEnvironment;
+  readonly #quarantine = new Quarantine();
+  readonly #streams = new Map<AdsCall, ProxyStream>();
+  readonly #counters = { streams: 0, pushes: 0, resourcesSent: 0, bytesSent: 0, nacks: 0, bugs: 0, cycles: 0 };
+  #calls = 0;
+  #cycle: Promise<void> = Promise.resolve();
+  #nextCycle: Promise<void> | undefined;
+  #swept = 1000;
+  #closing = false;
+
+  constructor(options: XdsServerOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#server = new Server(serverOptions(this.#limits));
+    this.#server.addService(adsService, {
+      StreamAggregatedResources: (call: AdsCall) => void this.#accept('sotw', call),
+      DeltaAggregatedResources: (call: AdsCall) => void this.#accept('delta', call),
+    });
+    this.#environment = {
+      encode: resourceEncoder(options.log, () => this.#counters.bugs++),
+      quarantine: this.#quarantine,
+      secrets: options.secrets,
+      limits: this.#limits,
+      now: options.now ?? Date.now,
+      cycle: () => this.#counters.cycles,
+      onSent: (resources, bytes) => this.#count(resources, bytes),
+      onNack: (type, node, error) => {
+        this.#counters.nacks++;
+        options.log.warn('a proxy rejects its configuration', { type, node: node.id, error });
+      },
+    };
+  }
+
+  listen(address: string): Promise<number> {
+    const { tls } = this.#options;
+    const credentials = tls === undefined ? ServerCredentials.createInsecure() : tlsCredentials(tls);
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
+    });
+  }
+
+  update(): Promise<void> {
+    this.#nextCycle ??= this.#cycle.then(() => {
+      this.#cycle = this.#pushAll();
+      this.#nextCycle = undefined;
+      return this.#cycle;
+    });
+    return this.#nextCycle;
+  }
+
+  status(): readonly ProxyStatus[] {
+    return [...this.#streams.values()].map((stream) => stream.status());
+  }
+
+  rejections(): readonly Rejection[] {
+    return this.#quarantine.rejections();
+  }
+
+  counters(): ServerCounters {
+    return { ...this.#counters, streams: this.#streams.size };
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const call of this.#streams.keys()) end(call, status.UNAVAILABLE, 'the server is going away');
+    await new Promise<void>((resolve) => {
+      const force = setTimeout(() => this.#server.forceShutdown(), closeGraceMs);
+      this.#server.tryShutdown(() => {
+        clearTimeout(force);
+        resolve();
+      });
+    });
+  }
+
+  async #pushAll(): Promise<void> {
+    this.#counters.cycles++;
+    const breathe = breather(sliceMs);
+    for (const stream of this.#streams.values()) {
+      this.#configure(stream);
+      await breathe();
+    }
+    if (this.#quarantine.size > 2 * this.#swept) this.#sweep();
+  }
+
+  /** The one place that catches bugs of the translation: the proxy keeps what it has. */
+  #configure(stream: ProxyStream): void {
+    try {
+      stream.configure(this.#options.translate(stream.node));
+    } catch (error) {
+      this.#counters.bugs++;
+      const reason = error instanceof Error ? error.stack : String(error);
+      this.#options.log.error('a configuration cannot be made', { node: stream.node.id, reason });
+    }
+  }
+
+  async #accept(dialect: Dialect, call: AdsCall): Promise<void> {
+    call.on('error', () => this.#forget(call));
+    call.on('cancelled', () => this.#forget(call));
+    call.on('close', () => this.#forget(call));
+    if (this.#closing) return end(call, status.UNAVAILABLE, 'the server is going away');
+    if (this.#calls >= this.#limits.streams) return end(call, status.RESOURCE_EXHAUSTED, 'too many streams');
+    this.#calls++;
+    call.on('close', () => this.#calls--);
+    const identity = await this.#authenticated(call);
+    if (identity === 'refused' || call.cancelled) return;
+    call.on('data', (bytes: Buffer) => this.#receive(dialect, call, identity, bytes));
+    call.on('drain', () => this.#streams.get(call)?.drained());
+    call.on('end', () => {
+      this.#forget(call);
+      call.end();
+    });
+  }
+
+  async #authenticated(call: AdsCall): Promise<WorkloadIdentity | undefined | 'refused'> {
+    const { authenticate } = this.#options;
+    if (authenticate === undefined) return undefined;
+    try {
+      const identity = await authenticate(call.metadata, call.getAuthContext().sslPeerCertificate);
+      if (identity !== undefined) return identity;
+      end(call, status.UNAUTHENTICATED, 'no valid credentials');
+    } catch (error) {
+      this.#options.log.error('a proxy cannot be authenticated', { peer: call.getPeer(), reason: String(error) });
+      end(call, status.UNAVAILABLE, 'authentication is out of order');
+    }
+    return 'refused';
+  }
+
+  #receive(dialect: Dialect, call: AdsCall, identity: WorkloadIdentity | undefined, bytes: Buffer): void {
+    try {
+      const request = readRequest(dialect, bytes, this.#limits);
+      const stream = this.#streams.get(call) ?? this.#open(dialect, call, identity, request.node);
+      stream?.request(request);
+    } catch (error) {
+      this.#forget(call);
+      if (error instanceof InvalidRequest) return end(call, status.INVALID_ARGUMENT, error.message);
+      this.#counters.bugs++;
+      this.#options.log.error('a request cannot be answered', { reason: error instanceof Error ? error.stack : error });
+      end(call, status.INTERNAL, 'a bug of the server');
+    }
+  }
+
+  /** At a stream's first request, the only one that has to say which node sends it. */
+  #open(
+    dialect: Dialect,
+    call: AdsCall,
+    identity: WorkloadIdentity | undefined,
+    node: NodeInfo | undefined,
+  ): ProxyStream | undefined {
+    if (node === undefined) throw new InvalidRequest('the first request names no node');
+    const refused = identity === undefined ? undefined : refusal(node, identity);
+    if (refused !== undefined) {
+      end(call, status.PERMISSION_DENIED, refused);
+      return undefined;
+    }
+    const stream = new ProxyStream(dialect, { node, identity }, this.#environment, call);
+    this.#streams.set(call, stream);
+    this.#configure(stream);
+    return stream;
+  }
+
+  #forget(call: AdsCall): void {
+    this.#streams.get(call)?.close();
+    this.#streams.delete(call);
+  }
+
+  #count(resources: number, bytes: number): void {
+    this.#counters.pushes++;
+    this.#counters.resourcesSent += resources;
+    this.#counters.bytesSent += bytes;
+  }
+
+  #sweep(): void {
+    const live = new Map<string, Set<ReadonlyMap<string, unknown>>>();
+    for (const layer of [...this.#streams.values()].flatMap((stream) => stream.layers())) {
+      const resources = live.get(layer.scope) ?? new Set();
+      live.set(layer.scope, resources.add(layer.resources));
+    }
+    this.#quarantine.retain((scope, name) => [...(live.get(scope) ?? [])].some((resources) => resources.has(name)));
+    this.#swept = Math.max(1000, this.#quarantine.size);
+  }
+}
+
+function end(call: AdsCall, code: status, details: string): void {
+  call.emit('error', { code, details });
+}

@@ -1,0 +1,284 @@
+// One ADS stream: takes a proxy's requests in, and sends what it is to have in the order that breaks nothing.
+// Clusters and their endpoints go first, listeners and routes once these are in place, removals of clusters and
+// endpoints when nothing refers to them any more; of each type at most one response is unacknowledged.
+// https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#eventual-consistency-considerations
+import type { WorkloadIdentity } from '../model/identity.ts';
+import type { Configuration, Layer, NodeInfo, TypeUrl } from '../model/resource.ts';
+import type { SecretSource } from '../model/secret-source.ts';
+import type { CachedResource } from './cache.ts';
+import type { Encode } from './proxy-state.ts';
+import type { Quarantine } from './quarantine.ts';
+import type { DeltaRequest, RequestLimits, SotwRequest } from './requests.ts';
+import type { ProxyStatus, TypeStatus } from './status.ts';
+import type { Sent, Settled } from './subscription.ts';
+import { spiffeId } from '../model/identity.ts';
+import { resourceTypes } from '../model/resource.ts';
+import { rejectedNames } from './nack.ts';
+import { endpointsName, ProxyState } from './proxy-state.ts';
+import { deltaRequest, InvalidRequest, sotwRequest } from './requests.ts';
+import { deltaResponse, sotwResponse } from './responses.ts';
+import { Subscription } from './subscription.ts';
+
+export type Dialect = 'delta' | 'sotw';
+
+export interface StreamEnvironment {
+  readonly encode: Encode;
+  readonly quarantine: Quarantine;
+  readonly secrets: SecretSource | undefined;
+  readonly limits: RequestLimits & { readonly responseBytes: number };
+  readonly now: () => number;
+  /** The number of the push cycle that is under way or was the last. */
+  readonly cycle: () => number;
+  readonly onSent: (resources: number, bytes: number) => void;
+  readonly onNack: (type: TypeUrl, node: NodeInfo, error: string) => void;
+}
+
+/** The gRPC call. */
+export interface Transport {
+  /** False: no more until `drained` is called. */
+  write(response: Buffer): boolean;
+}
+
+interface Tracked {
+  readonly subscription: Subscription;
+  sentVersion: number;
+  sentAt: number;
+  ackedVersion: number;
+  ackedAt: number;
+  nacks: number;
+  lastNack: string | undefined;
+}
+
+const { cluster, endpoint, listener, route, secret } = resourceTypes;
+const pushOrder: readonly TypeUrl[] = [cluster, endpoint, listener, route, secret];
+/** How long listeners and routes wait for a proxy to ask for a new cluster's endpoints, in milliseconds. */
+const endpointsPatience = 1000;
+const maxTypes = 50;
+
+export class ProxyStream {
+  readonly node: NodeInfo;
+  readonly identity: WorkloadIdentity | undefined;
+  readonly #dialect: Dialect;
+  readonly #environment: StreamEnvironment;
+  readonly #transport: Transport;
+  readonly #connectedSince: number;
+  readonly #state: ProxyState;
+  readonly #types = new Map<TypeUrl, Tracked>();
+  readonly #secretWatches = new Map<string, AbortController>();
+  /** Endpoints of clusters just sent, which the proxy has still to ask for. */
+  readonly #awaited = new Set<string>();
+  #patience: NodeJS.Timeout | undefined;
+  #nonce = 0;
+  #blocked = false;
+  #closed = false;
+
+  constructor(
+    dialect: Dialect,
+    proxy: { readonly node: NodeInfo; readonly identity: WorkloadIdentity | undefined },
+    environment: StreamEnvironment,
+    transport: Transport,
+  ) {
+    this.node = proxy.node;
+    this.identity = proxy.identity;
+    this.#dialect = dialect;
+    this.#environment = environment;
+    this.#transport = transport;
+    this.#connectedSince = environment.now();
+    const held = (type: TypeUrl, name: string) => this.#types.get(type)?.subscription.has.get(name);
+    this.#state = new ProxyState(environment.encode, environment.quarantine, held);
+  }
+
+  layers(): readonly Layer[] {
+    return this.#state.layers();
+  }
+
+  /** Sends what differs from the configuration before. */
+  configure(configuration: Configuration): void {
+    for (const [type, names] of this.#state.configure(configuration)) this.#types.get(type)?.subscription.touch(names);
+    this.#advance();
+  }
+
+  /** Takes a request in and answers what it asks for. Throws an InvalidRequest. */
+  request(request: DeltaRequest | SotwRequest): void {
+    const { typeUrl } = request;
+    const tracked = this.#tracked(typeUrl);
+    const { subscription } = tracked;
+    const catalog = this.#state.catalog(typeUrl);
+    const settled = 'names' in request ? subscription.sotw(request, catalog) : subscription.delta(request, catalog);
+    if (subscription.names.size > this.#environment.limits.names)
+      throw new InvalidRequest(`more than ${this.#environment.limits.names} names`);
+    if (settled !== undefined) this.#settle(typeUrl, tracked, settled);
+    if (typeUrl === secret) this.#watchSecrets(subscription.names);
+    this.#advance();
+  }
+
+  /** The transport takes more again. */
+  drained(): void {
+    this.#blocked = false;
+    this.#advance();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#patience);
+    for (const watch of this.#secretWatches.values()) watch.abort();
+  }
+
+  status(): ProxyStatus {
+    const types = [...this.#types].map(([type, { subscription, ...counts }]): TypeStatus => {
+      return { type, resources: subscription.has.size, ...counts };
+    });
+    const synced = [...this.#types.values()].every(({ subscription }) => !subscription.busy);
+    const { node, identity } = this;
+    return { node, identity, connectedSince: this.#connectedSince, synced, types };
+  }
+
+  #tracked(type: TypeUrl): Tracked {
+    let tracked = this.#types.get(type);
+    if (tracked === undefined) {
+      if (this.#types.size >= maxTypes) throw new InvalidRequest(`more than ${maxTypes} types`);
+      const fullState = type === cluster || type === listener;
+      const subscription = new Subscription({ incremental: this.#dialect === 'delta', fullState });
+      tracked = { subscription, sentVersion: 0, sentAt: 0, ackedVersion: 0, ackedAt: 0, nacks: 0, lastNack: undefined };
+      this.#types.set(type, tracked);
+    }
+    return tracked;
+  }
+
+  #settle(type: TypeUrl, tracked: Tracked, { sent, error }: Settled): void {
+    const added = sent.filter(({ after }) => after !== undefined);
+    if (error === undefined) {
+      tracked.ackedVersion = tracked.sentVersion;
+      tracked.ackedAt = this.#environment.now();
+      this.#accepted(type, added);
+      return;
+    }
+    tracked.nacks++;
+    tracked.lastNack = error;
+    this.#environment.onNack(type, this.node, error);
+    this.#rejected(type, tracked.subscription, added, error);
+  }
+
+  #accepted(type: TypeUrl, sent: readonly Sent[]): void {
+    for (const { name, after } of sent) {
+      const scope = this.#state.scope(type, name);
+      if (scope !== undefined && after?.resource !== undefined)
+        this.#environment.quarantine.accepted(scope, after.resource);
+    }
+  }
+
+  /** Envoy takes the good clusters and listeners of a response that it rejects; of other types nothing is sure. */
+  #rejected(type: TypeUrl, subscription: Subscription, sent: readonly Sent[], error: string): void {
+    const names = new Set(
+      rejectedNames(
+        error,
+        sent.map(({ name }) => name),
+      ),
+    );
+    const undivided = names.size === 0 && this.#dialect === 'sotw';
+    const refused = undivided ? sent : sent.filter(({ name }) => names.has(name));
+    const others = sent.filter((one) => !refused.includes(one));
+    for (const { name, after } of refused) {
+      const scope = this.#state.scope(type, name);
+      const by = { node: this.node.id, error, at: this.#environment.now() };
+      if (scope !== undefined && after?.resource !== undefined)
+        this.#environment.quarantine.rejected(scope, after.resource, by);
+    }
+    subscription.revert(refused);
+    if (names.size > 0 && (type === cluster || type === listener)) this.#accepted(type, others);
+    else subscription.resend(others);
+  }
+
+  #watchSecrets(names: ReadonlySet<string>): void {
+    for (const [name, watch] of this.#secretWatches) {
+      if (names.has(name)) continue;
+      watch.abort();
+      this.#secretWatches.delete(name);
+      this.#state.forgetSecret(name);
+    }
+    for (const name of names) if (!this.#secretWatches.has(name)) this.#watchSecret(name);
+  }
+
+  /** A proxy that nobody vouches for has no secrets. */
+  #watchSecret(name: string): void {
+    const { identity, node } = this;
+    const watch = new AbortController();
+    this.#secretWatches.set(name, watch);
+    if (identity === undefined || this.#environment.secrets === undefined) {
+      this.#state.setSecret('', name, undefined);
+      return;
+    }
+    const scope = `secret/${spiffeId(identity)}`;
+    const onChange: Parameters<SecretSource['watch']>[2] = (resource) => {
+      if (this.#closed || watch.signal.aborted) return;
+      this.#state.setSecret(scope, name, resource);
+      this.#types.get(secret)?.subscription.touch([name]);
+      this.#advance();
+    };
+    this.#environment.secrets.watch({ identity, node }, name, onChange, watch.signal);
+  }
+
+  #advance(): void {
+    for (const type of this.#types.keys()) if (!pushOrder.includes(type)) this.#push(type, true);
+    for (const type of pushOrder) {
+      const refersToClusters = type === listener || type === route;
+      if (!refersToClusters || this.#clustersInPlace()) this.#push(type, type !== cluster && type !== endpoint);
+    }
+    if (this.#isBusy(listener) || this.#isBusy(route)) return;
+    for (const type of [endpoint, cluster]) this.#push(type, true);
+  }
+
+  #clustersInPlace(): boolean {
+    return !this.#isBusy(cluster) && !this.#isBusy(endpoint) && this.#awaited.size === 0;
+  }
+
+  #isBusy(type: TypeUrl): boolean {
+    return this.#types.get(type)?.subscription.busy === true;
+  }
+
+  #push(type: TypeUrl, removals: boolean): void {
+    const tracked = this.#types.get(type);
+    if (tracked === undefined || this.#blocked || this.#closed) return;
+    const maxBytes = this.#environment.limits.responseBytes;
+    const update = tracked.subscription.next(this.#state.catalog(type), { removals, maxBytes });
+    if (update === undefined) return;
+    const nonce = String(++this.#nonce);
+    const push = { typeUrl: type, nonce, resources: update.resources, removed: update.removed };
+    const response = this.#dialect === 'delta' ? deltaResponse(push) : sotwResponse(push);
+    tracked.subscription.sent(update, nonce);
+    tracked.sentVersion = this.#environment.cycle();
+    tracked.sentAt = this.#environment.now();
+    this.#environment.onSent(update.resources.length, response.length);
+    this.#blocked = !this.#transport.write(response);
+    if (type === cluster) this.#expectEndpoints(update.sent.flatMap(({ after }) => after?.resource ?? []));
+    if (type === endpoint) for (const { name } of update.sent) this.#awaited.delete(name);
+  }
+
+  /** Envoy waits for the endpoints of a cluster that it was sent, and uses it once they came. */
+  #expectEndpoints(clusters: readonly CachedResource[]): void {
+    const catalog = this.#state.catalog(endpoint);
+    for (const sent of clusters) {
+      const name = endpointsName(sent.source);
+      if (name === undefined) continue;
+      this.#state.clusterSent(sent, name);
+      if (typeof catalog.find(name) === 'string') continue;
+      this.#awaited.add(name);
+      this.#types.get(endpoint)?.subscription.touch([name]);
+    }
+    if (this.#awaited.size > 0) this.#startPatience();
+  }
+
+  #startPatience(): void {
+    this.#patience ??= setTimeout(() => {
+      this.#patience = undefined;
+      this.#awaited.clear();
+      this.#advance();
+    }, endpointsPatience);
+    this.#patience.unref();
+  }
+}
+
+/** Reads a request of either dialect. Throws an InvalidRequest. */
+export function readRequest(dialect: Dialect, bytes: Uint8Array, limits: RequestLimits): DeltaRequest | SotwRequest {
+  return dialect === 'delta' ? deltaRequest(bytes, limits) : sotwRequest(bytes, limits);
+}

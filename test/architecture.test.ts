@@ -1,0 +1,96 @@
+// Holds the import table of the architecture against the sources: which folder may import from which.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '..');
+const source = join(root, 'src');
+
+/** What each folder may import besides itself. `types:x` is an import of types only. To allow more, change this table and say why. */
+const table: Readonly<Record<string, readonly string[]>> = {
+  model: [],
+  watchers: ['model'],
+  translate: ['model', 'types:xds/generated'],
+  xds: ['model'],
+  ca: ['model'],
+  webhooks: ['model', 'watchers'],
+  admin: ['model'],
+  cli: ['model', 'watchers', 'translate', 'xds', 'ca', 'webhooks', 'admin', 'main.ts', 'config.ts'],
+  'main.ts': ['model', 'watchers', 'translate', 'xds', 'ca', 'webhooks', 'admin', 'config.ts'],
+  'config.ts': ['model'],
+};
+
+/** Translation is pure: what it may not reach for, by package or by name. */
+const impure = /\b(?:Date\.now|new Date|Math\.random|process\.|console\.|performance\.|setTimeout|setInterval|fetch\()/;
+
+interface Import {
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+}
+
+function sources(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.includes('generated'))
+    .map((file) => join(folder, file));
+}
+
+function importsOf(text: string): readonly Import[] {
+  const statements = text.matchAll(/^(?:import|export)\s(type\s)?[^;'"]*?\sfrom\s+['"]([^'"]+)['"]/gm);
+  const dynamic = text.matchAll(/(?:\bimport\(\s*|^import\s+)['"]([^'"]+)['"]/gm);
+  return [
+    ...[...statements].map(([, type, specifier]) => ({ specifier: specifier ?? '', typeOnly: type !== undefined })),
+    ...[...dynamic].map(([, specifier]) => ({ specifier: specifier ?? '', typeOnly: false })),
+  ];
+}
+
+const folderOf = (file: string): string => relative(source, file).split('/')[0] ?? '';
+
+function isAllowed(file: string, { specifier, typeOnly }: Import): boolean {
+  if (!specifier.startsWith('.')) return true;
+  const target = resolve(dirname(file), specifier);
+  const own = folderOf(file);
+  const other = folderOf(target);
+  if (own === other) return true;
+  return (table[own] ?? []).some((entry) => {
+    const types = entry.startsWith('types:');
+    const place = types ? entry.slice('types:'.length) : entry;
+    return (relative(source, target) === place || relative(source, target).startsWith(`${place}/`)) && (!types || typeOnly);
+  });
+}
+
+describe('the architecture', () => {
+  const files = sources(source);
+
+  it('has a row in the table for every folder', () => {
+    expect([...new Set(files.map(folderOf))].filter((folder) => !(folder in table))).toEqual([]);
+  });
+
+  it('keeps to the import table', () => {
+    const breaches = files.flatMap((file) =>
+      importsOf(readFileSync(file, 'utf8'))
+        .filter((each) => !isAllowed(file, each))
+        .map((each) => `${relative(root, file)} imports ${each.specifier}`),
+    );
+    expect(breaches).toEqual([]);
+  });
+
+  it('keeps translation pure: no node modules, no packages, no clock, no I/O, no random', () => {
+    const breaches = sources(join(source, 'translate')).flatMap((file) => {
+      const text = readFileSync(file, 'utf8');
+      const foreign = importsOf(text).filter(({ specifier }) => !specifier.startsWith('.')).map(({ specifier }) => specifier);
+      return [...foreign, ...(impure.exec(text) ?? [])].map((what) => `${relative(root, file)} uses ${what}`);
+    });
+    expect(breaches).toEqual([]);
+  });
+
+  it('reads the environment in one place', () => {
+    const readers = files.filter((file) => /\bprocess\.env\b/.test(readFileSync(file, 'utf8'))).map((file) => relative(root, file));
+    expect(readers.filter((file) => file !== 'src/config.ts')).toEqual([]);
+  });
+
+  it('keeps files short enough to read at one sitting', () => {
+    const long = files.map((file) => [relative(root, file), readFileSync(file, 'utf8').split('\n').length - 1] as const).filter(([, lines]) => lines > 300);
+    expect(long).toEqual([]);
+  });
+});

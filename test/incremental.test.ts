@@ -1,0 +1,65 @@
+// The cost of a change: what is built anew is what the change touches, whatever the size of the mesh.
+import { describe, expect, it } from 'vitest';
+
+import { rebuilt } from '../bench/count.ts';
+import { changes, meshOf, nodesOf } from '../bench/mesh.ts';
+import type { Configuration, Resource } from '../src/model/resource.ts';
+import type { Snapshot } from '../src/model/snapshot.ts';
+import { translate } from '../src/translate/translate.ts';
+
+const proxies = 20;
+
+function configurations(snapshot: Snapshot): readonly Configuration[] {
+  const translation = translate(snapshot);
+  return nodesOf(proxies).map((node) => {
+    const configuration = translation.configuration(node);
+    if (configuration === undefined) throw new Error('not a proxy');
+    return configuration;
+  });
+}
+
+function rebuiltBy(change: string, services: number): readonly Resource[] {
+  const before = meshOf(services);
+  const first = configurations(before);
+  const applied = changes.find(({ name }) => name === change)?.apply(before, services) ?? before;
+  return rebuilt(first, configurations(applied));
+}
+
+const shortNames = (resources: readonly Resource[]): readonly string[] =>
+  resources.map(({ type, name }) => `${type.slice(type.lastIndexOf('.') + 1)} ${name}`).toSorted();
+
+const host = 'svc-0000.mesh-0.svc.cluster.local';
+
+describe('a change in a mesh of 1,000 services and 20 proxies in 10 namespaces', () => {
+  it('of one endpoint rebuilds the load assignments of its service and nothing else', () => {
+    expect(new Set(shortNames(rebuiltBy('endpoint removed', 1000)))).toEqual(
+      new Set(['', 'v1', 'v2'].map((subset) => `ClusterLoadAssignment outbound|80|${subset}|${host}`)),
+    );
+  });
+
+  it('of one endpoint rebuilds each load assignment once for all proxies that see it alike', () => {
+    // Namespace 0 sees the same policies as all others: the DestinationRule is exported to everybody.
+    expect(rebuiltBy('endpoint removed', 1000)).toHaveLength(3);
+  });
+
+  it('of one VirtualService rebuilds the virtual hosts it names and the route configurations that hold them', () => {
+    const names = shortNames(rebuiltBy('VirtualService weight', 1000));
+    const hosts = names.filter((name) => name.startsWith('VirtualHost'));
+    const rest = names.filter((name) => !name.startsWith('VirtualHost'));
+    expect(new Set(hosts)).toEqual(new Set([`VirtualHost 80/${host}:80`]));
+    expect(new Set(rest)).toEqual(new Set(['RouteConfiguration 80']));
+    // One for each namespace that looks at it: short names differ.
+    expect(hosts.length).toBeLessThanOrEqual(10);
+    expect(rest.length).toBeLessThanOrEqual(10);
+  });
+
+  it('of nothing at all rebuilds nothing', () => {
+    expect(shortNames(rebuiltBy('nothing (same content)', 1000))).toEqual([]);
+  });
+});
+
+describe.each(changes.filter(({ name }) => name !== 'namespace STRICT'))('$name', ({ name }) => {
+  it('rebuilds no more in a large mesh than in a small one', () => {
+    expect(rebuiltBy(name, 400).length).toBe(rebuiltBy(name, 100).length);
+  });
+});
