@@ -33,7 +33,7 @@ golden: $(TYPES) ## Rewrite the expected output of the golden tests
 	@vitest run --update test/golden.test.ts
 
 bench: $(TYPES) ## Count the work of each kind of change, at 10 to 1,000 services
-	@node --expose-gc test/bench/run.ts
+	@node --expose-gc bench/run.ts
 
 parity: $(TYPES) ## Compare with what Istio generates, where its recorded scenarios are at hand
 	@if [ -d ../shared/parity ]; then \

@@ -7,7 +7,11 @@ import type { Snapshot, SnapshotObjects } from '../src/model/snapshot.ts';
 import { emptySnapshot } from '../src/model/snapshot.ts';
 import { parse } from '../src/watchers/parse.ts';
 
-type Raw = { readonly kind: string; readonly metadata: { readonly name: string; readonly namespace?: string } } & Readonly<Record<string, unknown>>;
+interface Raw {
+  readonly kind: string;
+  readonly metadata: { readonly name: string } & Readonly<Record<string, unknown>>;
+  readonly [field: string]: unknown;
+}
 
 const namespaces = 10;
 const serviceName = (i: number): string => `svc-${String(i).padStart(4, '0')}`;
@@ -94,6 +98,8 @@ const namespacePolicy = (mode: string): Raw => ({
 
 export interface Change {
   readonly name: string;
+  /** Touches all services of a namespace, and so may cost more in a larger mesh. */
+  readonly wholeNamespace?: true;
   readonly apply: (before: Snapshot, services: number) => Snapshot;
 }
 
@@ -103,7 +109,7 @@ export const changes: readonly Change[] = [
   { name: 'VirtualService weight', apply: (before) => applyObjects(before, [virtualService(0, 50)]) },
   { name: 'DestinationRule limit', apply: (before) => applyObjects(before, [destinationRule(0, 7)]) },
   { name: 'service added', apply: (before, services) => applyObjects(before, objectsOf(services + 1)) },
-  { name: 'namespace STRICT', apply: (before) => applyObjects(before, [namespacePolicy('STRICT')]) },
+  { name: 'namespace STRICT', wholeNamespace: true, apply: (before) => applyObjects(before, [namespacePolicy('STRICT')]) },
   { name: 'nothing (same content)', apply: (before) => ({ ...before, version: before.version + 1 }) },
 ];
 

@@ -14,7 +14,7 @@ const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 const cleanup: Cleanup = [];
 let ending = false;
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => void end(signal === 'SIGINT' ? 0 : 143));
 
 try {
@@ -53,7 +53,10 @@ Ctrl-C ends everything and removes the copy.`;
 }
 
 function logs(shop: Shop): string {
-  return shop.processes.map((one) => failure(one, 'last lines')).join('\n');
+  return shop.processes
+    .filter((one) => one.lines().length > 0)
+    .map((one) => failure(one, 'last lines'))
+    .join('\n');
 }
 
 /** The shop is closed when one of its processes ends by itself. */

@@ -22,6 +22,8 @@ import { send } from './http.ts';
 import { bookshopPods, namespace, podsFile } from './pods.ts';
 
 const handlers: Readonly<Record<ServiceName, Handler>> = { front: frontPage, details, ratings, reviews, store };
+/** Envoy warns of every deprecated field that Istio's configuration model needs. */
+const quiet = ['--component-log-level', 'misc:error'];
 const usualMeshPort = 9080;
 
 export interface Shop {
@@ -150,6 +152,6 @@ async function startProxy(options: ProxyOptions, pod: Pod): Promise<RunningProce
   const args = ['--proxy', `${pod.name}.${namespace}`, ...where, '--admin-port', String(pod.adminPort), '--out', out];
   const code = await bootstrap(args, { stdout: () => {}, stderr: (text) => said.push(text) });
   if (code !== 0) throw new Error(`keelson bootstrap ${args.join(' ')}: ${said.join('')}`);
-  const flags = ['--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning'];
+  const flags = ['--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning', ...quiet];
   return startProcess(`envoy of ${pod.name}`, options.envoy, ['-c', join(out, 'envoy.yaml'), ...flags]);
 }

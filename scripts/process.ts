@@ -20,9 +20,12 @@ export interface RunningProcess {
   readonly stop: () => Promise<void>;
 }
 
-/** `name` is for messages. The process gets this one's environment and no input. */
+/**
+ * `name` is for messages. The process gets this one's environment and no input, and a group of its own: Ctrl-C is for
+ * us, who then end it in order.
+ */
 export function startProcess(name: string, command: string, args: readonly string[]): RunningProcess {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   running.add(child);
   child.once('close', () => running.delete(child));
   const kept: string[] = [];

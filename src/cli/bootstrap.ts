@@ -126,7 +126,7 @@ interface DirectoryOptions extends Proxy {
 
 async function writeDirectory(settings: DirectoryOptions, io: Io): Promise<number> {
   const { directory, node, snapshot, concurrency, controlPlane: server } = settings;
-  const credentials = await issueCredentials(settings.state, node, snapshot, settings.hours * 3600);
+  const credentials = await issueCredentials(settings.state, node, snapshot, settings.hours * 3_600_000);
   if ('failure' in credentials) {
     io.stderr(`keelson bootstrap: ${credentials.failure}\n`);
     return exit.bad;

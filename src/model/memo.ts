@@ -1,6 +1,7 @@
 // Incrementality without a framework: a pure step remembers its results by the identity of its arguments, and
 // values that mean the same are made the same object. What a step may depend on is exactly what it is given, so
-// its arguments are its cache key. Objects are held weakly: a result lives as long as all of its arguments.
+// its arguments are its cache key. Nothing is held for its own sake: a result is remembered while all of its
+// arguments live, and keeps them alive while somebody uses it.
 
 type Key = object | string | number | boolean | undefined | null;
 interface Node<R> {
@@ -20,13 +21,25 @@ function child<R>(node: Node<R>, key: Key): Node<R> {
   return next;
 }
 
+/**
+ * The arguments behind a result. Without it a list that was made shared only to be an argument would be collected, and made
+ * anew it would be another one.
+ */
+const argumentsOf = new WeakMap<object, readonly Key[]>();
+
 /** `fn`, computed once for each distinct list of arguments. Put the arguments that live longest first. */
 export function memo<A extends readonly Key[], R>(fn: (...args: A) => R): (...args: A) => R {
   const root: Node<R> = {};
   return (...args) => {
     let node = root;
     for (const arg of args) node = child(node, arg);
-    return (node.result ??= { value: fn(...args) }).value;
+    if (node.result === undefined) {
+      const value = fn(...args);
+      node.result = { value };
+      // Who made a value knows best what it takes to find it again; who only passes it on does not.
+      if (isObject(value as Key) && !argumentsOf.has(value as object)) argumentsOf.set(value as object, args);
+    }
+    return node.result.value;
   };
 }
 

@@ -44,6 +44,8 @@ export interface Service {
   readonly addresses: readonly string[];
   /** Addresses the mesh allocated to a host without any; only for proxies that capture DNS. */
   readonly autoAddresses: readonly string[];
+  /** Labels of the workloads behind it; absent when its endpoints are written out. */
+  readonly selector?: Readonly<Record<string, string>>;
   readonly headless: boolean;
   readonly resolution: Resolution;
   readonly meshExternal: boolean;

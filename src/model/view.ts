@@ -86,9 +86,8 @@ export interface InboundPort {
   readonly targetPort: number;
   /** The service port it belongs to: its number names routes, its protocol decides the chains. */
   readonly servicePort: ServicePort;
+  /** Of the services that lead to the port the oldest: it decides alone. */
   readonly service: Service | undefined;
-  /** All services that lead to this port, the winner first. */
-  readonly services: readonly Service[];
   readonly mtls: MtlsMode;
   readonly policy: DestinationPolicy | undefined;
   readonly connectionPool: ConnectionPoolSettings | undefined;

@@ -2,6 +2,7 @@
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/
 import type { HTTPRoute, TCPRoute, TLSRoute } from './schema/index.ts';
 import type { Visibility } from './mesh.ts';
+import type { Problem } from './problem.ts';
 import type { SourceRef } from './source.ts';
 
 export interface VirtualService {
@@ -18,6 +19,8 @@ export interface VirtualService {
   readonly http: readonly SourcedRoute<HTTPRoute>[];
   readonly tls: readonly SourcedRoute<TLSRoute>[];
   readonly tcp: readonly SourcedRoute<TCPRoute>[];
+  /** What is wrong with it that its object alone does not show: delegates that are not there. */
+  readonly problems: readonly Problem[];
 }
 
 /** A route and the fields that it came from; a delegate's route has its own object as source, with the root's as `root`. */

@@ -1,7 +1,7 @@
 // Translation: from a snapshot of objects to the configuration of each proxy. Pure: the same snapshot and node give the
 // same bytes. What did not change keeps its identity from one snapshot to the next.
 import { memo, sharedList, sharedValue } from '../model/memo.ts';
-import type { Endpoint, MeshSettings, ServiceEndpoints } from '../model/mesh.ts';
+import type { DestinationPolicy, Endpoint, MeshSettings, ServiceEndpoints } from '../model/mesh.ts';
 import { serviceKey } from '../model/mesh.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Proxy } from '../model/proxy.ts';
@@ -13,7 +13,7 @@ import type { InboundFacts } from './envoy/inbound-cluster.ts';
 import { inboundCluster } from './envoy/inbound-cluster.ts';
 import { inboundListeners } from './envoy/inbound-listener.ts';
 import { loadAssignment } from './envoy/load-assignment.ts';
-import type { LocalityView } from './envoy/locality.ts';
+import type { CallerPlace } from './envoy/locality.ts';
 import type { ClusterFacts } from './envoy/outbound-cluster.ts';
 import { discovery, outboundClusters } from './envoy/outbound-cluster.ts';
 import { outboundListeners } from './envoy/outbound-listeners.ts';
@@ -23,7 +23,8 @@ import type { Installation } from './resolve/mesh-settings.ts';
 import { defaultInstallation } from './resolve/mesh-settings.ts';
 import type { ResolvedMesh } from './resolve/mesh.ts';
 import { resolveMesh } from './resolve/mesh.ts';
-import { inboundView, serviceSelectors } from './view/inbound.ts';
+import { unknownLocality } from './resolve/workload.ts';
+import { inboundView } from './view/inbound.ts';
 import { outboundView } from './view/outbound.ts';
 import { proxyOf } from './view/proxy.ts';
 
@@ -41,87 +42,99 @@ export const translate = (snapshot: Snapshot, installation: Installation = defau
     problems: resolved.problems,
     configuration: (node) => {
       const proxy = proxyOf(node, installation, resolved.pods);
-      return proxy === undefined ? undefined : configurationOf(resolved, viewOf(resolved, snapshot, proxy));
+      return proxy === undefined ? undefined : configurationOf(resolved, viewOf(resolved, proxy));
     },
   };
 };
 
-function viewOf(resolved: ResolvedMesh, snapshot: Snapshot, proxy: Proxy): ProxyView {
+function viewOf(resolved: ResolvedMesh, proxy: Proxy): ProxyView {
   return {
     settings: resolved.mesh.settings,
     proxy,
     outbound: outboundView(resolved, proxy),
-    inbound: inboundView(resolved, proxy, serviceSelectors(snapshot.objects.Service)),
+    inbound: inboundView(resolved, proxy),
   };
 }
 
 function configurationOf({ mesh }: ResolvedMesh, view: ProxyView): Configuration {
   const { settings, outbound, inbound, proxy } = view;
-  const place = placeOf(proxy);
-  const facts = clusterFacts(proxy);
-  const outboundListening = outboundListeners(view);
-  const inboundScope = inbound.scope;
+  const { listeners, routeNames } = outboundListeners(view);
+  const place = dependsOnCaller(settings, outbound) ? placeOf(proxy) : nowhere;
   return {
     cluster: [
-      outboundClusterLayer(settings, outbound, mesh.endpoints, facts, place),
-      layer(inboundScope, inboundClusters(settings, inbound, inboundFacts(proxy))),
+      outboundClusterLayer(settings, outbound, inlineEndpoints(outbound, mesh.endpoints), clusterFacts(proxy), place),
+      layer(inbound.scope, inboundClusters(settings, inbound, inboundFacts(proxy))),
     ],
-    endpoint: [endpointLayer(settings, outbound, mesh.endpoints, facts, place, proxy.nodeName)],
-    listener: [layer(inboundScope, [...outboundListening.listeners, ...inboundListeners(view)])],
-    route: [routeLayer(settings, outbound, outboundListening.routeNames)],
+    endpoint: [endpointLayer(settings, outbound, mesh.endpoints, clusterFacts(proxy), place)],
+    listener: [layer(inbound.scope, [...listeners, ...inboundListeners(view)])],
+    route: [routeLayer(settings, outbound, sharedValue(routeNames))],
   };
 }
 
 /** One layer per distinct list of resources, so that comparing two layers by identity is enough. */
-function layer(scope: string, resources: readonly Resource[]): Layer {
-  return sharedLayer(sharedList(resources), scope);
-}
+const layer = (scope: string, resources: readonly Resource[]): Layer => sharedLayer(sharedList(resources), scope);
 
 const sharedLayer = memo(
   (resources: readonly Resource[], scope: string): Layer => ({ scope, resources: new Map(resources.map((resource) => [resource.name, resource])) }),
 );
 
-const noEndpoints: ServiceEndpoints = new Map();
+type EndpointMap = ReadonlyMap<string, ServiceEndpoints>;
+
 const none: readonly Endpoint[] = [];
 
-const endpointsOf = (endpoints: ReadonlyMap<string, ServiceEndpoints>, view: ServiceView, port: number): readonly Endpoint[] =>
-  (endpoints.get(serviceKey(view.service)) ?? noEndpoints).get(port) ?? none;
+const endpointsOf = (endpoints: EndpointMap, view: ServiceView, port: number): readonly Endpoint[] =>
+  endpoints.get(serviceKey(view.service))?.get(port) ?? none;
 
-function outboundClusterLayer(
-  settings: MeshSettings,
-  outbound: OutboundView,
-  endpoints: ReadonlyMap<string, ServiceEndpoints>,
-  facts: ClusterFacts,
-  place: LocalityView,
-): Layer {
-  const resources = outbound.services.flatMap((view) =>
-    view.service.ports.flatMap((port) => outboundClusters(settings, facts, view, port, endpointsOf(endpoints, view, port.number), place)),
-  );
-  return layer(outbound.scope, [...resources, ...outboundFixedClusters(settings)]);
-}
+/** Endpoints that clusters hold themselves, because Envoy asks DNS for their addresses. */
+const inlineEndpoints = (outbound: OutboundView, endpoints: EndpointMap): readonly ServiceEndpoints[] =>
+  sharedList(inlineServices(outbound).map((view) => endpoints.get(serviceKey(view.service)) ?? noEndpoints));
 
-function endpointLayer(
-  settings: MeshSettings,
-  outbound: OutboundView,
-  endpoints: ReadonlyMap<string, ServiceEndpoints>,
-  facts: ClusterFacts,
-  place: LocalityView,
-  nodeName: string,
-): Layer {
-  const resources = outbound.services.flatMap((view) =>
-    view.service.ports
-      .filter((port) => port.protocol !== 'UDP')
-      .flatMap((port) =>
-        [undefined, ...(view.policy?.subsets ?? [])]
-          .filter((subset) => discovery(view, effectivePolicy(view.policy, port.number, subset), facts) === 'endpoints')
-          .map((subset) => loadAssignment(settings, view, port.number, subset, endpointsOf(endpoints, view, port.number), place, nodeName)),
+const noEndpoints: ServiceEndpoints = new Map();
+
+const inlineServices = memo((outbound: OutboundView): readonly ServiceView[] =>
+  outbound.services.filter(({ service: { resolution } }) => resolution === 'dns' || resolution === 'dns-round-robin'),
+);
+
+const outboundClusterLayer = memo(
+  (settings: MeshSettings, outbound: OutboundView, inline: readonly ServiceEndpoints[], facts: ClusterFacts, place: CallerPlace): Layer => {
+    const endpoints: EndpointMap = new Map(inlineServices(outbound).map((view, i) => [serviceKey(view.service), inline[i] ?? noEndpoints]));
+    const resources = outbound.services.flatMap((view) =>
+      view.service.ports.flatMap((port) => outboundClusters(settings, facts, view, port, endpointsOf(endpoints, view, port.number), place)),
+    );
+    return layer(outbound.scope, [...resources, ...outboundFixedClusters(settings)]);
+  },
+);
+
+const endpointLayer = memo(
+  (settings: MeshSettings, outbound: OutboundView, endpoints: EndpointMap, facts: ClusterFacts, place: CallerPlace): Layer =>
+    layer(
+      outbound.scope,
+      outbound.services.flatMap((view) =>
+        view.service.ports
+          .filter((port) => port.protocol !== 'UDP')
+          .flatMap((port) =>
+            [undefined, ...(view.policy?.subsets ?? [])]
+              .filter((subset) => discovery(view, effectivePolicy(view.policy, port.number, subset), facts) === 'endpoints')
+              .map((subset) => loadAssignment(settings, view, port.number, subset, endpointsOf(endpoints, view, port.number), place)),
+          ),
       ),
-  );
-  return layer(outbound.scope, resources);
-}
+    ),
+);
 
-const routeLayer = (settings: MeshSettings, outbound: OutboundView, names: readonly string[]): Layer =>
-  layer(outbound.scope, names.flatMap((name) => routeConfiguration(settings, outbound, name) ?? []));
+const routeLayer = memo(
+  (settings: MeshSettings, outbound: OutboundView, names: readonly string[]): Layer =>
+    layer(outbound.scope, names.flatMap((name) => routeConfiguration(settings, outbound, name) ?? [])),
+);
+
+/** Whether any service in sight is reached differently from different places. */
+const dependsOnCaller = memo((settings: MeshSettings, outbound: OutboundView): boolean =>
+  settings.localityLbSetting?.distribute !== undefined ||
+  outbound.services.some(({ service, policy }) => service.nodeLocal || service.preferClose || usesLocality(policy)),
+);
+
+const usesLocality = (policy: DestinationPolicy | undefined): boolean =>
+  policy !== undefined && [policy.trafficPolicy, ...(policy.trafficPolicy?.portLevelSettings ?? []), ...policy.subsets.flatMap(({ trafficPolicy }) => [trafficPolicy, ...(trafficPolicy?.portLevelSettings ?? [])])]
+    .some((each) => each?.outlierDetection !== undefined || each?.loadBalancer?.localityLbSetting !== undefined);
 
 /** Nothing is intercepted, nothing comes in by itself: then only what the Sidecar object lists. */
 function inboundClusters(settings: MeshSettings, inbound: InboundView, facts: InboundFacts): readonly Resource[] {
@@ -133,4 +146,6 @@ const clusterFacts = ({ type, ipAddresses }: Proxy): ClusterFacts =>
 
 const inboundFacts = ({ ipAddresses }: Proxy): InboundFacts => sharedValue({ address: ipAddresses[0] ?? '' });
 
-const placeOf = ({ locality, labels, network }: Proxy): LocalityView => sharedValue({ locality, labels, network });
+const placeOf = ({ locality, labels, network, nodeName }: Proxy): CallerPlace => sharedValue({ locality, labels, network, nodeName });
+
+const nowhere: CallerPlace = sharedValue({ locality: unknownLocality, labels: {}, network: '', nodeName: '' });

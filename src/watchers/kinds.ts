@@ -5,6 +5,7 @@ import type { Rule } from './rules/rule.ts';
 import type { SchemaCheck } from './schema-check.ts';
 import { bodySchemas } from '../model/schema/index.ts';
 import { authorizationPolicy } from './rules/authorization-policy.ts';
+import { withoutDryRun } from './rules/common.ts';
 import { destinationRule } from './rules/destination-rule.ts';
 import { envoyFilter } from './rules/envoy-filter.ts';
 import { trafficExtension, wasmPlugin } from './rules/extensions.ts';
@@ -45,7 +46,7 @@ const row = <K extends Kind>(
   plural,
   namespaced,
   check: schemaCheck(bodySchemas[kind], kind === 'Secret'),
-  rules,
+  rules: group.endsWith('.istio.io') && kind !== 'AuthorizationPolicy' ? [withoutDryRun, ...rules] : rules,
 });
 
 const networking = 'networking.istio.io';

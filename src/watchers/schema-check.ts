@@ -48,9 +48,9 @@ function makeAjv(allErrors: boolean): Ajv {
   return ajv;
 }
 
-/** The CEL rules of our schemas, in our language. A text that is no duration is reported as such already. */
+/** The CEL rules of our schemas, in our language. What is no duration is reported as such already. */
 const predicates: Readonly<Record<string, (value: unknown) => boolean>> = {
-  [atLeastOneMillisecond]: (value) => typeof value === 'string' && (parseDuration(value) ?? 1) >= 1,
+  [atLeastOneMillisecond]: (value) => typeof value !== 'string' || (parseDuration(value) ?? 1) >= 1,
 };
 
 function sentences(errors: readonly ErrorObject[], root: unknown, secret: boolean): readonly Draft[] {

@@ -44,6 +44,7 @@ export function readYaml(text: string, file: string): Read {
 type ParsedDocument = Document.Parsed<ParsedNode>;
 
 function* compose(text: string, lines: LineCounter): Generator<ParsedDocument, void> {
+  lines.addNewLine(0);
   const parser = new Parser(lines.addNewLine);
   const composer = new Composer({ prettyErrors: false, uniqueKeys: false, strict: true });
   const depth = depthGuard();
@@ -56,7 +57,10 @@ function* compose(text: string, lines: LineCounter): Generator<ParsedDocument, v
 }
 
 function* parsed(composer: Composer, tokens: ReturnType<Parser['next']>): Generator<ParsedDocument, void> {
-  for (const token of tokens) yield* composer.next(token) as Iterable<ParsedDocument>;
+  for (const token of tokens) {
+    if (token.type === 'error') throw new YamlFault(token.message, token.offset);
+    yield* composer.next(token) as Iterable<ParsedDocument>;
+  }
 }
 
 /** Stops before a tree is built that is too deep to walk: brackets, and `- - -` or `? ?` within one line. */

@@ -7,6 +7,8 @@ export interface TypeStatus {
   readonly type: TypeUrl;
   /** How many resources the proxy has. */
   readonly resources: number;
+  /** Everything that the mesh wants of this type has been sent and acknowledged. */
+  readonly synced: boolean;
   /** The push cycles that the last response sent and the last one accepted belong to; 0 for none. */
   readonly sentVersion: number;
   readonly sentAt: number;
@@ -21,7 +23,7 @@ export interface ProxyStatus {
   readonly node: NodeInfo;
   readonly identity: WorkloadIdentity | undefined;
   readonly connectedSince: number;
-  /** Everything that the mesh wants of it has been sent and acknowledged. */
+  /** All its types are. */
   readonly synced: boolean;
   readonly types: readonly TypeStatus[];
 }

@@ -126,9 +126,9 @@ export class ProxyStream {
 
   status(): ProxyStatus {
     const types = [...this.#types].map(([type, { subscription, ...counts }]): TypeStatus => {
-      return { type, resources: subscription.has.size, ...counts };
+      return { type, resources: subscription.has.size, synced: !subscription.busy, ...counts };
     });
-    const synced = [...this.#types.values()].every(({ subscription }) => !subscription.busy);
+    const synced = types.every((type) => type.synced);
     const { node, identity } = this;
     return { node, identity, connectedSince: this.#connectedSince, synced, types };
   }

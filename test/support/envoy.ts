@@ -12,7 +12,10 @@ import { freePort } from '../../scripts/ports.ts';
 import { failure, startProcess, waitUntil } from '../../scripts/process.ts';
 
 export interface EnvoyOptions {
-  /** envoy.config.bootstrap.v3.Bootstrap as proto JSON; its `admin` and, when given, `node` are replaced. */
+  /**
+   * envoy.config.bootstrap.v3.Bootstrap as proto JSON, for example read from what `keelson bootstrap` wrote; its `admin`
+   * and, when given, `node` are replaced.
+   */
   readonly bootstrap: object;
   readonly node?: NodeInfo;
   readonly name?: string;
@@ -28,10 +31,15 @@ export interface Envoy {
   readonly stats: (filter?: string) => Promise<ReadonlyMap<string, number>>;
   /** What this Envoy refused, in its own words. */
   readonly nacks: () => readonly string[];
-  /** The last lines it logged, for a failure's message. */
+  /** The last lines it logged. */
   readonly log: () => string;
+  /** Waits until `probe` says yes; fails with the last lines it logged. */
+  readonly eventually: (what: string, probe: () => Promise<boolean> | boolean) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
+
+/** Envoy warns of every deprecated field that Istio's configuration model needs. */
+const quiet = ['--component-log-level', 'misc:error'];
 
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const name = options.name ?? 'envoy';
@@ -39,7 +47,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const adminPort = await freePort();
   const file = join(directory, 'envoy.json');
   await writeFile(file, JSON.stringify(completed(options, adminPort)));
-  const args = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning'];
+  const args = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning', ...quiet];
   const process = startProcess(name, await envoyBinary(), args);
   const admin = adminClient(adminPort);
   const stop = async () => {
@@ -58,13 +66,20 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
       readStats(await admin(filter === undefined ? '/stats' : `/stats?filter=${encodeURIComponent(filter)}`)),
     nacks: () => process.lines().filter((line) => / rejected: /.test(line)),
     log: () => failure(process, 'last lines'),
+    eventually: (what, probe) => waitUntil(process, what, probe),
     stop,
   };
 }
 
-/** Checks a bootstrap as `envoy --mode validate` does; what Envoy says when it refuses, '' when it does not. */
-export async function validateBootstrap(file: string): Promise<string> {
-  const process = startProcess('envoy --mode validate', await envoyBinary(), ['--mode', 'validate', '-c', file]);
+/** What `envoy --mode validate` says of a bootstrap that it refuses; '' when it accepts it. */
+export async function validateBootstrap(file: string, flags: readonly string[] = []): Promise<string> {
+  const process = startProcess('envoy --mode validate', await envoyBinary(), [
+    '--mode',
+    'validate',
+    '-c',
+    file,
+    ...flags,
+  ]);
   const end = await process.ended;
   return end === 'ended with code 0' ? '' : failure(process, end);
 }

@@ -57,7 +57,6 @@ export function makeInboundPort(overrides: Partial<InboundPort> = {}): InboundPo
     targetPort: 8080,
     servicePort: makePort(80),
     service,
-    services: [service],
     mtls: 'PERMISSIVE',
     policy: undefined,
     connectionPool: undefined,
@@ -75,7 +74,6 @@ export const makeIngressPort = (
     targetPort: ingress.port.number ?? 0,
     servicePort: makePort(ingress.port.number ?? 0),
     service: undefined,
-    services: [],
     ingress,
     ...overrides,
   });

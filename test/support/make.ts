@@ -126,7 +126,7 @@ export const makeVirtualServiceObject = (spec: VirtualServiceSpec, meta: Meta = 
 };
 
 export function makeVirtualService(spec: VirtualServiceSpec, meta: Meta = {}): VirtualService {
-  const { virtualServices } = resolveVirtualServices([makeVirtualServiceObject(spec, meta)], makeSettings());
+  const virtualServices = resolveVirtualServices([makeVirtualServiceObject(spec, meta)], makeSettings());
   const [only] = virtualServices;
   invariant(only !== undefined, 'a VirtualService without hosts is only a delegate');
   return only;

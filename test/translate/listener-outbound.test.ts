@@ -147,6 +147,8 @@ describe('addresses', () => {
     );
     const capturing = { proxy: makeProxy({ dnsCapture: true }) };
     expect([...outbound([host], [], capturing).keys()]).toEqual(['240.240.0.5_5432', 'virtualOutbound']);
+    const both = { proxy: makeProxy({ dnsCapture: true, ipAddresses: ['10.2.0.1', 'fd00::1'] }) };
+    expect([...outbound([host], [], both).keys()]).toEqual(['240.240.0.5_5432', 'virtualOutbound']);
     expect([...outbound([host]).keys()]).toEqual(['0.0.0.0_5432', 'virtualOutbound']);
   });
 

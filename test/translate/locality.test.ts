@@ -20,7 +20,7 @@ const endpoint = (locality: string, labels: Readonly<Record<string, string>> = {
 });
 
 function priorities(places: readonly string[], setting: LocalityLoadBalancerSetting, from = 'eu/eu-1/a'): Readonly<Record<string, number>> {
-  const groups = applyLocality(byLocality(places.map((place) => endpoint(place))), { setting, failover: true }, { locality: parseLocality(from), labels: {}, network: '' });
+  const groups = applyLocality(byLocality(places.map((place) => endpoint(place))), { setting, failover: true }, { locality: parseLocality(from), labels: {}, network: '', nodeName: '' });
   return Object.fromEntries(groups.map((group) => [localityText(group.locality), group.priority]));
 }
 
@@ -38,7 +38,7 @@ describe('failover between localities', () => {
     const groups = applyLocality(
       byLocality([endpoint('eu', { tier: 'a', rack: '1' }), endpoint('eu', { tier: 'a', rack: '2' }), endpoint('eu', { tier: 'b', rack: '1' })]),
       { setting: { failoverPriority: ['tier', 'rack'] }, failover: true },
-      { locality: parseLocality('eu'), labels: { tier: 'a', rack: '1' }, network: '' },
+      { locality: parseLocality('eu'), labels: { tier: 'a', rack: '1' }, network: '', nodeName: '' },
     );
     expect(groups.map((group) => [group.endpoints[0]?.labels, group.priority])).toEqual([
       [{ tier: 'a', rack: '1' }, 0],
@@ -50,7 +50,7 @@ describe('failover between localities', () => {
 
 describe('shares between localities', () => {
   const share = (to: Readonly<Record<string, number>>, places: readonly string[]): readonly unknown[] =>
-    applyLocality(byLocality(places.map((place) => endpoint(place))), { setting: { distribute: [{ from: 'eu/*', to }] }, failover: false }, { locality: parseLocality('eu/eu-1'), labels: {}, network: '' }).map(
+    applyLocality(byLocality(places.map((place) => endpoint(place))), { setting: { distribute: [{ from: 'eu/*', to }] }, failover: false }, { locality: parseLocality('eu/eu-1'), labels: {}, network: '', nodeName: '' }).map(
       (group) => [localityText(group.locality), group.weight, group.endpoints.length],
     );
 

@@ -5,7 +5,7 @@ import type { NodeInfo } from '../../src/model/resource.ts';
 import type { ProxyView } from '../../src/model/view.ts';
 import { defaultInstallation } from '../../src/translate/resolve/mesh-settings.ts';
 import { resolveMesh } from '../../src/translate/resolve/mesh.ts';
-import { inboundView, serviceSelectors } from '../../src/translate/view/inbound.ts';
+import { inboundView } from '../../src/translate/view/inbound.ts';
 import { outboundView } from '../../src/translate/view/outbound.ts';
 import { proxyOf } from '../../src/translate/view/proxy.ts';
 import { snapshotOf } from '../support/snapshot.ts';
@@ -39,11 +39,10 @@ const nodeOf = (namespace: string, name: string, labels: Readonly<Record<string,
 });
 
 function view(yaml: string, node: NodeInfo): Pick<ProxyView, 'outbound' | 'inbound'> {
-  const snapshot = snapshotOf(yaml);
-  const resolved = resolveMesh(defaultInstallation, snapshot);
+  const resolved = resolveMesh(defaultInstallation, snapshotOf(yaml));
   const proxy = proxyOf(node, defaultInstallation, resolved.pods);
   if (proxy === undefined) throw new Error('not a proxy');
-  return { outbound: outboundView(resolved, proxy), inbound: inboundView(resolved, proxy, serviceSelectors(snapshot.objects.Service)) };
+  return { outbound: outboundView(resolved, proxy), inbound: inboundView(resolved, proxy) };
 }
 
 const web = nodeOf('shop', 'web', { app: 'web' });

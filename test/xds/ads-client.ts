@@ -167,5 +167,6 @@ export class SotwClient extends AdsClient<SotwResponse> {
 }
 
 export const names = (response: DeltaResponse): readonly string[] => (response.resources ?? []).map(({ name }) => name);
-export const sotwNames = (response: SotwResponse): readonly unknown[] =>
-  (response.resources ?? []).map((resource) => resource['name'] ?? resource['clusterName']);
+/** Sorted: the order within a state means nothing. */
+export const sotwNames = (response: SotwResponse): readonly string[] =>
+  (response.resources ?? []).map(({ name, clusterName }) => (name ?? clusterName) as string).toSorted();

@@ -124,6 +124,7 @@ describe('names', () => {
     client.subscribe(types.endpoint, 'a');
     await client.accept(types.endpoint);
     client.unsubscribe(types.endpoint, 'a');
+    await client.quiet();
     await mesh.change(configuration({ endpoint: [endpoints('a', 81)] }));
     await client.quiet();
     client.subscribe(types.endpoint, 'a');

@@ -1,6 +1,7 @@
 // Access logs that MeshConfig asks for: one entry per request or connection, and one for connections that no filter chain
 // of a listener took.
-// A log on /dev/stdout is a file log as Istio's: container runtimes hand stdout to the proxy's own user.
+// A log on /dev/stdout is a file log as Istio's, since container runtimes hand stdout to the proxy's own user. Elsewhere
+// Envoy may be unable to open it and then refuses the whole listener, so a proxy can say that it needs the other logger.
 // https://istio.io/latest/docs/tasks/observability/logs/access-log/
 import { memo } from '../../model/memo.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
@@ -8,32 +9,39 @@ import { at } from '../../model/source.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { from } from '../provenance.ts';
 import { extension } from '../typed.ts';
+import type { ConnectionFacts } from './listener-facts.ts';
 
 type AccessLog = MessageOf['envoy.config.accesslog.v3.AccessLog'];
+type Logs = { readonly access_log?: readonly AccessLog[] };
 type LogFormat = MessageOf['envoy.config.core.v3.SubstitutionFormatString'];
 
 /** The `access_log` field, or nothing: to be spread into the message that logs. */
-export const accessLog = memo((settings: MeshSettings): { readonly access_log?: readonly AccessLog[] } => {
+export const accessLog = memo((settings: MeshSettings, { stdoutStream }: ConnectionFacts): Logs => {
   const path = settings.accessLogFile;
   if (path === undefined || path === '') return {};
-  const logger: AccessLog = extension(
-    'envoy.access_loggers.file',
-    'envoy.extensions.access_loggers.file.v3.FileAccessLog',
-    {
-      path,
-      log_format: logFormat(settings),
-    },
-  );
+  const format = logFormat(settings);
+  const logger = path === '/dev/stdout' && stdoutStream === true ? streamLogger(format) : fileLogger(path, format);
   return from(at(settings.source, 'accessLogFile'), { access_log: [logger] });
 });
 
 /** The same for a listener: connections that it refuses appear nowhere else. */
-export const listenerAccessLog = memo((settings: MeshSettings): { readonly access_log?: readonly AccessLog[] } => {
-  const { access_log: logs } = accessLog(settings);
+export const listenerAccessLog = memo((settings: MeshSettings, connection: ConnectionFacts): Logs => {
+  const { access_log: logs } = accessLog(settings, connection);
   if (logs === undefined || settings.disableEnvoyListenerLog === true) return {};
   const filter: AccessLog['filter'] = { response_flag_filter: { flags: ['NR'] } };
   return from(at(settings.source, 'accessLogFile'), { access_log: logs.map((logger) => ({ ...logger, filter })) });
 });
+
+const fileLogger = (path: string, format: LogFormat): AccessLog =>
+  extension('envoy.access_loggers.file', 'envoy.extensions.access_loggers.file.v3.FileAccessLog', {
+    path,
+    log_format: format,
+  });
+
+const streamLogger = (format: LogFormat): AccessLog =>
+  extension('envoy.access_loggers.stdout', 'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', {
+    log_format: format,
+  });
 
 function logFormat(settings: MeshSettings): LogFormat {
   const written = settings.accessLogFormat ?? '';

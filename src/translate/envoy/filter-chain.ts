@@ -59,7 +59,9 @@ export function onlyPlaintextHttp(chain: PlannedChain): PlannedChain {
 }
 
 /** The chain as Envoy gets it. */
-export const filterChain = memo((chain: PlannedChain): FilterChain =>
+export const filterChain = (chain: PlannedChain): FilterChain => built(chain);
+
+const built = memo((chain: PlannedChain): FilterChain =>
   matchesAll(chain) ? chain.message : { ...chain.message, filter_chain_match: filterChainMatch(chain.match) },
 );
 

@@ -66,6 +66,7 @@ const filter = (message: HttpConnectionManager): Filter =>
   extension('envoy.filters.network.http_connection_manager', manager, message);
 
 function common(settings: MeshSettings, facts: HttpFacts, statPrefix: string, grpcWeb: boolean): HttpConnectionManager {
+  const { idleTimeout } = facts.connection;
   return merge<HttpConnectionManager>(
     {
       stat_prefix: statName(statPrefix),
@@ -75,11 +76,11 @@ function common(settings: MeshSettings, facts: HttpFacts, statPrefix: string, gr
       upgrade_configs: [{ upgrade_type: 'websocket' }],
       use_remote_address: false,
       request_id_extension: requestId,
-      ...(facts.idleTimeout !== undefined && { common_http_protocol_options: { idle_timeout: facts.idleTimeout } }),
+      ...(idleTimeout !== undefined && { common_http_protocol_options: { idle_timeout: idleTimeout } }),
     },
     pathNormalization(settings),
     tracing(settings, facts),
-    accessLog(settings),
+    accessLog(settings, facts.connection),
     headerOptions(facts.headers),
   );
 }

@@ -1,5 +1,5 @@
 // The filter chains of one port that receives traffic, and those for ports that nothing is known of.
-// https://istio.io/latest/docs/ops/configuration/mesh/app-health-check/
+// https://istio.io/latest/docs/reference/config/security/peer_authentication/
 import { memo, sharedValue } from '../../model/memo.ts';
 import type { MeshSettings, MtlsMode, Protocol } from '../../model/mesh.ts';
 import type { SourceRef } from '../../model/source.ts';
@@ -152,7 +152,7 @@ const connectionFilters = ({
   protocol,
   tcpStat,
 }: Receiver): FilterChain['filters'] & object =>
-  tcpFilters(protocol, tcpStat, plainTcpProxy(settings, cluster, tcpStat, facts.idleTimeout));
+  tcpFilters(protocol, tcpStat, plainTcpProxy(settings, facts.connection, cluster, tcpStat));
 
 /** What is left of a protocol when its TLS has ended here. */
 function withoutTls(protocol: Protocol): Protocol {

@@ -2,7 +2,7 @@
 // source address of their own that the interception rules let pass.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
 import { memo } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
+import type { MeshSettings, Service } from '../../model/mesh.ts';
 import type { Resource } from '../../model/resource.ts';
 import { resourceTypes } from '../../model/resource.ts';
 import { at } from '../../model/source.ts';
@@ -29,7 +29,7 @@ export const inboundCluster = memo((settings: MeshSettings, facts: InboundFacts,
     connectionSettings(settings, pool),
     { common_lb_config: {} },
     httpOptions(settings, port.servicePort.protocol, pool, { inbound: true }),
-    port.services.length === 0 ? undefined : from(port.services.map((service) => service.source), { metadata: metadata(port) }),
+    port.service === undefined ? undefined : from(port.service.source, { metadata: metadata(port.service) }),
   );
   return { type: resourceTypes.cluster, name, message };
 });
@@ -40,8 +40,8 @@ function connectionPool(port: InboundPort): Sourced<NonNullable<InboundPort['con
   return effectivePolicy(port.policy, port.servicePort.number, undefined).connectionPool;
 }
 
-const metadata = (port: InboundPort): NonNullable<Cluster['metadata']> => ({
-  filter_metadata: { istio: { services: port.services.map(({ hostname, name, namespace }) => ({ host: hostname, name, namespace })) } },
+const metadata = ({ hostname, name, namespace }: Service): NonNullable<Cluster['metadata']> => ({
+  filter_metadata: { istio: { services: [{ host: hostname, name, namespace }] } },
 });
 
 /** As addressed, or to the endpoint that a Sidecar's listener names: an address and port, or a Unix domain socket. */

@@ -17,7 +17,7 @@ import type { PlannedChain } from './filter-chain.ts';
 import { filterChain, plaintextHttp } from './filter-chain.ts';
 import { blackHoleChain, inboundPortChains, passthroughChains } from './inbound-chains.ts';
 import { acceptSlowly, listenerAddress } from './listener-address.ts';
-import type { HttpFacts } from './listener-facts.ts';
+import type { ConnectionFacts, HttpFacts } from './listener-facts.ts';
 import { httpFacts, inboundListenerPort, localAddresses } from './listener-facts.ts';
 import { forPorts, httpInspector, originalDestination, originalSource, tlsInspector } from './listener-filters.ts';
 
@@ -45,7 +45,14 @@ export function inboundListeners({ settings, proxy, inbound }: ProxyView): reado
   const [wildcard] = localAddresses(proxy).wildcards;
   return [
     ...bound,
-    virtualInboundListener(settings, wildcard, port, proxy.interceptionMode === 'TPROXY', sharedList(chains)),
+    virtualInboundListener(
+      settings,
+      facts.connection,
+      wildcard,
+      port,
+      proxy.interceptionMode === 'TPROXY',
+      sharedList(chains),
+    ),
   ];
 }
 
@@ -66,10 +73,10 @@ function catchAll(
   { ports, defaultMtls, portMtls }: InboundView,
 ): readonly PlannedChain[] {
   const known = new Set(ports.map(({ targetPort }) => targetPort));
+  // An object's numeric keys come in ascending order.
   const others = Object.entries(portMtls)
     .map(([port, mode]) => ({ port: Number(port), mode }))
-    .filter(({ port }) => !known.has(port))
-    .toSorted((a, b) => a.port - b.port);
+    .filter(({ port }) => !known.has(port));
   return [{ port: 0, mode: defaultMtls }, ...others].flatMap(({ port, mode }) =>
     passthroughChains(settings, facts, mode, port),
   );
@@ -78,6 +85,7 @@ function catchAll(
 const virtualInboundListener = memo(
   (
     settings: MeshSettings,
+    connection: ConnectionFacts,
     bind: string,
     port: number,
     transparent: boolean,
@@ -88,7 +96,7 @@ const virtualInboundListener = memo(
       name: virtualInbound,
       address: listenerAddress(bind, port),
       ...(transparent && { transparent: true }),
-      ...receiving(settings, entry, chains),
+      ...receiving(settings, connection, entry, chains),
     };
     return { type: resourceTypes.listener, name: virtualInbound, message: from(settings.source, message) };
   },
@@ -100,13 +108,14 @@ const boundListener = memo((settings: MeshSettings, facts: HttpFacts, bind: stri
   const message: Listener = {
     name,
     address: listenerAddress(bind, port.targetPort),
-    ...receiving(settings, [], chains),
+    ...receiving(settings, facts.connection, [], chains),
   };
   return { type: resourceTypes.listener, name, message: from(sharedValue<SourceRef>(port.source), message) };
 });
 
 function receiving(
   settings: MeshSettings,
+  connection: ConnectionFacts,
   entry: readonly ListenerFilter[],
   chains: readonly PlannedChain[],
 ): Partial<Listener> {
@@ -118,7 +127,7 @@ function receiving(
     listener_filters_timeout: protoDuration(settings.protocolDetectionTimeout ?? '0s'),
     continue_on_listener_filters_timeout: true,
     ...acceptSlowly,
-    ...listenerAccessLog(settings),
+    ...listenerAccessLog(settings, connection),
   };
 }
 

@@ -26,9 +26,19 @@ export interface TracedWorkload {
   readonly namespace: string;
 }
 
+/** What holds for every connection through the proxy. */
+export interface ConnectionFacts {
+  readonly idleTimeout?: Duration;
+  /**
+   * The proxy says that its standard output is no file that it could open, as when it is a socket or another user's:
+   * what is to be logged on /dev/stdout is then written to the open stream itself.
+   */
+  readonly stdoutStream?: true;
+}
+
 /** What every HTTP connection manager of the proxy has in common. */
 export interface HttpFacts {
-  readonly idleTimeout?: Duration;
+  readonly connection: ConnectionFacts;
   readonly acceptHttp10: boolean;
   /** Only with tracing: it keeps workloads from sharing their listeners. */
   readonly workload?: TracedWorkload;
@@ -48,9 +58,8 @@ export function localAddresses(proxy: Proxy): LocalAddresses {
 }
 
 export function httpFacts(settings: MeshSettings, proxy: Proxy): HttpFacts {
-  const idle = idleTimeout(proxy);
   return sharedValue({
-    ...(idle !== undefined && { idleTimeout: idle }),
+    connection: connectionFacts(proxy),
     acceptHttp10: ['1', 'true'].includes(String(proxy.metadata['HTTP10'])),
     ...(settings.enableTracing === true && { workload: tracedWorkload(proxy) }),
     headers: headerSettings(settings, proxy),
@@ -67,11 +76,18 @@ const tracedWorkload = (proxy: Proxy): TracedWorkload => ({
 
 const duration = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)){1,4}$/;
 
-/** How long connections may idle, as the workload's own metadata asks; what is no duration is ignored. */
-export function idleTimeout(proxy: Proxy): Duration | undefined {
-  const asked = proxy.metadata['IDLE_TIMEOUT'];
-  return typeof asked === 'string' && duration.test(asked) ? protoDuration(asked) : undefined;
+/** From the workload's own metadata: what is no duration is ignored. */
+export function connectionFacts({ metadata }: Proxy): ConnectionFacts {
+  const idle = metadata['IDLE_TIMEOUT'];
+  return sharedValue({
+    ...(typeof idle === 'string' && duration.test(idle) && { idleTimeout: protoDuration(idle) }),
+    ...(String(metadata['STDOUT_STREAM']) === 'true' && { stdoutStream: true }),
+  });
 }
+
+/** For connections whose idling is not ours to judge. */
+export const withoutIdleTimeout = ({ stdoutStream }: ConnectionFacts): ConnectionFacts =>
+  sharedValue({ ...(stdoutStream === true && { stdoutStream }) });
 
 /** Ports of the proxy's own listeners, where no wildcard listener may be put. */
 export function reservedPorts(settings: MeshSettings, proxy: Proxy): readonly number[] {

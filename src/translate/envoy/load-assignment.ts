@@ -9,7 +9,7 @@ import type { MessageOf } from '../../xds/generated/messages.ts';
 import { outboundCluster } from '../names.ts';
 import { from } from '../provenance.ts';
 import { selects } from '../resolve/labels.ts';
-import type { LocalityGroup, LocalityRule, LocalityView } from './locality.ts';
+import type { LocalityGroup, LocalityRule, CallerPlace } from './locality.ts';
 import { applyLocality, byLocality, dependsOnPlace, localityRule, weightOf } from './locality.ts';
 import { effectivePolicy } from './traffic-policy.ts';
 import type { EffectivePolicy } from './traffic-policy.ts';
@@ -17,18 +17,17 @@ import type { EffectivePolicy } from './traffic-policy.ts';
 type ClusterLoadAssignment = MessageOf['envoy.config.endpoint.v3.ClusterLoadAssignment'];
 type LbEndpoint = MessageOf['envoy.config.endpoint.v3.LbEndpoint'];
 
-/** `endpoints` are those of the port; `nodeName` counts only for services that stay on their node. */
+/** `endpoints` are those of the port. Where the caller is counts only where something depends on it. */
 export function loadAssignment(
   settings: MeshSettings,
   view: ServiceView,
   port: number,
   subset: PolicySubset | undefined,
   endpoints: readonly Endpoint[],
-  place: LocalityView,
-  nodeName: string,
+  place: CallerPlace,
 ): Resource {
   const rule = localityRule(settings, view.service, effectivePolicy(view.policy, port, subset));
-  return build(settings, view, port, subset, endpoints, dependsOnPlace(rule) ? place : undefined, view.service.nodeLocal ? nodeName : '');
+  return build(settings, view, port, subset, endpoints, dependsOnPlace(rule) ? place : undefined, view.service.nodeLocal ? place.nodeName : '');
 }
 
 const build = memo(
@@ -38,7 +37,7 @@ const build = memo(
     port: number,
     subset: PolicySubset | undefined,
     endpoints: readonly Endpoint[],
-    place: LocalityView | undefined,
+    place: CallerPlace | undefined,
     nodeName: string,
   ): Resource => {
     const name = outboundCluster(view.service.hostname, port, subset?.name ?? '');
@@ -49,7 +48,7 @@ const build = memo(
   },
 );
 
-const nowhere: LocalityView = { locality: { region: '', zone: '', subZone: '' }, labels: {}, network: '' };
+const nowhere: CallerPlace = { locality: { region: '', zone: '', subZone: '' }, labels: {}, network: '', nodeName: '' };
 
 /** The message itself, which clusters found by DNS hold inline. */
 export function assignment(
@@ -58,7 +57,7 @@ export function assignment(
   policy: EffectivePolicy,
   subset: PolicySubset | undefined,
   rule: LocalityRule | undefined,
-  place: LocalityView = nowhere,
+  place: CallerPlace = nowhere,
 ): ClusterLoadAssignment {
   // With a least healthy share to keep, endpoints that are not ready would count against it.
   const readyOnly = (policy.outlierDetection?.value.minHealthPercent ?? 0) > 0;

@@ -7,10 +7,11 @@ import { localityText, parseLocality } from '../resolve/workload.ts';
 import type { EffectivePolicy } from './traffic-policy.ts';
 
 /** Where a caller is, as far as the order of endpoints depends on it. */
-export interface LocalityView {
+export interface CallerPlace {
   readonly locality: Locality;
   readonly labels: Readonly<Record<string, string>>;
   readonly network: string;
+  readonly nodeName: string;
 }
 
 /** What applies to a cluster: shares between localities, or an order of preference. */
@@ -62,7 +63,7 @@ export function byLocality(endpoints: readonly Endpoint[]): readonly LocalityGro
     .map(([, own]) => ({ locality: (own[0] as Endpoint).locality, endpoints: own, weight: totalWeight(own), priority: 0 }));
 }
 
-export function applyLocality(groups: readonly LocalityGroup[], rule: LocalityRule | undefined, view: LocalityView): readonly LocalityGroup[] {
+export function applyLocality(groups: readonly LocalityGroup[], rule: LocalityRule | undefined, view: CallerPlace): readonly LocalityGroup[] {
   if (rule === undefined) return groups;
   const { distribute, failover, failoverPriority } = rule.setting;
   if (distribute !== undefined) return distributed(groups, distribute, view.locality);
@@ -121,7 +122,7 @@ function byDistance(
 }
 
 /** The further down the list the first label that differs, the nearer. `key=value` sets what to compare with. */
-function byMatchingLabels(group: LocalityGroup, keys: readonly string[], view: LocalityView): readonly LocalityGroup[] {
+function byMatchingLabels(group: LocalityGroup, keys: readonly string[], view: CallerPlace): readonly LocalityGroup[] {
   const own = { ...view.labels, ...placeLabels(view.locality, view.network) };
   const priority = (endpoint: Endpoint): number => {
     const labels: Readonly<Record<string, string>> = { ...endpoint.labels, ...placeLabels(endpoint.locality, endpoint.network) };

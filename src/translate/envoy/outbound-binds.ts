@@ -1,6 +1,6 @@
 // Which addresses and ports the outbound listeners of a proxy claim, for which service each, before any conflict between
 // them is settled. Nothing is built here: a claim says how its chains would be.
-// https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/#unmatched-traffic
+// https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
 import { memo, sharedList } from '../../model/memo.ts';
 import type { MeshSettings, Protocol, Service, ServicePort } from '../../model/mesh.ts';
 import type { Proxy } from '../../model/proxy.ts';

@@ -15,7 +15,7 @@ import { ads } from './config-source.ts';
 import { connectionSettings, httpOptions, speaksHttp2 } from './connection-pool.ts';
 import { assignment } from './load-assignment.ts';
 import { loadBalancing, passesThrough } from './load-balancing.ts';
-import type { LocalityRule, LocalityView } from './locality.ts';
+import type { LocalityRule, CallerPlace } from './locality.ts';
 import { dependsOnPlace, localityRule, weighsLocalities } from './locality.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import { wrapProxyProtocol } from './proxy-protocol.ts';
@@ -36,7 +36,7 @@ export interface ClusterFacts {
 /** Endpoints that go into the cluster itself, where DNS finds their addresses; undefined where they are told apart from it. */
 export interface InlineEndpoints {
   readonly endpoints: readonly Endpoint[];
-  readonly place: LocalityView | undefined;
+  readonly place: CallerPlace | undefined;
 }
 
 /** How Envoy finds the hosts of a service: it depends on the kind of proxy and on the policy. */
@@ -56,7 +56,7 @@ export function outboundClusters(
   view: ServiceView,
   port: ServicePort,
   endpoints: readonly Endpoint[],
-  place: LocalityView,
+  place: CallerPlace,
 ): readonly Resource[] {
   if (port.protocol === 'UDP') return [];
   return [undefined, ...(view.policy?.subsets ?? [])].flatMap((subset) => {
@@ -76,7 +76,7 @@ const cluster = memo(
     port: ServicePort,
     subset: PolicySubset | undefined,
     endpoints: readonly Endpoint[] | undefined,
-    place: LocalityView | undefined,
+    place: CallerPlace | undefined,
   ): Resource => {
     const policy = effectivePolicy(view.policy, port.number, subset);
     const name = outboundCluster(view.service.hostname, port.number, subset?.name ?? '');

@@ -16,7 +16,7 @@ import type { PlannedChain } from './filter-chain.ts';
 import { filterChain, matchesAll, plaintextHttp } from './filter-chain.ts';
 import { acceptSlowly, additionalAddresses, listenerAddress } from './listener-address.ts';
 import type { HttpFacts } from './listener-facts.ts';
-import { httpFacts, idleTimeout } from './listener-facts.ts';
+import { connectionFacts, httpFacts, withoutIdleTimeout } from './listener-facts.ts';
 import { httpInspector, tlsInspector } from './listener-filters.ts';
 import type { BindFacts } from './outbound-binds.ts';
 import { bindFacts } from './outbound-binds.ts';
@@ -27,6 +27,7 @@ import { plainTcpProxy } from './tcp-proxy.ts';
 import { virtualOutboundListener } from './virtual-outbound.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];
+type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
 
 export interface OutboundListeners {
@@ -39,11 +40,10 @@ export interface OutboundListeners {
 /** Proxies of which the same facts hold have the very same listeners. */
 export function outboundListeners({ settings, proxy, outbound }: ProxyView): OutboundListeners {
   const { namespace, labels } = outbound.consumer;
-  const idle = idleTimeout(proxy);
   const caller: Caller = sharedValue({
     namespace,
     ...(labels !== undefined && { labels }),
-    ...(idle !== undefined && { idleTimeout: idle }),
+    connection: connectionFacts(proxy),
   });
   const binds = sharedValue(bindFacts(settings, proxy, outbound.services));
   const proxyPort = proxy.httpProxyPort ?? settings.proxyHttpPort ?? 0;
@@ -74,9 +74,11 @@ const build = memo(
     const context: OutboundContext = { settings, http, caller, binds };
     const httpProxy = httpProxyPort > 0 ? httpProxyListener(context, httpProxyPort) : undefined;
     const planned = withHttpProxy(outboundPlan(context, egress), httpProxy);
-    const listeners = planned.map((listener) => resource(settings, unknown, listener));
+    const rest = plainTcpProxy(settings, withoutIdleTimeout(http.connection), unknown, unknown);
+    const listeners = planned.map((listener) => resource(settings, rest, listener));
     const [wildcard] = binds.local.wildcards;
-    const entry = mode === 'NONE' ? [] : [virtualOutboundListener(settings, unknown, wildcard, mode === 'TPROXY')];
+    const entry =
+      mode === 'NONE' ? [] : [virtualOutboundListener(settings, http.connection, rest, wildcard, mode === 'TPROXY')];
     return { listeners: [...listeners, ...entry], routeNames: routeNames(planned) };
   },
 );
@@ -117,17 +119,17 @@ interface Socket {
 
 const resource = (
   settings: MeshSettings,
-  unknown: string,
+  rest: Filter,
   { addresses, port, bound, source, chains }: PlannedListener,
 ): Resource => {
   const socket: Socket = sharedValue({ addresses, port, bound });
-  return outboundListener(settings, unknown, socket, sharedList(chains), source);
+  return outboundListener(settings, rest, socket, sharedList(chains), source);
 };
 
 const outboundListener = memo(
   (
     settings: MeshSettings,
-    unknown: string,
+    rest: Filter,
     socket: Socket,
     chains: readonly PlannedChain[],
     source: SourceRef,
@@ -142,7 +144,7 @@ const outboundListener = memo(
       ...(bound ? acceptSlowly : { bind_to_port: false }),
       ...inspection(settings, chains),
       continue_on_listener_filters_timeout: true,
-      ...chainsOf(settings, unknown, chains),
+      ...chainsOf(rest, chains),
     };
     return { type: resourceTypes.listener, name, message: from(source, message) };
   },
@@ -162,19 +164,19 @@ function inspection(settings: MeshSettings, chains: readonly PlannedChain[]): Pa
 }
 
 /** A chain for everything is the default beside others; without one, what no chain takes goes where unknown traffic goes. */
-function chainsOf(settings: MeshSettings, unknown: string, chains: readonly PlannedChain[]): Partial<Listener> {
-  const rest = chains.find(matchesAll);
-  if (rest === undefined)
-    return { filter_chains: chains.map(filterChain), default_filter_chain: unmatched(settings, unknown) };
-  if (chains.length === 1) return { filter_chains: [filterChain(rest)] };
+function chainsOf(rest: Filter, chains: readonly PlannedChain[]): Partial<Listener> {
+  const everything = chains.find(matchesAll);
+  if (everything === undefined)
+    return { filter_chains: chains.map(filterChain), default_filter_chain: unmatched(rest) };
+  if (chains.length === 1) return { filter_chains: [filterChain(everything)] };
   return {
-    filter_chains: chains.filter((chain) => chain !== rest).map(filterChain),
-    default_filter_chain: filterChain(rest),
+    filter_chains: chains.filter((chain) => chain !== everything).map(filterChain),
+    default_filter_chain: filterChain(everything),
   };
 }
 
-const unmatched = memo((settings: MeshSettings, unknown: string): FilterChain => ({
+const unmatched = memo((rest: Filter): FilterChain => ({
   name: 'PassthroughFilterChain',
   filter_chain_match: {},
-  filters: [plainTcpProxy(settings, unknown, unknown, undefined)],
+  filters: [rest],
 }));

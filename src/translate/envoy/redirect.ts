@@ -23,11 +23,18 @@ export function redirectAction(redirect: HTTPRedirect, listenPort: number): Redi
   };
 }
 
-export const directResponse = ({ status, body }: HTTPDirectResponse): DirectResponseAction => ({
-  status,
-  ...(body?.string !== undefined && { body: { inline_string: body.string } }),
-  ...(body?.string === undefined && body?.bytes !== undefined && { body: { inline_bytes: body.bytes } }),
-});
+/** The longest body that Envoy is asked to send by itself. */
+export const maxBodyBytes = 1_048_576;
+
+/** Undefined: the body is too long, for which Envoy would refuse everything that comes with it. */
+export function directResponse({ status, body }: HTTPDirectResponse): DirectResponseAction | undefined {
+  if (body?.string !== undefined) {
+    const bytes = new TextEncoder().encode(body.string).length;
+    return bytes > maxBodyBytes ? undefined : { status, body: { inline_string: body.string } };
+  }
+  if (body?.bytes === undefined) return { status };
+  return (body.bytes.length / 4) * 3 > maxBodyBytes ? undefined : { status, body: { inline_bytes: body.bytes } };
+}
 
 const responseCodes: Readonly<Record<number, NonNullable<RedirectAction['response_code']>>> = {
   301: 'MOVED_PERMANENTLY',

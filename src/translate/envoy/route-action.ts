@@ -39,8 +39,11 @@ export function action(context: ActionContext, sourced: SourcedRoute<HTTPRoute>)
     return merge<Route>(headers, from(causes(sourced, 'redirect'), redirect === undefined ? unusable : { redirect }));
   }
   if (route.directResponse !== undefined) {
-    const direct_response = directResponse(route.directResponse);
-    return merge<Route>(headers, from(causes(sourced, 'directResponse'), { direct_response }));
+    const response = directResponse(route.directResponse);
+    return merge<Route>(
+      headers,
+      from(causes(sourced, 'directResponse'), response === undefined ? unusable : { direct_response: response }),
+    );
   }
   const [only, ...others] = route.route ?? [];
   if (only === undefined) return merge<Route>(headers, from(causes(sourced), unusable));

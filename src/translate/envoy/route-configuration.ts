@@ -9,6 +9,7 @@ import type { MessageOf } from '../../xds/generated/messages.ts';
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import { resourceTypes } from '../../model/resource.ts';
 import { compareText } from '../resolve/order.ts';
+import { maxBodyBytes } from './redirect.ts';
 import { parseRouteName, type RouteName } from './route-name.ts';
 import { routedVirtualService, routeTarget, type RoutedVirtualService, type RouteTarget } from './route-target.ts';
 import type { DomainForm } from './service-domains.ts';
@@ -31,7 +32,7 @@ export function routeConfiguration(
     const host = ownHost(listener, consumer, parsed.host, parsed.port);
     return host === undefined
       ? undefined
-      : assemble(settings, sharedList([built(settings, host, consumer, routeName)]), routeName);
+      : assemble(sharedList([built(settings, host, consumer, routeName)]), routeName);
   }
   const hosts = plans(listener, consumer, parsed).flatMap((plan) => plan.hosts);
   const known = sharedList(hosts.toSorted((a, b) => compareText(a.name, b.name)));
@@ -55,20 +56,19 @@ const withUnknownHosts = memo(
     routeName: string,
   ): Resource => {
     const known = hosts.map((host) => built(settings, host, consumer, routeName));
-    return assemble(settings, sharedList([...known, unknownHosts(settings, unknown, routeName)]), routeName);
+    return assemble(sharedList([...known, unknownHosts(settings, unknown, routeName)]), routeName);
   },
 );
 
 const built = (settings: MeshSettings, host: PlannedHost, consumer: Consumer, routeName: string): Resource =>
   virtualHost(settings, host, host.routed === undefined ? undefined : callerOf(consumer, host.routed), routeName);
 
-const assemble = memo((settings: MeshSettings, hosts: readonly Resource[], routeName: string): Resource => {
+const assemble = memo((hosts: readonly Resource[], routeName: string): Resource => {
   const message: MessageOf['envoy.config.route.v3.RouteConfiguration'] = {
     name: routeName,
     // Clusters come and go on their own; a route to a missing one answers 503 and leaves the others alone.
     validate_clusters: false,
-    // The longest body that a VirtualService can ask for.
-    max_direct_response_body_size_bytes: 1_048_576,
+    max_direct_response_body_size_bytes: maxBodyBytes,
     ignore_port_in_host_matching: true,
   };
   return {

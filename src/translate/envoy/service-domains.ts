@@ -1,7 +1,7 @@
 // The names by which callers address a service: what a virtual host's `domains` list.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
 import type { Service } from '../../model/mesh.ts';
-import { memo } from '../../model/memo.ts';
+import { memo, sharedValue } from '../../model/memo.ts';
 
 /** 'host' where ports are ignored in matching, 'host-and-port' where one configuration serves all ports. */
 export type DomainForm = 'host' | 'host-and-port';
@@ -9,7 +9,9 @@ export type DomainForm = 'host' | 'host-and-port';
 export interface Domain {
   /** As Envoy is to match them, the port included where it matters. */
   readonly texts: readonly string[];
+  /** Without port; domains that differ in case are the same. */
   readonly name: string;
+  readonly key: string;
   /** A short form gives way to a service whose full name it is. */
   readonly short: boolean;
 }
@@ -36,6 +38,11 @@ export const serviceDomains = memo(
 export const aliasDomains = (host: string, dnsDomain: string, port: number, form: DomainForm): readonly Domain[] =>
   namesOf(host, dnsDomain).map((one) => domain(one, port, form));
 
+/** All of them as Envoy is to match them; the same list for all callers that know a host by the same names. */
+export const domainTexts = memo((domains: readonly Domain[]): readonly string[] =>
+  sharedValue(domains.flatMap(({ texts }) => texts)),
+);
+
 /** A host that no service has is known by exactly the name that was written. */
 export const hostDomains = (host: string, port: number, form: DomainForm): readonly Domain[] => [
   domain(full(host), port, form),
@@ -60,7 +67,7 @@ const namesOf = (host: string, dnsDomain: string): readonly Name[] => [
 function domain({ name, short }: Name, port: number, form: DomainForm): Domain {
   const withPort = `${name}:${port}`;
   const texts = form === 'host' ? [name] : port === 80 ? [name, withPort] : [withPort];
-  return { texts, name, short };
+  return { texts, name, key: name.toLowerCase(), short };
 }
 
 /** `store`, `store.shop.svc`, `store.shop` in its own namespace; elsewhere `store` alone is another service. */

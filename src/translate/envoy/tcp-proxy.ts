@@ -11,10 +11,10 @@ import { blackHoleCluster } from '../names.ts';
 import { from, merge } from '../provenance.ts';
 import { extension } from '../typed.ts';
 import { accessLog } from './access-log.ts';
+import type { ConnectionFacts } from './listener-facts.ts';
 
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 type TcpProxy = MessageOf['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'];
-type Duration = TcpProxy['idle_timeout'];
 
 export interface WeightedCluster {
   readonly name: string;
@@ -30,10 +30,11 @@ export type TcpTarget =
 export function tcpProxy(
   settings: MeshSettings,
   target: TcpTarget,
-  idleTimeout: Duration | undefined,
+  connection: ConnectionFacts,
   policy: DestinationPolicy | undefined,
   subset: string,
 ): Filter {
+  const { idleTimeout } = connection;
   return filter(
     merge<TcpProxy>(
       { stat_prefix: target.statPrefix, ...destination(target) },
@@ -41,15 +42,15 @@ export function tcpProxy(
       'cluster' in target ? connectionLimits(policy) : undefined,
       hashPolicy(policy, subset),
       tunneling(policy, subset),
-      accessLog(settings),
+      accessLog(settings, connection),
     ),
   );
 }
 
 /** To a cluster that is no service's: everything else, or nothing. */
 export const plainTcpProxy = memo(
-  (settings: MeshSettings, cluster: string, statPrefix: string, idleTimeout: Duration | undefined): Filter =>
-    tcpProxy(settings, { cluster, statPrefix }, idleTimeout, undefined, ''),
+  (settings: MeshSettings, connection: ConnectionFacts, cluster: string, statPrefix: string): Filter =>
+    tcpProxy(settings, { cluster, statPrefix }, connection, undefined, ''),
 );
 
 /** Ends the connection. It is not logged: such connections are a proxy talking to itself. */

@@ -15,6 +15,7 @@ import { selects } from '../resolve/labels.ts';
 import { isTls } from '../resolve/protocol.ts';
 import type { ChainMatch, PlannedChain } from './filter-chain.ts';
 import { chainMatch, plannedChain } from './filter-chain.ts';
+import type { ConnectionFacts } from './listener-facts.ts';
 import { tcpFilters } from './network-filters.ts';
 import { statPrefix } from './stat-prefix.ts';
 import { tcpProxy } from './tcp-proxy.ts';
@@ -26,7 +27,7 @@ type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 export interface Caller {
   readonly namespace: string;
   readonly labels?: Readonly<Record<string, string>>;
-  readonly idleTimeout?: `${number}s`;
+  readonly connection: ConnectionFacts;
 }
 
 /** The port as the listener has it; canonical by `sharedValue`. */
@@ -163,7 +164,7 @@ function routeFilters(
   if (others.length === 0) return clusterFilters(context, first);
   const weighted = [first, ...others].map(({ cluster, weight }) => ({ name: cluster, weight }));
   const prefix = `${virtualService.name}.${virtualService.namespace}`;
-  const proxy = tcpProxy(settings, { weighted, statPrefix: prefix }, caller.idleTimeout, first.view?.policy, '');
+  const proxy = tcpProxy(settings, { weighted, statPrefix: prefix }, caller.connection, first.view?.policy, '');
   return tcpFilters(port.protocol, prefix, proxy);
 }
 
@@ -204,7 +205,7 @@ function clusterFilters({ settings, caller, port }: Context, target: Target): re
   const proxy = tcpProxy(
     settings,
     { cluster: target.cluster, statPrefix: prefix },
-    caller.idleTimeout,
+    caller.connection,
     target.view?.policy,
     target.subset,
   );
@@ -227,10 +228,8 @@ function serviceChain(context: Context): PlannedChain {
     isTls(port.protocol) && port.byServerName
       ? [service.hostname, ...service.aliases.map(({ hostname }) => hostname)]
       : [];
-  const source = at(
-    service.source,
-    `spec.ports[${service.ports.findIndex((candidate) => candidate.number === number)}]`,
-  );
+  const index = service.ports.findIndex((candidate) => candidate.number === number);
+  const source = at(service.source, index < 0 ? 'spec.ports' : `spec.ports[${index}]`);
   const message: FilterChain = { filters: clusterFilters(context, target), ...handshakeTimeout };
   return plannedChain(
     chainMatch({ serverNames: names, destinations: port.destinations }),

@@ -133,11 +133,13 @@ const hostClaim = (port: Port, routed: RoutedVirtualService, host: string): Clai
   routed,
 });
 
+const noAliases: readonly string[] = sharedValue([]);
+
 /** An alias that a VirtualService has is a host of its own and no longer a name of its service. */
 function serviceClaim(port: Port, { host, target, alias, routed }: ServedHost, aliases: readonly ServedHost[]): Claim {
   const { dnsDomain } = port.consumer;
   const { service } = target;
-  const names = sharedValue(aliases.map((one) => one.host));
+  const names = aliases.length === 0 ? noAliases : sharedValue(aliases.map((one) => one.host));
   const domains =
     alias === undefined
       ? serviceDomains(service, names, dnsDomain, port.number, port.form)

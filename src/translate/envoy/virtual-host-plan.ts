@@ -5,12 +5,12 @@
 import type { Problem } from '../../model/problem.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type { Consumer } from '../../model/view.ts';
-import { memo, sharedValue } from '../../model/memo.ts';
+import { memo } from '../../model/memo.ts';
 import { describeSource } from '../../model/source.ts';
 import { virtualHostName } from '../names.ts';
 import { compareText } from '../resolve/order.ts';
 import type { RoutedVirtualService, RouteTarget } from './route-target.ts';
-import type { DomainForm } from './service-domains.ts';
+import { domainTexts, type DomainForm } from './service-domains.ts';
 import { hostSource, portClaims, type Beaten, type Claim } from './virtual-host-claims.ts';
 
 export interface PlannedHost {
@@ -73,18 +73,15 @@ function settle(claims: readonly Claim[], port: number): Pick<PortPlan, 'byName'
       problems.push(duplicateDomain(claim.source, claim.host, owners.get(claim.host.toLowerCase())));
       continue;
     }
-    const domains: string[] = [];
-    for (const domain of claim.domains) {
-      if (domain.short && fullNames.has(domain.name)) continue;
-      const key = domain.name.toLowerCase();
-      if (owners.has(key)) {
-        problems.push(duplicateDomain(claim.source, domain.name, owners.get(key)));
-        continue;
-      }
-      owners.set(key, claim.source);
-      domains.push(...domain.texts);
-    }
-    byName.set(name, plannedHost(claim.target, claim.routed, sharedValue(domains), name, port));
+    const won = claim.domains.filter((domain) => {
+      if (domain.short && fullNames.has(domain.name)) return false;
+      const taken = owners.has(domain.key);
+      if (taken) problems.push(duplicateDomain(claim.source, domain.name, owners.get(domain.key)));
+      else owners.set(domain.key, claim.source);
+      return !taken;
+    });
+    const domains = domainTexts(won.length === claim.domains.length ? claim.domains : won);
+    byName.set(name, plannedHost(claim.target, claim.routed, domains, name, port));
   }
   return { byName, problems };
 }

@@ -10,14 +10,16 @@ import { virtualOutbound } from '../names.ts';
 import { from } from '../provenance.ts';
 import { listenerAccessLog } from './access-log.ts';
 import { acceptSlowly, listenerAddress } from './listener-address.ts';
+import type { ConnectionFacts } from './listener-facts.ts';
 import { outboundPort } from './listener-facts.ts';
-import { blackHole, plainTcpProxy } from './tcp-proxy.ts';
+import { blackHole } from './tcp-proxy.ts';
 
+type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 
-/** `unknown` is the cluster for connections that leave the mesh; connections to the port itself would go round in circles. */
+/** `rest` takes the connections that leave the mesh; connections to the port itself would go round in circles. */
 export const virtualOutboundListener = memo(
-  (settings: MeshSettings, unknown: string, bind: string, transparent: boolean): Resource => {
+  (settings: MeshSettings, connection: ConnectionFacts, rest: Filter, bind: string, transparent: boolean): Resource => {
     const port = outboundPort(settings);
     const message: Listener = {
       name: virtualOutbound,
@@ -28,9 +30,9 @@ export const virtualOutboundListener = memo(
       ...acceptSlowly,
       filter_chains: [
         { name: 'virtualOutbound-blackhole', filter_chain_match: { destination_port: port }, filters: [blackHole] },
-        { name: 'virtualOutbound-catchall-tcp', filters: [plainTcpProxy(settings, unknown, unknown, undefined)] },
+        { name: 'virtualOutbound-catchall-tcp', filters: [rest] },
       ],
-      ...listenerAccessLog(settings),
+      ...listenerAccessLog(settings, connection),
     };
     return { type: resourceTypes.listener, name: virtualOutbound, message: from(settings.source, message) };
   },

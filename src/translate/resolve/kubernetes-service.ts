@@ -60,6 +60,7 @@ const service = memo((settings: MeshSettings, object: KubernetesService): Servic
     })),
     addresses: headless ? [] : clusterIPs.filter((address) => address !== ''),
     autoAddresses: [],
+    ...(Object.keys(spec.selector ?? {}).length > 0 && { selector: spec.selector ?? {} }),
     headless,
     resolution: 'endpoints',
     meshExternal: false,

@@ -18,8 +18,10 @@ import { groupPeerAuthentications, peerAuthenticationsFor } from './peer-authent
 import type { PeerAuthentications } from './peer-authentication.ts';
 import type { PodIndex } from './pods.ts';
 import { indexPods } from './pods.ts';
-import { serviceEntryEndpoints } from './service-entry-endpoints.ts';
+import { selectedWorkloadEntries, serviceEntryEndpoints } from './service-entry-endpoints.ts';
 import { serviceEntryServices } from './service-entry.ts';
+import type { ServiceFacts } from './service-facts.ts';
+import { serviceFacts } from './service-facts.ts';
 import { resolveVirtualServices } from './virtual-service.ts';
 
 /** The mesh, and what translation needs besides it to say what one proxy is. */
@@ -28,6 +30,8 @@ export interface ResolvedMesh {
   readonly pods: PodIndex;
   readonly sidecars: readonly KindMap['Sidecar'][];
   readonly mtls: (namespace: string) => PeerAuthentications;
+  /** Of each service, in their order. */
+  readonly facts: readonly ServiceFacts[];
   readonly problems: readonly Problem[];
 }
 
@@ -40,19 +44,21 @@ export function resolveMesh(installation: Installation, snapshot: Snapshot): Res
   const peerAuthentications = groupedPeerAuthentications(objects.PeerAuthentication);
   const mtls = (namespace: string): PeerAuthentications => peerAuthenticationsFor(peerAuthentications, namespace, settings.rootNamespace);
   const services = allServices(settings, namespaces, objects.Service, objects.ServiceEntry);
-  const routes = allVirtualServices(settings, namespaces, objects.VirtualService);
+  const virtualServices = allVirtualServices(settings, namespaces, objects.VirtualService);
+  const endpoints = allEndpoints(settings, services, snapshot, pods, mtls);
   return {
     mesh: {
       settings,
       services,
-      endpoints: allEndpoints(settings, services, snapshot, pods, mtls),
-      virtualServices: routes.virtualServices,
+      endpoints,
+      virtualServices,
       destinationPolicies: allPolicies(settings, namespaces, objects.DestinationRule),
     },
     pods,
     sidecars: allSidecars(namespaces, objects.Sidecar),
     mtls,
-    problems: routes.problems,
+    facts: serviceFacts(settings, services, endpoints, mtls),
+    problems: virtualServices.flatMap((service) => service.problems),
   };
 }
 
@@ -108,22 +114,32 @@ function allEndpoints(
   const slices = slicesByService(objects.EndpointSlice);
   const entries = new Map([...objects.ServiceEntry.values()].map((entry) => [entry.source, entry]));
   const workloads = [...objects.WorkloadEntry.values()].toSorted(byObjectAge);
-  const all = new Map<string, ServiceEndpoints>();
-  for (const service of services) {
+  const each = services.map((service) => {
     const policies = mtls(service.namespace);
     const entry = entries.get(service.source);
-    const own =
-      entry === undefined
-        ? kubernetesEndpoints(settings, service, slices.get(`${service.namespace}/${service.name}`) ?? [], pods, policies)
-        : serviceEntryEndpoints(settings, service, entry, workloads, pods, policies);
+    if (entry !== undefined) return serviceEntryEndpoints(settings, service, entry, workloads, pods, policies);
+    const own = slices.get(objectKey(service.namespace, service.name)) ?? [];
+    return union(kubernetesEndpoints(settings, service, own, pods, policies), selectedWorkloadEntries(settings, service, workloads, policies));
+  });
+  return endpointsByKey(services, sharedList(each));
+}
+
+/** The same Map as long as no service's endpoints change. */
+const endpointsByKey = memo((services: readonly Service[], endpoints: readonly ServiceEndpoints[]): ReadonlyMap<string, ServiceEndpoints> => {
+  const all = new Map<string, ServiceEndpoints>();
+  for (const [i, service] of services.entries()) {
     const key = serviceKey(service);
     const known = all.get(key);
+    const own = endpoints[i] ?? noEndpoints;
     all.set(key, known === undefined ? own : union(known, own));
   }
   return all;
-}
+});
+
+const noEndpoints: ServiceEndpoints = new Map();
 
 const union = memo((a: ServiceEndpoints, b: ServiceEndpoints): ServiceEndpoints => {
+  if (b.size === 0) return a;
   const ports = new Set([...a.keys(), ...b.keys()]);
   return new Map([...ports].map((port) => [port, [...(a.get(port) ?? []), ...(b.get(port) ?? [])]]));
 });

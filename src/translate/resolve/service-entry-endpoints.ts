@@ -2,15 +2,15 @@
 // https://istio.io/latest/docs/reference/config/networking/service-entry/
 import { memo, sharedList } from '../../model/memo.ts';
 import type { Endpoint, MeshSettings, Service, ServiceEndpoints, ServicePort } from '../../model/mesh.ts';
-import type { KindMap, WorkloadEntrySpec } from '../../model/schema/index.ts';
-import type { SourceRef } from '../../model/source.ts';
+import type { KindMap } from '../../model/schema/index.ts';
 import { at } from '../../model/source.ts';
 import { selects } from './labels.ts';
 import { workloadMtls } from './peer-authentication.ts';
 import type { PeerAuthentications } from './peer-authentication.ts';
 import { podAddresses, targetPortOf } from './pods.ts';
 import type { PodIndex } from './pods.ts';
-import { canonical, parseLocality, podLocality, podWorkload, unknownLocality, workloadMetadata } from './workload.ts';
+import { targetNumber, workloadEndpoints, workloadEntryEndpoints, workloadEntryLabels } from './workload-endpoints.ts';
+import { canonical, podLocality, podWorkload, unknownLocality, workloadMetadata } from './workload.ts';
 
 type ServiceEntry = KindMap['ServiceEntry'];
 type WorkloadEntry = KindMap['WorkloadEntry'];
@@ -26,15 +26,27 @@ export function serviceEntryEndpoints(
 ): ServiceEndpoints {
   const selector = entry.spec.workloadSelector?.labels;
   if (selector === undefined) return written(settings, service, entry, mtls);
-  const entries = workloads.filter((workload) => workload.metadata.namespace === entry.metadata.namespace && selects(selector, labelsOf(workload.spec, workload.metadata.labels)));
+  const entries = workloads.filter((workload) => workload.metadata.namespace === entry.metadata.namespace && selects(selector, workloadEntryLabels(workload)));
   const selectedPods = pods.inNamespace(entry.metadata.namespace).filter((pod) => selects(selector, pod.metadata.labels) && isReady(pod));
   const nodes = selectedPods.map((pod) => pods.nodeOf(pod) ?? none);
   return selected(settings, service, mtls, sharedList(entries), sharedList(selectedPods), sharedList(nodes));
 }
 
-const none: object = {};
+/** Workloads outside Kubernetes that a Kubernetes Service selects too. */
+export function selectedWorkloadEntries(
+  settings: MeshSettings,
+  service: Service,
+  workloads: readonly WorkloadEntry[],
+  mtls: PeerAuthentications,
+): ServiceEndpoints {
+  const { selector, namespace } = service;
+  const entries = workloads.filter((entry) => selector !== undefined && entry.metadata.namespace === namespace && selects(selector, workloadEntryLabels(entry)));
+  return entries.length === 0 ? noEndpoints : selected(settings, service, mtls, sharedList(entries), noPods, noPods);
+}
 
-const labelsOf = (spec: WorkloadEntrySpec, metadata: Readonly<Record<string, string>>): Readonly<Record<string, string>> => ({ ...metadata, ...spec.labels });
+const noEndpoints: ServiceEndpoints = new Map();
+const noPods: readonly never[] = [];
+const none: object = {};
 
 const isReady = (pod: Pod): boolean =>
   pod.metadata.deletionTimestamp === undefined && (pod.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');
@@ -47,7 +59,7 @@ const written = memo((settings: MeshSettings, service: Service, entry: ServiceEn
   const { name, namespace } = entry.metadata;
   return byPort(service, (port) =>
     endpoints.flatMap((endpoint, i) =>
-      workloadEndpoint(settings, mtls, port, endpoint, { source: at(entry.source, `spec.endpoints[${i}]`), name: `${name}-${i}`, namespace, labels: endpoint.labels ?? {} }),
+      workloadEndpoints(settings, mtls, port, endpoint, { source: at(entry.source, `spec.endpoints[${i}]`), name: `${name}-${i}`, namespace, labels: endpoint.labels ?? {} }),
     ),
   );
 });
@@ -62,22 +74,13 @@ const selected = memo(
     nodes: readonly object[],
   ): ServiceEndpoints =>
     byPort(service, (port) => [
-      ...entries.flatMap((entry) =>
-        workloadEndpoint(settings, mtls, port, entry.spec, {
-          source: at(entry.source, 'spec'),
-          name: entry.metadata.name,
-          namespace: entry.metadata.namespace,
-          labels: labelsOf(entry.spec, entry.metadata.labels),
-        }),
-      ),
+      ...entries.flatMap((entry) => workloadEntryEndpoints(settings, mtls, port, entry)),
       ...pods.flatMap((pod, i) => podEndpoints(settings, mtls, port, pod, nodes[i] === none ? undefined : (nodes[i] as KindMap['Node']))),
     ]),
 );
 
 const byPort = (service: Service, endpoints: (port: ServicePort) => readonly Endpoint[]): ServiceEndpoints =>
   new Map(service.ports.map((port) => [port.number, endpoints(port)]));
-
-const targetNumber = (port: ServicePort): number => (typeof port.targetPort === 'number' ? port.targetPort : port.number);
 
 /** A DNS service without endpoints is reached under its own name. */
 const hostItself = (settings: MeshSettings, service: Service, entry: ServiceEntry, port: ServicePort): Endpoint => ({
@@ -94,37 +97,6 @@ const hostItself = (settings: MeshSettings, service: Service, entry: ServiceEntr
   nodeName: '',
 });
 
-interface Owner {
-  readonly source: SourceRef;
-  readonly name: string;
-  readonly namespace: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-function workloadEndpoint(settings: MeshSettings, mtls: PeerAuthentications, port: ServicePort, spec: WorkloadEntrySpec, owner: Owner): readonly Endpoint[] {
-  const address = spec.address ?? '';
-  if (address === '') return [];
-  const target = address.startsWith('unix://') ? 0 : (spec.ports?.[port.name] ?? targetNumber(port));
-  const declared = owner.labels['security.istio.io/tlsMode'] ?? ((spec.serviceAccount ?? '') === '' ? 'disabled' : 'istio');
-  const asked = workloadMtls(mtls, owner.labels);
-  return [
-    {
-      source: owner.source,
-      address,
-      port: target,
-      labels: owner.labels,
-      serviceAccount: spec.serviceAccount ?? '',
-      namespace: owner.namespace,
-      workload: workloadMetadata(canonical(owner.labels, owner.name, ''), owner.namespace, settings.clusterId),
-      tlsMode: declared === 'istio' && (asked.ports[target] ?? asked.mode) !== 'DISABLE' ? 'istio' : 'disabled',
-      locality: spec.locality === undefined ? unknownLocality : parseLocality(spec.locality),
-      network: spec.network ?? owner.labels['topology.istio.io/network'] ?? '',
-      nodeName: '',
-      ...(spec.weight !== undefined && spec.weight > 0 && { weight: spec.weight }),
-    },
-  ];
-}
-
 function podEndpoints(settings: MeshSettings, mtls: PeerAuthentications, port: ServicePort, pod: Pod, node: KindMap['Node'] | undefined): readonly Endpoint[] {
   const { labels, namespace } = pod.metadata;
   const target = targetPortOf(pod, port.targetPort ?? port.number) ?? port.number;
@@ -133,6 +105,7 @@ function podEndpoints(settings: MeshSettings, mtls: PeerAuthentications, port: S
     source: at(pod.source, 'status.podIP'),
     address,
     port: target,
+    health: 'healthy' as const,
     labels,
     serviceAccount: pod.spec?.serviceAccountName ?? 'default',
     namespace,

@@ -28,6 +28,7 @@ export const serviceEntryServices = memo((settings: MeshSettings, entry: Service
         })),
         addresses: (spec.addresses ?? []).map(withoutFullPrefix),
         autoAddresses: autoAddresses(entry, host),
+        ...(spec.workloadSelector !== undefined && { selector: spec.workloadSelector.labels ?? {} }),
         headless: false,
         resolution: resolution(entry),
         meshExternal: spec.location !== 'MESH_INTERNAL',

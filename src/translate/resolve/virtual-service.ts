@@ -22,23 +22,23 @@ export const meshGateway = 'mesh';
 export function resolveVirtualServices(
   objects: readonly VirtualServiceObject[],
   settings: MeshSettings,
-): { readonly virtualServices: readonly VirtualService[]; readonly problems: readonly Problem[] } {
+): readonly VirtualService[] {
   const defaults = sharedValue({
     clusterDomain: settings.clusterDomain,
     exportTo: settings.defaultVirtualServiceExportTo ?? [],
   });
-  const byKey = new Map(objects.map((object) => [objectKey(object.metadata.namespace, object.metadata.name), object]));
+  const parts = objects.filter(isDelegate);
+  const partsByKey = new Map(
+    parts.map((object) => [objectKey(object.metadata.namespace, object.metadata.name), object]),
+  );
   const resolved = objects
-    .filter((object) => (object.spec.hosts ?? []).length > 0)
+    .filter((object) => !isDelegate(object))
     .toSorted(byObjectAge)
     .map((object) => {
-      const delegates = delegateKeys(object).flatMap((key) => byKey.get(key) ?? []);
+      const delegates = delegateKeys(object).flatMap((key) => partsByKey.get(key) ?? []);
       return virtualService(defaults, object, sharedList(delegates));
     });
-  return {
-    virtualServices: sharedList(resolved.map((one) => one.virtualService)),
-    problems: resolved.flatMap((one) => one.problems),
-  };
+  return sharedList(resolved);
 }
 
 /** Every host that its routes lead to or mirror to, fully qualified. */
@@ -67,6 +67,8 @@ export const usesSourceNamespace = memo((service: VirtualService): boolean =>
 const matchesOf = (service: VirtualService) =>
   [...service.http, ...service.tls, ...service.tcp].flatMap(({ route }) => route.match ?? []);
 
+const isDelegate = (object: VirtualServiceObject): boolean => (object.spec.hosts ?? []).length === 0;
+
 interface Defaults {
   readonly clusterDomain: string;
   readonly exportTo: readonly string[];
@@ -92,29 +94,27 @@ const virtualService = memo(
     defaults: Defaults,
     object: VirtualServiceObject,
     delegates: readonly VirtualServiceObject[],
-  ): { readonly virtualService: VirtualService; readonly problems: readonly Problem[] } => {
+  ): VirtualService => {
     const { spec, source, metadata } = object;
     const scope = { namespace: metadata.namespace, clusterDomain: defaults.clusterDomain };
     const joined = ownRoutes(object, scope).map((root) => withDelegate(defaults, scope, root, delegates));
     return {
-      virtualService: {
-        source,
-        name: metadata.name,
-        namespace: metadata.namespace,
-        created: metadata.creationTimestamp,
-        hosts: (spec.hosts ?? []).map((host) => resolveHost(host, scope.namespace, scope.clusterDomain)),
-        gateways: gatewayNames(spec.gateways, scope.namespace) ?? [meshGateway],
-        visibility: visibility(spec.exportTo, metadata.namespace, defaults.exportTo),
-        http: joined.flatMap((one) => one.routes),
-        tls: (spec.tls ?? []).map((route, i) => ({
-          source: at(source, `spec.tls[${i}]`),
-          route: inFull(route, scope),
-        })),
-        tcp: (spec.tcp ?? []).map((route, i) => ({
-          source: at(source, `spec.tcp[${i}]`),
-          route: inFull(route, scope),
-        })),
-      },
+      source,
+      name: metadata.name,
+      namespace: metadata.namespace,
+      created: metadata.creationTimestamp,
+      hosts: (spec.hosts ?? []).map((host) => resolveHost(host, scope.namespace, scope.clusterDomain)),
+      gateways: gatewayNames(spec.gateways, scope.namespace) ?? [meshGateway],
+      visibility: visibility(spec.exportTo, metadata.namespace, defaults.exportTo),
+      http: joined.flatMap((one) => one.routes),
+      tls: (spec.tls ?? []).map((route, i) => ({
+        source: at(source, `spec.tls[${i}]`),
+        route: inFull(route, scope),
+      })),
+      tcp: (spec.tcp ?? []).map((route, i) => ({
+        source: at(source, `spec.tcp[${i}]`),
+        route: inFull(route, scope),
+      })),
       problems: joined.flatMap((one) => one.problems),
     };
   },
@@ -136,7 +136,7 @@ function withDelegate(
   const key = delegateKeyOf(root.route, scope.namespace);
   if (key === undefined) return { routes: [root], problems: [] };
   const delegate = delegates.find((object) => objectKey(object.metadata.namespace, object.metadata.name) === key);
-  if (delegate === undefined) return unusable(root, `VirtualService ${key} does not exist`);
+  if (delegate === undefined) return unusable(root, `VirtualService ${key} does not exist, or has hosts of its own`);
   const { namespace } = delegate.metadata;
   if (!isVisible(visibility(delegate.spec.exportTo, namespace, defaults.exportTo), scope.namespace)) {
     return unusable(root, `VirtualService ${key} is not exported to namespace ${scope.namespace}`);

@@ -11,6 +11,7 @@ import { at } from '../../model/source.ts';
 import type { InboundPort, InboundView } from '../../model/view.ts';
 import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
+import { selects } from '../resolve/labels.ts';
 import { compareText } from '../resolve/order.ts';
 import type { WorkloadMtls } from '../resolve/peer-authentication.ts';
 import { workloadMtls } from '../resolve/peer-authentication.ts';
@@ -28,12 +29,12 @@ interface Target {
   readonly targetPort: number;
 }
 
-export function inboundView(resolved: ResolvedMesh, proxy: Proxy, selectors: ServiceSelectors): InboundView {
+export function inboundView(resolved: ResolvedMesh, proxy: Proxy): InboundView {
   const { mesh, sidecars, mtls } = resolved;
   const { settings } = mesh;
   const sidecar = sidecarFor(sidecars, proxy.namespace, proxy.labels, settings.rootNamespace);
   const policies = indexPolicies(mesh.destinationPolicies);
-  const targets = targetsOf(resolved, proxy, selectors);
+  const targets = targetsOf(resolved, proxy);
   const asked = workloadMtls(mtls(proxy.namespace), proxy.labels);
   const policy = (service: Service): DestinationPolicy | undefined => policyFor(policies, service, proxy.namespace, proxy.labels, settings.rootNamespace);
   const listed = sidecar !== undefined && (sidecar.spec.ingress ?? []).length > 0;
@@ -47,32 +48,48 @@ const view = memo(
   (ports: readonly InboundPort[], asked: WorkloadMtls, scope: string): InboundView => ({ scope, ports, defaultMtls: asked.mode, portMtls: asked.ports }),
 );
 
-/** Kubernetes Services that select Pods, by namespace. */
-export type ServiceSelectors = (service: Service, labels: Readonly<Record<string, string>>) => boolean;
-
 /** By creation time, then host: the first service that leads to a port has it. */
-function targetsOf({ mesh, pods }: ResolvedMesh, proxy: Proxy, selects: ServiceSelectors): readonly Target[] {
+function targetsOf({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
   const pod = pods.byName(proxy.namespace, proxy.id.slice(0, -proxy.namespace.length - 1));
-  return mesh.services
-    .flatMap((service) => {
-      if (service.namespace === proxy.namespace && selects(service, proxy.labels)) return selectedTargets(service, pod);
-      return addressedTargets(service, mesh.endpoints.get(serviceKey(service)), proxy.ipAddresses);
-    })
-    .toSorted((a, b) => compareText(a.service.created, b.service.created) || compareText(a.service.hostname, b.service.hostname));
+  const byAddress = targetsByAddress(mesh.services, mesh.endpoints);
+  const addressed = proxy.ipAddresses.flatMap((address) => byAddress.get(address) ?? []);
+  const known = new Set(addressed.map(({ service }) => service));
+  // Before it is ready a workload is no endpoint yet, but its proxy has to know what will come.
+  const selecting = (selectorsByNamespace(mesh.services).get(proxy.namespace) ?? []).filter(
+    (service) => !known.has(service) && selects(service.selector ?? {}, proxy.labels),
+  );
+  return [...addressed, ...selecting.flatMap((service) => selectedTargets(service, pod))].toSorted(
+    (a, b) => compareText(a.service.created, b.service.created) || compareText(a.service.hostname, b.service.hostname),
+  );
 }
+
+const selectorsByNamespace = memo((services: readonly Service[]) =>
+  Map.groupBy(services.filter((service) => service.registry === 'Kubernetes' && service.selector !== undefined), (service) => service.namespace),
+);
 
 function selectedTargets(service: Service, pod: Pod | undefined): readonly Target[] {
-  return service.ports.flatMap((servicePort) => {
+  return receiving(service).flatMap((servicePort) => {
     const targetPort = targetPortOf(pod, servicePort.targetPort ?? servicePort.number);
-    return targetPort === undefined || servicePort.protocol === 'UDP' ? [] : [{ service, servicePort, targetPort }];
+    return targetPort === undefined ? [] : [{ service, servicePort, targetPort }];
   });
 }
 
-const addressedTargets = (service: Service, endpoints: ServiceEndpoints | undefined, addresses: readonly string[]): readonly Target[] =>
-  service.ports.flatMap((servicePort) => {
-    const own = (endpoints?.get(servicePort.number) ?? []).find((endpoint) => addresses.includes(endpoint.address));
-    return own === undefined || servicePort.protocol === 'UDP' ? [] : [{ service, servicePort, targetPort: own.port }];
-  });
+const targetsByAddress = memo((services: readonly Service[], endpoints: ReadonlyMap<string, ServiceEndpoints>): ReadonlyMap<string, readonly Target[]> => {
+  const targets = new Map<string, Target[]>();
+  for (const service of services) {
+    for (const servicePort of receiving(service)) {
+      for (const { address, port } of endpoints.get(serviceKey(service))?.get(servicePort.number) ?? []) {
+        const own = targets.get(address) ?? [];
+        targets.set(address, own);
+        const known = own.some((target) => target.service === service && target.servicePort === servicePort);
+        if (!known) own.push({ service, servicePort, targetPort: port });
+      }
+    }
+  }
+  return targets;
+});
+
+const receiving = (service: Service): readonly ServicePort[] => service.ports.filter((port) => port.protocol !== 'UDP');
 
 type PolicyOf = (service: Service) => DestinationPolicy | undefined;
 
@@ -82,7 +99,7 @@ function servicePorts(sidecar: Sidecar | undefined, targets: readonly Target[], 
     .toSorted(([a], [b]) => a - b)
     .map(([targetPort, group]) => {
       const [winner] = group as [Target, ...Target[]];
-      return servicePort(winner.service, winner.servicePort, targetPort, sharedList([...new Set(group.map((target) => target.service))]), modeFor(asked, targetPort), policy(winner.service), sidecar?.spec.inboundConnectionPool);
+      return servicePort(winner.service, winner.servicePort, targetPort, modeFor(asked, targetPort), policy(winner.service), sidecar?.spec.inboundConnectionPool);
     });
 }
 
@@ -93,11 +110,10 @@ const servicePort = memo(
     service: Service,
     port: ServicePort,
     targetPort: number,
-    services: readonly Service[],
     mtls: MtlsMode,
     policy: DestinationPolicy | undefined,
     connectionPool: ConnectionPoolSettings | undefined,
-  ): InboundPort => ({ source: service.source, targetPort, servicePort: port, service, services, mtls, policy, connectionPool }),
+  ): InboundPort => ({ source: service.source, targetPort, servicePort: port, service, mtls, policy, connectionPool }),
 );
 
 /** The Sidecar's listeners replace all that services would give. */
@@ -105,11 +121,11 @@ function ingressPorts(sidecar: Sidecar, targets: readonly Target[], asked: Workl
   return (sidecar.spec.ingress ?? []).map((_, i) => {
     const number = sidecar.spec.ingress?.[i]?.port.number ?? 0;
     const leading = targets.filter((target) => target.targetPort === number);
-    return ingressPort(sidecar, i, sharedList([...new Set(leading.map((target) => target.service))]), modeFor(asked, number), leading[0] === undefined ? undefined : policy(leading[0].service));
+    return ingressPort(sidecar, i, leading[0]?.service, modeFor(asked, number), leading[0] === undefined ? undefined : policy(leading[0].service));
   });
 }
 
-const ingressPort = memo((sidecar: Sidecar, i: number, services: readonly Service[], mtls: MtlsMode, policy: DestinationPolicy | undefined): InboundPort => {
+const ingressPort = memo((sidecar: Sidecar, i: number, service: Service | undefined, mtls: MtlsMode, policy: DestinationPolicy | undefined): InboundPort => {
   const ingress = sidecar.spec.ingress?.[i];
   const source: SourceRef = at(sidecar.source, `spec.ingress[${i}]`);
   const number = ingress?.port.number ?? 0;
@@ -117,22 +133,10 @@ const ingressPort = memo((sidecar: Sidecar, i: number, services: readonly Servic
     source,
     targetPort: number,
     servicePort: { name: ingress?.port.name ?? '', number, protocol: istioProtocol(ingress?.port.protocol) },
-    service: services[0],
-    services,
+    service,
     mtls,
     policy,
     connectionPool: ingress?.connectionPool ?? sidecar.spec.inboundConnectionPool,
     ...(ingress !== undefined && { ingress }),
   };
 });
-
-/** What every Kubernetes Service selects, from the objects themselves. */
-export const serviceSelectors = memo((objects: ReadonlyMap<string, KindMap['Service']>): ServiceSelectors => {
-  return (service, labels) => {
-    if (service.registry !== 'Kubernetes') return false;
-    const selector = objects.get(`${service.namespace}/${service.name}`)?.spec.selector ?? {};
-    const pairs = Object.entries(selector);
-    return pairs.length > 0 && pairs.every(([key, value]) => labels[key] === value);
-  };
-});
-

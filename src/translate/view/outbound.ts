@@ -11,25 +11,24 @@ import { outboundCluster } from '../names.ts';
 import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import { resolveHost } from '../resolve/host.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
+import type { ServiceFacts } from '../resolve/service-facts.ts';
 import { destinationHosts, usesSourceLabels } from '../resolve/virtual-service.ts';
 import type { EgressScope } from './egress.ts';
 import { egressScopes, servicesInSight, visibleServices, visibleVirtualServices } from './egress.ts';
-import type { ServiceFacts } from './service-facts.ts';
-import { serviceFacts } from './service-facts.ts';
 import { sidecarFor } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];
 type Labels = Readonly<Record<string, string>>;
 
 export function outboundView(resolved: ResolvedMesh, proxy: Proxy): OutboundView {
-  const { mesh, sidecars, mtls } = resolved;
+  const { mesh, sidecars, facts } = resolved;
   const { settings } = mesh;
   const selecting = mesh.destinationPolicies.some((policy) => policy.workloadSelector !== undefined && policy.namespace === proxy.namespace);
   const routing = visibleVirtualServices(mesh.virtualServices, proxy.namespace).some(usesSourceLabels);
   return build(
     settings,
     mesh.services,
-    serviceFacts(mesh, mtls),
+    facts,
     mesh.virtualServices,
     mesh.destinationPolicies,
     sidecarFor(sidecars, proxy.namespace, proxy.labels, settings.rootNamespace),
@@ -86,7 +85,9 @@ const routeDestinations = memo((vs: VirtualService): readonly { readonly host: s
 );
 
 function egressListener(scope: EgressScope, inSight: readonly ServiceView[], view: (service: Service) => ServiceView): EgressListener {
-  const byHost = new Map(inSight.map((candidate) => [candidate.service.hostname, candidate]));
+  const byHost = new Map(
+    inSight.flatMap((candidate) => [candidate.service, ...candidate.service.aliases].map(({ hostname }) => [hostname, candidate] as const)),
+  );
   return {
     ...scope,
     services: sharedList(scope.services.map(view)),

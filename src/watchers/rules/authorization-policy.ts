@@ -5,7 +5,7 @@ import type { Drafts } from '../draft.ts';
 import type { FieldPath } from '../field-path.ts';
 import { conflict, doubtful, invalid, missing, unsupported } from '../draft.ts';
 import { checkCondition, checkPorts, checkServiceAccounts, checkSubnets, checkWildcards } from './attributes.ts';
-import { checkTargets } from './common.ts';
+import { checkTargets, dryRun } from './common.ts';
 import { pathTemplateFault } from './syntax/path-template.ts';
 
 type Policy = KindMap['AuthorizationPolicy'];
@@ -32,9 +32,6 @@ export function* authorizationPolicy(policy: Policy): Drafts {
   }
 }
 
-const dryRun = 'istio.io/dry-run';
-
-/** https://istio.io/latest/docs/tasks/security/authorization/authz-dry-run/ */
 function* checkDryRun({ metadata, spec: { action = 'ALLOW' } }: Policy): Drafts {
   const value = metadata.annotations[dryRun];
   if (value === undefined) return;

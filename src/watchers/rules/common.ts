@@ -1,4 +1,5 @@
 // Checks that several kinds share: exclusive fields, durations, exportTo, selectors and targets of policies.
+import type { ObjectBase } from '../../model/object.ts';
 import type { PolicyTargetReference, PolicyWorkloadSelector } from '../../model/schema/index.ts';
 import type { Drafts } from '../draft.ts';
 import type { FieldPath } from '../field-path.ts';
@@ -57,6 +58,14 @@ export function* checkExportTo(
   }
   if (ownNamespaceOnly && seen.size > 0 && (seen.size > 1 || !seen.has(namespace)))
     yield conflict(path, 'with a workloadSelector only the own namespace (".") can be exported to');
+}
+
+/** https://istio.io/latest/docs/tasks/security/authorization/authz-dry-run/ */
+export const dryRun = 'istio.io/dry-run';
+
+export function* withoutDryRun({ kind, metadata }: ObjectBase): Drafts {
+  if (metadata.annotations[dryRun] !== undefined)
+    yield unsupported(['metadata', 'annotations', dryRun], `a ${kind} has no dry run: remove the annotation`);
 }
 
 interface Targeted {

@@ -1,12 +1,12 @@
 // What callers of a service have to know of its endpoints: the few facts that change rarely, so that most changes of
 // endpoints touch nothing but the endpoints themselves.
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { Mesh, MeshSettings, Service, ServiceEndpoints } from '../../model/mesh.ts';
+import type { MeshSettings, Service, ServiceEndpoints } from '../../model/mesh.ts';
 import { serviceKey } from '../../model/mesh.ts';
 import { spiffeId } from '../../model/identity.ts';
-import { namespaceMtls } from '../resolve/peer-authentication.ts';
-import type { PeerAuthentications } from '../resolve/peer-authentication.ts';
-import { isHttp } from '../resolve/protocol.ts';
+import { namespaceMtls } from './peer-authentication.ts';
+import type { PeerAuthentications } from './peer-authentication.ts';
+import { isHttp } from './protocol.ts';
 
 export interface ServiceFacts {
   readonly subjectAltNames: readonly string[];
@@ -14,13 +14,14 @@ export interface ServiceFacts {
   readonly instanceAddresses: readonly string[];
 }
 
-/** The facts of each of the mesh's services, in their order. */
-export const serviceFacts = (mesh: Mesh, mtls: (namespace: string) => PeerAuthentications): readonly ServiceFacts[] =>
-  sharedList(
-    mesh.services.map((service) =>
-      factsOf(mesh.settings, service, mesh.endpoints.get(serviceKey(service)) ?? noEndpoints, mtls(service.namespace)),
-    ),
-  );
+/** The facts of each service, in their order. */
+export const serviceFacts = (
+  settings: MeshSettings,
+  services: readonly Service[],
+  endpoints: ReadonlyMap<string, ServiceEndpoints>,
+  mtls: (namespace: string) => PeerAuthentications,
+): readonly ServiceFacts[] =>
+  sharedList(services.map((service) => factsOf(settings, service, endpoints.get(serviceKey(service)) ?? noEndpoints, mtls(service.namespace))));
 
 const noEndpoints: ServiceEndpoints = new Map();
 

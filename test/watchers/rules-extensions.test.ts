@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import type { Kind } from '../../src/model/schema/index.ts';
+import type { Case } from './checking.ts';
+import { specVerdict } from './checking.ts';
+
+function run(kind: Kind, cases: readonly Case[]): void {
+  test.each(cases)('%s', (_title, spec, expected) => {
+    expect(specVerdict(kind, spec)).toEqual(expected);
+  });
+}
+
+const patch = { operation: 'MERGE', value: { name: 'x' } };
+const patches = (config: object) => ({ configPatches: [{ applyTo: 'CLUSTER', patch, ...config }] });
+const filter = (name: string, subFilter?: object, applyTo = 'HTTP_FILTER') =>
+  patches({ applyTo, match: { listener: { filterChain: { filter: { name, ...(subFilter && { subFilter }) } } } } });
+const manager = 'envoy.filters.network.http_connection_manager';
+
+describe('EnvoyFilter', () => {
+  run('EnvoyFilter', [
+    ['a patch of clusters', patches({ match: { cluster: { service: 'a' } } }), []],
+    ['a patch of nothing', patches({ applyTo: undefined }), ['error required-field spec.configPatches[0].applyTo']],
+    ['no patch', patches({ patch: undefined }), ['error required-field spec.configPatches[0].patch']],
+    ['no operation', patches({ patch: { value: {} } }), ['error required-field spec.configPatches[0].patch.operation']],
+    ['a merge of nothing', patches({ patch: { operation: 'MERGE' } }), ['error required-field spec.configPatches[0].patch.value']],
+    ['a removal', patches({ patch: { operation: 'REMOVE' } }), []],
+    ['clusters found by listener', patches({ match: { listener: {} } }), ['error conflicting-fields spec.configPatches[0].match.listener']],
+    ['two matches', patches({ match: { cluster: {}, listener: {} } }), ['error conflicting-fields spec.configPatches[0].match', 'error conflicting-fields spec.configPatches[0].match.listener']],
+    ['a version that is no pattern', patches({ match: { proxy: { proxyVersion: '(' } } }), ['error invalid-value spec.configPatches[0].match.proxy.proxyVersion']],
+    ['a version of 2,000 characters', patches({ match: { proxy: { proxyVersion: '1'.repeat(2000) } } }), ['warning doubtful-value spec.configPatches[0].match.proxy.proxyVersion']],
+    ['a filter in a filter', filter(manager, { name: 'envoy.filters.http.router' }), []],
+    ['a filter in a TCP filter', filter('envoy.filters.network.tcp_proxy', { name: 'a' }), ['error conflicting-fields spec.configPatches[0].match.listener.filterChain.filter.subFilter']],
+    ['a filter in a network filter patch', filter(manager, { name: 'a' }, 'NETWORK_FILTER'), ['error conflicting-fields spec.configPatches[0].match.listener.filterChain.filter.subFilter']],
+    ['an old name', filter('envoy.http_connection_manager'), ['warning deprecated-field spec.configPatches[0].match.listener.filterChain.filter.name']],
+    ['a selector and targets', { workloadSelector: { labels: { a: 'b' } }, targetRefs: [{ kind: 'Service', name: 'a' }] }, ['error conflicting-fields spec']],
+  ]); // prettier-ignore
+
+  test('a message that Envoy does not have', () => {
+    const value = { typed_config: { '@type': 'type.googleapis.com/envoy.no.Such' } };
+    const spec = patches({ patch: { operation: 'MERGE', value } });
+    const isMessage = (name: string): boolean => name !== 'envoy.no.Such';
+    expect(specVerdict('EnvoyFilter', spec, {}, { context: { isMessage } })).toEqual([
+      'error invalid-value spec.configPatches[0].patch.value.typed_config["@type"]',
+    ]);
+    expect(specVerdict('EnvoyFilter', spec)).toEqual([]);
+  });
+});
+
+describe('Telemetry', () =>
+  run('Telemetry', [
+    ['two tracings', { tracing: [{}, {}] }, ['warning doubtful-value spec.tracing']],
+    ['a tag of two sources', { tracing: [{ customTags: { a: { literal: { value: 'x' }, header: { name: 'y' } } } }] }, ['error conflicting-fields spec.tracing[0].customTags.a']],
+    ['a tag of no value', { metrics: [{ overrides: [{ tagOverrides: { a: {} } }] }] }, ['error required-field spec.metrics[0].overrides[0].tagOverrides.a.value']],
+    ['a removed tag with a value', { metrics: [{ overrides: [{ tagOverrides: { a: { operation: 'REMOVE', value: 'x' } } }] }] }, ['error conflicting-fields spec.metrics[0].overrides[0].tagOverrides.a.value']],
+    ['101 percent of traces', { tracing: [{ randomSamplingPercentage: 101 }] }, ['error invalid-value spec.tracing[0].randomSamplingPercentage']],
+  ])); // prettier-ignore
+
+const env = (...variables: object[]) => ({ url: 'oci://r/p', vmConfig: { env: variables } });
+
+describe('WasmPlugin and TrafficExtension', () => {
+  run('WasmPlugin', [
+    ['an image', { url: 'registry.example.com/plugins/auth:1.0' }, []],
+    ['a file', { url: 'file:///opt/a.wasm' }, []],
+    ['an FTP server', { url: 'ftp://a/b' }, ['error invalid-value spec.url']],
+    ['no code', {}, ['error required-field spec']],
+    ['a hash that is none', { url: 'a', sha256: 'xyz' }, ['error invalid-value spec.sha256']],
+    ['a variable twice', env({ name: 'A' }, { name: 'A' }), ['error duplicate-value spec.vmConfig.env[1].name']],
+    ['a value from two places', env({ name: 'A', valueFrom: 'HOST', value: 'x' }), ['error conflicting-fields spec.vmConfig.env[0].value']],
+  ]); // prettier-ignore
+  run('TrafficExtension', [
+    ['Lua', { lua: { inlineCode: 'function envoy_on_request(h) end' } }, []],
+    ['neither', {}, ['error required-field spec']],
+    ['both', { lua: { inlineCode: 'x' }, wasm: { url: 'a' } }, ['error conflicting-fields spec']],
+  ]);
+});
+
+describe('Service', () =>
+  run('Service', [
+    ['two ports of one name', { ports: [{ port: 1, name: 'a' }, { port: 2, name: 'a' }] }, ['error duplicate-value spec.ports[1].name']],
+    ['several ports, one unnamed', { ports: [{ port: 1, name: 'a' }, { port: 2 }] }, ['warning doubtful-value spec.ports[1].name']],
+    ['another name for nothing', { type: 'ExternalName' }, ['error required-field spec.externalName']],
+    ['fields that are not read', { futureField: { anything: [1] }, ports: [{ port: 80, later: true }] }, []],
+  ])); // prettier-ignore
