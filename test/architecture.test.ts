@@ -16,8 +16,9 @@ const table: Readonly<Record<string, readonly string[]>> = {
   ca: ['model'],
   webhooks: ['model', 'watchers'],
   admin: ['model'],
-  cli: ['model', 'watchers', 'translate', 'xds', 'ca', 'webhooks', 'admin', 'main.ts', 'config.ts'],
-  'main.ts': ['model', 'watchers', 'translate', 'xds', 'ca', 'webhooks', 'admin', 'config.ts'],
+  cli: ['model', 'watchers', 'translate', 'xds', 'ca', 'webhooks', 'admin', 'main.ts', 'config.ts', 'credentials.ts'],
+  'main.ts': ['model', 'watchers', 'translate', 'xds', 'ca', 'webhooks', 'admin', 'config.ts', 'credentials.ts'],
+  'credentials.ts': ['model', 'translate', 'ca'],
   'config.ts': ['model'],
 };
 

@@ -1,7 +1,7 @@
 // Golden cases: what a proxy is sent for a small input, printed from the bytes that would go over the wire, so that
 // anything the encoder lost shows as missing. `make golden` writes them anew; read the difference before you commit it.
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -26,6 +26,7 @@ describe.each(goldenCases)('$name', ({ folder, input, proxy, types }) => {
   });
 
   it('has no stale files', () => {
-    expect(readdirSync(join(folder, 'expected')).toSorted()).toEqual(types.map((type) => `${proxy}.${type}.yaml`).toSorted());
+    const expected = new Set(types.map((type) => `${proxy}.${type}.yaml`));
+    expect(readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => basename(file)).filter((file) => file !== 'input.yaml' && file !== 'expected' && !expected.has(file))).toEqual([]);
   });
 });

@@ -16,7 +16,7 @@ import { stringify } from 'yaml';
 import { defaultStateDirectory } from '../config.ts';
 import { loadConfig } from '../watchers/load-config.ts';
 import { bootstrapMessage, caSecretFile, tokenSecretFile } from './bootstrap-message.ts';
-import { issueCredentials } from './credentials.ts';
+import { issueCredentials } from '../credentials.ts';
 import { exit, UsageError } from './io.ts';
 import { nodeOfProxy } from './offline.ts';
 

@@ -7,7 +7,7 @@ import type { VirtualService } from './virtual-service.ts';
 
 /** What a port speaks. 'Auto' is decided per connection by looking at the first bytes. */
 export type Protocol =
-  | 'HTTP' | 'HTTP2' | 'GRPC' | 'GRPC-Web' | 'HTTPS' | 'TLS' | 'TCP' | 'Mongo' | 'MySQL' | 'Redis' | 'UDP' | 'Auto'; // prettier-ignore
+  | 'HTTP' | 'HTTP2' | 'HTTP_PROXY' | 'GRPC' | 'GRPC-Web' | 'HTTPS' | 'TLS' | 'TCP' | 'Mongo' | 'MySQL' | 'Redis' | 'UDP' | 'Auto'; // prettier-ignore
 
 /** Which namespaces may use something: all, none, or those listed. */
 export interface Visibility {

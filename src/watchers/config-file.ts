@@ -2,12 +2,12 @@
 import type { FilePosition, Problem } from '../model/problem.ts';
 import type { AnyObject } from '../model/schema/index.ts';
 import type { RuleContext } from './rules/rule.ts';
-import type { YamlDocument } from './yaml.ts';
+import type { YamlDocument } from './yaml/yaml.ts';
 import type { FieldPath } from './field-path.ts';
 import { objectKey } from '../model/object.ts';
 import { describeSource } from '../model/source.ts';
 import { parse } from './parse.ts';
-import { readYaml } from './yaml.ts';
+import { readYaml } from './yaml/yaml.ts';
 
 export interface ConfigFile {
   readonly objects: readonly AnyObject[];

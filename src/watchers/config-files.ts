@@ -6,51 +6,62 @@ import type { Problem } from '../model/problem.ts';
 import type { ConfigFile } from './config-file.ts';
 import type { RuleContext } from './rules/rule.ts';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { emptyFile, keepAll, largestFile, readConfig } from './config-file.ts';
 
 export interface ScannedFile extends ConfigFile {
   /** Changes whenever the file may have. */
   readonly stamp: string;
 }
-/** By path. */
-export type Scan = ReadonlyMap<string, ScannedFile>;
+export interface Scan {
+  /** By path. */
+  readonly files: ReadonlyMap<string, ScannedFile>;
+  /** Where files may come, change and go. */
+  readonly folders: readonly string[];
+}
+export const emptyScan: Scan = { files: new Map(), folders: [] };
 
 const deepestFolder = 32;
 const mostFiles = 10_000;
 const graceMs = 1000;
 
 /** What is below `roots` (directories and files) now. Files whose stat is as in `before` are not read again. */
-export async function scan(roots: readonly string[], before: Scan = new Map(), context?: RuleContext): Promise<Scan> {
-  const found = new Map<string, ScannedFile>();
+export async function scan(roots: readonly string[], before = emptyScan, context?: RuleContext): Promise<Scan> {
+  const files = new Map<string, ScannedFile>();
+  const folders: string[] = [];
   for (const root of roots) {
-    const listed = await list(root, before);
-    for (const path of listed.paths) found.set(path, await readFile(path, before.get(path), context));
-    const problems = [...listed.problems];
-    if (problems.length > 0) found.set(root, { ...emptyFile, stamp: '', problems });
+    const listing = await list(root, before);
+    folders.push(...listing.folders);
+    for (const path of listing.paths) files.set(path, await readFile(path, before.files.get(path), context));
+    if (listing.problems.length > 0) files.set(root, { ...emptyFile, stamp: '', problems: listing.problems });
   }
-  return found;
+  return { files, folders };
 }
 
-/** Whether nothing was read anew: the files are the same objects, of the same paths. */
-export const sameScan = (a: Scan, b: Scan): boolean =>
+/** Whether nothing was read anew: the same files, none of them read again. */
+export const sameFiles = ({ files: a }: Scan, { files: b }: Scan): boolean =>
   a.size === b.size &&
   [...a].every(([path, file]) => file === b.get(path) || (file.stamp === '' && b.get(path)?.stamp === ''));
 
 interface Listing {
   readonly paths: string[];
+  readonly folders: string[];
   readonly problems: Problem[];
 }
 
-async function list(root: string, before: Scan): Promise<Listing> {
-  const listing: Listing = { paths: [], problems: [] };
+async function list(root: string, { files }: Scan): Promise<Listing> {
+  const listing: Listing = { paths: [], folders: [], problems: [] };
   try {
     const status = await stat(root);
-    if (status.isDirectory()) await walk(root, listing, new Set(), 0);
-    else listing.paths.push(root);
+    if (status.isDirectory()) {
+      await walk(root, listing, new Set(), 0);
+    } else {
+      listing.paths.push(root);
+      listing.folders.push(dirname(root)); // replaced by renaming another over it: only its folder tells
+    }
   } catch (error) {
     listing.problems.push(unreadable(root, error));
-    listing.paths.push(...[...before.keys()].filter((path) => path !== root && path.startsWith(join(root, '/'))));
+    listing.paths.push(...[...files.keys()].filter((path) => path !== root && path.startsWith(join(root, '/'))));
   }
   return listing;
 }
@@ -59,6 +70,7 @@ async function walk(folder: string, listing: Listing, seen: Set<string>, depth: 
   const real = await realpath(folder);
   if (seen.has(real) || depth > deepestFolder) return;
   seen.add(real);
+  listing.folders.push(folder);
   const entries = await readdir(folder, { withFileTypes: true });
   for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     if (entry.name.startsWith('.')) continue; // editors' and version control's files, and `..data` of a mount

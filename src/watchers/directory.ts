@@ -6,11 +6,10 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Scan } from './config-files.ts';
 import type { RuleContext } from './rules/rule.ts';
 import { watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename } from 'node:path';
 import { canonicalJson } from './canonical-json.ts';
 import { joinFiles } from './config-file.ts';
-import { sameScan, scan } from './config-files.ts';
+import { sameFiles, scan } from './config-files.ts';
 import { withDerivedSlices } from './endpoint-slices.ts';
 import { Store } from './store.ts';
 
@@ -25,6 +24,7 @@ export interface WatchOptions {
 }
 
 const settleMs = 30;
+const mostLooks = 10;
 
 /**
  * Calls `onChange` with what `path` holds, once before the promise resolves, and again whenever the objects or the
@@ -32,83 +32,109 @@ const settleMs = 30;
  */
 export async function watchDirectory(path: string, onChange: OnChange, options: WatchOptions): Promise<void> {
   const { signal, rescanMs = 5000 } = options;
-  const reload = reloader(path, onChange, options);
   let settling: NodeJS.Timeout | undefined;
-  const notified = (): void => void (settling ??= setTimeout(() => ((settling = undefined), void reload()), settleMs));
-  const watcher = keepWatching(path, notified);
+  const notified = (): void => {
+    settling ??= setTimeout(() => {
+      settling = undefined;
+      void reload();
+    }, settleMs);
+  };
+  const watches = new FolderWatches(notified);
+  const reload = oneAtATime(loader(path, onChange, options, watches));
   await reload();
-  await watcher.ensure();
-  const rescan = setInterval(() => void watcher.ensure().then(reload), rescanMs);
+  const rescan = setInterval(() => void reload(), rescanMs);
   const stop = (): void => {
     clearInterval(rescan);
     clearTimeout(settling);
-    watcher.close();
+    watches.close();
   };
   if (signal.aborted) stop();
   else signal.addEventListener('abort', stop, { once: true });
 }
 
-/** Reads what changed, one run at a time; a call during a run causes one more after it. */
-function reloader(path: string, onChange: OnChange, { signal, context }: WatchOptions): () => Promise<void> {
+/** Reads what changed, and reports it if it means anything else than before. */
+function loader(path: string, onChange: OnChange, { signal, context }: WatchOptions, watches: FolderWatches) {
   const store = new Store();
-  let files: Scan | undefined;
+  let last: Scan | undefined;
   let reported = '';
-  const load = async (): Promise<void> => {
-    const found = await scan([path], files, context);
-    const unchanged = files !== undefined && sameScan(files, found);
-    files = found;
+  return async (): Promise<void> => {
+    let found = await scan([path], last, context);
+    // What happened in a folder before it was watched is only seen by looking again.
+    for (let looks = 0; watches.set(found.folders) && looks < mostLooks; looks++)
+      found = await scan([path], found, context);
+    const unchanged = last !== undefined && sameFiles(last, found);
+    last = found;
     if (unchanged || signal.aborted) return;
-    const { objects, problems } = joinFiles(found);
+    const { objects, problems } = joinFiles(found.files);
     const before = store.snapshot;
     const snapshot = store.apply('directory', withDerivedSlices(objects));
     const report = canonicalJson(problems);
-    const isFirst = reported === '';
-    if (!isFirst && snapshot === before && report === reported) return;
+    if (reported !== '' && snapshot === before && report === reported) return;
     reported = report;
     onChange(snapshot, problems);
   };
+}
+
+/** `run`, never twice at once: a call during a run causes one more after it. */
+function oneAtATime(run: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
   let again = false;
+  const runAll = async (): Promise<void> => {
+    while (again) {
+      again = false;
+      await run();
+    }
+  };
   return () => {
     again = true;
-    running ??= (async () => {
-      while (again) {
-        again = false;
-        await load();
-      }
-    })().finally(() => (running = undefined));
+    running ??= runAll().finally(() => (running = undefined));
     return running;
   };
 }
 
-interface Watching {
-  /** Starts, or starts again after an error: the directory may come into being later. */
-  readonly ensure: () => Promise<void>;
-  readonly close: () => void;
-}
+/**
+ * A watch on each folder. Node's own recursive watching is not used: on Linux it loses changes in folders that have
+ * just come into being, and of symbolic links.
+ */
+class FolderWatches {
+  readonly #notified: () => void;
+  readonly #watchers = new Map<string, FSWatcher>();
+  #closed = false;
 
-function keepWatching(path: string, notified: () => void): Watching {
-  let watcher: FSWatcher | undefined;
-  let closed = false;
-  const drop = (): void => {
-    watcher?.close();
-    watcher = undefined;
-  };
-  return {
-    ensure: async () => {
-      if (watcher !== undefined || closed) return;
-      try {
-        const recursive = (await stat(path)).isDirectory();
-        if (closed) return;
-        // A file is replaced by renaming another over it: only its directory tells.
-        watcher = watch(recursive ? path : dirname(path), { recursive }, notified).on('error', drop);
-      } catch {
-        drop(); // not there, or no more watches to be had: the slow look remains
-      }
-    },
-    close: () => {
-      closed = true;
-      drop();
-    },
-  };
+  constructor(notified: () => void) {
+    this.#notified = notified;
+  }
+
+  /** Watches exactly `folders`, as far as the system lets us. True when one of them was not watched before. */
+  set(folders: readonly string[]): boolean {
+    const wanted = new Set(this.#closed ? [] : folders);
+    for (const folder of this.#watchers.keys()) if (!wanted.has(folder)) this.#drop(folder);
+    const added = [...wanted].filter((folder) => !this.#watchers.has(folder) && this.#add(folder));
+    return added.length > 0;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.set([]);
+  }
+
+  #add(folder: string): boolean {
+    try {
+      const watcher = watch(folder, this.#notified).on('error', () => this.#drop(folder));
+      // A folder that is deleted and made again has the same name but needs another watch.
+      watcher.on(
+        'change',
+        (event, name) => void (event === 'rename' && name === basename(folder) && this.#drop(folder)),
+      );
+      this.#watchers.set(folder, watcher);
+      return true;
+    } catch {
+      return false; // gone already, or no more watches to be had: the slow look remains
+    }
+  }
+
+  #drop(folder: string): void {
+    this.#watchers.get(folder)?.close();
+    this.#watchers.delete(folder);
+  }
 }

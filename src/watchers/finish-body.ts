@@ -5,8 +5,8 @@ import type { Kind } from '../model/schema/index.ts';
 import type { Draft } from './draft.ts';
 import { redacted } from '../model/redacted.ts';
 import { MeshConfigSpec, MeshNetworksSpec } from '../model/schema/mesh-config.ts';
-import { readEmbedded } from './embedded-yaml.ts';
-import { schemaCheck } from './schema-check.ts';
+import { readEmbedded } from './yaml/embedded-yaml.ts';
+import { schemaCheck } from './schema/schema-check.ts';
 
 interface Finished {
   readonly body: object;

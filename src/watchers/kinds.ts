@@ -2,23 +2,23 @@
 // All versions of a kind that Istio or Kubernetes serves mean the same.
 import type { Kind, KindMap } from '../model/schema/index.ts';
 import type { Rule } from './rules/rule.ts';
-import type { SchemaCheck } from './schema-check.ts';
+import type { SchemaCheck } from './schema/schema-check.ts';
 import { bodySchemas } from '../model/schema/index.ts';
-import { authorizationPolicy } from './rules/authorization-policy.ts';
+import { authorizationPolicy } from './rules/security/authorization-policy.ts';
 import { withoutDryRun } from './rules/common.ts';
 import { destinationRule } from './rules/destination-rule.ts';
 import { envoyFilter } from './rules/envoy-filter.ts';
 import { trafficExtension, wasmPlugin } from './rules/extensions.ts';
 import { gateway } from './rules/gateway.ts';
 import { endpointSlice, service } from './rules/kubernetes.ts';
-import { peerAuthentication } from './rules/peer-authentication.ts';
+import { peerAuthentication } from './rules/security/peer-authentication.ts';
 import { proxyConfig } from './rules/proxy-config.ts';
-import { requestAuthentication } from './rules/request-authentication.ts';
+import { requestAuthentication } from './rules/security/request-authentication.ts';
 import { serviceEntry, workloadEntry, workloadGroup } from './rules/service-entry.ts';
 import { sidecar } from './rules/sidecar.ts';
 import { telemetry } from './rules/telemetry.ts';
-import { virtualService } from './rules/virtual-service.ts';
-import { schemaCheck } from './schema-check.ts';
+import { virtualService } from './rules/routing/virtual-service.ts';
+import { schemaCheck } from './schema/schema-check.ts';
 
 export interface KindRow<K extends Kind = Kind> {
   readonly kind: K;

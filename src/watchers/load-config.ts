@@ -3,7 +3,7 @@ import type { Problem } from '../model/problem.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { RuleContext } from './rules/rule.ts';
 import { joinFiles } from './config-file.ts';
-import { scan } from './config-files.ts';
+import { emptyScan, scan } from './config-files.ts';
 import { withDerivedSlices } from './endpoint-slices.ts';
 import { Store } from './store.ts';
 
@@ -15,7 +15,7 @@ export interface LoadedConfig {
 
 /** Everything in `paths`. A path that cannot be read is a problem, not an error. */
 export async function loadConfig(paths: readonly string[], context?: RuleContext): Promise<LoadedConfig> {
-  const { objects, problems } = joinFiles(await scan(paths, new Map(), context));
+  const { objects, problems } = joinFiles((await scan(paths, emptyScan, context)).files);
   const snapshot = new Store().apply('files', withDerivedSlices(objects));
   return { snapshot, problems };
 }

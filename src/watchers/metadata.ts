@@ -5,9 +5,9 @@ import type { Draft } from './draft.ts';
 import type { KindRow } from './kinds.ts';
 import { boolean, int64, list, map, openMessage, string } from '../model/schema/fields.ts';
 import { invalid } from './draft.ts';
-import { normalize } from './normalize.ts';
+import { normalize } from './schema/normalize.ts';
 import { checkLabels } from './rules/syntax/labels.ts';
-import { schemaCheck } from './schema-check.ts';
+import { schemaCheck } from './schema/schema-check.ts';
 
 const ownerReference = openMessage(
   { apiVersion: string, kind: string, name: string, uid: string, controller: boolean },

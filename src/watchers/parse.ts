@@ -12,8 +12,8 @@ import { finishBody } from './finish-body.ts';
 import { problemOf } from './draft.ts';
 import { apiVersions, drafts, findKind, kindTable } from './kinds.ts';
 import { readMetadata } from './metadata.ts';
-import { measure, normalize } from './normalize.ts';
-import { suggestion } from './suggest.ts';
+import { measure, normalize } from './schema/normalize.ts';
+import { suggestion } from './schema/suggest.ts';
 
 export interface ParseOptions {
   /** Where the object begins. */

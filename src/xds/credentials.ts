@@ -13,11 +13,10 @@ export function tlsCredentials(source: TlsSource): ServerCredentials {
 
 function certificateProvider(source: TlsSource): Provider {
   const stops = new Map<object, () => void>();
+  /** grpc-js hears nothing before it has finished to add its listener, so not even what is there already is told now. */
   const add = <T>(listener: Listener<T>, part: (identity: TlsIdentity) => T): void => {
-    stops.set(
-      listener,
-      source.subscribe((identity) => listener(part(identity))),
-    );
+    const tell = (identity: TlsIdentity): void => queueMicrotask(() => listener(part(identity)));
+    stops.set(listener, source.subscribe(tell));
   };
   const remove = (listener: object): void => {
     stops.get(listener)?.();

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 
 import { tokenAuthority } from '../../src/ca/token.ts';
 import { bootstrap } from '../../src/cli/bootstrap.ts';
-import { directoryRoot, tokenAudience } from '../../src/cli/credentials.ts';
+import { directoryRoot, tokenAudience } from '../../src/credentials.ts';
 import { UsageError } from '../../src/cli/io.ts';
 
 const pods = `

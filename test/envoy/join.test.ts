@@ -1,5 +1,5 @@
 // A stock Envoy joins a running daemon with nothing but what `keelson bootstrap` wrote, and stays joined.
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,8 +20,9 @@ let directory: string;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'keelson-join-'));
-  installation = { config: join(directory, 'mesh.yaml'), state: join(directory, 'state'), port: await freePort() };
+  installation = { config: join(directory, 'config'), state: join(directory, 'state'), port: await freePort() };
   stops = [];
+  await mkdir(installation.config);
   await writeMesh('crane');
 });
 
@@ -52,8 +53,7 @@ async function writeMesh(...services: readonly string[]): Promise<void> {
     spec: { selector: { app: name }, ports: [{ name: 'http', port }] },
   }));
   const text = [pod, ...objects].map((object) => stringify(object)).join('---\n');
-  await writeFile(`${installation.config}.new`, text);
-  await rename(`${installation.config}.new`, installation.config);
+  await writeFile(join(installation.config, 'mesh.yaml'), text);
 }
 
 async function daemon(): Promise<Stop> {

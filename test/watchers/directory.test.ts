@@ -142,6 +142,18 @@ describe('watching', () => {
     await next((seen) => port(seen, 'shop/a') === 81);
   });
 
+  test('a folder that is deleted and made again', async () => {
+    await mkdir(file('sub'));
+    await write('sub/a.yaml', service('a'));
+    const { next } = await watching();
+    await rm(file('sub'), { recursive: true });
+    await mkdir(file('sub'));
+    await write('sub/a.yaml', service('a', 81));
+    await next((seen) => port(seen, 'shop/a') === 81);
+    await write('sub/a.yaml', service('a', 82));
+    await next((seen) => port(seen, 'shop/a') === 82);
+  });
+
   test('a single file, replaced by renaming', async () => {
     await write('a.yaml', service('a'));
     const { next } = await watching(file('a.yaml'));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readYaml } from '../../src/watchers/yaml.ts';
+import { readYaml } from '../../src/watchers/yaml/yaml.ts';
 
 function read(text: string) {
   const result = readYaml(text, 'f.yaml');

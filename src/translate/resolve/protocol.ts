@@ -47,9 +47,10 @@ function fromName(name: string): Protocol | undefined {
 }
 
 /** A protocol written out in an Istio object: `HTTP`, `GRPC`, `TLS`; anything unknown is detected. */
-export const istioProtocol = (protocol: string | undefined): Protocol => byName[(protocol ?? '').toLowerCase()] ?? 'Auto';
+export const istioProtocol = (protocol: string | undefined): Protocol =>
+  protocol?.toUpperCase() === 'HTTP_PROXY' ? 'HTTP_PROXY' : (byName[(protocol ?? '').toLowerCase()] ?? 'Auto');
 
-const http: ReadonlySet<Protocol> = new Set<Protocol>(['HTTP', 'HTTP2', 'GRPC', 'GRPC-Web']);
+const http: ReadonlySet<Protocol> = new Set<Protocol>(['HTTP', 'HTTP2', 'GRPC', 'GRPC-Web', 'HTTP_PROXY']);
 const http2: ReadonlySet<Protocol> = new Set<Protocol>(['HTTP2', 'GRPC', 'GRPC-Web']);
 const encrypted: ReadonlySet<Protocol> = new Set<Protocol>(['TLS', 'HTTPS']);
 

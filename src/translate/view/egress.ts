@@ -58,7 +58,7 @@ function scopeOf(
   virtualServices: readonly VirtualService[],
 ): EgressScope {
   const { port, bind, hosts, captureMode } = listener;
-  const onPort = port?.number !== undefined && port.number > 0 && port.protocol?.toUpperCase() !== 'HTTP_PROXY' ? port.number : undefined;
+  const onPort = port?.number !== undefined && port.number > 0 && istioProtocol(port.protocol) !== 'HTTP_PROXY' ? port.number : undefined;
   const admitted = services.filter((service) => admits(hosts, namespace, service.namespace, [service.hostname]));
   return {
     source,

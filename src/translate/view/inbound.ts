@@ -118,8 +118,8 @@ const servicePort = memo(
 
 /** The Sidecar's listeners replace all that services would give. */
 function ingressPorts(sidecar: Sidecar, targets: readonly Target[], asked: WorkloadMtls, policy: PolicyOf): readonly InboundPort[] {
-  return (sidecar.spec.ingress ?? []).map((_, i) => {
-    const number = sidecar.spec.ingress?.[i]?.port.number ?? 0;
+  const numbers = (sidecar.spec.ingress ?? []).map(({ port }, i) => [port.number ?? 0, i] as const);
+  return numbers.toSorted(([a], [b]) => a - b).map(([number, i]) => {
     const leading = targets.filter((target) => target.targetPort === number);
     return ingressPort(sidecar, i, leading[0]?.service, modeFor(asked, number), leading[0] === undefined ? undefined : policy(leading[0].service));
   });

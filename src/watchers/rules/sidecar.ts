@@ -11,7 +11,7 @@ import type { Drafts } from '../draft.ts';
 import type { FieldPath } from '../field-path.ts';
 import { conflict, doubtful, duplicate, invalid, missing, unsupported } from '../draft.ts';
 import { checkConnectionPool } from './connection-pool.ts';
-import { checkDestination } from './destination.ts';
+import { checkDestination } from './routing/destination.ts';
 import { checkServerTls } from './server-tls.ts';
 import {
   dnsNameFault,

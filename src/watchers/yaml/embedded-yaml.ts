@@ -2,11 +2,11 @@
 // to come: those are warned about and left out. Names may be written camelCase or snake_case, as protobuf's JSON
 // mapping has it.
 // https://protobuf.dev/programming-guides/json/#field-names
-import type { Draft } from './draft.ts';
-import type { FieldPath } from './field-path.ts';
-import type { SchemaCheck } from './schema-check.ts';
-import { formatPath } from './field-path.ts';
-import { measure, normalize } from './normalize.ts';
+import type { Draft } from '../draft.ts';
+import type { FieldPath } from '../field-path.ts';
+import type { SchemaCheck } from '../schema/schema-check.ts';
+import { formatPath } from '../field-path.ts';
+import { measure, normalize } from '../schema/normalize.ts';
 import { readYaml } from './yaml.ts';
 
 interface Embedded {

@@ -1,13 +1,13 @@
 // CORS policies and injected faults of an HTTP route.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#CorsPolicy
-import type { CorsPolicy, HTTPFaultInjection, Percent } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { doubtful, invalid, missing, unsupported } from '../draft.ts';
-import { parseDuration } from '../duration.ts';
-import { atMostOne, checkDuration } from './common.ts';
+import type { CorsPolicy, HTTPFaultInjection, Percent } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { doubtful, invalid, missing, unsupported } from '../../draft.ts';
+import { parseDuration } from '../../schema/duration.ts';
+import { atMostOne, checkDuration } from '../common.ts';
 import { checkRegex } from './http-match.ts';
-import { isHeaderName } from './syntax/header.ts';
+import { isHeaderName } from '../syntax/header.ts';
 
 export const isHttpStatus = (status: number): boolean => status >= 200 && status <= 600;
 

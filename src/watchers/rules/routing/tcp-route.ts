@@ -1,13 +1,13 @@
 // TCP and TLS routes of a VirtualService.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#TLSRoute
-import type { L4MatchAttributes, TCPRoute, TLSRoute } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { doubtful, invalid, missing } from '../draft.ts';
+import type { L4MatchAttributes, TCPRoute, TLSRoute } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { doubtful, invalid, missing } from '../../draft.ts';
 import { checkDestination, checkWeights } from './destination.ts';
 import { checkGatewayNames } from './gateway-name.ts';
-import { covers, isAddress, isGeneratedSni, subnetFault, wildcardNameFault } from './syntax/host.ts';
-import { checkLabels } from './syntax/labels.ts';
+import { covers, isAddress, isGeneratedSni, subnetFault, wildcardNameFault } from '../syntax/host.ts';
+import { checkLabels } from '../syntax/labels.ts';
 
 export function* checkTcpRoute(route: TCPRoute, path: FieldPath): Drafts {
   for (const [index, match] of (route.match ?? []).entries()) yield* checkMatch(match, [...path, 'match', index]);

@@ -1,11 +1,11 @@
 // RequestAuthentication: the rules for tokens and their keys.
 // https://istio.io/latest/docs/reference/config/security/request_authentication/
-import type { JWTRule, KindMap } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { doubtful, invalid, missing } from '../draft.ts';
-import { atMostOne, checkDuration, checkTargets } from './common.ts';
-import { isStrictHeaderName } from './syntax/header.ts';
+import type { JWTRule, KindMap } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { doubtful, invalid, missing } from '../../draft.ts';
+import { atMostOne, checkDuration, checkTargets } from '../common.ts';
+import { isStrictHeaderName } from '../syntax/header.ts';
 
 export function* requestAuthentication({ spec }: KindMap['RequestAuthentication']): Drafts {
   yield* checkTargets(spec);

@@ -1,9 +1,9 @@
 // How a VirtualService names gateways.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService-gateways
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { deprecated, invalid } from '../draft.ts';
-import { dnsNameFault, isDnsLabel } from './syntax/host.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { deprecated, invalid } from '../../draft.ts';
+import { dnsNameFault, isDnsLabel } from '../syntax/host.ts';
 
 /** Names of gateways: `namespace/name`, `name`, or `mesh`. */
 export function* checkGatewayNames(names: readonly string[] | undefined, path: FieldPath): Drafts {

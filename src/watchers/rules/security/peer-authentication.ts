@@ -1,9 +1,9 @@
 // PeerAuthentication: port levels belong to selected workloads.
 // https://istio.io/latest/docs/reference/config/security/peer_authentication/
-import type { KindMap } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import { invalid, missing } from '../draft.ts';
-import { checkSelector } from './syntax/labels.ts';
+import type { KindMap } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import { invalid, missing } from '../../draft.ts';
+import { checkSelector } from '../syntax/labels.ts';
 
 export function* peerAuthentication({ spec }: KindMap['PeerAuthentication']): Drafts {
   const { selector, portLevelMtls } = spec;

@@ -1,15 +1,15 @@
 // An HTTP route of a VirtualService: which actions exclude each other, and what each of them takes.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRoute
-import type { Headers, HTTPRedirect, HTTPRetry, HTTPRewrite, HTTPRoute } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { conflict, deprecated, doubtful, invalid, missing } from '../draft.ts';
-import { atMostOne, checkDuration, checkPercent, checkPort } from './common.ts';
+import type { Headers, HTTPRedirect, HTTPRetry, HTTPRewrite, HTTPRoute } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { conflict, deprecated, doubtful, invalid, missing } from '../../draft.ts';
+import { atMostOne, checkDuration, checkPercent, checkPort } from '../common.ts';
 import { checkDestination, checkWeights } from './destination.ts';
 import { checkCors, checkFault, isHttpStatus } from './http-filters.ts';
 import { checkHttpMatch } from './http-match.ts';
-import { headerValueFault, isAuthority, isInternal } from './syntax/header.ts';
-import { regexFault } from './syntax/regex.ts';
+import { headerValueFault, isAuthority, isInternal } from '../syntax/header.ts';
+import { regexFault } from '../syntax/regex.ts';
 
 export function* checkHttpRoute(route: HTTPRoute, path: FieldPath, inDelegate: boolean): Drafts {
   yield* checkActions(route, path, inDelegate);

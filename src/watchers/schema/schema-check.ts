@@ -1,11 +1,11 @@
 // Validation of an object against its kind's schema, by ajv in strict mode, with errors said in sentences.
 // https://ajv.js.org/strict-mode.html
 import type { ErrorObject, ValidateFunction } from 'ajv';
-import type { Draft } from './draft.ts';
-import type { FieldPath } from './field-path.ts';
+import type { Draft } from '../draft.ts';
+import type { FieldPath } from '../field-path.ts';
 import { Ajv } from 'ajv';
-import { invariant } from '../model/invariant.ts';
-import { atLeastOneMillisecond } from '../model/schema/fields.ts';
+import { invariant } from '../../model/invariant.ts';
+import { atLeastOneMillisecond } from '../../model/schema/fields.ts';
 import { parseDuration } from './duration.ts';
 import { suggestion } from './suggest.ts';
 

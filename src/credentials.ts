@@ -1,14 +1,14 @@
 // What a proxy outside Kubernetes is given to prove itself: the root that the control plane's certificate leads to, and
 // a bearer token for its workload's identity. Both come from the daemon's state directory, which is made if need be, so
 // that `bootstrap` may run before `serve`.
-import type { KeyPair } from '../ca/authority.ts';
-import type { NodeInfo } from '../model/resource.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import type { KeyPair } from './ca/authority.ts';
+import type { NodeInfo } from './model/resource.ts';
+import type { Snapshot } from './model/snapshot.ts';
 
-import { createRoot } from '../ca/authority.ts';
-import { loadOrCreateRoot } from '../ca/storage.ts';
-import { tokenAuthority } from '../ca/token.ts';
-import { defaultInstallation, meshSettings } from '../translate/resolve/mesh-settings.ts';
+import { createRoot } from './ca/authority.ts';
+import { loadOrCreateRoot } from './ca/storage.ts';
+import { tokenAuthority } from './ca/token.ts';
+import { defaultInstallation, meshSettings } from './translate/resolve/mesh-settings.ts';
 
 /** Whom the tokens are for: they are good for nothing else. */
 export const tokenAudience = 'keelson';
@@ -50,7 +50,8 @@ export async function issueCredentials(
   }
 }
 
-function trustDomainOf({ objects }: Snapshot): string {
+/** The mesh's trust domain, as its settings say. */
+export function trustDomainOf({ objects }: Snapshot): string {
   const config = objects.ConfigMap.get(`${defaultInstallation.systemNamespace}/istio`)?.meshConfig ?? {};
   return meshSettings(defaultInstallation, config).trustDomain;
 }

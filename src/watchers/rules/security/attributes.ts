@@ -1,10 +1,10 @@
 // Conditions of an AuthorizationPolicy: attributes of a request and their values.
 // https://istio.io/latest/docs/reference/config/security/conditions/
-import type { Condition } from '../../model/schema/index.ts';
-import type { Draft, Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { invalid, missing } from '../draft.ts';
-import { subnetFault } from './syntax/host.ts';
+import type { Condition } from '../../../model/schema/index.ts';
+import type { Draft, Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { invalid, missing } from '../../draft.ts';
+import { subnetFault } from '../syntax/host.ts';
 
 type Values = readonly string[] | undefined;
 

@@ -1,11 +1,11 @@
 // Where a route leads: hosts, subsets, ports and weights.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#Destination
-import type { Destination } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { invalid } from '../draft.ts';
-import { checkPort } from './common.ts';
-import { isDnsLabel, wildcardNameFault } from './syntax/host.ts';
+import type { Destination } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { invalid } from '../../draft.ts';
+import { checkPort } from '../common.ts';
+import { isDnsLabel, wildcardNameFault } from '../syntax/host.ts';
 
 export function* checkDestination(destination: Destination, path: FieldPath): Drafts {
   const { host, subset = '', port } = destination;

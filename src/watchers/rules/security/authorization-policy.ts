@@ -1,12 +1,12 @@
 // AuthorizationPolicy: actions, and rules of sources, operations and conditions.
 // https://istio.io/latest/docs/reference/config/security/authorization-policy/
-import type { KindMap, Operation, Rule, Source } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { conflict, doubtful, invalid, missing, unsupported } from '../draft.ts';
+import type { KindMap, Operation, Rule, Source } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { conflict, doubtful, invalid, missing, unsupported } from '../../draft.ts';
 import { checkCondition, checkPorts, checkServiceAccounts, checkSubnets, checkWildcards } from './attributes.ts';
-import { checkTargets, dryRun } from './common.ts';
-import { pathTemplateFault } from './syntax/path-template.ts';
+import { checkTargets, dryRun } from '../common.ts';
+import { pathTemplateFault } from '../syntax/path-template.ts';
 
 type Policy = KindMap['AuthorizationPolicy'];
 type List = readonly string[] | undefined;

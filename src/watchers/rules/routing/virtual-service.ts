@@ -1,15 +1,15 @@
 // VirtualService: hosts, gateways and the routes of the three protocols.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/
-import type { KindMap, VirtualServiceSpec } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import { conflict, duplicate, invalid, missing, unsupported } from '../draft.ts';
-import { checkExportTo } from './common.ts';
+import type { KindMap, VirtualServiceSpec } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import { conflict, duplicate, invalid, missing, unsupported } from '../../draft.ts';
+import { checkExportTo } from '../common.ts';
 import { checkGatewayNames } from './gateway-name.ts';
 import { checkHttpRoute } from './http-route.ts';
 import { checkReachability } from './route-reachability.ts';
 import { checkTcpRoute, checkTlsRoute } from './tcp-route.ts';
-import { covers, isAddress, isGeneratedSni, wildcardNameFault } from './syntax/host.ts';
-import { isClaim } from './syntax/header.ts';
+import { covers, isAddress, isGeneratedSni, wildcardNameFault } from '../syntax/host.ts';
+import { isClaim } from '../syntax/header.ts';
 
 export function* virtualService({ spec, metadata }: KindMap['VirtualService']): Drafts {
   const isDelegate = (spec.hosts ?? []).length === 0;

@@ -1,15 +1,15 @@
 // The conditions of an HTTP route.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPMatchRequest
-import type { HTTPMatchRequest, StringMatch } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { invalid } from '../draft.ts';
-import { atMostOne } from './common.ts';
+import type { HTTPMatchRequest, StringMatch } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { invalid } from '../../draft.ts';
+import { atMostOne } from '../common.ts';
 import { checkGatewayNames } from './gateway-name.ts';
-import { isClaim, isHeaderName, isPseudoHeader } from './syntax/header.ts';
-import { isDnsLabel } from './syntax/host.ts';
-import { checkLabels } from './syntax/labels.ts';
-import { regexFault } from './syntax/regex.ts';
+import { isClaim, isHeaderName, isPseudoHeader } from '../syntax/header.ts';
+import { isDnsLabel } from '../syntax/host.ts';
+import { checkLabels } from '../syntax/labels.ts';
+import { regexFault } from '../syntax/regex.ts';
 
 export function* checkHttpMatch(match: HTTPMatchRequest, path: FieldPath): Drafts {
   if (match.uri) yield* checkRegex(match.uri, [...path, 'uri']);

@@ -1,9 +1,9 @@
 // Routes of a VirtualService that can never be taken, because an earlier one takes all they match. Warnings only.
 // https://istio.io/latest/docs/reference/config/analysis/ist0130/
-import type { HTTPMatchRequest, StringMatch, VirtualServiceSpec } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import { canonicalJson } from '../canonical-json.ts';
-import { unreachable } from '../draft.ts';
+import type { HTTPMatchRequest, StringMatch, VirtualServiceSpec } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import { canonicalJson } from '../../canonical-json.ts';
+import { unreachable } from '../../draft.ts';
 
 interface Route {
   readonly name?: string;

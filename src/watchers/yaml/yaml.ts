@@ -1,8 +1,8 @@
 // YAML (and so JSON) text as plain data that knows its lines. The `yaml` package reads tokens and nodes; making data of
 // the nodes is done here, so that aliases, merge keys, duplicate keys and depth stay within limits.
 // https://yaml.org/spec/1.2.2/
-import type { FilePosition, Problem } from '../model/problem.ts';
-import type { FieldPath } from './field-path.ts';
+import type { FilePosition, Problem } from '../../model/problem.ts';
+import type { FieldPath } from '../field-path.ts';
 import type { Document, ParsedNode } from 'yaml';
 import { Composer, Lexer, LineCounter, Parser, isMap, isScalar, isSeq } from 'yaml';
 import { NodeReader, YamlFault } from './yaml-data.ts';

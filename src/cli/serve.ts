@@ -1,0 +1,95 @@
+// `keelson serve`: the daemon. It runs until it is told to stop.
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+
+import { defaultDnsNames } from '../ca/server-identity.ts';
+import { defaultStateDirectory } from '../config.ts';
+import type { DaemonOptions } from '../main.ts';
+import { startDaemon } from '../main.ts';
+import type { Problem } from '../model/problem.ts';
+import { describeSource } from '../model/source.ts';
+import type { Log } from '../xds/log.ts';
+import type { Io } from './io.ts';
+import { exit, UsageError } from './io.ts';
+import { lineLog } from './log.ts';
+
+const help = `Runs the control plane until it is interrupted.
+
+Usage: keelson serve --config DIR [OPTIONS]
+
+  --config DIR            every *.yaml below it is the mesh; changes are live within a second
+  --state DIR             where the authority's root is kept (${defaultStateDirectory()})
+  --xds-address HOST:PORT where proxies connect, over TLS (0.0.0.0:15012)
+  --dns-name NAME         a further DNS name for the server's certificate; may be repeated
+  --certificate-ttl SECS  how long workload certificates are good for (86400)
+  --json                  log as JSON
+
+Proxies authenticate with the token that 'keelson bootstrap' writes from the same state directory.
+`;
+
+const options = {
+  config: { type: 'string' },
+  state: { type: 'string' },
+  'xds-address': { type: 'string', default: '0.0.0.0:15012' },
+  'dns-name': { type: 'string', multiple: true },
+  'certificate-ttl': { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+export async function serve(argv: readonly string[], io: Io): Promise<number> {
+  const { values } = parseArgs({ args: [...argv], options });
+  if (values.help === true) return (io.stdout(help), exit.fine);
+  if (values.config === undefined) throw new UsageError('--config is missing: the directory with the YAML of the mesh');
+  const log = lineLog(io, values.json === true);
+  const daemon = await startDaemon({
+    config: values.config,
+    state: values.state ?? defaultStateDirectory(),
+    xdsAddress: values['xds-address'],
+    dnsNames: [...defaultDnsNames, ...(values['dns-name'] ?? [])],
+    ...certificateTtl(values['certificate-ttl']),
+    log,
+    onProblems: problemReporter(log),
+  }).catch((error: unknown) => {
+    if (!isFault(error)) throw error;
+    io.stderr(`keelson serve: ${reason(error)}\n`);
+    return undefined;
+  });
+  if (daemon === undefined) return exit.bad;
+  log.info('ready', { xds: values['xds-address'].replace(/:\d+$/, `:${daemon.port}`), config: values.config });
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  log.info('stopping');
+  await daemon.close();
+  return exit.fine;
+}
+
+function certificateTtl(text: string | undefined): Pick<DaemonOptions, 'certificateTtl'> {
+  if (text === undefined) return {};
+  const seconds = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (seconds < 1) throw new UsageError(`--certificate-ttl: '${text}' is not a number of seconds`);
+  return { certificateTtl: seconds * 1000 };
+}
+
+/** Tells of problems that are new, and when the last one is gone. */
+function problemReporter(log: Log): (problems: readonly Problem[]) => void {
+  let known = new Set<string>();
+  return (problems) => {
+    const lines = new Map(problems.map((problem) => [describeProblem(problem), problem]));
+    for (const [line, { severity, code }] of lines) {
+      if (!known.has(line)) log[severity === 'error' ? 'error' : 'warn'](line, { code });
+    }
+    if (known.size > 0 && lines.size === 0) log.info('all problems are solved');
+    known = new Set(lines.keys());
+  };
+}
+
+/** `shop/routes.yaml:12: VirtualService shop/store spec.http[0]: there is no ...` */
+function describeProblem({ position, source, message }: Problem): string {
+  const place = position === undefined ? [] : [[position.file, position.line].filter((part) => part !== undefined).join(':')];
+  return [...place, ...(source === undefined ? [] : [describeSource(source)]), message].join(': ');
+}
+
+/** Something about the machine rather than about us: a directory, a file or an address. */
+const isFault = (error: unknown): error is Error => error instanceof Error && ('code' in error || error.name === 'StorageError' || /bind/i.test(error.message));
+
+const reason = (error: Error): string => (error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message);
