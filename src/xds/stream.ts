@@ -175,9 +175,8 @@ export class ProxyStream {
         sent.map(({ name }) => name),
       ),
     );
-    const undivided = names.size === 0 && this.#dialect === 'sotw';
-    const refused = undivided ? sent : sent.filter(({ name }) => names.has(name));
-    const others = sent.filter((one) => !refused.includes(one));
+    const refused = sent.filter(({ name }) => names.has(name));
+    const others = sent.filter(({ name }) => !names.has(name));
     for (const { name, after } of refused) {
       const scope = this.#state.scope(type, name);
       const by = { node: this.node.id, error, at: this.#environment.now() };

@@ -132,10 +132,10 @@ export class Subscription {
 
   /** Whether the proxy took these is unclear: they are sent again, each in a response of its own. */
   resend(unclear: readonly Sent[]): void {
+    this.revert(unclear);
     for (const { name, after } of unclear) {
       if (after === undefined || !this.wants(name)) continue;
-      this.has.delete(name);
-      this.#due.add(name);
+      this.#asked.add(name);
       this.#alone.add(name);
     }
   }

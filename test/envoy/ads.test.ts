@@ -1,12 +1,12 @@
 // A real Envoy on our server, in both dialects: it takes changes without losing a request, and what it refuses is
 // quarantined by name.
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Configuration } from '../../src/model/resource.ts';
+import type { Configuration, Resource } from '../../src/model/resource.ts';
 import type { Envoy } from '../support/envoy.ts';
 import type { Mesh } from '../xds/mesh.ts';
 import { freePort } from '../../scripts/ports.ts';
 import { startEnvoy } from '../support/envoy.ts';
-import { configuration, startMesh, types } from '../xds/mesh.ts';
+import { configuration, layer, startMesh } from '../xds/mesh.ts';
 import { adsBootstrap } from './ads-bootstrap.ts';
 import { adsSource, answering, cluster, endpoints, forwarding, listener, routes } from './messages.ts';
 
@@ -72,25 +72,37 @@ describe.each(['DELTA_GRPC', 'GRPC'] as const)('%s', (dialect) => {
     expect(stats.get('cluster_manager.active_clusters')).toBe(2);
   });
 
-  test('what is refused is quarantined by name, and the rest of its response is in force', async () => {
+  /** A mesh in force, to which these clusters are added beside a good one. */
+  async function afterAdding(...bad: readonly Resource[]): Promise<[Mesh, Envoy]> {
     const { of } = await world();
     const good = of(1, 'one');
     const [mesh, envoy] = await start(good);
     await synced(mesh, envoy);
-    const bad = [cluster('bad', { lb_policy: 'CLUSTER_PROVIDED' }), cluster('worse', { connect_timeout: '-1s' })];
-    const added = configuration({ cluster: [cluster('fine'), ...bad], endpoint: [endpoints('fine', 1)] });
     await mesh.change({
       ...good,
-      cluster: [...good.cluster, { ...added.cluster[0]!, scope: 'more' }],
-      endpoint: [...good.endpoint, { ...added.endpoint[0]!, scope: 'more' }],
+      cluster: [...good.cluster, layer('more', cluster('fine'), ...bad)],
+      endpoint: [...good.endpoint, layer('more', endpoints('fine', 1))],
     });
-    await envoy.eventually('two are refused', () => mesh.server.rejections().length === 2);
+    await envoy.eventually('all is clear', () => mesh.server.rejections().length === bad.length);
     await synced(mesh, envoy);
-    expect(mesh.server.rejections().map(({ name, type }) => [name, type])).toEqual([
-      ['bad', types.cluster],
-      ['worse', types.cluster],
-    ]);
+    expect(mesh.server.rejections().map(({ name, type }) => [name, type])).toEqual(
+      bad.map(({ name, type }) => [name, type]),
+    );
     expect((await envoy.stats('active_clusters')).get('cluster_manager.active_clusters')).toBe(3);
+    return [mesh, envoy];
+  }
+
+  test('what is refused by name is quarantined, and the rest of its response is in force', async () => {
+    const refused = { lb_policy: 'CLUSTER_PROVIDED' } as const;
+    const [mesh] = await afterAdding(cluster('bad', refused), cluster('worse', refused));
     expect(mesh.server.counters().nacks).toBe(1);
+  });
+
+  test('what is refused without a name is found, and the rest of its response is in force', async () => {
+    const [mesh] = await afterAdding(
+      cluster('bad', { connect_timeout: '-1s' }),
+      cluster('worse', { connect_timeout: '-2s' }),
+    );
+    expect(mesh.server.counters().nacks).toBe(3);
   });
 });

@@ -4,8 +4,8 @@ import { sharedList } from '../../src/model/memo.ts';
 import type { Resource } from '../../src/model/resource.ts';
 import type { InboundPort, OutboundView, ProxyView, ServiceView } from '../../src/model/view.ts';
 import type { VirtualService } from '../../src/model/virtual-service.ts';
-import { inboundListeners } from '../../src/translate/envoy/inbound-listener.ts';
-import { outboundListeners } from '../../src/translate/envoy/outbound-listeners.ts';
+import { inboundListeners } from '../../src/translate/envoy/listener/inbound-listener.ts';
+import { outboundListeners } from '../../src/translate/envoy/listener/outbound-listeners.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
 import {
   makeEgressListener,

@@ -1,9 +1,9 @@
 // Routes of one VirtualService in a mesh of two services: `oven`, on port 80, and `shop`, on port 9000.
 import type { HTTPRoute, TrafficPolicy } from '../../src/model/schema/index.ts';
-import type { Caller } from '../../src/translate/envoy/route.ts';
+import type { Caller } from '../../src/translate/envoy/route/route.ts';
 import { sharedList } from '../../src/model/memo.ts';
-import { virtualServiceRoutes } from '../../src/translate/envoy/route.ts';
-import { routedVirtualService } from '../../src/translate/envoy/route-target.ts';
+import { virtualServiceRoutes } from '../../src/translate/envoy/route/route.ts';
+import { routedVirtualService } from '../../src/translate/envoy/route/route-target.ts';
 import {
   makePolicy,
   makePort,

@@ -3,7 +3,7 @@
 import type { Resource } from '../../src/model/resource.ts';
 import type { EgressListener, OutboundView } from '../../src/model/view.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
-import { routeConfiguration } from '../../src/translate/envoy/route-configuration.ts';
+import { routeConfiguration } from '../../src/translate/envoy/virtual-host/route-configuration.ts';
 import { makeOutboundView, makePort, makeService, makeServiceView, makeSettings } from './make.ts';
 
 type VirtualHost = MessageOf['envoy.config.route.v3.VirtualHost'];

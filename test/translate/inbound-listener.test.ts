@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { MtlsMode, Protocol } from '../../src/model/mesh.ts';
 import type { Resource } from '../../src/model/resource.ts';
-import { inboundListeners } from '../../src/translate/envoy/inbound-listener.ts';
+import { inboundListeners } from '../../src/translate/envoy/listener/inbound-listener.ts';
 import type { FilterChain, Listener } from '../support/make-listener.ts';
 import {
   httpOf,

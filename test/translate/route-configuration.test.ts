@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { Consumer, OutboundView } from '../../src/model/view.ts';
-import { routeConfiguration } from '../../src/translate/envoy/route-configuration.ts';
+import { routeConfiguration } from '../../src/translate/envoy/virtual-host/route-configuration.ts';
 import { originsOf } from '../../src/translate/provenance.ts';
 import {
   makeConsumer,

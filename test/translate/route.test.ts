@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { HTTPRoute } from '../../src/model/schema/index.ts';
-import { hasRoutes } from '../../src/translate/envoy/route.ts';
+import { hasRoutes } from '../../src/translate/envoy/route/route.ts';
 import { makeVirtualService } from '../support/make.ts';
 import { routeOf, routesOf, sidecar, toOven } from '../support/make-routes.ts';
 

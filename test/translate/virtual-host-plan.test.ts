@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
 import { sharedList } from '../../src/model/memo.ts';
-import { routeProblems } from '../../src/translate/envoy/route-configuration.ts';
-import { routedVirtualService } from '../../src/translate/envoy/route-target.ts';
-import { selectVirtualServices } from '../../src/translate/envoy/virtual-service-index.ts';
+import { routeProblems } from '../../src/translate/envoy/virtual-host/route-configuration.ts';
+import { routedVirtualService } from '../../src/translate/envoy/route/route-target.ts';
+import { selectVirtualServices } from '../../src/translate/envoy/virtual-host/virtual-service-index.ts';
 import {
   makeEgressListener,
   makeExternalService,

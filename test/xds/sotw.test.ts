@@ -176,3 +176,17 @@ test('a rejection keeps the version before, and the state stays whole', async ()
   const prefixes = Object.fromEntries((state.resources ?? []).map(({ name, statPrefix }) => [name, statPrefix]));
   expect(prefixes).toEqual({ a: undefined, b: 'better' });
 });
+
+test('a rejection that names nobody makes the server try one change at a time', async () => {
+  const [mesh, client] = await start(clusters('a'));
+  client.want(types.cluster, []);
+  await client.accept(types.cluster);
+  await mesh.change(clusters('a', 'b', 'c'));
+  client.nack(await client.nextOf(types.cluster), [], 'malformed');
+  const first = await client.nextOf(types.cluster);
+  expect(sotwNames(first)).toEqual(['a', 'b']);
+  client.nack(first, [], 'malformed');
+  expect(sotwNames(await client.accept(types.cluster))).toEqual(['a', 'c']);
+  await client.quiet();
+  expect(mesh.server.rejections().map(({ name }) => name)).toEqual(['b']);
+});

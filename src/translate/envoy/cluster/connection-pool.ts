@@ -1,0 +1,148 @@
+// Connection pool settings: circuit breakers, timeouts, TCP keep-alive and the HTTP options of a cluster.
+// https://istio.io/latest/docs/reference/config/networking/destination-rule/#ConnectionPoolSettings
+import type { MeshSettings, Protocol } from '../../../model/mesh.ts';
+import type { ConnectionPoolSettings } from '../../../model/schema/index.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { duration } from '../../duration.ts';
+import { from, merge } from '../../provenance.ts';
+import { isHttp, isHttp2 } from '../../resolve/protocol.ts';
+import { typed } from '../../typed.ts';
+import type { Sourced } from './traffic-policy.ts';
+
+type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
+type Thresholds = MessageOf['envoy.config.cluster.v3.CircuitBreakers.Thresholds'];
+type HttpProtocolOptions = MessageOf['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'];
+type Pool = Sourced<ConnectionPoolSettings> | undefined;
+
+const optionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+const noLimit = 4294967295;
+
+/** Timeouts, keep-alive and limits; Envoy's own low limits are lifted where nothing is set. */
+export function connectionSettings(settings: MeshSettings, pool: Pool): Partial<Cluster> {
+  const tcp = pool?.value.tcp;
+  const keepalive = tcp?.tcpKeepalive ?? settings.tcpKeepalive;
+  const base: Partial<Cluster> = {
+    connect_timeout: duration(settings.connectTimeout ?? '10s'),
+    circuit_breakers: { thresholds: [thresholds(pool?.value)] },
+    ...(keepalive !== undefined && { upstream_connection_options: { tcp_keepalive: tcpKeepalive(keepalive) } }),
+  };
+  if (pool === undefined) return base;
+  const caused: Partial<Cluster> = {
+    ...(tcp?.connectTimeout !== undefined && { connect_timeout: duration(tcp.connectTimeout) }),
+    ...(tcp?.tcpKeepalive !== undefined && {
+      upstream_connection_options: { tcp_keepalive: tcpKeepalive(tcp.tcpKeepalive) },
+    }),
+    circuit_breakers: { thresholds: [thresholds(pool.value)] },
+  };
+  return merge<Partial<Cluster>>(base, from(pool.source, caused));
+}
+
+function thresholds(pool: ConnectionPoolSettings | undefined): Thresholds {
+  const limit = (value: number | undefined): number => (value === undefined || value === 0 ? noLimit : value);
+  return {
+    max_connections: limit(pool?.tcp?.maxConnections),
+    max_pending_requests: limit(pool?.http?.http1MaxPendingRequests),
+    max_requests: limit(pool?.http?.http2MaxRequests),
+    max_retries: limit(pool?.http?.maxRetries),
+  };
+}
+
+interface KeepaliveSettings {
+  readonly probes?: number;
+  readonly time?: string;
+  readonly interval?: string;
+}
+
+const tcpKeepalive = ({
+  probes,
+  time,
+  interval,
+}: KeepaliveSettings): MessageOf['envoy.config.core.v3.TcpKeepalive'] => ({
+  ...(probes !== undefined && probes > 0 && { keepalive_probes: probes }),
+  ...(time !== undefined && { keepalive_time: seconds(time) }),
+  ...(interval !== undefined && { keepalive_interval: seconds(interval) }),
+});
+
+const seconds = (text: string): number => Math.trunc(Number(duration(text).slice(0, -1)));
+
+/** What else wants a say in a cluster's HTTP options. */
+export interface HttpExtras {
+  readonly upstream?: HttpProtocolOptions['upstream_http_protocol_options'];
+  /** Speak HTTP/2 or HTTP/1.1 as the caller did: for ports whose protocol is detected. */
+  readonly inbound: boolean;
+}
+
+/** The cluster's HTTP options: which HTTP version to speak, and the pool's per-connection settings. */
+export function httpOptions(
+  settings: MeshSettings,
+  protocol: Protocol,
+  pool: Pool,
+  extras: HttpExtras,
+): Partial<Cluster> {
+  const common = commonOptions(pool?.value);
+  const version = httpVersion(settings, protocol, pool?.value, extras);
+  const needed = common !== undefined || extras.upstream !== undefined;
+  if (version === undefined && !needed) return {};
+  const options: HttpProtocolOptions = {
+    ...(common !== undefined && { common_http_protocol_options: common }),
+    ...(extras.upstream !== undefined && { upstream_http_protocol_options: extras.upstream }),
+    ...(version ?? { explicit_http_config: { http_protocol_options: {} } }),
+  };
+  const message: Partial<Cluster> = { typed_extension_protocol_options: { [optionsKey]: typed(optionsKey, options) } };
+  return pool === undefined ? message : from(pool.source, message);
+}
+
+/** The downstream connection decides: both versions are possible. */
+export const asDownstream: Pick<HttpProtocolOptions, 'use_downstream_protocol_config'> = {
+  use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
+};
+
+/** Options of the clusters that pass traffic through to wherever it was going. */
+export const passthroughOptions: Pick<Cluster, 'typed_extension_protocol_options'> = {
+  typed_extension_protocol_options: {
+    [optionsKey]: typed(optionsKey, { common_http_protocol_options: { idle_timeout: '300s' }, ...asDownstream }),
+  },
+};
+
+function httpVersion(
+  settings: MeshSettings,
+  protocol: Protocol,
+  pool: ConnectionPoolSettings | undefined,
+  extras: HttpExtras,
+): Partial<HttpProtocolOptions> | undefined {
+  const http = pool?.http;
+  const http2: Partial<HttpProtocolOptions> = {
+    explicit_http_config: {
+      http2_protocol_options: {
+        ...(positive(http?.maxConcurrentStreams) && { max_concurrent_streams: http?.maxConcurrentStreams ?? 0 }),
+      },
+    },
+  };
+  if (extras.inbound ? isHttp2(protocol) : speaksHttp2(settings, protocol, pool)) return http2;
+  if (http?.useClientProtocol === true || protocol === 'Auto') return asDownstream;
+  return undefined;
+}
+
+/** Whether servers are always spoken to in HTTP/2. A DestinationRule can upgrade any port, the mesh only those named HTTP. */
+export function speaksHttp2(settings: MeshSettings, protocol: Protocol, pool: ConnectionPoolSettings | undefined): boolean {
+  const policy = pool?.http?.h2UpgradePolicy;
+  if (isHttp2(protocol)) return true;
+  if (policy === 'UPGRADE') return true;
+  return policy !== 'DO_NOT_UPGRADE' && settings.h2UpgradePolicy === 'UPGRADE' && isHttp(protocol);
+}
+
+const positive = (value: number | undefined): boolean => value !== undefined && value > 0;
+
+function commonOptions(
+  pool: ConnectionPoolSettings | undefined,
+): HttpProtocolOptions['common_http_protocol_options'] | undefined {
+  const idle = pool?.http?.idleTimeout ?? pool?.tcp?.idleTimeout;
+  const lifetime = pool?.tcp?.maxConnectionDuration;
+  const requests = pool?.http?.maxRequestsPerConnection;
+  if (idle === undefined && lifetime === undefined && !positive(requests)) return undefined;
+  return {
+    ...(idle !== undefined && { idle_timeout: duration(idle) }),
+    ...(lifetime !== undefined && { max_connection_duration: duration(lifetime) }),
+    ...(requests !== undefined && requests > 0 && { max_requests_per_connection: requests }),
+  };
+}

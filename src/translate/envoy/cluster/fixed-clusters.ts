@@ -1,0 +1,39 @@
+// Clusters that every sidecar has: nowhere, and wherever the connection was going, outbound and inbound.
+// https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
+import { memo } from '../../../model/memo.ts';
+import type { MeshSettings } from '../../../model/mesh.ts';
+import type { Resource } from '../../../model/resource.ts';
+import { resourceTypes } from '../../../model/resource.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { blackHoleCluster, inboundPassthroughCluster, passthroughCluster, statName } from '../../names.ts';
+import { connectionSettings, passthroughOptions } from './connection-pool.ts';
+import type { InboundFacts } from './inbound-cluster.ts';
+import { sourceAddress } from './inbound-cluster.ts';
+import { duration } from '../../duration.ts';
+
+type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
+
+const resource = (message: Cluster & { readonly name: string }): Resource => ({ type: resourceTypes.cluster, name: message.name, message });
+
+export const outboundFixedClusters = memo((settings: MeshSettings): readonly Resource[] => [
+  resource({
+    name: blackHoleCluster,
+    type: 'STATIC',
+    alt_stat_name: statName(blackHoleCluster),
+    connect_timeout: duration(settings.connectTimeout ?? '10s'),
+  }),
+  resource({ name: passthroughCluster, ...passthrough(settings) }),
+]);
+
+export const inboundFixedClusters = memo((settings: MeshSettings, facts: InboundFacts): readonly Resource[] => [
+  resource({ name: inboundPassthroughCluster, ...passthrough(settings), ...sourceAddress(facts) }),
+]);
+
+/** Both count under the outbound one's name, as dashboards expect. */
+const passthrough = (settings: MeshSettings): Partial<Cluster> => ({
+  type: 'ORIGINAL_DST',
+  lb_policy: 'CLUSTER_PROVIDED',
+  alt_stat_name: statName(passthroughCluster),
+  ...connectionSettings(settings, undefined),
+  ...passthroughOptions,
+});

@@ -1,0 +1,212 @@
+// Outbound clusters: one for each port of a service and one more for each subset of it.
+// https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/cluster.proto
+import { memo } from '../../../model/memo.ts';
+import type { Endpoint, MeshSettings, PolicySubset, Resolution, ServicePort } from '../../../model/mesh.ts';
+import type { Resource } from '../../../model/resource.ts';
+import { resourceTypes } from '../../../model/resource.ts';
+import type { ServiceView } from '../../../model/view.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { duration } from '../../duration.ts';
+import { configPath, meshServerName, outboundCluster, statName } from '../../names.ts';
+import { from, merge } from '../../provenance.ts';
+import { isHttp, isTls } from '../../resolve/protocol.ts';
+import { extension } from '../../typed.ts';
+import { ads } from '../config-source.ts';
+import { connectionSettings, httpOptions, speaksHttp2 } from './connection-pool.ts';
+import { assignment } from '../endpoint/load-assignment.ts';
+import { loadBalancing, passesThrough } from './load-balancing.ts';
+import type { LocalityRule, CallerPlace } from '../endpoint/locality.ts';
+import { dependsOnPlace, localityRule, weighsLocalities } from '../endpoint/locality.ts';
+import { outlierDetection } from './outlier-detection.ts';
+import { wrapProxyProtocol } from './proxy-protocol.ts';
+import type { EffectivePolicy } from './traffic-policy.ts';
+import { effectivePolicy } from './traffic-policy.ts';
+import type { UpstreamTls } from './upstream-tls.ts';
+import { derivedServerName, isOriginated, upstreamTls } from './upstream-tls.ts';
+
+type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
+
+/** What clusters depend on of the proxy itself. */
+export interface ClusterFacts {
+  readonly proxyType: 'sidecar' | 'router';
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+}
+
+/** Endpoints that go into the cluster itself, where DNS finds their addresses; undefined where they are told apart from it. */
+export interface InlineEndpoints {
+  readonly endpoints: readonly Endpoint[];
+  readonly place: CallerPlace | undefined;
+}
+
+/** How Envoy finds the hosts of a service: it depends on the kind of proxy and on the policy. */
+export function discovery(view: ServiceView, policy: EffectivePolicy, facts: ClusterFacts): Resolution {
+  const { service } = view;
+  if (service.resolution !== 'endpoints') return service.resolution;
+  const callerChooses = (service.headless && facts.proxyType === 'sidecar') || passesThrough(policy.loadBalancer?.value);
+  return callerChooses ? 'passthrough' : 'endpoints';
+}
+
+const dynamicProtocols = (port: ServicePort): boolean => isHttp(port.protocol) || isTls(port.protocol);
+
+/** The port's cluster and those of its subsets, in the order they were written. */
+export function outboundClusters(
+  settings: MeshSettings,
+  facts: ClusterFacts,
+  view: ServiceView,
+  port: ServicePort,
+  endpoints: readonly Endpoint[],
+  place: CallerPlace,
+): readonly Resource[] {
+  if (port.protocol === 'UDP') return [];
+  return [undefined, ...(view.policy?.subsets ?? [])].flatMap((subset) => {
+    const policy = effectivePolicy(view.policy, port.number, subset);
+    const found = discovery(view, policy, facts);
+    if (found === 'dynamic-dns' && !dynamicProtocols(port)) return [];
+    if (found !== 'dns' && found !== 'dns-round-robin') return cluster(settings, facts, view, port, subset, undefined, undefined);
+    return cluster(settings, facts, view, port, subset, endpoints, dependsOnPlace(localityRule(settings, view.service, policy)) ? place : undefined);
+  });
+}
+
+const cluster = memo(
+  (
+    settings: MeshSettings,
+    facts: ClusterFacts,
+    view: ServiceView,
+    port: ServicePort,
+    subset: PolicySubset | undefined,
+    endpoints: readonly Endpoint[] | undefined,
+    place: CallerPlace | undefined,
+  ): Resource => {
+    const policy = effectivePolicy(view.policy, port.number, subset);
+    const name = outboundCluster(view.service.hostname, port.number, subset?.name ?? '');
+    const found = discovery(view, policy, facts);
+    const rule = localityRule(settings, view.service, policy);
+    const tls = tlsOf(settings, view, port, subset, policy, found);
+    const inline = endpoints === undefined ? undefined : assignment(name, endpoints, policy, subset, rule, place);
+    const message = merge<Cluster>(
+      from(view.service.source, { name, alt_stat_name: statName(name), ...hosts(settings, facts, found, name, view, inline) }),
+      connectionSettings(settings, policy.connectionPool),
+      found === 'passthrough' || found === 'dynamic-dns' ? { lb_policy: 'CLUSTER_PROVIDED' } : loadBalancing(policy.loadBalancer),
+      outlierDetection(policy.outlierDetection),
+      { common_lb_config: commonLbConfig(policy, found, rule) },
+      httpOptions(settings, port.protocol, policy.connectionPool, { inbound: false, ...withDefined('upstream', derivedServerName(tls)) }),
+      wrapProxyProtocol(upstreamTls(tls), policy.proxyProtocol),
+      from(subset?.source ?? view.policy?.sources[0] ?? view.service.source, { metadata: metadata(view, subset, isOriginated(policy.tls)) }),
+    );
+    return { type: resourceTypes.cluster, name, message };
+  },
+);
+
+const withDefined = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
+  value === undefined ? {} : ({ [key]: value } as Record<K, V>);
+
+/** Where the hosts come from, and what only that kind of discovery needs. */
+function hosts(
+  settings: MeshSettings,
+  facts: ClusterFacts,
+  found: Resolution,
+  name: string,
+  view: ServiceView,
+  inline: Cluster['load_assignment'] | undefined,
+): Partial<Cluster> {
+  switch (found) {
+    case 'endpoints':
+      return { type: 'EDS', eds_cluster_config: { eds_config: ads, service_name: name } };
+    case 'passthrough':
+      return { type: 'ORIGINAL_DST' };
+    case 'dns':
+    case 'dns-round-robin':
+      return {
+        type: found === 'dns' ? 'STRICT_DNS' : 'LOGICAL_DNS',
+        ...dns(settings, facts),
+        ...(inline !== undefined && { load_assignment: inline }),
+      };
+    case 'dynamic-dns':
+      return {
+        cluster_type: extension(
+          'envoy.clusters.dynamic_forward_proxy',
+          'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig',
+          { dns_cache_config: dnsCache(settings, facts, view.service.hostname) },
+        ),
+      };
+  }
+}
+
+const resolver = extension('envoy.network.dns_resolver.cares', 'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig', {
+  udp_max_queries: 100,
+});
+
+const lookupFamily = (facts: ClusterFacts): 'V4_ONLY' | 'V6_ONLY' | 'ALL' => (facts.ipv4 && facts.ipv6 ? 'ALL' : facts.ipv6 ? 'V6_ONLY' : 'V4_ONLY');
+
+const dns = (settings: MeshSettings, facts: ClusterFacts): Partial<Cluster> => ({
+  dns_lookup_family: lookupFamily(facts),
+  dns_refresh_rate: duration(settings.dnsRefreshRate ?? '60s'),
+  dns_jitter: '0.1s',
+  respect_dns_ttl: true,
+  typed_dns_resolver_config: resolver,
+});
+
+/** Shared by the clusters and the filters that look the same hosts up. */
+export const dnsCache = (
+  settings: MeshSettings,
+  facts: ClusterFacts,
+  host: string,
+): MessageOf['envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig'] => ({
+  name: `${host}_dfp_dns_cache`,
+  dns_lookup_family: lookupFamily(facts),
+  dns_refresh_rate: duration(settings.dnsRefreshRate ?? '60s'),
+  typed_dns_resolver_config: resolver,
+});
+
+/** Panic is off by default: unhealthy hosts get nothing rather than everything. */
+function commonLbConfig(policy: EffectivePolicy, found: Resolution, rule: LocalityRule | undefined): NonNullable<Cluster['common_lb_config']> {
+  const healthy = policy.outlierDetection?.value.minHealthPercent ?? 0;
+  const zoneAware = policy.loadBalancer?.value.zoneAwareLbSetting;
+  return {
+    healthy_panic_threshold: healthy > 0 ? { value: healthy } : {},
+    ...(zoneAware !== undefined && zoneAware.enabled !== false
+      ? { zone_aware_lb_config: { ...(zoneAware.minClusterSize !== undefined && { min_cluster_size: zoneAware.minClusterSize }) } }
+      : found !== 'passthrough' && weighsLocalities(rule) && { locality_weighted_lb_config: {} }),
+  };
+}
+
+function tlsOf(
+  settings: MeshSettings,
+  view: ServiceView,
+  port: ServicePort,
+  subset: PolicySubset | undefined,
+  policy: EffectivePolicy,
+  found: Resolution,
+): UpstreamTls {
+  const { service } = view;
+  return {
+    settings,
+    policy: policy.tls,
+    auto: view.autoMtls,
+    perEndpoint: found !== 'passthrough',
+    serverName: meshServerName(service.hostname, port.number, subset?.name ?? ''),
+    subjectAltNames: view.subjectAltNames,
+    declaredNames: service.subjectAltNames,
+    http2: speaksHttp2(settings, port.protocol, policy.connectionPool?.value),
+    credentials: view.policy?.workloadSelector !== undefined,
+  };
+}
+
+/** What Istio's tools read about a cluster. */
+function metadata(view: ServiceView, subset: PolicySubset | undefined, originated: boolean): NonNullable<Cluster['metadata']> {
+  const { service, policy } = view;
+  const rule = policy?.sources[0];
+  return {
+    filter_metadata: {
+      istio: {
+        services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
+        ...(rule !== undefined && { config: configPath('destination-rule', rule.namespace, rule.name) }),
+        ...(subset !== undefined && { subset: subset.name }),
+        ...(service.meshExternal && subset === undefined && { external: true }),
+        ...(originated && { alpn_override: 'false' }),
+      },
+    },
+  };
+}
+

@@ -1,0 +1,116 @@
+// The HTTP connection manager: the network filter that speaks HTTP, from the mesh's settings and what one chain is for.
+// https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto
+import { memo } from '../../../model/memo.ts';
+import type { MeshSettings } from '../../../model/mesh.ts';
+import { at } from '../../../model/source.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { statName } from '../../names.ts';
+import { from, merge } from '../../provenance.ts';
+import { extension } from '../../typed.ts';
+import { accessLog } from './access-log.ts';
+import { ads } from '../config-source.ts';
+import { httpFilters } from './http-filters.ts';
+import type { HttpFacts } from '../listener/listener-facts.ts';
+import { headerOptions, inboundHeaderOptions, preservedHeaderCase } from './proxy-headers.ts';
+import { tracing } from './tracing.ts';
+
+type Filter = MessageOf['envoy.config.listener.v3.Filter'];
+type RouteConfiguration = MessageOf['envoy.config.route.v3.RouteConfiguration'];
+type HttpConnectionManager =
+  MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'];
+
+const manager = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
+
+export interface OutboundHttp {
+  /** Name of the route configuration, which is delivered on its own. */
+  readonly routeName: string;
+  readonly statPrefix: string;
+  readonly grpcWeb: boolean;
+  /** A port for clients that know they talk to a proxy, and so send whole URLs. */
+  readonly explicitProxy: boolean;
+}
+
+/** `http` is plain data made canonical by `sharedValue`. */
+export const outboundHttpConnectionManager = memo(
+  (settings: MeshSettings, facts: HttpFacts, http: OutboundHttp): Filter =>
+    filter(
+      merge<HttpConnectionManager>(
+        common(settings, facts, http.statPrefix, http.grpcWeb),
+        http1Options(facts, http.explicitProxy),
+        { rds: { config_source: ads, route_config_name: http.routeName } },
+      ),
+    ),
+);
+
+export interface InboundHttp {
+  readonly statPrefix: string;
+  readonly grpcWeb: boolean;
+  readonly http2: boolean;
+}
+
+/** `http` is plain data made canonical by `sharedValue`; the routes stand inside: there is one per port. */
+export const inboundHttpConnectionManager = memo(
+  (settings: MeshSettings, facts: HttpFacts, http: InboundHttp, routes: RouteConfiguration): Filter =>
+    filter(
+      merge<HttpConnectionManager>(
+        common(settings, facts, http.statPrefix, http.grpcWeb),
+        http1Options(facts, false),
+        inboundHeaderOptions(facts.headers),
+        http.http2 ? { http2_protocol_options: {} } : {},
+        { route_config: routes },
+      ),
+    ),
+);
+
+const filter = (message: HttpConnectionManager): Filter =>
+  extension('envoy.filters.network.http_connection_manager', manager, message);
+
+function common(settings: MeshSettings, facts: HttpFacts, statPrefix: string, grpcWeb: boolean): HttpConnectionManager {
+  const { idleTimeout } = facts.connection;
+  return merge<HttpConnectionManager>(
+    {
+      stat_prefix: statName(statPrefix),
+      http_filters: httpFilters({ grpcWeb, suppressEnvoyHeaders: facts.headers.noEnvoyHeaders === true }),
+      proxy_100_continue: true,
+      stream_idle_timeout: '0s',
+      upgrade_configs: [{ upgrade_type: 'websocket' }],
+      use_remote_address: false,
+      request_id_extension: requestId,
+      ...(idleTimeout !== undefined && { common_http_protocol_options: { idle_timeout: idleTimeout } }),
+    },
+    pathNormalization(settings),
+    tracing(settings, facts),
+    accessLog(settings, facts.connection),
+    headerOptions(facts.headers),
+  );
+}
+
+/** The id decides sampling, so that all proxies of one trace agree. */
+const requestId: NonNullable<HttpConnectionManager['request_id_extension']> = {
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig',
+    use_request_id_for_trace_sampling: true,
+  },
+};
+
+function http1Options({ acceptHttp10, headers }: HttpFacts, explicitProxy: boolean): Partial<HttpConnectionManager> {
+  const options: HttpConnectionManager['http_protocol_options'] = {
+    ...(acceptHttp10 && { accept_http_10: true }),
+    ...(explicitProxy && { allow_absolute_url: true }),
+    ...(headers.keepHeaderCase === true &&
+      preservedHeaderCase !== undefined && { header_key_format: preservedHeaderCase }),
+  };
+  return Object.keys(options).length === 0 ? {} : { http_protocol_options: options };
+}
+
+/** Paths are matched by routes and policies in the form they have after this. */
+function pathNormalization({ pathNormalization: asked, source }: MeshSettings): Partial<HttpConnectionManager> {
+  const mode = asked?.normalization ?? 'DEFAULT';
+  const decode = mode === 'DECODE_AND_MERGE_SLASHES';
+  const options: Partial<HttpConnectionManager> = {
+    normalize_path: mode !== 'NONE',
+    path_with_escaped_slashes_action: decode ? 'UNESCAPE_AND_FORWARD' : 'KEEP_UNCHANGED',
+    ...((decode || mode === 'MERGE_SLASHES') && { merge_slashes: true }),
+  };
+  return asked === undefined ? options : from(at(source, 'pathNormalization'), options);
+}

@@ -1,0 +1,40 @@
+// The HTTP filters of a sidecar's connection managers, in the order in which Envoy runs them.
+// https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/http_filters
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { extension } from '../../typed.ts';
+
+type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
+
+/** All that decides which filters run and how. */
+export interface HttpFilterFacts {
+  /** Browsers' gRPC is turned into plain gRPC. */
+  readonly grpcWeb: boolean;
+  /** The router adds no `x-envoy-*` headers. */
+  readonly suppressEnvoyHeaders: boolean;
+}
+
+type Entry = (facts: HttpFilterFacts) => HttpFilter | undefined;
+
+const grpcWeb: Entry = (facts) =>
+  facts.grpcWeb
+    ? extension('envoy.filters.http.grpc_web', 'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb', {})
+    : undefined;
+
+const grpcStats: Entry = () =>
+  extension('envoy.filters.http.grpc_stats', 'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig', {
+    emit_filter_state: true,
+    stats_for_all_methods: false,
+  });
+
+const fault: Entry = () =>
+  extension('envoy.filters.http.fault', 'envoy.extensions.filters.http.fault.v3.HTTPFault', {});
+
+const cors: Entry = () => extension('envoy.filters.http.cors', 'envoy.extensions.filters.http.cors.v3.Cors', {});
+
+const router: Entry = (facts) =>
+  extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {
+    ...(facts.suppressEnvoyHeaders && { suppress_envoy_headers: true }),
+  });
+
+export const httpFilters = (facts: HttpFilterFacts): readonly HttpFilter[] =>
+  [grpcWeb, grpcStats, fault, cors, router].flatMap((entry) => entry(facts) ?? []);

@@ -1,0 +1,96 @@
+// Which headers a proxy adds, and how it passes on who called: from the workload's own ProxyConfig, else the mesh's.
+// https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig-ProxyHeaders
+import type { MeshSettings } from '../../../model/mesh.ts';
+import type { Proxy } from '../../../model/proxy.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { extension } from '../../typed.ts';
+
+type HttpConnectionManager =
+  MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'];
+type ForwardClientCertDetails = NonNullable<HttpConnectionManager['forward_client_cert_details']>;
+
+/** Only what was asked for: an empty value is the default. */
+export interface HeaderSettings {
+  readonly serverName?: string;
+  readonly keepServerHeader?: true;
+  readonly noRequestId?: true;
+  readonly noEnvoyHeaders?: true;
+  readonly keepHeaderCase?: true;
+  readonly forwardedPort?: true;
+  readonly forwardedClientCert?: ForwardClientCertDetails;
+  readonly clientCertDetails?: Readonly<Record<string, boolean>>;
+}
+
+/** A workload's ProxyConfig replaces the mesh's as a whole. It comes from the network, so nothing in it is trusted to fit. */
+export function headerSettings(settings: MeshSettings, proxy: Proxy): HeaderSettings {
+  const own = record(proxy.metadata['PROXY_CONFIG']);
+  const headers = record((own ?? record(settings.defaultConfig))?.['proxyHeaders']);
+  if (headers === undefined) return {};
+  const is = (field: string, key: 'disabled' | 'enabled'): boolean => record(headers[field])?.[key] === true;
+  const serverName = record(headers['server'])?.['value'];
+  return {
+    ...(typeof serverName === 'string' && serverName !== '' && { serverName }),
+    ...(is('server', 'disabled') && { keepServerHeader: true }),
+    ...(is('requestId', 'disabled') && { noRequestId: true }),
+    ...(is('envoyDebugHeaders', 'disabled') && { noEnvoyHeaders: true }),
+    ...(headers['preserveHttp1HeaderCase'] === true && { keepHeaderCase: true }),
+    ...(is('xForwardedPort', 'enabled') && { forwardedPort: true }),
+    ...clientCertificate(headers),
+  };
+}
+
+function clientCertificate(
+  headers: Readonly<Record<string, unknown>>,
+): Pick<HeaderSettings, 'forwardedClientCert' | 'clientCertDetails'> {
+  const forward = forwardModes.find((mode) => mode === headers['forwardedClientCert']);
+  const details = record(headers['setCurrentClientCertDetails']);
+  const set = detailNames.filter(
+    (name) => typeof details?.[name] === 'boolean' && (details[name] === true || name === 'subject'),
+  );
+  return {
+    ...(forward !== undefined && { forwardedClientCert: forward }),
+    ...(details !== undefined && {
+      clientCertDetails: Object.fromEntries(set.map((name) => [name, details[name] === true])),
+    }),
+  };
+}
+
+const forwardModes: readonly ForwardClientCertDetails[] = [
+  'SANITIZE',
+  'FORWARD_ONLY',
+  'APPEND_FORWARD',
+  'SANITIZE_SET',
+  'ALWAYS_FORWARD_ONLY',
+];
+const detailNames = ['subject', 'cert', 'chain', 'dns', 'uri'];
+
+const record = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+
+/** The header settings that hold in both directions. */
+export function headerOptions(headers: HeaderSettings): Partial<HttpConnectionManager> {
+  return {
+    ...(headers.serverName !== undefined && { server_name: headers.serverName }),
+    ...(headers.keepServerHeader === true && { server_header_transformation: 'PASS_THROUGH' }),
+    ...(headers.noRequestId === true && { generate_request_id: false }),
+    ...(headers.forwardedPort === true && { append_x_forwarded_port: true }),
+  };
+}
+
+/** Who the caller is, told to the application in `x-forwarded-client-cert`; and which server answered. */
+export function inboundHeaderOptions(headers: HeaderSettings): Partial<HttpConnectionManager> {
+  return {
+    ...(headers.keepServerHeader !== true && { server_name: headers.serverName ?? 'istio-envoy' }),
+    forward_client_cert_details: headers.forwardedClientCert ?? 'APPEND_FORWARD',
+    set_current_client_cert_details: headers.clientCertDetails ?? { subject: true, dns: true, uri: true },
+  };
+}
+
+/** HTTP/1 headers in the case they were written in. */
+export const preservedHeaderCase: MessageOf['envoy.config.core.v3.Http1ProtocolOptions']['header_key_format'] = {
+  stateful_formatter: extension(
+    'preserve_case',
+    'envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig',
+    {},
+  ),
+};

@@ -1,0 +1,101 @@
+// What the listeners of one proxy depend on besides the mesh and its view: few plain facts, shared by all proxies for
+// which they are the same, so that what is built from them is shared as well.
+// https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
+import { sharedValue } from '../../../model/memo.ts';
+import type { MeshSettings } from '../../../model/mesh.ts';
+import type { Proxy } from '../../../model/proxy.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { protoDuration } from '../../duration.ts';
+import type { HeaderSettings } from '../filter/proxy-headers.ts';
+import { headerSettings } from '../filter/proxy-headers.ts';
+
+type Duration = NonNullable<MessageOf['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy']['idle_timeout']>;
+
+/** Addresses by family, IPv4 first: the first one is bound, the others are additional. */
+export interface LocalAddresses {
+  readonly wildcards: readonly [string, ...string[]];
+  readonly loopbacks: readonly [string, ...string[]];
+}
+
+/** Who the workload is, as spans report it. */
+export interface TracedWorkload {
+  readonly canonicalName: string;
+  readonly canonicalRevision: string;
+  readonly clusterId: string;
+  readonly meshId: string;
+  readonly namespace: string;
+}
+
+/** What holds for every connection through the proxy. */
+export interface ConnectionFacts {
+  readonly idleTimeout?: Duration;
+  /**
+   * The proxy says that its standard output is no file that it could open, as when it is a socket or another user's:
+   * what is to be logged on /dev/stdout is then written to the open stream itself.
+   */
+  readonly stdoutStream?: true;
+}
+
+/** What every HTTP connection manager of the proxy has in common. */
+export interface HttpFacts {
+  readonly connection: ConnectionFacts;
+  readonly acceptHttp10: boolean;
+  /** Only with tracing: it keeps workloads from sharing their listeners. */
+  readonly workload?: TracedWorkload;
+  readonly headers: HeaderSettings;
+}
+
+export const supportsIpv4 = (proxy: Proxy): boolean => proxy.ipAddresses.some((ip) => !ip.includes(':'));
+export const supportsIpv6 = (proxy: Proxy): boolean => proxy.ipAddresses.some((ip) => ip.includes(':'));
+
+const ipv4: LocalAddresses = { wildcards: ['0.0.0.0'], loopbacks: ['127.0.0.1'] };
+const ipv6: LocalAddresses = { wildcards: ['::'], loopbacks: ['::1'] };
+const dualStack: LocalAddresses = { wildcards: ['0.0.0.0', '::'], loopbacks: ['127.0.0.1', '::1'] };
+
+export function localAddresses(proxy: Proxy): LocalAddresses {
+  if (!supportsIpv6(proxy)) return ipv4;
+  return supportsIpv4(proxy) ? dualStack : ipv6;
+}
+
+export function httpFacts(settings: MeshSettings, proxy: Proxy): HttpFacts {
+  return sharedValue({
+    connection: connectionFacts(proxy),
+    acceptHttp10: ['1', 'true'].includes(String(proxy.metadata['HTTP10'])),
+    ...(settings.enableTracing === true && { workload: tracedWorkload(proxy) }),
+    headers: headerSettings(settings, proxy),
+  });
+}
+
+const tracedWorkload = (proxy: Proxy): TracedWorkload => ({
+  canonicalName: proxy.canonicalName,
+  canonicalRevision: proxy.canonicalRevision,
+  clusterId: proxy.clusterId || 'unknown',
+  meshId: proxy.meshId || 'unknown',
+  namespace: proxy.namespace,
+});
+
+const duration = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)){1,4}$/;
+
+/** From the workload's own metadata: what is no duration is ignored. */
+export function connectionFacts({ metadata }: Proxy): ConnectionFacts {
+  const idle = metadata['IDLE_TIMEOUT'];
+  return sharedValue({
+    ...(typeof idle === 'string' && duration.test(idle) && { idleTimeout: protoDuration(idle) }),
+    ...(String(metadata['STDOUT_STREAM']) === 'true' && { stdoutStream: true }),
+  });
+}
+
+/** For connections whose idling is not ours to judge. */
+export const withoutIdleTimeout = ({ stdoutStream }: ConnectionFacts): ConnectionFacts =>
+  sharedValue({ ...(stdoutStream === true && { stdoutStream }) });
+
+/** Ports of the proxy's own listeners, where no wildcard listener may be put. */
+export function reservedPorts(settings: MeshSettings, proxy: Proxy): readonly number[] {
+  const own = [proxy.metadata['ENVOY_STATUS_PORT'] ?? 15021, proxy.metadata['ENVOY_PROMETHEUS_PORT'] ?? 15090];
+  return [...own.map(Number), outboundPort(settings), inboundListenerPort(settings)];
+}
+
+/** Port that outgoing connections are redirected to. */
+export const outboundPort = (settings: MeshSettings): number => settings.proxyListenPort ?? 15001;
+/** Port that incoming connections are redirected to. */
+export const inboundListenerPort = (settings: MeshSettings): number => settings.proxyInboundListenPort ?? 15006;

@@ -1,0 +1,182 @@
+// The listeners for what a workload sends: one that redirected connections arrive at, one per port or service behind it,
+// and those that applications connect to themselves.
+// https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listeners
+import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
+import type { MeshSettings } from '../../../model/mesh.ts';
+import type { InterceptionMode } from '../../../model/proxy.ts';
+import type { Resource } from '../../../model/resource.ts';
+import { resourceTypes } from '../../../model/resource.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import type { EgressListener, ProxyView, UnknownDestinations } from '../../../model/view.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { protoDuration } from '../../duration.ts';
+import { blackHoleCluster, listenerName, passthroughCluster } from '../../names.ts';
+import { from } from '../../provenance.ts';
+import type { PlannedChain } from './filter-chain.ts';
+import { filterChain, matchesAll, plaintextHttp } from './filter-chain.ts';
+import { acceptSlowly, additionalAddresses, listenerAddress } from './listener-address.ts';
+import type { HttpFacts } from './listener-facts.ts';
+import { connectionFacts, httpFacts, withoutIdleTimeout } from './listener-facts.ts';
+import { httpInspector, tlsInspector } from './listener-filters.ts';
+import type { BindFacts } from './outbound-binds.ts';
+import { bindFacts } from './outbound-binds.ts';
+import type { OutboundContext, PlannedListener } from './outbound-plan.ts';
+import { httpProxyListener, outboundPlan } from './outbound-plan.ts';
+import type { Caller } from './tcp-route.ts';
+import { plainTcpProxy } from '../filter/tcp-proxy.ts';
+import { virtualOutboundListener } from './virtual-outbound.ts';
+
+type Listener = MessageOf['envoy.config.listener.v3.Listener'];
+type Filter = MessageOf['envoy.config.listener.v3.Filter'];
+type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
+
+export interface OutboundListeners {
+  /** In no particular order. */
+  readonly listeners: readonly Resource[];
+  /** The route configurations that the listeners ask for, each once. */
+  readonly routeNames: readonly string[];
+}
+
+/** Proxies of which the same facts hold have the very same listeners. */
+export function outboundListeners({ settings, proxy, outbound }: ProxyView): OutboundListeners {
+  const { namespace, labels } = outbound.consumer;
+  const caller: Caller = sharedValue({
+    namespace,
+    ...(labels !== undefined && { labels }),
+    connection: connectionFacts(proxy),
+  });
+  const binds = sharedValue(bindFacts(settings, proxy, outbound.services));
+  const proxyPort = proxy.httpProxyPort ?? settings.proxyHttpPort ?? 0;
+  const unknown = unknownCluster(outbound.unknownDestinations);
+  return build(
+    settings,
+    httpFacts(settings, proxy),
+    caller,
+    binds,
+    outbound.egress,
+    unknown,
+    proxyPort,
+    proxy.interceptionMode,
+  );
+}
+
+const build = memo(
+  (
+    settings: MeshSettings,
+    http: HttpFacts,
+    caller: Caller,
+    binds: BindFacts,
+    egress: readonly EgressListener[],
+    unknown: string,
+    httpProxyPort: number,
+    mode: InterceptionMode,
+  ): OutboundListeners => {
+    const context: OutboundContext = { settings, http, caller, binds };
+    const httpProxy = httpProxyPort > 0 ? httpProxyListener(context, httpProxyPort) : undefined;
+    const planned = withHttpProxy(outboundPlan(context, egress), httpProxy);
+    const rest = plainTcpProxy(settings, withoutIdleTimeout(http.connection), unknown, unknown);
+    const listeners = planned.map((listener) => resource(settings, rest, listener));
+    const [wildcard] = binds.local.wildcards;
+    const entry =
+      mode === 'NONE' ? [] : [virtualOutboundListener(settings, http.connection, rest, wildcard, mode === 'TPROXY')];
+    return { listeners: [...listeners, ...entry], routeNames: routeNames(planned) };
+  },
+);
+
+/** The explicit proxy's port wins over a service that would bind the same. */
+function withHttpProxy(
+  planned: readonly PlannedListener[],
+  httpProxy: PlannedListener | undefined,
+): readonly PlannedListener[] {
+  if (httpProxy === undefined) return planned;
+  return [
+    ...planned.filter(({ addresses, port }) => addresses[0] !== httpProxy.addresses[0] || port !== httpProxy.port),
+    httpProxy,
+  ];
+}
+
+const routeNames = (planned: readonly PlannedListener[]): readonly string[] => [
+  ...new Set(planned.flatMap(({ chains }) => chains.flatMap(({ routeName }) => routeName ?? []))),
+];
+
+/** The cluster for connections to destinations outside the mesh. */
+function unknownCluster(unknown: UnknownDestinations): string {
+  switch (unknown.kind) {
+    case 'allow':
+      return passthroughCluster;
+    case 'block':
+      return blackHoleCluster;
+    case 'egress-proxy':
+      return unknown.cluster;
+  }
+}
+
+interface Socket {
+  readonly addresses: readonly [string, ...string[]];
+  readonly port: number;
+  readonly bound: boolean;
+}
+
+const resource = (
+  settings: MeshSettings,
+  rest: Filter,
+  { addresses, port, bound, source, chains }: PlannedListener,
+): Resource => {
+  const socket: Socket = sharedValue({ addresses, port, bound });
+  return outboundListener(settings, rest, socket, sharedList(chains), source);
+};
+
+const outboundListener = memo(
+  (
+    settings: MeshSettings,
+    rest: Filter,
+    socket: Socket,
+    chains: readonly PlannedChain[],
+    source: SourceRef,
+  ): Resource => {
+    const { addresses, port, bound } = socket;
+    const name = listenerName(addresses[0], port);
+    const message: Listener = {
+      name,
+      address: listenerAddress(addresses[0], port),
+      ...additionalAddresses(addresses.slice(1), port),
+      traffic_direction: 'OUTBOUND',
+      ...(bound ? acceptSlowly : { bind_to_port: false }),
+      ...inspection(settings, chains),
+      continue_on_listener_filters_timeout: true,
+      ...chainsOf(rest, chains),
+    };
+    return { type: resourceTypes.listener, name, message: from(source, message) };
+  },
+);
+
+/** Only what some chain asks for is looked at, and only HTTP is worth waiting for. */
+function inspection(settings: MeshSettings, chains: readonly PlannedChain[]): Partial<Listener> {
+  const tls = chains.some(({ match }) => match.serverNames !== undefined);
+  const http = chains.some(({ match }) =>
+    plaintextHttp.some((protocol) => match.applicationProtocols?.includes(protocol)),
+  );
+  const filters = [...(tls ? [tlsInspector] : []), ...(http ? [httpInspector] : [])];
+  return {
+    ...(filters.length > 0 && { listener_filters: filters }),
+    listener_filters_timeout: http ? protoDuration(settings.protocolDetectionTimeout ?? '0s') : '0s',
+  };
+}
+
+/** A chain for everything is the default beside others; without one, what no chain takes goes where unknown traffic goes. */
+function chainsOf(rest: Filter, chains: readonly PlannedChain[]): Partial<Listener> {
+  const everything = chains.find(matchesAll);
+  if (everything === undefined)
+    return { filter_chains: chains.map(filterChain), default_filter_chain: unmatched(rest) };
+  if (chains.length === 1) return { filter_chains: [filterChain(everything)] };
+  return {
+    filter_chains: chains.filter((chain) => chain !== everything).map(filterChain),
+    default_filter_chain: filterChain(everything),
+  };
+}
+
+const unmatched = memo((rest: Filter): FilterChain => ({
+  name: 'PassthroughFilterChain',
+  filter_chain_match: {},
+  filters: [rest],
+}));

@@ -1,0 +1,239 @@
+// The chains of one TCP or TLS service behind one bind: those that VirtualServices ask for by server name or destination
+// address, then the one that leads to the service itself.
+// https://istio.io/latest/docs/reference/config/networking/virtual-service/#TCPRoute
+import { memo } from '../../../model/memo.ts';
+import type { MeshSettings, Protocol } from '../../../model/mesh.ts';
+import type { L4MatchAttributes, RouteDestination, TLSMatchAttributes } from '../../../model/schema/index.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import { at } from '../../../model/source.ts';
+import type { ServiceView, VirtualServiceView } from '../../../model/view.ts';
+import type { VirtualService } from '../../../model/virtual-service.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { configPath, outboundCluster } from '../../names.ts';
+import { from } from '../../provenance.ts';
+import { selects } from '../../resolve/labels.ts';
+import { isTls } from '../../resolve/protocol.ts';
+import type { ChainMatch, PlannedChain } from './filter-chain.ts';
+import { chainMatch, plannedChain } from './filter-chain.ts';
+import type { ConnectionFacts } from './listener-facts.ts';
+import { tcpFilters } from '../filter/network-filters.ts';
+import { statPrefix } from './stat-prefix.ts';
+import { tcpProxy } from '../filter/tcp-proxy.ts';
+
+type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
+type Filter = MessageOf['envoy.config.listener.v3.Filter'];
+
+/** Who connects, as far as L4 routes look at it; canonical by `sharedValue`. */
+export interface Caller {
+  readonly namespace: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly connection: ConnectionFacts;
+}
+
+/** The port as the listener has it; canonical by `sharedValue`. */
+export interface TcpPort {
+  readonly number: number;
+  readonly protocol: Protocol;
+  /** The address blocks behind a wildcard bind that belong to the service. */
+  readonly destinations: readonly string[];
+  /** Only the server name tells the service from others on the same bind. */
+  readonly byServerName: boolean;
+}
+
+interface Context {
+  readonly settings: MeshSettings;
+  readonly caller: Caller;
+  readonly port: TcpPort;
+  readonly view: ServiceView;
+  readonly routes: readonly VirtualServiceView[];
+}
+
+/** `routes` are the VirtualServices with one of the service's hosts, in order of precedence, in a shared list. */
+export const tcpServiceChains = memo(
+  (
+    settings: MeshSettings,
+    caller: Caller,
+    port: TcpPort,
+    view: ServiceView,
+    routes: readonly VirtualServiceView[],
+  ): readonly PlannedChain[] => {
+    const context: Context = { settings, caller, port, view, routes };
+    return isTls(port.protocol) ? tlsChains(context) : tcpChains(context);
+  },
+);
+
+/** Any TLS route that applies replaces the service's own chain. */
+function tlsChains(context: Context): readonly PlannedChain[] {
+  const { port, routes } = context;
+  const seen = new Set<ChainMatch>();
+  const chains: PlannedChain[] = [];
+  for (const { virtualService, destinations } of routes) {
+    for (const { route, source } of virtualService.tls) {
+      for (const match of route.match.filter((attributes) => applies(attributes, context))) {
+        const subnets = match.destinationSubnets ?? [];
+        const condition = chainMatch({
+          serverNames: match.sniHosts,
+          destinations: subnets.length > 0 ? subnets : port.destinations,
+        });
+        if (seen.has(condition)) continue;
+        seen.add(condition);
+        chains.push(routeChain(context, condition, virtualService, destinations, route.route ?? [], source));
+      }
+    }
+  }
+  return chains.length > 0 ? chains : [serviceChain(context)];
+}
+
+/** The first TCP route without addresses of its own takes all that is left; else the service's own chain does. */
+function tcpChains(context: Context): readonly PlannedChain[] {
+  const { port, routes } = context;
+  const chains: PlannedChain[] = [];
+  for (const { virtualService, destinations } of routes) {
+    for (const { route, source } of virtualService.tcp) {
+      const matches = route.match ?? [];
+      const applying = matches.filter((attributes) => applies(attributes, context));
+      const everything =
+        matches.length === 0 || applying.some((attributes) => (attributes.destinationSubnets ?? []).length === 0);
+      if (!everything && applying.length === 0) continue;
+      const own = everything
+        ? port.destinations
+        : applying.flatMap((attributes) => attributes.destinationSubnets ?? []);
+      const condition = chainMatch({ destinations: own });
+      if (!chains.some((chain) => chain.match === condition)) {
+        const chain = routeChain(context, condition, virtualService, destinations, route.route ?? [], source);
+        chains.push(everything ? chain : withoutMetadata(chain));
+      }
+      if (everything) return chains;
+    }
+  }
+  const rest = serviceChain(context);
+  return chains.some((chain) => chain.match === rest.match) ? chains : [...chains, rest];
+}
+
+function withoutMetadata(chain: PlannedChain): PlannedChain {
+  const { metadata: _metadata, ...message } = chain.message;
+  return plannedChain(chain.match, message, undefined);
+}
+
+/** What is known before any connection: the gateway, the port and the caller. */
+function applies(match: L4MatchAttributes | TLSMatchAttributes, { caller, port }: Context): boolean {
+  const gateways = match.gateways ?? [];
+  return (
+    (gateways.length === 0 || gateways.includes('mesh')) &&
+    ((match.port ?? 0) === 0 || match.port === port.number) &&
+    ((match.sourceNamespace ?? '') === '' || match.sourceNamespace === caller.namespace) &&
+    selects(match.sourceLabels ?? {}, caller.labels ?? {})
+  );
+}
+
+/** How long the TLS handshake, if any, may take before the connection is given up. */
+export const handshakeTimeout = { transport_socket_connect_timeout: '15s' } as const;
+
+function routeChain(
+  context: Context,
+  match: ChainMatch,
+  virtualService: VirtualService,
+  destinations: readonly ServiceView[],
+  route: readonly RouteDestination[],
+  source: SourceRef,
+): PlannedChain {
+  const message: FilterChain = {
+    filters: routeFilters(context, virtualService, destinations, route),
+    metadata: {
+      filter_metadata: {
+        istio: { config: configPath('virtual-service', virtualService.namespace, virtualService.name) },
+      },
+    },
+    ...handshakeTimeout,
+  };
+  return plannedChain(match, from(source, message), undefined);
+}
+
+function routeFilters(
+  context: Context,
+  virtualService: VirtualService,
+  destinations: readonly ServiceView[],
+  route: readonly RouteDestination[],
+): readonly Filter[] {
+  const { settings, caller, port } = context;
+  const [first, ...others] = route.map((entry) => ({
+    ...targetOf(entry, destinations, port.number),
+    weight: entry.weight ?? 0,
+  }));
+  if (first === undefined) return [];
+  if (others.length === 0) return clusterFilters(context, first);
+  const weighted = [first, ...others].map(({ cluster, weight }) => ({ name: cluster, weight }));
+  const prefix = `${virtualService.name}.${virtualService.namespace}`;
+  const proxy = tcpProxy(settings, { weighted, statPrefix: prefix }, caller.connection, first.view?.policy, '');
+  return tcpFilters(port.protocol, prefix, proxy);
+}
+
+interface Target {
+  readonly host: string;
+  readonly subset: string;
+  readonly port: number;
+  readonly cluster: string;
+  readonly view: ServiceView | undefined;
+}
+
+/** An unknown host keeps its name: the cluster appears when the service does. */
+function targetOf(
+  { destination }: RouteDestination,
+  destinations: readonly ServiceView[],
+  listenerPort: number,
+): Target {
+  const isMeant = ({ service }: ServiceView): boolean =>
+    service.hostname === destination.host || service.aliases.some(({ hostname }) => hostname === destination.host);
+  const view = destinations.find(isMeant);
+  const host = view?.service.hostname ?? destination.host;
+  const port = destination.port?.number ?? onlyPort(view) ?? listenerPort;
+  const subset = destination.subset ?? '';
+  return { host, subset, port, cluster: outboundCluster(host, port, subset), view };
+}
+
+const onlyPort = (view: ServiceView | undefined): number | undefined =>
+  view?.service.ports.length === 1 ? view.service.ports[0]?.number : undefined;
+
+function clusterFilters({ settings, caller, port }: Context, target: Target): readonly Filter[] {
+  const prefix = statPrefix(settings.outboundClusterStatName, target.cluster, {
+    service: target.view?.service,
+    host: target.host,
+    port: undefined,
+    portNumber: target.port,
+    subset: target.subset,
+  });
+  const proxy = tcpProxy(
+    settings,
+    { cluster: target.cluster, statPrefix: prefix },
+    caller.connection,
+    target.view?.policy,
+    target.subset,
+  );
+  return tcpFilters(port.protocol, prefix, proxy);
+}
+
+/** The service itself; an explicit listener's port means the only port of a service that has one. */
+function serviceChain(context: Context): PlannedChain {
+  const { port, view } = context;
+  const { service } = view;
+  const number = onlyPort(view) ?? port.number;
+  const target: Target = {
+    host: service.hostname,
+    subset: '',
+    port: number,
+    cluster: outboundCluster(service.hostname, number),
+    view,
+  };
+  const names =
+    isTls(port.protocol) && port.byServerName
+      ? [service.hostname, ...service.aliases.map(({ hostname }) => hostname)]
+      : [];
+  const index = service.ports.findIndex((candidate) => candidate.number === number);
+  const source = at(service.source, index < 0 ? 'spec.ports' : `spec.ports[${index}]`);
+  const message: FilterChain = { filters: clusterFilters(context, target), ...handshakeTimeout };
+  return plannedChain(
+    chainMatch({ serverNames: names, destinations: port.destinations }),
+    from(source, message),
+    undefined,
+  );
+}

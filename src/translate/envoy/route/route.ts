@@ -1,0 +1,145 @@
+// The routes of one virtual host: those of a VirtualService as far as they apply to a caller, or the default one of a
+// service that no VirtualService names.
+// https://istio.io/latest/docs/concepts/traffic-management/#virtual-services
+import type { MeshSettings } from '../../../model/mesh.ts';
+import type { HTTPMatchRequest, HTTPRoute } from '../../../model/schema/index.ts';
+import type { SourcedRoute, VirtualService } from '../../../model/virtual-service.ts';
+import { memo } from '../../../model/memo.ts';
+import { configPath, outboundCluster, virtualHostName } from '../../names.ts';
+import { from, merge } from '../../provenance.ts';
+import { typed } from '../../typed.ts';
+import { selects } from '../../resolve/labels.ts';
+import { meshGateway } from '../../resolve/virtual-service.ts';
+import { httpCors } from './cors.ts';
+import { httpFault } from './fault.ts';
+import { hashPolicy } from './hash-policy.ts';
+import { retryPolicy } from './retry-policy.ts';
+import { action, causes, type ActionContext, type Route } from './route-action.ts';
+import { isCatchAll, pathPattern, routeMatch } from './route-match.ts';
+import { resolveDestination, targetsByHost, type RoutedVirtualService, type RouteTarget } from './route-target.ts';
+
+/** Who sends, as far as matches ask for it. */
+export interface Caller {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `mesh` for sidecars, else the names of the gateways that the caller serves. */
+  readonly gateways: readonly string[];
+}
+
+/** In the order they are tried; nothing follows a route that takes every request. `port`: of the route configuration. */
+export const virtualServiceRoutes = memo(
+  (settings: MeshSettings, { virtualService, targets }: RoutedVirtualService, caller: Caller, port: number) => {
+    const singlePorts = !caller.gateways.includes(meshGateway);
+    const context: ActionContext = { settings, port, targets: targetsByHost(targets), singlePorts };
+    const routes: Route[] = [];
+    for (const alternative of alternatives(virtualService)) {
+      if (!applies(alternative.match, caller, port)) continue;
+      const match = routeMatch(alternative.match);
+      routes.push(httpRoute(context, virtualService, alternative, match));
+      if (isCatchAll(match)) break;
+    }
+    return routes as readonly Route[];
+  },
+);
+
+/** Whether any route is for this caller; if none is, the VirtualService is as good as absent for it. */
+export const hasRoutes = (virtualService: VirtualService, caller: Caller, port: number): boolean =>
+  alternatives(virtualService).some(({ match }) => applies(match, caller, port));
+
+/** Everything goes to the service itself. */
+export const defaultRoute = memo((settings: MeshSettings, { service, policy }: RouteTarget, port: number): Route => {
+  const hash = hashPolicy(policy, port);
+  const retry = retryPolicy(settings.defaultHttpRetryPolicy, false);
+  return from(service.source, {
+    name: 'default',
+    match: { prefix: '/' },
+    decorator: { operation: `${virtualHostName(service.hostname, port)}/*` },
+    route: {
+      cluster: outboundCluster(service.hostname, port),
+      timeout: '0s',
+      max_grpc_timeout: '0s',
+      ...(retry !== undefined && { retry_policy: retry }),
+      ...(hash !== undefined && { hash_policy: [hash] }),
+    },
+  });
+});
+
+interface Alternative {
+  readonly sourced: SourcedRoute<HTTPRoute>;
+  readonly match: HTTPMatchRequest | undefined;
+  readonly index: number;
+}
+
+/** One for each match block, or one for a route without any. */
+const alternatives = memo((virtualService: VirtualService): readonly Alternative[] =>
+  virtualService.http.flatMap((sourced): readonly Alternative[] => {
+    const matches = sourced.route.match ?? [];
+    return matches.length === 0
+      ? [{ sourced, match: undefined, index: 0 }]
+      : matches.map((match, index) => ({ sourced, match, index }));
+  }),
+);
+
+/** Gateways in a match take the place of what it asks about the workload that sends. */
+function applies(match: HTTPMatchRequest | undefined, caller: Caller, port: number): boolean {
+  if (match === undefined) return true;
+  if (match.port !== undefined && match.port !== 0 && match.port !== port) return false;
+  const gateways = match.gateways ?? [];
+  if (gateways.length > 0) return gateways.some((gateway) => caller.gateways.includes(gateway));
+  return (
+    selects(match.sourceLabels ?? {}, caller.labels) &&
+    (!match.sourceNamespace || match.sourceNamespace === caller.namespace)
+  );
+}
+
+function httpRoute(
+  context: ActionContext,
+  virtualService: VirtualService,
+  { sourced, match: wanted, index }: Alternative,
+  match: Route['match'] & object,
+): Route {
+  const name = routeName(sourced.route.name ?? '', wanted?.name ?? '');
+  const config = configPath('virtual-service', virtualService.namespace, virtualService.name);
+  return merge<Route>(
+    from(causes(sourced), {
+      ...(name !== '' && { name }),
+      metadata: { filter_metadata: { istio: { config } } },
+      decorator: { operation: operation(context, virtualService, sourced.route, pathPattern(match)) },
+    }),
+    from(wanted === undefined ? causes(sourced) : causes(sourced, `match[${index}]`), {
+      match,
+      ...(wanted?.statPrefix !== undefined && wanted.statPrefix !== '' && { stat_prefix: wanted.statPrefix }),
+    }),
+    action(context, sourced),
+    filterSettings(sourced),
+  );
+}
+
+const routeName = (route: string, match: string): string => (match === '' ? route : `${route}.${match}`);
+
+/** The name of the operation in traces: the destination where there is exactly one, else the VirtualService. */
+function operation(context: ActionContext, virtualService: VirtualService, route: HTTPRoute, path: string): string {
+  const [only, ...others] = route.route ?? [];
+  const answered = route.redirect !== undefined || route.directResponse !== undefined;
+  if (only === undefined || others.length > 0 || answered) return `${virtualService.name}:${context.port}${path}`;
+  const { host, port } = resolveDestination(only.destination, context);
+  return `${virtualHostName(host, port)}${path}`;
+}
+
+function filterSettings(sourced: SourcedRoute<HTTPRoute>): Route | undefined {
+  const { fault, corsPolicy } = sourced.route;
+  if (fault === undefined && corsPolicy === undefined) return undefined;
+  const settings = merge<NonNullable<Route['typed_per_filter_config']>>(
+    fault === undefined
+      ? undefined
+      : from(causes(sourced, 'fault'), {
+          'envoy.filters.http.fault': typed('envoy.extensions.filters.http.fault.v3.HTTPFault', httpFault(fault)),
+        }),
+    corsPolicy === undefined
+      ? undefined
+      : from(causes(sourced, 'corsPolicy'), {
+          'envoy.filters.http.cors': typed('envoy.extensions.filters.http.cors.v3.CorsPolicy', httpCors(corsPolicy)),
+        }),
+  );
+  return { typed_per_filter_config: settings };
+}

@@ -1,0 +1,133 @@
+// The routes of one outbound port: a virtual host for each host, and one for those that nobody knows. Assembled from
+// virtual hosts that are resources of their own.
+// https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
+import type { MeshSettings } from '../../../model/mesh.ts';
+import type { Problem } from '../../../model/problem.ts';
+import type { Resource } from '../../../model/resource.ts';
+import type { Consumer, EgressListener, OutboundView, ServiceView, VirtualServiceView } from '../../../model/view.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
+import { resourceTypes } from '../../../model/resource.ts';
+import { compareText } from '../../resolve/order.ts';
+import { maxBodyBytes } from '../route/redirect.ts';
+import { parseRouteName, type RouteName } from './route-name.ts';
+import { routedVirtualService, routeTarget, type RoutedVirtualService, type RouteTarget } from '../route/route-target.ts';
+import type { DomainForm } from './service-domains.ts';
+import { unknownHosts, virtualHost } from './virtual-host.ts';
+import { callerOf } from './virtual-host-claims.ts';
+import { plannedHost, planPort, type PlannedHost, type PortPlan } from './virtual-host-plan.ts';
+import { selectVirtualServices } from './virtual-service-index.ts';
+
+/** Undefined when no egress listener has such a name, or a service of that name is not in sight. */
+export function routeConfiguration(
+  settings: MeshSettings,
+  outbound: OutboundView,
+  routeName: string,
+): Resource | undefined {
+  const parsed = parseRouteName(routeName);
+  const listener = parsed === undefined ? undefined : egressListener(outbound, parsed);
+  if (parsed === undefined || listener === undefined) return undefined;
+  const consumer = sharedValue(outbound.consumer);
+  if (parsed.kind === 'service') {
+    const host = ownHost(listener, consumer, parsed.host, parsed.port);
+    return host === undefined
+      ? undefined
+      : assemble(sharedList([built(settings, host, consumer, routeName)]), routeName);
+  }
+  const hosts = plans(listener, consumer, parsed).flatMap((plan) => plan.hosts);
+  const known = sharedList(hosts.toSorted((a, b) => compareText(a.name, b.name)));
+  return withUnknownHosts(settings, known, consumer, sharedValue(outbound.unknownDestinations), routeName);
+}
+
+/** What users should know about the hosts of a route configuration: who lost which domain to whom. */
+export function routeProblems(outbound: OutboundView, routeName: string): readonly Problem[] {
+  const parsed = parseRouteName(routeName);
+  const listener = parsed === undefined ? undefined : egressListener(outbound, parsed);
+  if (parsed === undefined || parsed.kind === 'service' || listener === undefined) return [];
+  return plans(listener, sharedValue(outbound.consumer), parsed).flatMap((plan) => plan.problems);
+}
+
+const withUnknownHosts = memo(
+  (
+    settings: MeshSettings,
+    hosts: readonly PlannedHost[],
+    consumer: Consumer,
+    unknown: OutboundView['unknownDestinations'],
+    routeName: string,
+  ): Resource => {
+    const known = hosts.map((host) => built(settings, host, consumer, routeName));
+    return assemble(sharedList([...known, unknownHosts(settings, unknown, routeName)]), routeName);
+  },
+);
+
+const built = (settings: MeshSettings, host: PlannedHost, consumer: Consumer, routeName: string): Resource =>
+  virtualHost(settings, host, host.routed === undefined ? undefined : callerOf(consumer, host.routed), routeName);
+
+const assemble = memo((hosts: readonly Resource[], routeName: string): Resource => {
+  const message: MessageOf['envoy.config.route.v3.RouteConfiguration'] = {
+    name: routeName,
+    // Clusters come and go on their own; a route to a missing one answers 503 and leaves the others alone.
+    validate_clusters: false,
+    max_direct_response_body_size_bytes: maxBodyBytes,
+    ignore_port_in_host_matching: true,
+  };
+  return {
+    type: resourceTypes.route,
+    name: routeName,
+    message,
+    parts: { field: 'virtual_hosts', resources: hosts },
+  };
+});
+
+/** Explicit listeners go before the catch-all one, which is the last. */
+const egressListener = (outbound: OutboundView, name: RouteName): EgressListener | undefined =>
+  outbound.egress.find(({ port, bind }) => {
+    if (port === undefined) return true;
+    if (name.kind === 'socket') return bind === name.path;
+    return name.kind !== 'http-proxy' && port.number === name.port;
+  });
+
+/** One plan, or one for each port where the listener serves all of them. */
+function plans(listener: EgressListener, consumer: Consumer, name: RouteName): readonly PortPlan[] {
+  const { byPort } = servicesByPort(listener.services);
+  if (name.kind === 'port' && !isHttpProxy(listener)) return [plan(listener, consumer, name.port, 'host')];
+  return [...byPort.keys()].toSorted((a, b) => a - b).map((port) => plan(listener, consumer, port, 'host-and-port'));
+}
+
+const isHttpProxy = (listener: EgressListener): boolean => {
+  const protocol: string | undefined = listener.port?.protocol;
+  return protocol === 'HTTP_PROXY';
+};
+
+function plan(listener: EgressListener, consumer: Consumer, port: number, form: DomainForm): PortPlan {
+  const targets = servicesByPort(listener.services).byPort.get(port) ?? none;
+  const all = allRouted(listener.virtualServices);
+  const chosen = port === 80 && form === 'host' ? all : selectVirtualServices(all, namesOn(targets));
+  return planPort(targets, chosen, consumer, port, form);
+}
+
+/** The one virtual host of a service that is reached at an address of its own: it takes every host name. */
+function ownHost(listener: EgressListener, consumer: Consumer, host: string, port: number): PlannedHost | undefined {
+  const planned = plan(listener, consumer, port, 'host').byName.get(`${host}:${port}`);
+  if (planned?.target === undefined) return undefined;
+  return plannedHost(planned.target, planned.routed, sharedValue(['*']), planned.name, port);
+}
+
+const none: readonly RouteTarget[] = sharedList([]);
+
+const servicesByPort = memo((services: readonly ServiceView[]) => {
+  const pairs = services.flatMap((view) => {
+    const target = routeTarget(view);
+    return [...new Set(view.service.ports.map((port) => port.number))].map((port) => ({ port, target }));
+  });
+  const groups = Map.groupBy(pairs, ({ port }) => port);
+  return { byPort: new Map([...groups].map(([port, own]) => [port, sharedList(own.map(({ target }) => target))])) };
+});
+
+const allRouted = memo((views: readonly VirtualServiceView[]): readonly RoutedVirtualService[] =>
+  sharedList(views.map(routedVirtualService)),
+);
+
+const namesOn = memo((targets: readonly RouteTarget[]): readonly string[] =>
+  targets.flatMap(({ service }) => [service, ...service.aliases].map(({ hostname }) => hostname)),
+);

@@ -1,0 +1,162 @@
+// Who wants to serve which host on one port: services, and VirtualServices on their behalf or for hosts of their own.
+// https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
+import type { Protocol } from '../../../model/mesh.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import type { Consumer } from '../../../model/view.ts';
+import { memo, sharedValue } from '../../../model/memo.ts';
+import { at } from '../../../model/source.ts';
+import { hostMatches, isWildcard } from '../../resolve/host.ts';
+import { isHttp } from '../../resolve/protocol.ts';
+import { meshGateway, usesSourceLabels, usesSourceNamespace } from '../../resolve/virtual-service.ts';
+import { hasRoutes, type Caller } from '../route/route.ts';
+import type { RoutedVirtualService, RouteTarget } from '../route/route-target.ts';
+import { aliasDomains, hostDomains, serviceDomains, type Domain, type DomainForm } from './service-domains.ts';
+import { candidates, indexVirtualServices, type VirtualServiceIndex } from './virtual-service-index.ts';
+
+export interface Claim {
+  readonly host: string;
+  readonly domains: readonly Domain[];
+  readonly source: SourceRef;
+  /** The service behind the host; absent for a host that only a VirtualService names. */
+  readonly target: RouteTarget | undefined;
+  /** The VirtualService whose routes it gets instead of the default one. */
+  readonly routed: RoutedVirtualService | undefined;
+}
+
+export interface Port {
+  /** Services that have the port, whatever they speak, in order of precedence. */
+  readonly targets: readonly RouteTarget[];
+  /** In order of precedence. */
+  readonly virtualServices: readonly RoutedVirtualService[];
+  readonly consumer: Consumer;
+  readonly number: number;
+  readonly form: DomainForm;
+}
+
+/** A VirtualService with routes for a host that another one has. */
+export interface Beaten {
+  readonly host: string;
+  readonly winner: RoutedVirtualService;
+  readonly loser: RoutedVirtualService;
+}
+
+/** The caller as `routed` looks at it: everything that its matches do not ask for is left out. */
+export const callerOf = memo((consumer: Consumer, { virtualService }: RoutedVirtualService): Caller =>
+  sharedValue({
+    namespace: usesSourceNamespace(virtualService) ? consumer.namespace : '',
+    labels: usesSourceLabels(virtualService) ? (consumer.labels ?? {}) : {},
+    gateways: [meshGateway],
+  }),
+);
+
+export const hostSource = ({ virtualService }: RoutedVirtualService, host: string): SourceRef =>
+  at(virtualService.source, `spec.hosts[${virtualService.hosts.indexOf(host)}]`);
+
+/** In order of precedence: what VirtualServices claim, then what is left of the services. */
+export function portClaims(port: Port): { readonly claims: readonly Claim[]; readonly beaten: readonly Beaten[] } {
+  const applicable = port.virtualServices.filter((routed) =>
+    hasRoutes(routed.virtualService, callerOf(port.consumer, routed), port.number),
+  );
+  const index = indexVirtualServices(port.virtualServices);
+  const served = servedHosts(port, index, new Set(applicable));
+  const won = Map.groupBy(served, (host) => host.routed);
+  const known = knownHosts(port.targets);
+  const httpHosts = new Set(served.map(({ host }) => host));
+  const unclaimedAliases = Map.groupBy(
+    served.filter((host) => host.alias !== undefined && host.routed === undefined),
+    (host) => host.target,
+  );
+  const claimOf = (host: ServedHost): Claim => serviceClaim(port, host, unclaimedAliases.get(host.target) ?? []);
+  return {
+    claims: [
+      ...applicable.flatMap((routed) => [
+        ...ownHosts(port, routed, known, won.has(routed), httpHosts).map((host) => hostClaim(port, routed, host)),
+        ...(won.get(routed) ?? []).map(claimOf),
+      ]),
+      ...(won.get(undefined) ?? []).filter((host) => host.alias === undefined).map(claimOf),
+    ],
+    beaten: beatenFor(served, index, new Set(applicable)),
+  };
+}
+
+/** A name of a service on the port, and the VirtualService that has it. */
+interface ServedHost {
+  readonly host: string;
+  readonly target: RouteTarget;
+  /** Set for the name of an ExternalName service that leads to `target`. */
+  readonly alias: SourceRef | undefined;
+  readonly routed: RoutedVirtualService | undefined;
+}
+
+const speaksHttp = (protocol: Protocol): boolean => isHttp(protocol) || protocol === 'Auto';
+
+/** Names of the services that speak HTTP on the port, or may turn out to. */
+const servedHosts = (
+  port: Port,
+  index: VirtualServiceIndex,
+  applicable: ReadonlySet<RoutedVirtualService>,
+): readonly ServedHost[] =>
+  port.targets
+    .filter(({ service }) => service.ports.some((one) => one.number === port.number && speaksHttp(one.protocol)))
+    .flatMap((target) => [
+      { host: target.service.hostname, target, alias: undefined },
+      ...target.service.aliases.map((alias) => ({ host: alias.hostname, target, alias: alias.source })),
+    ])
+    .map((named) => ({ ...named, routed: candidates(index, named.host).find((routed) => applicable.has(routed)) }));
+
+const knownHosts = (targets: readonly RouteTarget[]): ReadonlySet<string> =>
+  new Set(targets.flatMap(({ service }) => [service, ...service.aliases].map(({ hostname }) => hostname)));
+
+/**
+ * Hosts of a VirtualService that no service on the port has. It brings them along where it has a service's host, too,
+ * and on port 80 always.
+ */
+function ownHosts(
+  port: Port,
+  { virtualService }: RoutedVirtualService,
+  known: ReadonlySet<string>,
+  hasWon: boolean,
+  httpHosts: ReadonlySet<string>,
+): readonly string[] {
+  const always = port.number === 80 && port.form === 'host';
+  if (!always && !hasWon && !virtualService.hosts.some((host) => httpHosts.has(host))) return [];
+  return virtualService.hosts.filter((host) =>
+    isWildcard(host) ? ![...known].some((name) => hostMatches(host, name)) : !known.has(host),
+  );
+}
+
+const hostClaim = (port: Port, routed: RoutedVirtualService, host: string): Claim => ({
+  host,
+  domains: hostDomains(host, port.number, port.form),
+  source: hostSource(routed, host),
+  target: undefined,
+  routed,
+});
+
+const noAliases: readonly string[] = sharedValue([]);
+
+/** An alias that a VirtualService has is a host of its own and no longer a name of its service. */
+function serviceClaim(port: Port, { host, target, alias, routed }: ServedHost, aliases: readonly ServedHost[]): Claim {
+  const { dnsDomain } = port.consumer;
+  const { service } = target;
+  const names = aliases.length === 0 ? noAliases : sharedValue(aliases.map((one) => one.host));
+  const domains =
+    alias === undefined
+      ? serviceDomains(service, names, dnsDomain, port.number, port.form)
+      : aliasDomains(host, dnsDomain, port.number, port.form);
+  return { host, domains, source: alias ?? service.source, target, routed };
+}
+
+function beatenFor(
+  served: readonly ServedHost[],
+  index: VirtualServiceIndex,
+  applicable: ReadonlySet<RoutedVirtualService>,
+): readonly Beaten[] {
+  return served.flatMap(({ host, routed: winner }) =>
+    winner === undefined
+      ? []
+      : candidates(index, host)
+          .filter((loser) => loser !== winner && applicable.has(loser))
+          .map((loser) => ({ host, winner, loser })),
+  );
+}

@@ -1,0 +1,99 @@
+// Which virtual hosts one port has and which domains each of them gets. Domains are unique in a route configuration,
+// so this looks at all services and VirtualServices of the port together; but it builds no routes, and what it says
+// about one virtual host keeps its identity while nothing about that virtual host changes.
+// https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-virtualhost
+import type { Problem } from '../../../model/problem.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import type { Consumer } from '../../../model/view.ts';
+import { memo } from '../../../model/memo.ts';
+import { describeSource } from '../../../model/source.ts';
+import { virtualHostName } from '../../names.ts';
+import { compareText } from '../../resolve/order.ts';
+import type { RoutedVirtualService, RouteTarget } from '../route/route-target.ts';
+import { domainTexts, type DomainForm } from './service-domains.ts';
+import { hostSource, portClaims, type Beaten, type Claim } from './virtual-host-claims.ts';
+
+export interface PlannedHost {
+  /** `store.shop.svc.cluster.local:80` */
+  readonly name: string;
+  readonly port: number;
+  readonly domains: readonly string[];
+  readonly target: RouteTarget | undefined;
+  readonly routed: RoutedVirtualService | undefined;
+}
+
+export interface PortPlan {
+  /** Those that have a domain, by name. */
+  readonly hosts: readonly PlannedHost[];
+  /** Also those that lost all domains to others: an own address may still lead to them. */
+  readonly byName: ReadonlyMap<string, PlannedHost>;
+  readonly problems: readonly Problem[];
+}
+
+/** `targets` are the services that have the port; they and the VirtualServices are in order of precedence. */
+export const planPort = memo(
+  (
+    targets: readonly RouteTarget[],
+    virtualServices: readonly RoutedVirtualService[],
+    consumer: Consumer,
+    number: number,
+    form: DomainForm,
+  ): PortPlan => {
+    const { claims, beaten } = portClaims({ targets, virtualServices, consumer, number, form });
+    const settled = settle(claims, number);
+    const hosts = [...settled.byName.values()].filter((host) => host.domains.length > 0);
+    return {
+      hosts: hosts.toSorted((a, b) => compareText(a.name, b.name)),
+      byName: settled.byName,
+      problems: [...beaten.map(beatenProblem), ...settled.problems],
+    };
+  },
+);
+
+/** One object for each content, so that it can stand for it. */
+export const plannedHost = memo(
+  (
+    target: RouteTarget | undefined,
+    routed: RoutedVirtualService | undefined,
+    domains: readonly string[],
+    name: string,
+    port: number,
+  ): PlannedHost => ({ name, port, domains, target, routed }),
+);
+
+/** The first to claim a domain has it. `*` is taken: it stands for unknown hosts. */
+function settle(claims: readonly Claim[], port: number): Pick<PortPlan, 'byName' | 'problems'> {
+  const fullNames = new Set(claims.map((claim) => claim.host));
+  const owners = new Map<string, SourceRef | undefined>([['*', undefined]]);
+  const byName = new Map<string, PlannedHost>();
+  const problems: Problem[] = [];
+  for (const claim of claims) {
+    const name = virtualHostName(claim.host, port);
+    if (byName.has(name)) {
+      problems.push(duplicateDomain(claim.source, claim.host, owners.get(claim.host.toLowerCase())));
+      continue;
+    }
+    const won = claim.domains.filter((domain) => {
+      if (domain.short && fullNames.has(domain.name)) return false;
+      const taken = owners.has(domain.key);
+      if (taken) problems.push(duplicateDomain(claim.source, domain.name, owners.get(domain.key)));
+      else owners.set(domain.key, claim.source);
+      return !taken;
+    });
+    const domains = domainTexts(won.length === claim.domains.length ? claim.domains : won);
+    byName.set(name, plannedHost(claim.target, claim.routed, domains, name, port));
+  }
+  return { byName, problems };
+}
+
+const duplicateDomain = (source: SourceRef, domain: string, owner: SourceRef | undefined): Problem => ({
+  code: 'duplicate-domain',
+  severity: 'warning',
+  message: `${domain} is served already ${owner === undefined ? 'for hosts that nobody knows' : `because of ${describeSource(owner)}`}; what this object says about it is not used.`,
+  source,
+});
+
+const beatenProblem = ({ host, winner, loser }: Beaten): Problem => {
+  const named = loser.virtualService.hosts.includes(host) ? host : (loser.virtualService.hosts[0] ?? host);
+  return duplicateDomain(hostSource(loser, named), host, winner.virtualService.source);
+};
