@@ -19,15 +19,24 @@ export function connect(port: number, node: NodeInfo, configuration: Configurati
   const response = protoRoot().lookupType('envoy.service.discovery.v3.DeltaDiscoveryResponse');
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
   const { path, requestSerialize, responseDeserialize } = adsService.DeltaAggregatedResources;
-  const call: ClientDuplexStream<Buffer, Buffer> = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata());
+  const call: ClientDuplexStream<Buffer, Buffer> = client.makeBidiStreamRequest(
+    path,
+    requestSerialize,
+    responseDeserialize,
+    new Metadata(),
+  );
   const send = (message: object): boolean => call.write(Buffer.from(encodeMessage(request, message)));
   call.on('data', (bytes: Buffer) => {
-    const { type_url, nonce } = response.decode(bytes) as unknown as { readonly type_url: string; readonly nonce: string };
+    const { type_url, nonce } = response.decode(bytes) as unknown as {
+      readonly type_url: string;
+      readonly nonce: string;
+    };
     send({ type_url, response_nonce: nonce });
   });
   call.on('error', () => {});
   const { id, cluster, metadata } = node;
-  const subscribe = (type_url: TypeUrl, names: readonly string[], first?: object): boolean => send({ ...first, type_url, resource_names_subscribe: names });
+  const subscribe = (type_url: TypeUrl, names: readonly string[], first?: object): boolean =>
+    send({ ...first, type_url, resource_names_subscribe: names });
   subscribe(resourceTypes.cluster, ['*'], { node: { id, cluster, metadata } });
   subscribe(resourceTypes.endpoint, namesOf(configuration.endpoint));
   subscribe(resourceTypes.listener, ['*']);
@@ -35,4 +44,5 @@ export function connect(port: number, node: NodeInfo, configuration: Configurati
   return { close: () => (call.cancel(), client.close()) };
 }
 
-const namesOf = (layers: Configuration['endpoint']): readonly string[] => layers.flatMap((layer) => [...layer.resources.keys()]);
+const namesOf = (layers: Configuration['endpoint']): readonly string[] =>
+  layers.flatMap((layer) => [...layer.resources.keys()]);

@@ -3,7 +3,7 @@
 import type { Kind, KindMap } from '../src/model/schema/index.ts';
 import type { NodeInfo } from '../src/model/resource.ts';
 import { objectKey } from '../src/model/object.ts';
-import type { Snapshot, SnapshotObjects } from '../src/model/snapshot.ts';
+import type { Snapshot } from '../src/model/snapshot.ts';
 import { emptySnapshot } from '../src/model/snapshot.ts';
 import { parse } from '../src/watchers/parse.ts';
 
@@ -19,7 +19,8 @@ const namespaceOf = (i: number): string => `mesh-${i % namespaces}`;
 const address = (block: number, i: number): string => `10.${block}.${Math.floor(i / 250)}.${(i % 250) + 1}`;
 
 /** The whole mesh of `services` services. */
-export const meshOf = (services: number): Snapshot => applyObjects(emptySnapshot, Array.from({ length: services }, (_, i) => objectsOf(i)).flat());
+export const meshOf = (services: number): Snapshot =>
+  applyObjects(emptySnapshot, Array.from({ length: services }, (_, i) => objectsOf(i)).flat());
 
 function objectsOf(i: number): readonly Raw[] {
   const routed = i % 10 === 0 ? [virtualService(i, 90), destinationRule(i, 100)] : [];
@@ -30,7 +31,11 @@ const service = (i: number): Raw => ({
   apiVersion: 'v1',
   kind: 'Service',
   metadata: { name: serviceName(i), namespace: namespaceOf(i) },
-  spec: { clusterIP: address(96, i), selector: { app: serviceName(i) }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+  spec: {
+    clusterIP: address(96, i),
+    selector: { app: serviceName(i) },
+    ports: [{ name: 'http', port: 80, targetPort: 8080 }],
+  },
 });
 
 const pod = (i: number, instance: number): Raw => ({
@@ -48,7 +53,11 @@ const pod = (i: number, instance: number): Raw => ({
 const endpointSlice = (i: number, instances: readonly number[]): Raw => ({
   apiVersion: 'discovery.k8s.io/v1',
   kind: 'EndpointSlice',
-  metadata: { name: `${serviceName(i)}-1`, namespace: namespaceOf(i), labels: { 'kubernetes.io/service-name': serviceName(i) } },
+  metadata: {
+    name: `${serviceName(i)}-1`,
+    namespace: namespaceOf(i),
+    labels: { 'kubernetes.io/service-name': serviceName(i) },
+  },
   addressType: 'IPv4',
   ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
   endpoints: instances.map((instance) => ({
@@ -109,7 +118,11 @@ export const changes: readonly Change[] = [
   { name: 'VirtualService weight', apply: (before) => applyObjects(before, [virtualService(0, 50)]) },
   { name: 'DestinationRule limit', apply: (before) => applyObjects(before, [destinationRule(0, 7)]) },
   { name: 'service added', apply: (before, services) => applyObjects(before, objectsOf(services + 1)) },
-  { name: 'namespace STRICT', wholeNamespace: true, apply: (before) => applyObjects(before, [namespacePolicy('STRICT')]) },
+  {
+    name: 'namespace STRICT',
+    wholeNamespace: true,
+    apply: (before) => applyObjects(before, [namespacePolicy('STRICT')]),
+  },
   { name: 'nothing (same content)', apply: (before) => ({ ...before, version: before.version + 1 }) },
 ];
 
@@ -119,11 +132,12 @@ function applyObjects(before: Snapshot, raws: readonly Raw[]): Snapshot {
   for (const raw of raws) {
     const kind = raw.kind as Kind;
     const { object, problems } = parse(raw);
-    if (object === undefined) throw new Error(`the benchmark's own ${kind} ${raw.metadata.name} is refused: ${JSON.stringify(problems)}`);
+    if (object === undefined)
+      throw new Error(`the benchmark's own ${kind} ${raw.metadata.name} is refused: ${JSON.stringify(problems)}`);
     const objects = (changed[kind] ??= new Map(before.objects[kind]) as never) as Map<string, unknown>;
     objects.set(objectKey(object.metadata.namespace, object.metadata.name), object);
   }
-  return { version: before.version + 1, objects: { ...before.objects, ...changed } as SnapshotObjects };
+  return { version: before.version + 1, objects: { ...before.objects, ...changed } };
 }
 
 /** The nodes of `count` sidecars, those of the first services, and so of all namespaces alike. */

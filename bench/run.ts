@@ -59,7 +59,11 @@ class Bench {
     return () => clients.forEach((client) => client.close());
   }
 
-  async measure(change: Change, snapshot: Snapshot, services: number): Promise<{ readonly row: Row; readonly snapshot: Snapshot }> {
+  async measure(
+    change: Change,
+    snapshot: Snapshot,
+    services: number,
+  ): Promise<{ readonly row: Row; readonly snapshot: Snapshot }> {
     const before = this.configurations();
     const [encodesBefore, countersBefore] = [encodeCount(), this.server.counters()];
     const next = change.apply(snapshot, services);
@@ -86,7 +90,10 @@ class Bench {
   /** Until every proxy has accepted all that it is to have. */
   async #synced(): Promise<void> {
     const deadline = performance.now() + 60_000;
-    while (this.server.status().length < proxies || !this.server.status().every(({ synced, types }) => synced && types.length === 4)) {
+    while (
+      this.server.status().length < proxies ||
+      !this.server.status().every(({ synced, types }) => synced && types.length === 4)
+    ) {
       invariant(performance.now() < deadline, 'all proxies are in sync within a minute');
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
@@ -111,7 +118,7 @@ async function measureSize(services: number): Promise<readonly Row[]> {
     snapshot = measured.snapshot;
     rows.push(measured.row);
   }
-  console.table(Object.fromEntries(rows.map(({ change, services: _, ...figures }) => [change, figures])));
+  console.table(Object.fromEntries(rows.map(({ change, services: _services, ...figures }) => [change, figures])));
   disconnect();
   await bench.server.close();
   return rows;
@@ -124,7 +131,8 @@ function growing(rows: readonly Row[]): readonly string[] {
     .filter(({ wholeNamespace }) => wholeNamespace !== true)
     .flatMap(({ name }) => {
       const [a, b] = [smaller, larger].map((each) => each?.find(({ change }) => change === name));
-      const same = a !== undefined && b !== undefined && a.rebuilt >= b.rebuilt && a.encoded >= b.encoded && a.pushed >= b.pushed;
+      const same =
+        a !== undefined && b !== undefined && a.rebuilt >= b.rebuilt && a.encoded >= b.encoded && a.pushed >= b.pushed;
       return same ? [] : [name];
     });
 }

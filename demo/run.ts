@@ -13,20 +13,30 @@ const once = process.env['ONCE'] === '1';
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 const cleanup: Cleanup = [];
 let ending = false;
+let open = false;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => void end(signal === 'SIGINT' ? 0 : 143));
 
 try {
-  const shop = await startShop(await envoyBinary(process.env, print), cleanup, print);
+  const shop = await startShop(await envoyBinary(process.env, print), cleanup, {
+    progress: print,
+    daemon: printIfOpen,
+  });
   const ok = await show(shop);
   if (!ok) print(`\nNot everything was as it should be. What the processes said last:\n${logs(shop)}`);
   if (once) await end(ok ? 0 : 1);
   print(invitation(shop));
+  open = true;
   watch(shop);
 } catch (error) {
   print(`The demo failed: ${(error as Error).message}`);
   await end(1);
+}
+
+/** Once the table is done, the daemon's words are the answer to what the user edits. */
+function printIfOpen(line: string): void {
+  if (open && !ending) print(`keelson: ${line}`);
 }
 
 async function show(shop: Shop): Promise<boolean> {
@@ -47,7 +57,7 @@ The book shop stays open. Look and try:
   open  ${shop.frontPageUrl}                (reload; then "Be Jane")
   edit  ${shop.config}/canary.yaml     (weights: 0 and 100, save, reload the page)
   edit  ${shop.config}/faults.yaml     (value: 100, without the match: all ratings fail)
-  break ${shop.config}/canary.yaml     (misspell a field: the last good state stays in force)
+  break ${shop.config}/canary.yaml     (misspell a field: keelson says where, the last good state stays)
   see   http://127.0.0.1:${shop.pods[0]?.adminPort}/                (the Envoy of ${shop.pods[0]?.name}: config_dump, stats)
 Ctrl-C ends everything and removes the copy.`;
 }

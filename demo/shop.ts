@@ -41,20 +41,27 @@ export interface Shop {
 /** What has to be ended, last started first. */
 export type Cleanup = (() => Promise<unknown>)[];
 
+/** Where the demo tells what happens. */
+export interface Report {
+  readonly progress: (line: string) => void;
+  /** What the daemon logs. */
+  readonly daemon: (line: string) => void;
+}
+
 /** Starts all of it; `cleanup` is filled as things start, so that a failure half-way leaves nothing behind. */
-export async function startShop(envoy: string, cleanup: Cleanup, report: (line: string) => void): Promise<Shop> {
+export async function startShop(envoy: string, cleanup: Cleanup, report: Report): Promise<Shop> {
   const directory = await mkdtemp(join(tmpdir(), 'keelson-demo-'));
   cleanup.push(() => rm(directory, { recursive: true, force: true }));
   const meshPort = (await isFree(usualMeshPort, '0.0.0.0')) ? usualMeshPort : await freePort('0.0.0.0');
   const pods = await bookshopPods(distinctPorts());
   const config = await writeConfig(join(directory, 'config'), pods, meshPort);
   const apps = await startApps(pods, meshPort, cleanup);
-  report(`${apps.length} apps listen on loopback.`);
+  report.progress(`${apps.length} apps listen on loopback.`);
   const state = join(directory, 'state');
-  const daemon = await startDaemon(config, state, cleanup);
-  report(`keelson serve --config ${config} runs.`);
+  const daemon = await startDaemon(config, state, cleanup, report.daemon);
+  report.progress(`keelson serve --config ${config} runs.`);
   const proxies = await startProxies({ envoy, pods, config, state, directory, port: daemon.port }, cleanup);
-  report(`${proxies.length} Envoys run and have their configuration and certificates.`);
+  report.progress(`${proxies.length} Envoys run and have their configuration and certificates.`);
   const front = pods.find(({ service }) => service === 'front');
   return {
     pods,
@@ -101,11 +108,16 @@ interface Daemon {
   readonly port: number;
 }
 
-async function startDaemon(config: string, state: string, cleanup: Cleanup): Promise<Daemon> {
+async function startDaemon(
+  config: string,
+  state: string,
+  cleanup: Cleanup,
+  onLine: (line: string) => void,
+): Promise<Daemon> {
   const port = await freePort();
   const keelson = fileURLToPath(new URL('../src/cli/keelson.ts', import.meta.url));
   const args = ['serve', '--config', config, '--state', state, '--xds-address', `127.0.0.1:${port}`];
-  const daemon = startProcess('keelson serve', process.execPath, [keelson, ...args]);
+  const daemon = startProcess('keelson serve', process.execPath, [keelson, ...args], onLine);
   cleanup.push(daemon.stop);
   await waitUntil(daemon, 'listening', () => accepts(port));
   return { process: daemon, port };

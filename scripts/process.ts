@@ -22,14 +22,24 @@ export interface RunningProcess {
 
 /**
  * `name` is for messages. The process gets this one's environment and no input, and a group of its own: Ctrl-C is for
- * us, who then end it in order.
+ * us, who then end it in order. `onLine` is told each line it writes, as it does.
  */
-export function startProcess(name: string, command: string, args: readonly string[]): RunningProcess {
+export function startProcess(
+  name: string,
+  command: string,
+  args: readonly string[],
+  onLine: (line: string) => void = () => {},
+): RunningProcess {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   running.add(child);
   child.once('close', () => running.delete(child));
   const kept: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) keepLines(stream, kept);
+  for (const stream of [child.stdout, child.stderr])
+    readLines(stream, (line) => {
+      kept.push(line);
+      if (kept.length > keptLines) kept.shift();
+      onLine(line);
+    });
   const ended = endOf(child);
   return {
     name,
@@ -54,14 +64,14 @@ export async function waitUntil(
   probe: () => Promise<boolean> | boolean,
   seconds = 60,
 ): Promise<void> {
-  let end: string | undefined;
-  void awaited.ended.then((how) => (end = how));
+  const seen: { end?: string } = {};
+  void awaited.ended.then((how) => (seen.end = how));
   const attempts = (seconds * 1000) / 25;
-  for (let attempt = 0; attempt < attempts && end === undefined; attempt++) {
+  for (let attempt = 0; attempt < attempts && seen.end === undefined; attempt++) {
     if (await Promise.resolve(probe()).catch(() => false)) return;
     await delay(25);
   }
-  throw new Error(failure(awaited, end ?? `${what}: not within ${seconds} s`));
+  throw new Error(failure(awaited, seen.end ?? `${what}: not within ${seconds} s`));
 }
 
 /** What happened, and the end of what the process wrote. */
@@ -77,13 +87,12 @@ function endOf(child: ChildProcess): Promise<string> {
   });
 }
 
-function keepLines(stream: NodeJS.ReadableStream, kept: string[]): void {
+function readLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
   let rest = '';
   stream.setEncoding('utf8');
   stream.on('data', (text: string) => {
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
-    kept.push(...lines);
-    kept.splice(0, kept.length - keptLines);
+    lines.forEach(onLine);
   });
 }

@@ -5,6 +5,7 @@ import { readdir } from 'node:fs/promises';
 import type { Metadata } from '@grpc/grpc-js';
 
 import { openAuthority } from './ca/authority.ts';
+import { fileSecrets, isFileSecret } from './ca/file-secrets.ts';
 import { workloadSecrets } from './ca/secrets.ts';
 import { serverIdentity } from './ca/server-identity.ts';
 import { tokenAuthority } from './ca/token.ts';
@@ -12,7 +13,7 @@ import { directoryRoot, tokenAudience, trustDomainOf } from './credentials.ts';
 import { invariant } from './model/invariant.ts';
 import type { Problem } from './model/problem.ts';
 import type { Configuration, NodeInfo } from './model/resource.ts';
-import type { Workload } from './model/secret-source.ts';
+import type { SecretSource, Workload } from './model/secret-source.ts';
 import type { Snapshot } from './model/snapshot.ts';
 import { emptySnapshot } from './model/snapshot.ts';
 import type { SourceRef } from './model/source.ts';
@@ -61,10 +62,14 @@ export interface Daemon {
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { log } = options;
   // A directory that is missing at the start is a mistake; later it may come and go.
-  await readdir(options.config);
+  await readdir(options.config).catch((cause: Error) => {
+    throw new Error(`the directory ${options.config} cannot be read`, { cause });
+  });
   const stopping = new AbortController();
   const mesh = new LiveMesh(options.onProblems);
-  await watchDirectory(options.config, (snapshot, problems) => mesh.replace(snapshot, problems), { signal: stopping.signal });
+  await watchDirectory(options.config, (snapshot, problems) => mesh.replace(snapshot, problems), {
+    signal: stopping.signal,
+  });
   const root = await directoryRoot(options.state, trustDomainOf(mesh.snapshot), Date.now());
   const authority = await openAuthority(root);
   const identity = serverIdentity({
@@ -75,12 +80,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await identity.ready;
   const server = createXdsServer({
     translate: (node) => mesh.configuration(node),
-    secrets: workloadSecrets({
-      authority,
-      names: subjectNames,
-      onFault: ({ node }, error) => log.error('no certificate for a proxy', { node: node.id, reason: String(error) }),
-      ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
-    }),
+    secrets: withFiles(
+      workloadSecrets({
+        authority,
+        names: subjectNames,
+        onFault: ({ node }, error) => log.error('no certificate for a proxy', { node: node.id, reason: String(error) }),
+        ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
+      }),
+    ),
     authenticate: bearerToken(tokenAuthority(root.privateKey)),
     tls: identity,
     log,
@@ -100,8 +107,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   };
 }
 
+const withFiles = (others: SecretSource): SecretSource => ({
+  watch: (workload, name, onChange, signal) =>
+    (isFileSecret(name) ? fileSecrets : others).watch(workload, name, onChange, signal),
+});
+
 const explained = (server: XdsServer): readonly ExplainedRejection[] =>
-  server.rejections().map((rejection) => ({ ...rejection, causes: causingObjects(resourceOrigins(rejection.resource)) }));
+  server
+    .rejections()
+    .map((rejection) => ({ ...rejection, causes: causingObjects(resourceOrigins(rejection.resource)) }));
 
 /** The mesh as it is now: what the server asks for while the directory changes under it. */
 class LiveMesh {
@@ -131,10 +145,14 @@ class LiveMesh {
 }
 
 /** What a certificate's Subject tells of the workload, beyond its identity: metrics name peers by it. */
-function subjectNames({ node }: Workload): { readonly workload: string; readonly app: string; readonly version: string } {
+function subjectNames({ node }: Workload): {
+  readonly workload: string;
+  readonly app: string;
+  readonly version: string;
+} {
   const { metadata } = node;
   const labels = (metadata['LABELS'] ?? {}) as Readonly<Record<string, string>>;
-  const workload = String(metadata['WORKLOAD_NAME'] ?? node.cluster);
+  const workload = typeof metadata['WORKLOAD_NAME'] === 'string' ? metadata['WORKLOAD_NAME'] : node.cluster;
   const { canonicalName, canonicalRevision } = canonical(labels, workload, 'latest');
   return { workload, app: canonicalName, version: canonicalRevision };
 }

@@ -56,7 +56,9 @@ function isAllowed(file: string, { specifier, typeOnly }: Import): boolean {
   return (table[own] ?? []).some((entry) => {
     const types = entry.startsWith('types:');
     const place = types ? entry.slice('types:'.length) : entry;
-    return (relative(source, target) === place || relative(source, target).startsWith(`${place}/`)) && (!types || typeOnly);
+    return (
+      (relative(source, target) === place || relative(source, target).startsWith(`${place}/`)) && (!types || typeOnly)
+    );
   });
 }
 
@@ -79,19 +81,25 @@ describe('the architecture', () => {
   it('keeps translation pure: no node modules, no packages, no clock, no I/O, no random', () => {
     const breaches = sources(join(source, 'translate')).flatMap((file) => {
       const text = readFileSync(file, 'utf8');
-      const foreign = importsOf(text).filter(({ specifier }) => !specifier.startsWith('.')).map(({ specifier }) => specifier);
+      const foreign = importsOf(text)
+        .filter(({ specifier }) => !specifier.startsWith('.'))
+        .map(({ specifier }) => specifier);
       return [...foreign, ...(impure.exec(text) ?? [])].map((what) => `${relative(root, file)} uses ${what}`);
     });
     expect(breaches).toEqual([]);
   });
 
   it('reads the environment in one place', () => {
-    const readers = files.filter((file) => /\bprocess\.env\b/.test(readFileSync(file, 'utf8'))).map((file) => relative(root, file));
+    const readers = files
+      .filter((file) => /\bprocess\.env\b/.test(readFileSync(file, 'utf8')))
+      .map((file) => relative(root, file));
     expect(readers.filter((file) => file !== 'src/config.ts')).toEqual([]);
   });
 
   it('keeps files short enough to read at one sitting', () => {
-    const long = files.map((file) => [relative(root, file), readFileSync(file, 'utf8').split('\n').length - 1] as const).filter(([, lines]) => lines > 300);
+    const long = files
+      .map((file) => [relative(root, file), readFileSync(file, 'utf8').split('\n').length - 1] as const)
+      .filter(([, lines]) => lines > 300);
     expect(long).toEqual([]);
   });
 });

@@ -37,7 +37,7 @@ function page(user: string | undefined, details: Part, reviews: Part, store: Par
 <h1>${escaped(details['title'] ?? 'No details')}</h1>
 <p>${escaped(details['author'] ?? details['error'])}${store['price'] === undefined ? '' : ` · € ${escaped(store['price'])}`}</p>
 ${quotes(reviews)}
-<table><caption>Who answered (reload: one in ten gets reviews v2)</caption>
+<table><caption>Who answered</caption>
 <tr><th>service</th><th>pod</th></tr>
 ${[details, reviews, store].map(row).join('\n')}
 </table>

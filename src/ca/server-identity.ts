@@ -31,7 +31,7 @@ export const defaultDnsNames: readonly string[] = [
 export interface ServerIdentity extends TlsSource {
   /** Resolves when there is a certificate. */
   readonly ready: Promise<void>;
-  stop(): void;
+  readonly stop: () => void;
 }
 
 /** Starts to issue and renew at once. */

@@ -14,11 +14,10 @@ import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 
 import { defaultStateDirectory } from '../config.ts';
-import { loadConfig } from '../watchers/load-config.ts';
 import { bootstrapMessage, caSecretFile, tokenSecretFile } from './bootstrap-message.ts';
 import { issueCredentials } from '../credentials.ts';
 import { exit, UsageError } from './io.ts';
-import { nodeOfProxy } from './offline.ts';
+import { loadFiles, nodeOfProxy } from './offline.ts';
 
 const inPod = { directory: '/etc/keelson', server: 'istiod.istio-system.svc:15012', statusPort: '15021' };
 
@@ -91,7 +90,7 @@ interface Proxy {
 
 async function readProxy(name: string, config: readonly string[] | undefined, io: Io): Promise<Proxy> {
   if (config === undefined) throw new UsageError('--proxy needs --config: where the Pod is described');
-  const { snapshot, problems } = await loadConfig([...config]);
+  const { snapshot, problems } = await loadFiles(config);
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   if (errors > 0) io.stderr(`${errors} problems in the configuration: see 'keelson validate ${config.join(' ')}'\n`);
   return { node: nodeOfProxy(name, snapshot), snapshot };

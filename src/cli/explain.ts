@@ -8,10 +8,9 @@ import { describeSource } from '../model/source.ts';
 
 import { causingObjects, resourceOrigins } from '../translate/origins.ts';
 import { translate } from '../translate/translate.ts';
-import { loadConfig } from '../watchers/load-config.ts';
 import type { Io } from './io.ts';
 import { exit, table, UsageError } from './io.ts';
-import { nodeOfProxy } from './offline.ts';
+import { loadFiles, nodeOfProxy } from './offline.ts';
 
 const help = `Shows which objects and fields caused what a proxy is sent.
 
@@ -47,7 +46,7 @@ export async function explain(argv: readonly string[], io: Io): Promise<number> 
   if (values.help === true) return (io.stdout(help), exit.fine);
   if (values.config === undefined) throw new UsageError('--config is missing');
   if (values.proxy === undefined) throw new UsageError('--proxy is missing');
-  const { snapshot } = await loadConfig(values.config);
+  const { snapshot } = await loadFiles(values.config);
   const configuration = translate(snapshot).configuration(nodeOfProxy(values.proxy, snapshot));
   if (configuration === undefined) throw new UsageError(`'${values.proxy}' is not a proxy`);
   const [kind, name, field] = positionals;
@@ -68,27 +67,46 @@ const resourcesOf = (configuration: Configuration, kind: Kind): readonly Resourc
 function list(configuration: Configuration, kind: string | undefined, json: boolean, io: Io): number {
   const asked = kind === undefined ? kinds : [kindOf(kind)];
   const rows = asked.flatMap((each) =>
-    resourcesOf(configuration, each).map((resource) => ({ kind: each, name: resource.name, objects: causingObjects(resourceOrigins(resource)) })),
+    resourcesOf(configuration, each).map((resource) => ({
+      kind: each,
+      name: resource.name,
+      objects: causingObjects(resourceOrigins(resource)),
+    })),
   );
   if (json) io.stdout(`${JSON.stringify(rows, null, 2)}\n`);
-  else io.stdout(table([['KIND', 'NAME', 'OBJECTS'], ...rows.map((row) => [row.kind, row.name, describe(row.objects)])]));
+  else
+    io.stdout(table([['KIND', 'NAME', 'OBJECTS'], ...rows.map((row) => [row.kind, row.name, describe(row.objects)])]));
   return exit.fine;
 }
 
 /** The fields of one resource with what caused each. */
-function detail(configuration: Configuration, kind: Kind, name: string, field: string | undefined, json: boolean, io: Io): number {
+function detail(
+  configuration: Configuration,
+  kind: Kind,
+  name: string,
+  field: string | undefined,
+  json: boolean,
+  io: Io,
+): number {
   const resource = resourcesOf(configuration, kind).find((candidate) => candidate.name === name);
   if (resource === undefined) {
     io.stderr(`keelson explain: the proxy has no ${kind} '${name}'; 'keelson explain ... ${kind}' lists what it has\n`);
     return exit.bad;
   }
-  const origins = [...resourceOrigins(resource)].filter(([path]) => field === undefined || covers(field, path) || covers(path, field));
+  const origins = [...resourceOrigins(resource)].filter(
+    ([path]) => field === undefined || covers(field, path) || covers(path, field),
+  );
   if (origins.length === 0) {
-    io.stderr(`keelson explain: no object caused '${field}' of ${kind} '${name}': it is a default of Keelson's, or not there at all\n`);
+    io.stderr(
+      `keelson explain: no object caused '${field}' of ${kind} '${name}': it is a default of Keelson's, or not there at all\n`,
+    );
     return exit.bad;
   }
   if (json) io.stdout(`${JSON.stringify(Object.fromEntries(origins), null, 2)}\n`);
-  else io.stdout(table([['FIELD', 'CAUSED BY'], ...narrowest(origins, field).map(([path, sources]) => [path, describe(sources)])]));
+  else
+    io.stdout(
+      table([['FIELD', 'CAUSED BY'], ...narrowest(origins, field).map(([path, sources]) => [path, describe(sources)])]),
+    );
   return exit.fine;
 }
 
@@ -100,6 +118,7 @@ function narrowest(origins: readonly Origin[], field: string | undefined): reado
 }
 
 /** Whether `path` is `field` or lies below it. */
-const covers = (field: string, path: string): boolean => path === field || (path.startsWith(field) && /^[.[]/.test(path.slice(field.length)));
+const covers = (field: string, path: string): boolean =>
+  path === field || (path.startsWith(field) && /^[.[]/.test(path.slice(field.length)));
 
 const describe = (sources: readonly SourceRef[]): string => sources.map(describeSource).join(', ');

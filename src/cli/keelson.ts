@@ -15,8 +15,14 @@ const commands: Readonly<Record<string, Command>> = {
   serve: { summary: 'run the control plane', load: async () => (await import('./serve.ts')).serve },
   validate: { summary: 'check files and report problems', load: async () => (await import('./validate.ts')).validate },
   xds: { summary: 'print what Envoys would be sent, without any', load: async () => (await import('./xds.ts')).xds },
-  explain: { summary: 'show which objects and fields caused a resource', load: async () => (await import('./explain.ts')).explain },
-  bootstrap: { summary: 'print or write the bootstrap of an Envoy', load: async () => (await import('./bootstrap.ts')).bootstrap },
+  explain: {
+    summary: 'show which objects and fields caused a resource',
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  bootstrap: {
+    summary: 'print or write the bootstrap of an Envoy',
+    load: async () => (await import('./bootstrap.ts')).bootstrap,
+  },
 };
 
 const usage = (): string =>
@@ -37,7 +43,9 @@ export async function keelson(argv: readonly string[], io: Io): Promise<number> 
     return exit.usage;
   }
   try {
-    return await (await command.load())(rest, io);
+    return await (
+      await command.load()
+    )(rest, io);
   } catch (error) {
     if (!isWrongUse(error)) throw error;
     io.stderr(`keelson ${name}: ${error.message}\nSee 'keelson ${name} --help'.\n`);
@@ -47,11 +55,14 @@ export async function keelson(argv: readonly string[], io: Io): Promise<number> 
 
 /** Our own word for it, or that of node's argument parser. */
 const isWrongUse = (error: unknown): error is Error =>
-  error instanceof UsageError || (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+  error instanceof UsageError ||
+  (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
 
 if (import.meta.main) {
   // A reader that has seen enough, such as `head`, is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? exit.fine : exit.bad));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? exit.fine : exit.bad),
+  );
   process.exitCode = await keelson(process.argv.slice(2), {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),

@@ -4,16 +4,29 @@ import { readFile } from 'node:fs/promises';
 import type { NodeInfo } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { objectKey } from '../model/object.ts';
+import type { LoadedConfig } from '../watchers/load-config.ts';
+import { loadConfig } from '../watchers/load-config.ts';
+import { findMessage } from '../xds/descriptors.ts';
 import { UsageError } from './io.ts';
 import { nodeOfPod } from './node-of-pod.ts';
+
+/** Reads files as admission does, Envoy's own messages included. */
+export const loadFiles = (paths: readonly string[]): Promise<LoadedConfig> => loadConfig(paths, { isMessage });
+
+/** Whether Envoy has a message of this name: what an EnvoyFilter may name. */
+export const isMessage = (name: string): boolean => findMessage(name) !== undefined;
 
 /** The node of `pod.namespace`, made from that Pod's object as its bootstrap would make it. */
 export function nodeOfProxy(name: string, snapshot: Snapshot): NodeInfo {
   const dot = name.lastIndexOf('.');
   const pod = dot < 0 ? undefined : snapshot.objects.Pod.get(objectKey(name.slice(dot + 1), name.slice(0, dot)));
   if (pod === undefined) {
-    const known = [...snapshot.objects.Pod.values()].map((object) => `${object.metadata.name}.${object.metadata.namespace}`).slice(0, 10);
-    throw new UsageError(`there is no Pod '${name}' in the configuration; write pod.namespace${known.length === 0 ? '' : `, for example ${known.join(', ')}`}`);
+    const known = [...snapshot.objects.Pod.values()]
+      .map((object) => `${object.metadata.name}.${object.metadata.namespace}`)
+      .slice(0, 10);
+    throw new UsageError(
+      `there is no Pod '${name}' in the configuration; write pod.namespace${known.length === 0 ? '' : `, for example ${known.join(', ')}`}`,
+    );
   }
   const node = nodeOfPod(pod, snapshot);
   if (node === undefined) throw new UsageError(`the Pod '${name}' has no address; give it one in status.podIP`);
@@ -26,7 +39,8 @@ export async function nodeFromFile(file: string): Promise<NodeInfo> {
     throw new UsageError(`cannot read the node file ${file}: ${error.message}`);
   });
   const node = parseJson(text, file) as Partial<NodeInfo> | null;
-  if (typeof node !== 'object' || node === null || typeof node.id !== 'string') throw new UsageError(`${file} is no node: it has no "id"`);
+  if (typeof node !== 'object' || node === null || typeof node.id !== 'string')
+    throw new UsageError(`${file} is no node: it has no "id"`);
   return { ...node, id: node.id, cluster: node.cluster ?? '', metadata: node.metadata ?? {} };
 }
 

@@ -85,11 +85,15 @@ function problemReporter(log: Log): (problems: readonly Problem[]) => void {
 
 /** `shop/routes.yaml:12: VirtualService shop/store spec.http[0]: there is no ...` */
 function describeProblem({ position, source, message }: Problem): string {
-  const place = position === undefined ? [] : [[position.file, position.line].filter((part) => part !== undefined).join(':')];
+  const place =
+    position === undefined ? [] : [[position.file, position.line].filter((part) => part !== undefined).join(':')];
   return [...place, ...(source === undefined ? [] : [describeSource(source)]), message].join(': ');
 }
 
 /** Something about the machine rather than about us: a directory, a file or an address. */
-const isFault = (error: unknown): error is Error => error instanceof Error && ('code' in error || error.name === 'StorageError' || /bind/i.test(error.message));
+const isFault = (error: unknown): error is Error =>
+  error instanceof Error &&
+  ('code' in error || error.cause !== undefined || error.name === 'StorageError' || /bind/i.test(error.message));
 
-const reason = (error: Error): string => (error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message);
+const reason = (error: Error): string =>
+  error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;

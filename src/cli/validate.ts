@@ -3,10 +3,12 @@ import { parseArgs } from 'node:util';
 
 import type { FilePosition, Problem } from '../model/problem.ts';
 import { describeSource } from '../model/source.ts';
-import { loadConfig } from '../watchers/load-config.ts';
-import { findMessage } from '../xds/descriptors.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { translate } from '../translate/translate.ts';
 import type { Io } from './io.ts';
 import { exit, table, UsageError } from './io.ts';
+import { nodeOfPod } from './node-of-pod.ts';
+import { loadFiles } from './offline.ts';
 
 const help = `Checks files and reports problems.
 
@@ -25,9 +27,8 @@ export async function validate(argv: readonly string[], io: Io): Promise<number>
   });
   if (values.help === true) return (io.stdout(help), exit.fine);
   if (positionals.length === 0) throw new UsageError('which files or directories to check is missing');
-  const { snapshot, problems } = await loadConfig(positionals, {
-    isMessage: (name) => findMessage(name) !== undefined,
-  });
+  const { snapshot, problems: ownProblems } = await loadFiles(positionals);
+  const problems = distinct([...ownProblems, ...meshProblems(snapshot)]);
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   if (values.json === true) io.stdout(`${JSON.stringify(problems.map(toJson), null, 2)}\n`);
   else {
@@ -38,6 +39,17 @@ export async function validate(argv: readonly string[], io: Io): Promise<number>
   }
   return errors > 0 ? exit.bad : exit.fine;
 }
+
+/** What objects do to each other, as the proxies of the configuration see it. */
+function meshProblems(snapshot: Snapshot): readonly Problem[] {
+  const translation = translate(snapshot);
+  const nodes = [...snapshot.objects.Pod.values()].flatMap((pod) => nodeOfPod(pod, snapshot) ?? []);
+  return [...translation.problems, ...nodes.flatMap((node) => translation.conflicts(node))];
+}
+
+const distinct = (problems: readonly Problem[]): readonly Problem[] => [
+  ...new Map(problems.map((problem) => [JSON.stringify(toJson(problem)), problem])).values(),
+];
 
 const place = (position: FilePosition | undefined): string =>
   position === undefined

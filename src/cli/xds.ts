@@ -7,13 +7,12 @@ import { parseArgs } from 'node:util';
 import type { Problem } from '../model/problem.ts';
 import type { Configuration, NodeInfo } from '../model/resource.ts';
 import { translate } from '../translate/translate.ts';
-import { loadConfig } from '../watchers/load-config.ts';
 import { cachedResource } from '../xds/cache.ts';
 import type { JsonObject } from '../xds/print.ts';
 import { printAny } from '../xds/print.ts';
 import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';
-import { nodeFromFile, nodeOfProxy, podName } from './offline.ts';
+import { loadFiles, nodeFromFile, nodeOfProxy, podName } from './offline.ts';
 
 const help = `Prints what Envoys would be sent, from files alone.
 
@@ -40,15 +39,20 @@ export async function xds(argv: readonly string[], io: Io): Promise<number> {
   });
   if (values.help === true) return (io.stdout(help), exit.fine);
   if (values.config === undefined) throw new UsageError('--config is missing');
-  if (values.proxy === undefined && values.node === undefined) throw new UsageError('say which proxies with --proxy or --node');
-  const { snapshot, problems } = await loadConfig(values.config);
+  if (values.proxy === undefined && values.node === undefined)
+    throw new UsageError('say which proxies with --proxy or --node');
+  const { snapshot, problems } = await loadFiles(values.config);
   const translation = translate(snapshot);
   const nodes = [
     ...(values.proxy ?? []).map((name) => nodeOfProxy(name, snapshot)),
     ...(await Promise.all((values.node ?? []).map(nodeFromFile))),
   ];
-  const results = nodes.map((node) => ({ pod: podName(node), printed: printConfiguration(node, translation.configuration(node)) }));
-  if (values.out === undefined) io.stdout(`${JSON.stringify(Object.fromEntries(results.map(({ pod, printed }) => [pod, printed])), null, 2)}\n`);
+  const results = nodes.map((node) => ({
+    pod: podName(node),
+    printed: printConfiguration(node, translation.configuration(node)),
+  }));
+  if (values.out === undefined)
+    io.stdout(`${JSON.stringify(Object.fromEntries(results.map(({ pod, printed }) => [pod, printed])), null, 2)}\n`);
   else await writeResults(values.out, results, problems);
   return exit.fine;
 }
@@ -57,31 +61,45 @@ type Printed = Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
 
 /** By output file, then by resource name. */
 function printConfiguration(node: NodeInfo, configuration: Configuration | undefined): Printed {
-  if (configuration === undefined) throw new UsageError(`'${node.id}' is not the node id of a sidecar or a gateway (type~address~pod.namespace~dns domain)`);
+  if (configuration === undefined)
+    throw new UsageError(
+      `'${node.id}' is not the node id of a sidecar or a gateway (type~address~pod.namespace~dns domain)`,
+    );
   const printed = Object.entries(files).map(([file, kind]) => {
     const resources = configuration[kind].flatMap((layer) => [...layer.resources.values()]);
-    const byName = resources.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((resource) => {
-      const { type, bytes } = cachedResource(resource);
-      return [resource.name, printAny(type, bytes)] as const;
-    });
+    const byName = resources
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map((resource) => {
+        const { type, bytes } = cachedResource(resource);
+        return [resource.name, printAny(type, bytes)] as const;
+      });
     return [file, Object.fromEntries(byName)] as const;
   });
   return { ...Object.fromEntries(printed), extensions: {} };
 }
 
-async function writeResults(out: string, results: readonly { readonly pod: string; readonly printed: Printed }[], problems: readonly Problem[]): Promise<void> {
+async function writeResults(
+  out: string,
+  results: readonly { readonly pod: string; readonly printed: Printed }[],
+  problems: readonly Problem[],
+): Promise<void> {
   for (const { pod, printed } of results) {
     await mkdir(join(out, pod), { recursive: true });
-    for (const [file, resources] of Object.entries(printed)) await writeFile(join(out, pod, `${file}.json`), `${JSON.stringify(resources, null, 2)}\n`);
+    for (const [file, resources] of Object.entries(printed))
+      await writeFile(join(out, pod, `${file}.json`), `${JSON.stringify(resources, null, 2)}\n`);
   }
   await mkdir(out, { recursive: true });
   await writeFile(join(out, 'rejected.json'), `${JSON.stringify(rejected(problems), null, 2)}\n`);
 }
 
 /** Objects that admission would refuse, each once. */
-function rejected(problems: readonly Problem[]): readonly { readonly kind: string; readonly namespace: string; readonly name: string }[] {
+function rejected(
+  problems: readonly Problem[],
+): readonly { readonly kind: string; readonly namespace: string; readonly name: string }[] {
   const objects = problems
     .filter((problem) => problem.severity === 'error' && problem.source !== undefined)
-    .flatMap(({ source }) => (source === undefined ? [] : [{ kind: source.kind, namespace: source.namespace, name: source.name }]));
+    .flatMap(({ source }) =>
+      source === undefined ? [] : [{ kind: source.kind, namespace: source.namespace, name: source.name }],
+    );
   return [...new Map(objects.map((object) => [JSON.stringify(object), object])).values()];
 }

@@ -14,7 +14,7 @@ const isObject = (key: Key): key is object => (typeof key === 'object' && key !=
 
 function child<R>(node: Node<R>, key: Key): Node<R> {
   const level: { get(k: Key): Node<R> | undefined; set(k: Key, v: Node<R>): unknown } = isObject(key)
-    ? ((node.weak ??= new WeakMap()) as unknown as Map<Key, Node<R>>)
+    ? (node.weak ??= new WeakMap())
     : (node.strong ??= new Map());
   let next = level.get(key);
   if (next === undefined) level.set(key, (next = {}));

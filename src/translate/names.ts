@@ -7,11 +7,13 @@ export const inboundPassthroughCluster = 'InboundPassthroughCluster';
 export const virtualOutbound = 'virtualOutbound';
 export const virtualInbound = 'virtualInbound';
 
-export const outboundCluster = (host: string, port: number, subset = ''): string => `outbound|${port}|${subset}|${host}`;
+export const outboundCluster = (host: string, port: number, subset = ''): string =>
+  `outbound|${port}|${subset}|${host}`;
 export const inboundCluster = (targetPort: number): string => `inbound|${targetPort}||`;
 
 /** Server name of a mesh connection: says which cluster was meant, for gateways that pass it through. */
-export const meshServerName = (host: string, port: number, subset = ''): string => `outbound_.${port}_.${subset}_.${host}`;
+export const meshServerName = (host: string, port: number, subset = ''): string =>
+  `outbound_.${port}_.${subset}_.${host}`;
 
 /** `0.0.0.0_80`; a Unix domain socket is port 0: `unix:///run/app.sock_0`. */
 export const listenerName = (bind: string, port: number): string => `${bind}_${port}`;

@@ -16,6 +16,8 @@ export function resourceOrigins(resource: Resource): FieldOrigins {
 
 /** The objects behind a resource, each once, without their fields. */
 export function causingObjects(origins: FieldOrigins): readonly SourceRef[] {
-  const objects = [...origins.values()].flat().map(({ kind, namespace, name }): SourceRef => ({ kind, namespace, name }));
+  const objects = [...origins.values()]
+    .flat()
+    .map(({ kind, namespace, name }): SourceRef => ({ kind, namespace, name }));
   return [...new Map(objects.map((object) => [JSON.stringify(object), object])).values()];
 }

@@ -17,7 +17,7 @@ import type { CallerPlace } from './envoy/endpoint/locality.ts';
 import type { ClusterFacts } from './envoy/cluster/outbound-cluster.ts';
 import { discovery, outboundClusters } from './envoy/cluster/outbound-cluster.ts';
 import { outboundListeners } from './envoy/listener/outbound-listeners.ts';
-import { routeConfiguration } from './envoy/virtual-host/route-configuration.ts';
+import { routeConfiguration, routeProblems } from './envoy/virtual-host/route-configuration.ts';
 import { effectivePolicy } from './envoy/cluster/traffic-policy.ts';
 import type { Installation } from './resolve/mesh-settings.ts';
 import { defaultInstallation } from './resolve/mesh-settings.ts';
@@ -33,16 +33,27 @@ export interface Translation {
   readonly problems: readonly Problem[];
   /** What the proxy that calls itself `node` is to have; undefined for what is no proxy of a mesh. */
   configuration(node: NodeInfo): Configuration | undefined;
+  /** What objects take from each other as this proxy sees them: VirtualServices that lose a host. */
+  conflicts(node: NodeInfo): readonly Problem[];
 }
 
 /** Everything that follows from one snapshot. */
 export const translate = (snapshot: Snapshot, installation: Installation = defaultInstallation): Translation => {
   const resolved = resolveMesh(installation, snapshot);
+  const view = (node: NodeInfo): ProxyView | undefined => {
+    const proxy = proxyOf(node, installation, resolved.pods);
+    return proxy === undefined ? undefined : viewOf(resolved, proxy);
+  };
   return {
     problems: resolved.problems,
     configuration: (node) => {
-      const proxy = proxyOf(node, installation, resolved.pods);
-      return proxy === undefined ? undefined : configurationOf(resolved, viewOf(resolved, proxy));
+      const seen = view(node);
+      return seen === undefined ? undefined : configurationOf(resolved, seen);
+    },
+    conflicts: (node) => {
+      const seen = view(node);
+      if (seen === undefined) return [];
+      return outboundListeners(seen).routeNames.flatMap((name) => routeProblems(seen.outbound, name));
     },
   };
 };
@@ -74,9 +85,10 @@ function configurationOf({ mesh }: ResolvedMesh, view: ProxyView): Configuration
 /** One layer per distinct list of resources, so that comparing two layers by identity is enough. */
 const layer = (scope: string, resources: readonly Resource[]): Layer => sharedLayer(sharedList(resources), scope);
 
-const sharedLayer = memo(
-  (resources: readonly Resource[], scope: string): Layer => ({ scope, resources: new Map(resources.map((resource) => [resource.name, resource])) }),
-);
+const sharedLayer = memo((resources: readonly Resource[], scope: string): Layer => ({
+  scope,
+  resources: new Map(resources.map((resource) => [resource.name, resource])),
+}));
 
 type EndpointMap = ReadonlyMap<string, ServiceEndpoints>;
 
@@ -96,17 +108,33 @@ const inlineServices = memo((outbound: OutboundView): readonly ServiceView[] =>
 );
 
 const outboundClusterLayer = memo(
-  (settings: MeshSettings, outbound: OutboundView, inline: readonly ServiceEndpoints[], facts: ClusterFacts, place: CallerPlace): Layer => {
-    const endpoints: EndpointMap = new Map(inlineServices(outbound).map((view, i) => [serviceKey(view.service), inline[i] ?? noEndpoints]));
+  (
+    settings: MeshSettings,
+    outbound: OutboundView,
+    inline: readonly ServiceEndpoints[],
+    facts: ClusterFacts,
+    place: CallerPlace,
+  ): Layer => {
+    const endpoints: EndpointMap = new Map(
+      inlineServices(outbound).map((view, i) => [serviceKey(view.service), inline[i] ?? noEndpoints]),
+    );
     const resources = outbound.services.flatMap((view) =>
-      view.service.ports.flatMap((port) => outboundClusters(settings, facts, view, port, endpointsOf(endpoints, view, port.number), place)),
+      view.service.ports.flatMap((port) =>
+        outboundClusters(settings, facts, view, port, endpointsOf(endpoints, view, port.number), place),
+      ),
     );
     return layer(outbound.scope, [...resources, ...outboundFixedClusters(settings)]);
   },
 );
 
 const endpointLayer = memo(
-  (settings: MeshSettings, outbound: OutboundView, endpoints: EndpointMap, facts: ClusterFacts, place: CallerPlace): Layer =>
+  (
+    settings: MeshSettings,
+    outbound: OutboundView,
+    endpoints: EndpointMap,
+    facts: ClusterFacts,
+    place: CallerPlace,
+  ): Layer =>
     layer(
       outbound.scope,
       outbound.services.flatMap((view) =>
@@ -114,38 +142,57 @@ const endpointLayer = memo(
           .filter((port) => port.protocol !== 'UDP')
           .flatMap((port) =>
             [undefined, ...(view.policy?.subsets ?? [])]
-              .filter((subset) => discovery(view, effectivePolicy(view.policy, port.number, subset), facts) === 'endpoints')
-              .map((subset) => loadAssignment(settings, view, port.number, subset, endpointsOf(endpoints, view, port.number), place)),
+              .filter(
+                (subset) => discovery(view, effectivePolicy(view.policy, port.number, subset), facts) === 'endpoints',
+              )
+              .map((subset) =>
+                loadAssignment(settings, view, port.number, subset, endpointsOf(endpoints, view, port.number), place),
+              ),
           ),
       ),
     ),
 );
 
-const routeLayer = memo(
-  (settings: MeshSettings, outbound: OutboundView, names: readonly string[]): Layer =>
-    layer(outbound.scope, names.flatMap((name) => routeConfiguration(settings, outbound, name) ?? [])),
+const routeLayer = memo((settings: MeshSettings, outbound: OutboundView, names: readonly string[]): Layer =>
+  layer(
+    outbound.scope,
+    names.flatMap((name) => routeConfiguration(settings, outbound, name) ?? []),
+  ),
 );
 
 /** Whether any service in sight is reached differently from different places. */
-const dependsOnCaller = memo((settings: MeshSettings, outbound: OutboundView): boolean =>
-  settings.localityLbSetting?.distribute !== undefined ||
-  outbound.services.some(({ service, policy }) => service.nodeLocal || service.preferClose || usesLocality(policy)),
+const dependsOnCaller = memo(
+  (settings: MeshSettings, outbound: OutboundView): boolean =>
+    settings.localityLbSetting?.distribute !== undefined ||
+    outbound.services.some(({ service, policy }) => service.nodeLocal || service.preferClose || usesLocality(policy)),
 );
 
 const usesLocality = (policy: DestinationPolicy | undefined): boolean =>
-  policy !== undefined && [policy.trafficPolicy, ...(policy.trafficPolicy?.portLevelSettings ?? []), ...policy.subsets.flatMap(({ trafficPolicy }) => [trafficPolicy, ...(trafficPolicy?.portLevelSettings ?? [])])]
-    .some((each) => each?.outlierDetection !== undefined || each?.loadBalancer?.localityLbSetting !== undefined);
+  policy !== undefined &&
+  [
+    policy.trafficPolicy,
+    ...(policy.trafficPolicy?.portLevelSettings ?? []),
+    ...policy.subsets.flatMap(({ trafficPolicy }) => [trafficPolicy, ...(trafficPolicy?.portLevelSettings ?? [])]),
+  ].some((each) => each?.outlierDetection !== undefined || each?.loadBalancer?.localityLbSetting !== undefined);
 
 /** Nothing is intercepted, nothing comes in by itself: then only what the Sidecar object lists. */
 function inboundClusters(settings: MeshSettings, inbound: InboundView, facts: InboundFacts): readonly Resource[] {
-  return [...inbound.ports.map((port) => inboundCluster(settings, facts, port)), ...inboundFixedClusters(settings, facts)];
+  return [
+    ...inbound.ports.map((port) => inboundCluster(settings, facts, port)),
+    ...inboundFixedClusters(settings, facts),
+  ];
 }
 
 const clusterFacts = ({ type, ipAddresses }: Proxy): ClusterFacts =>
-  sharedValue({ proxyType: type, ipv4: ipAddresses.some((ip) => !ip.includes(':')), ipv6: ipAddresses.some((ip) => ip.includes(':')) });
+  sharedValue({
+    proxyType: type,
+    ipv4: ipAddresses.some((ip) => !ip.includes(':')),
+    ipv6: ipAddresses.some((ip) => ip.includes(':')),
+  });
 
 const inboundFacts = ({ ipAddresses }: Proxy): InboundFacts => sharedValue({ address: ipAddresses[0] ?? '' });
 
-const placeOf = ({ locality, labels, network, nodeName }: Proxy): CallerPlace => sharedValue({ locality, labels, network, nodeName });
+const placeOf = ({ locality, labels, network, nodeName }: Proxy): CallerPlace =>
+  sharedValue({ locality, labels, network, nodeName });
 
 const nowhere: CallerPlace = sharedValue({ locality: unknownLocality, labels: {}, network: '', nodeName: '' });

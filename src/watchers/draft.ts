@@ -1,7 +1,6 @@
 // A problem before it is known where its object stands: what a schema or a rule says about one field.
-import type { Problem, Severity } from '../model/problem.ts';
+import type { FilePosition, Problem, Severity } from '../model/problem.ts';
 import type { SourceRef } from '../model/source.ts';
-import type { FilePosition } from '../model/problem.ts';
 import type { FieldPath } from './field-path.ts';
 import { describeSource } from '../model/source.ts';
 import { formatPath } from './field-path.ts';

@@ -1,7 +1,8 @@
 // The one table of kinds: where each is served, by which schema its objects are read, and which rules they must keep.
 // All versions of a kind that Istio or Kubernetes serves mean the same.
 import type { Kind, KindMap } from '../model/schema/index.ts';
-import type { Rule } from './rules/rule.ts';
+import type { Draft } from './draft.ts';
+import type { Rule, RuleContext } from './rules/rule.ts';
 import type { SchemaCheck } from './schema/schema-check.ts';
 import { bodySchemas } from '../model/schema/index.ts';
 import { authorizationPolicy } from './rules/security/authorization-policy.ts';
@@ -96,6 +97,6 @@ export function findKind(apiVersion: string, kind: string): KindRow | undefined 
 export const apiVersions = ({ group, versions }: Pick<KindRow, 'group' | 'versions'>): readonly string[] =>
   versions.map((version) => (group === '' ? version : `${group}/${version}`));
 
-/** An object of any kind, for its row's rules. */
-export const drafts = (object: KindMap[Kind], { rules }: KindRow, context: Parameters<Rule<Kind>>[1]) =>
+/** What the rules of `row`'s kind say about an object of that kind. */
+export const applyRules = (object: KindMap[Kind], { rules }: KindRow, context: RuleContext): readonly Draft[] =>
   rules.flatMap((rule) => [...rule(object, context)]);

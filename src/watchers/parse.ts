@@ -10,7 +10,7 @@ import type { RuleContext } from './rules/rule.ts';
 import { bodySchemas } from '../model/schema/index.ts';
 import { finishBody } from './finish-body.ts';
 import { problemOf } from './draft.ts';
-import { apiVersions, drafts, findKind, kindTable } from './kinds.ts';
+import { apiVersions, applyRules, findKind, kindTable } from './kinds.ts';
 import { readMetadata } from './metadata.ts';
 import { measure, normalize } from './schema/normalize.ts';
 import { suggestion } from './schema/suggest.ts';
@@ -33,8 +33,10 @@ export interface ParseResult {
 export function parse(raw: unknown, options: ParseOptions = {}): ParseResult {
   const { apiVersion, kind, metadata, ...body } = (isRecord(raw) ? raw : {}) as Readonly<Record<string, unknown>>;
   const source = nameOf(kind, metadata);
+  const { position: start } = options;
+  const locate = options.locate ?? (start === undefined ? undefined : () => start);
   const report = (found: readonly Draft[]): readonly Problem[] =>
-    found.map((draft) => problemOf(draft, source, options.locate ?? (options.position && (() => options.position!))));
+    found.map((draft) => problemOf(draft, source, locate));
   const refuse = (code: string, message: string): ParseResult => ({
     problems: report([{ code, severity: 'error', path: [], message }]),
   });
@@ -54,7 +56,7 @@ export function parse(raw: unknown, options: ParseOptions = {}): ParseResult {
   const finished = finishBody(row.kind, read.metadata, content);
   const position = options.position && { position: options.position };
   const object = { apiVersion, kind, metadata: read.metadata, source, ...position, ...finished.body } as AnyObject;
-  const found = [...finished.drafts, ...drafts(object, row, options.context ?? {})];
+  const found = [...finished.drafts, ...applyRules(object, row, options.context ?? {})];
   const problems = report(found);
   return found.some(({ severity }) => severity === 'error') ? { problems } : { object, problems };
 }

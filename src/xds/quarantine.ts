@@ -31,18 +31,18 @@ interface Entry {
 const maxNodes = 100;
 
 export class Quarantine {
-  /** By scope, then by type and name. */
-  readonly #entries = new Map<string, Map<string, Entry>>();
+  /** By scope, type and name. */
+  readonly #entries = new Map<string, Map<TypeUrl, Map<string, Entry>>>();
 
   /** What is to be sent instead of `wanted`, which may be `wanted`. */
   inForce(scope: string, wanted: CachedResource): Wanted {
-    const entry = this.#entries.get(scope)?.get(key(wanted.type, wanted.name));
+    const entry = this.#entries.get(scope)?.get(wanted.type)?.get(wanted.name);
     if (entry?.rejections?.has(wanted.content) !== true) return wanted;
     return entry.good ?? 'withheld';
   }
 
   accepted(scope: string, resource: CachedResource): void {
-    const entry = this.#entry(scope, resource.type, resource.name);
+    const entry = this.#entry(scope, resource);
     if (entry.good?.content === resource.content || entry.rejections?.has(resource.content) === true) return;
     if (entry.good !== undefined) entry.earlier = entry.good;
     entry.good = resource;
@@ -50,7 +50,7 @@ export class Quarantine {
   }
 
   rejected(scope: string, resource: CachedResource, by: { node: string; error: string; at: number }): void {
-    const entry = this.#entry(scope, resource.type, resource.name);
+    const entry = this.#entry(scope, resource);
     const { type, name, content: version, source } = resource;
     const known = entry.rejections?.get(version);
     const nodes = [...new Set([...(known?.nodes ?? []), by.node])].slice(0, maxNodes);
@@ -61,31 +61,42 @@ export class Quarantine {
   }
 
   rejections(): readonly Rejection[] {
-    const entries = [...this.#entries.values()].flatMap((scope) => [...scope.values()]);
+    const entries = [...this.#names()].flatMap(([, names]) => [...names.values()]);
     return entries.flatMap(({ rejections }) => [...(rejections?.values() ?? [])]);
   }
 
   /** Forgets what no proxy is to have any more. */
   retain(isLive: (scope: string, name: string) => boolean): void {
-    for (const [scope, entries] of this.#entries) {
-      for (const id of entries.keys()) if (!isLive(scope, id.slice(id.indexOf(' ') + 1))) entries.delete(id);
-      if (entries.size === 0) this.#entries.delete(scope);
+    for (const [scope, names] of this.#names()) {
+      for (const name of names.keys()) if (!isLive(scope, name)) names.delete(name);
+    }
+    for (const [scope, types] of this.#entries) {
+      if ([...types.values()].every((names) => names.size === 0)) this.#entries.delete(scope);
     }
   }
 
   /** How many resources it knows of. */
   get size(): number {
-    return [...this.#entries.values()].reduce((sum, entries) => sum + entries.size, 0);
+    return [...this.#names()].reduce((sum, [, names]) => sum + names.size, 0);
   }
 
-  #entry(scope: string, type: TypeUrl, name: string): Entry {
-    let entries = this.#entries.get(scope);
-    if (entries === undefined) this.#entries.set(scope, (entries = new Map()));
-    const id = key(type, name);
-    let entry = entries.get(id);
-    if (entry === undefined) entries.set(id, (entry = {}));
-    return entry;
+  *#names(): Generator<[scope: string, names: Map<string, Entry>]> {
+    for (const [scope, types] of this.#entries) for (const names of types.values()) yield [scope, names];
   }
+
+  #entry(scope: string, { type, name }: CachedResource): Entry {
+    const names = made(made(this.#entries, scope, newMap<TypeUrl, Map<string, Entry>>), type, newMap<string, Entry>);
+    return made(names, name, (): Entry => ({}));
+  }
+}
+
+const newMap = <K, V>(): Map<K, V> => new Map();
+
+/** The value of this key, which is made if there is none. */
+function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
 }
 
 /** Another proxy rejects what one accepted: the version before is in force. */
@@ -94,5 +105,3 @@ function stepBack(entry: Entry): void {
   if (entry.earlier !== undefined) entry.good = entry.earlier;
   delete entry.earlier;
 }
-
-const key = (type: TypeUrl, name: string): string => `${type} ${name}`;

@@ -31,7 +31,7 @@ function openssl(certificate: string, ...args: readonly string[]): string {
   return execFileSync(
     'openssl',
     args.map((arg) => (arg === 'LEAF' ? file : arg)),
-    { cwd: directory, encoding: 'utf8' },
+    { cwd: directory, encoding: 'utf8', stdio: 'pipe' },
   );
 }
 

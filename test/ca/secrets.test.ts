@@ -1,6 +1,7 @@
 // Who gets which secrets, over the whole way: authority, secret source, xDS server with TLS and tokens, client.
 import { credentials } from '@grpc/grpc-js';
 import { X509Certificate } from 'node:crypto';
+import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Authority } from '../../src/ca/authority.ts';
 import type { WorkloadIdentity } from '../../src/model/identity.ts';
@@ -66,7 +67,7 @@ function watched(of: Workload, name: string) {
 }
 
 function certificateOf(secret: Resource | undefined): X509Certificate {
-  const { tls_certificate } = secret?.message as { tls_certificate: { certificate_chain: { inline_bytes: string } } };
+  const { tls_certificate } = secret!.message as { tls_certificate: { certificate_chain: { inline_bytes: string } } };
   return new X509Certificate(Buffer.from(tls_certificate.certificate_chain.inline_bytes, 'base64'));
 }
 
@@ -104,11 +105,19 @@ describe('the source', () => {
     expect(certificateOf(await one.next()).serialNumber).not.toBe(certificateOf(await other.next()).serialNumber);
   });
 
+  test('keeps identities apart, even of proxies that say they are the same', async () => {
+    const other = { ...web, serviceAccount: 'other' };
+    const { node } = workload(web);
+    const [mine, theirs] = [watched({ identity: web, node }, 'default'), watched({ identity: other, node }, 'default')];
+    expect(certificateOf(await mine.next()).subjectAltName).toBe('URI:spiffe://cluster.local/ns/shop/sa/web');
+    expect(certificateOf(await theirs.next()).subjectAltName).toBe('URI:spiffe://cluster.local/ns/shop/sa/other');
+  });
+
   test('makes no key that can be printed', async () => {
     const secret = await watched(workload(web), 'default').next();
     const printed = JSON.stringify(printAny(resourceTypes.secret, cachedResource(secret!).bytes));
     expect(printed).toContain('"privateKey":{"inlineBytes":"[redacted]"}');
-    const { tls_certificate } = secret?.message as { tls_certificate: { private_key: { inline_bytes: string } } };
+    const { tls_certificate } = secret!.message as { tls_certificate: { private_key: { inline_bytes: string } } };
     expect(printed).not.toContain(tls_certificate.private_key.inline_bytes.slice(0, 40));
   });
 });
@@ -146,7 +155,7 @@ describe('over the wire', () => {
   async function uriOf(client: DeltaClient): Promise<string | undefined> {
     client.subscribe(resourceTypes.secret, 'default');
     const [entry] = (await client.nextOf(resourceTypes.secret)).resources ?? [];
-    const { tlsCertificate } = entry?.resource as unknown as {
+    const { tlsCertificate } = entry!.resource as unknown as {
       tlsCertificate: { certificateChain: { inlineBytes: string } };
     };
     return new X509Certificate(Buffer.from(tlsCertificate.certificateChain.inlineBytes, 'base64')).subjectAltName;
@@ -168,6 +177,24 @@ describe('over the wire', () => {
     expect(connect).toBeDefined();
   });
 
+  test('the server shows new connections its renewed certificate', async () => {
+    const past = new FakeClock(now - hour);
+    const options = { ttl: 1.6 * hour, clock: past };
+    const tls = serverIdentity({ authority, onFault: (error) => faults.push(error), ...options });
+    await tls.ready;
+    const mesh = await startMesh(configuration({}), { tls });
+    open.push(mesh, { close: tls.stop });
+    const before = await serialNumber(mesh.port);
+    const renewed = new Promise((resolve) =>
+      tls.subscribe(({ certificateChain }) => {
+        if (new X509Certificate(certificateChain).serialNumber !== before) resolve(undefined);
+      }),
+    );
+    past.pass(0.97 * hour);
+    await renewed;
+    expect(await serialNumber(mesh.port)).not.toBe(before);
+  });
+
   test('a renewed certificate is pushed, and nothing of a key is logged', async () => {
     const { mesh, connect } = await server();
     const client = connect(web);
@@ -185,8 +212,20 @@ describe('over the wire', () => {
   });
 });
 
+/** Of the certificate that the server shows, once it is checked against the root. */
+function serialNumber(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ port, host: 'localhost', ca: root.certificate, ALPNProtocols: ['h2'] });
+    socket.once('error', reject);
+    socket.once('secureConnect', () => {
+      resolve(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    });
+  });
+}
+
 function certificateAndKey(secret: Resource | undefined): { certificate: Buffer; key: Buffer } {
-  const { tls_certificate: tls } = secret?.message as {
+  const { tls_certificate: tls } = secret!.message as {
     tls_certificate: Record<'certificate_chain' | 'private_key', { inline_bytes: string }>;
   };
   const bytes = (part: { inline_bytes: string }): Buffer => Buffer.from(part.inline_bytes, 'base64');

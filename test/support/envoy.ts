@@ -1,11 +1,15 @@
 // A real Envoy as a test sees it: started from a bootstrap on a loopback admin port, asked through its admin
 // interface, ended by its own process id.
 // https://www.envoyproxy.io/docs/envoy/latest/operations/admin
+import type { IncomingMessage } from 'node:http';
 import type { NodeInfo } from '../../src/model/resource.ts';
 
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 import { envoyBinary } from '../../scripts/envoy.ts';
 import { freePort } from '../../scripts/ports.ts';
@@ -19,6 +23,11 @@ export interface EnvoyOptions {
   readonly bootstrap: object;
   readonly node?: NodeInfo;
   readonly name?: string;
+  /**
+   * The beginning of a command line that runs the rest of it in a network of its own; the admin interface then listens
+   * on a socket file, and `adminPort` is 0.
+   */
+  readonly within?: readonly string[];
   /** Until when to wait: the admin interface answers, or also the first configuration is in force. Default: live. */
   readonly until?: 'admin' | 'live';
 }
@@ -33,8 +42,8 @@ export interface Envoy {
   readonly nacks: () => readonly string[];
   /** The last lines it logged. */
   readonly log: () => string;
-  /** Waits until `probe` says yes; fails with the last lines it logged. */
-  readonly eventually: (what: string, probe: () => Promise<boolean> | boolean) => Promise<void>;
+  /** Waits until `probe` says yes, at most a minute unless told; fails with the last lines it logged. */
+  readonly eventually: (what: string, probe: () => Promise<boolean> | boolean, seconds?: number) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -44,12 +53,15 @@ const quiet = ['--component-log-level', 'misc:error'];
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const name = options.name ?? 'envoy';
   const directory = await mkdtemp(join(tmpdir(), 'keelson-envoy-'));
-  const adminPort = await freePort();
+  const { within = [] } = options;
+  const adminPort = within.length > 0 ? 0 : await freePort();
+  const at = within.length > 0 ? { socketPath: join(directory, 'admin') } : { host: '127.0.0.1', port: adminPort };
   const file = join(directory, 'envoy.json');
-  await writeFile(file, JSON.stringify(completed(options, adminPort)));
+  await writeFile(file, JSON.stringify(completed(options, at)));
   const args = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning', ...quiet];
-  const process = startProcess(name, await envoyBinary(), args);
-  const admin = adminClient(adminPort);
+  const [command = '', ...rest] = [...within, await envoyBinary(), ...args];
+  const process = startProcess(name, command, rest);
+  const admin = adminClient(at);
   const stop = async () => {
     await process.stop();
     await rm(directory, { recursive: true, force: true });
@@ -66,7 +78,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
       readStats(await admin(filter === undefined ? '/stats' : `/stats?filter=${encodeURIComponent(filter)}`)),
     nacks: () => process.lines().filter((line) => / rejected: /.test(line)),
     log: () => failure(process, 'last lines'),
-    eventually: (what, probe) => waitUntil(process, what, probe),
+    eventually: (what, probe, seconds) => waitUntil(process, what, probe, seconds),
     stop,
   };
 }
@@ -84,22 +96,33 @@ export async function validateBootstrap(file: string, flags: readonly string[] =
   return end === 'ended with code 0' ? '' : failure(process, end);
 }
 
-const completed = ({ bootstrap, node }: EnvoyOptions, adminPort: number): object => ({
+/** Where the admin interface is. */
+type AdminAddress = { readonly socketPath: string } | { readonly host: string; readonly port: number };
+
+const completed = ({ bootstrap, node }: EnvoyOptions, at: AdminAddress): object => ({
   ...bootstrap,
   ...(node === undefined ? {} : { node }),
-  admin: { address: { socket_address: { address: '127.0.0.1', port_value: adminPort } } },
+  admin: {
+    address:
+      'socketPath' in at
+        ? { pipe: { path: at.socketPath } }
+        : { socket_address: { address: at.host, port_value: at.port } },
+  },
 });
 
-function adminClient(port: number): Envoy['admin'] {
+function adminClient(at: AdminAddress): Envoy['admin'] {
   return async (path, method = 'GET') => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method });
-    const body = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${body.slice(0, 200)}`);
+    const outgoing = request({ ...at, path, method, agent: false, timeout: 10_000 });
+    outgoing.once('timeout', () => outgoing.destroy(new Error(`${method} ${path}: no answer`)));
+    outgoing.end();
+    const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+    const body = await text(incoming);
+    if (incoming.statusCode !== 200) throw new Error(`${method} ${path}: ${incoming.statusCode} ${body.slice(0, 200)}`);
     return body;
   };
 }
 
-function readStats(text: string): ReadonlyMap<string, number> {
-  const rows = text.split('\n').map((line) => line.split(': ') as [string, string | undefined]);
+function readStats(lines: string): ReadonlyMap<string, number> {
+  const rows = lines.split('\n').map((line) => line.split(': ') as [string, string | undefined]);
   return new Map(rows.flatMap(([key, value]) => (/^\d+$/.test(value ?? '') ? [[key, Number(value)] as const] : [])));
 }

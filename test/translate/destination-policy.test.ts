@@ -20,7 +20,11 @@ const policiesOf = (...yaml: readonly string[]): readonly DestinationPolicy[] =>
 
 const store = { hostname: 'store.shop.svc.cluster.local', namespace: 'shop' } as Service;
 
-function chosen(policies: readonly DestinationPolicy[], namespace: string, labels: Readonly<Record<string, string>> = {}): string | undefined {
+function chosen(
+  policies: readonly DestinationPolicy[],
+  namespace: string,
+  labels: Readonly<Record<string, string>> = {},
+): string | undefined {
   return policyFor(indexPolicies(policies), store, namespace, labels, 'istio-system')?.sources[0]?.name;
 }
 
@@ -49,7 +53,11 @@ describe('which DestinationRule is in force', () => {
   });
 
   it('prefers one that selects the caller, and ignores those that select others', () => {
-    const selecting = rule('web', 'selecting', '{host: store.shop.svc.cluster.local, workloadSelector: {matchLabels: {app: web}}}');
+    const selecting = rule(
+      'web',
+      'selecting',
+      '{host: store.shop.svc.cluster.local, workloadSelector: {matchLabels: {app: web}}}',
+    );
     expect(chosen(policiesOf(own, selecting), 'web', { app: 'web' })).toBe('selecting');
     expect(chosen(policiesOf(own, selecting), 'web', { app: 'other' })).toBe('own');
   });
@@ -58,16 +66,30 @@ describe('which DestinationRule is in force', () => {
 describe('several DestinationRules for one host', () => {
   it('unite their subsets, the oldest deciding', () => {
     const [policy, ...others] = policiesOf(
-      rule('shop', 'young', '{host: store, trafficPolicy: {tls: {mode: DISABLE}}, subsets: [{name: v1, labels: {a: young}}, {name: v2, labels: {a: b}}]}', '2026-02-01T00:00:00Z'),
-      rule('shop', 'old', '{host: store.shop.svc.cluster.local, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}, subsets: [{name: v1, labels: {a: old}}]}'),
+      rule(
+        'shop',
+        'young',
+        '{host: store, trafficPolicy: {tls: {mode: DISABLE}}, subsets: [{name: v1, labels: {a: young}}, {name: v2, labels: {a: b}}]}',
+        '2026-02-01T00:00:00Z',
+      ),
+      rule(
+        'shop',
+        'old',
+        '{host: store.shop.svc.cluster.local, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}, subsets: [{name: v1, labels: {a: old}}]}',
+      ),
     );
     expect(others).toEqual([]);
     expect(policy?.trafficPolicy?.tls?.mode).toBe('ISTIO_MUTUAL');
-    expect(policy?.subsets.map(({ name, labels }) => [name, labels])).toEqual([['v1', { a: 'old' }], ['v2', { a: 'b' }]]);
+    expect(policy?.subsets.map(({ name, labels }) => [name, labels])).toEqual([
+      ['v1', { a: 'old' }],
+      ['v2', { a: 'b' }],
+    ]);
   });
 
   it('stay apart when they are exported to different namespaces', () => {
-    expect(policiesOf(rule('shop', 'a', '{host: store, exportTo: ["."]}'), rule('shop', 'b', '{host: store}'))).toHaveLength(2);
+    expect(
+      policiesOf(rule('shop', 'a', '{host: store, exportTo: ["."]}'), rule('shop', 'b', '{host: store}')),
+    ).toHaveLength(2);
   });
 });
 

@@ -202,7 +202,7 @@ test('the port and address that connections are redirected to', () => {
   const settings = makeSettings({ proxyInboundListenPort: 15106 });
   const [resource] = inboundListeners(
     makeProxyView(makeOutboundView([]), { settings, proxy: makeProxy({ ipAddresses: ['fd00::1'] }) }),
-  ) as readonly Resource[];
+  );
   expect(resource?.message).toMatchObject({
     name: 'virtualInbound',
     address: { socket_address: { address: '::', port_value: 15106 } },

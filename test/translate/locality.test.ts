@@ -19,24 +19,45 @@ const endpoint = (locality: string, labels: Readonly<Record<string, string>> = {
   nodeName: '',
 });
 
-function priorities(places: readonly string[], setting: LocalityLoadBalancerSetting, from = 'eu/eu-1/a'): Readonly<Record<string, number>> {
-  const groups = applyLocality(byLocality(places.map((place) => endpoint(place))), { setting, failover: true }, { locality: parseLocality(from), labels: {}, network: '', nodeName: '' });
+function priorities(
+  places: readonly string[],
+  setting: LocalityLoadBalancerSetting,
+  from = 'eu/eu-1/a',
+): Readonly<Record<string, number>> {
+  const groups = applyLocality(
+    byLocality(places.map((place) => endpoint(place))),
+    { setting, failover: true },
+    { locality: parseLocality(from), labels: {}, network: '', nodeName: '' },
+  );
   return Object.fromEntries(groups.map((group) => [localityText(group.locality), group.priority]));
 }
 
 describe('failover between localities', () => {
   it('goes from the nearest outwards, without gaps', () => {
-    expect(priorities(['eu/eu-1/a', 'eu/eu-1/b', 'eu/eu-2', 'us/us-1'], {})).toEqual({ 'eu/eu-1/a': 0, 'eu/eu-1/b': 1, 'eu/eu-2': 2, 'us/us-1': 3 });
+    expect(priorities(['eu/eu-1/a', 'eu/eu-1/b', 'eu/eu-2', 'us/us-1'], {})).toEqual({
+      'eu/eu-1/a': 0,
+      'eu/eu-1/b': 1,
+      'eu/eu-2': 2,
+      'us/us-1': 3,
+    });
     expect(priorities(['eu/eu-2', 'us/us-1'], {})).toEqual({ 'eu/eu-2': 0, 'us/us-1': 1 });
   });
 
   it('prefers the region it is told to fail over to', () => {
-    expect(priorities(['eu/eu-1', 'us/us-1', 'asia/a-1'], { failover: [{ from: 'eu', to: 'asia' }] })).toEqual({ 'eu/eu-1': 0, 'asia/a-1': 1, 'us/us-1': 2 });
+    expect(priorities(['eu/eu-1', 'us/us-1', 'asia/a-1'], { failover: [{ from: 'eu', to: 'asia' }] })).toEqual({
+      'eu/eu-1': 0,
+      'asia/a-1': 1,
+      'us/us-1': 2,
+    });
   });
 
   it('by labels puts first what agrees longest', () => {
     const groups = applyLocality(
-      byLocality([endpoint('eu', { tier: 'a', rack: '1' }), endpoint('eu', { tier: 'a', rack: '2' }), endpoint('eu', { tier: 'b', rack: '1' })]),
+      byLocality([
+        endpoint('eu', { tier: 'a', rack: '1' }),
+        endpoint('eu', { tier: 'a', rack: '2' }),
+        endpoint('eu', { tier: 'b', rack: '1' }),
+      ]),
       { setting: { failoverPriority: ['tier', 'rack'] }, failover: true },
       { locality: parseLocality('eu'), labels: { tier: 'a', rack: '1' }, network: '', nodeName: '' },
     );
@@ -50,15 +71,24 @@ describe('failover between localities', () => {
 
 describe('shares between localities', () => {
   const share = (to: Readonly<Record<string, number>>, places: readonly string[]): readonly unknown[] =>
-    applyLocality(byLocality(places.map((place) => endpoint(place))), { setting: { distribute: [{ from: 'eu/*', to }] }, failover: false }, { locality: parseLocality('eu/eu-1'), labels: {}, network: '', nodeName: '' }).map(
-      (group) => [localityText(group.locality), group.weight, group.endpoints.length],
-    );
+    applyLocality(
+      byLocality(places.map((place) => endpoint(place))),
+      { setting: { distribute: [{ from: 'eu/*', to }] }, failover: false },
+      { locality: parseLocality('eu/eu-1'), labels: {}, network: '', nodeName: '' },
+    ).map((group) => [localityText(group.locality), group.weight, group.endpoints.length]);
 
   it('are split among the localities that a pattern covers', () => {
-    expect(share({ 'eu/*': 80, us: 20 }, ['eu/eu-1', 'eu/eu-2', 'us/us-1'])).toEqual([['eu/eu-1', 40, 1], ['eu/eu-2', 40, 1], ['us/us-1', 20, 1]]);
+    expect(share({ 'eu/*': 80, us: 20 }, ['eu/eu-1', 'eu/eu-2', 'us/us-1'])).toEqual([
+      ['eu/eu-1', 40, 1],
+      ['eu/eu-2', 40, 1],
+      ['us/us-1', 20, 1],
+    ]);
   });
 
   it('leave localities that nobody named without endpoints', () => {
-    expect(share({ eu: 100 }, ['eu/eu-1', 'us/us-1'])).toEqual([['eu/eu-1', 100, 1], ['us/us-1', 1, 0]]);
+    expect(share({ eu: 100 }, ['eu/eu-1', 'us/us-1'])).toEqual([
+      ['eu/eu-1', 100, 1],
+      ['us/us-1', 1, 0],
+    ]);
   });
 });

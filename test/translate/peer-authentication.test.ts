@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { groupPeerAuthentications, namespaceMtls, peerAuthenticationsFor, workloadMtls } from '../../src/translate/resolve/peer-authentication.ts';
+import {
+  groupPeerAuthentications,
+  namespaceMtls,
+  peerAuthenticationsFor,
+  workloadMtls,
+} from '../../src/translate/resolve/peer-authentication.ts';
 import { snapshotOf } from '../support/snapshot.ts';
 
 const policy = (namespace: string, name: string, spec: string, created = '2026-01-01T00:00:00Z'): string => `---
@@ -23,7 +28,9 @@ describe('PeerAuthentication', () => {
   it('of the namespace goes before that of the mesh, and UNSET inherits', () => {
     const mesh = policy('istio-system', 'default', '{mtls: {mode: STRICT}}');
     expect(namespaceMtls(policiesFor('shop', mesh))).toBe('STRICT');
-    expect(namespaceMtls(policiesFor('shop', mesh, policy('shop', 'default', '{mtls: {mode: DISABLE}}')))).toBe('DISABLE');
+    expect(namespaceMtls(policiesFor('shop', mesh, policy('shop', 'default', '{mtls: {mode: DISABLE}}')))).toBe(
+      'DISABLE',
+    );
     expect(namespaceMtls(policiesFor('shop', mesh, policy('shop', 'default', '{mtls: {mode: UNSET}}')))).toBe('STRICT');
   });
 
@@ -31,14 +38,22 @@ describe('PeerAuthentication', () => {
     const policies = policiesFor(
       'shop',
       policy('shop', 'default', '{mtls: {mode: STRICT}}'),
-      policy('shop', 'web', '{selector: {matchLabels: {app: web}}, mtls: {mode: PERMISSIVE}, portLevelMtls: {9000: {mode: DISABLE}}}'),
+      policy(
+        'shop',
+        'web',
+        '{selector: {matchLabels: {app: web}}, mtls: {mode: PERMISSIVE}, portLevelMtls: {9000: {mode: DISABLE}}}',
+      ),
     );
     expect(workloadMtls(policies, { app: 'web' })).toEqual({ mode: 'PERMISSIVE', ports: { 9000: 'DISABLE' } });
     expect(workloadMtls(policies, { app: 'other' })).toEqual({ mode: 'STRICT', ports: {} });
   });
 
   it('is the oldest of several for the same scope', () => {
-    const policies = policiesFor('shop', policy('shop', 'a', '{mtls: {mode: STRICT}}', '2026-02-01T00:00:00Z'), policy('shop', 'z', '{mtls: {mode: DISABLE}}', '2026-01-01T00:00:00Z'));
+    const policies = policiesFor(
+      'shop',
+      policy('shop', 'a', '{mtls: {mode: STRICT}}', '2026-02-01T00:00:00Z'),
+      policy('shop', 'z', '{mtls: {mode: DISABLE}}', '2026-01-01T00:00:00Z'),
+    );
     expect(namespaceMtls(policies)).toBe('DISABLE');
   });
 });

@@ -14,7 +14,11 @@ describe('provenance', () => {
       from(at(rule, 'spec.trafficPolicy.connectionPool'), { connect_timeout: '1s' }),
       { alt_stat_name: 'store;' },
     );
-    expect(JSON.parse(JSON.stringify(message))).toEqual({ name: 'store', connect_timeout: '1s', alt_stat_name: 'store;' });
+    expect(JSON.parse(JSON.stringify(message))).toEqual({
+      name: 'store',
+      connect_timeout: '1s',
+      alt_stat_name: 'store;',
+    });
     expect(Object.fromEntries(originsOf(message))).toEqual({
       name: [service],
       connect_timeout: [{ ...rule, path: 'spec.trafficPolicy.connectionPool' }],
@@ -32,6 +36,9 @@ describe('provenance', () => {
   });
 
   it('names nested fields by their path', () => {
-    expect([...originsOf({ routes: [{}, from(rule, { match: from(service, { prefix: '/' }) })] }).keys()]).toEqual(['routes[1].match', 'routes[1].match.prefix']);
+    expect([...originsOf({ routes: [{}, from(rule, { match: from(service, { prefix: '/' }) })] }).keys()]).toEqual([
+      'routes[1].match',
+      'routes[1].match.prefix',
+    ]);
   });
 });

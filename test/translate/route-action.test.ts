@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 
 import type { HTTPRoute, TrafficPolicy } from '../../src/model/schema/index.ts';
 import { makeSettings } from '../support/make.ts';
-import { routeOf, routesOf, shop, sidecar, toBoth, toOven, withPolicy } from '../support/make-routes.ts';
+import type { routesOf } from '../support/make-routes.ts';
+import { routeOf, shop, sidecar, toBoth, toOven, withPolicy } from '../support/make-routes.ts';
 
 describe('destinations', () => {
   const cluster = (

@@ -4,7 +4,7 @@ import type { Configuration } from '../../src/model/resource.ts';
 import type { Mesh } from './mesh.ts';
 import { rejectedNames } from '../../src/xds/nack.ts';
 import { DeltaClient, names } from './ads-client.ts';
-import { configuration, endpoints, layer, listener, startMesh, staticCluster, types } from './mesh.ts';
+import { configuration, endpoints, layer, startMesh, staticCluster, types } from './mesh.ts';
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {

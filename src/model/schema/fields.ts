@@ -2,7 +2,7 @@
 // ajv), a structural OpenAPI schema (for the CRD manifest) and a readonly TypeScript type. A message's fields are
 // optional unless named in `required`, as in proto3.
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
-import Type, { type TSchema, type TUnsafe } from 'typebox';
+import Type, { type TUnsafe } from 'typebox';
 
 export type Schema<T = unknown> = TUnsafe<T>;
 /** The TypeScript type of a schema made here. */
@@ -13,7 +13,7 @@ export type Message<F, R extends keyof F> = { readonly [K in R]: Static<F[K]> } 
 };
 type Limits = Readonly<Record<string, unknown>>;
 
-const leaf = <T>(json: Limits): Schema<T> => Type.Unsafe<T>(json as TSchema);
+const leaf = <T>(json: Limits): Schema<T> => Type.Unsafe<T>(json);
 
 export const string = leaf<string>({ type: 'string' });
 export const boolean = leaf<boolean>({ type: 'boolean' });

@@ -13,7 +13,10 @@ type DestinationRule = KindMap['DestinationRule'];
 type Labels = Readonly<Record<string, string>>;
 
 /** Rules for the same host that are exported to the same namespaces are one policy, unless they select workloads. */
-export function destinationPolicies(rules: readonly DestinationRule[], settings: MeshSettings): readonly DestinationPolicy[] {
+export function destinationPolicies(
+  rules: readonly DestinationRule[],
+  settings: MeshSettings,
+): readonly DestinationPolicy[] {
   const groups = Map.groupBy(rules.toSorted(byObjectAge), (rule) => mergeKey(rule, settings));
   return [...groups.entries()]
     .toSorted(([a], [b]) => compareText(a, b))
@@ -47,7 +50,9 @@ const mergeRules = memo((settings: MeshSettings, rules: readonly DestinationRule
     host: hostOf(oldest, settings),
     created: oldest.metadata.creationTimestamp,
     visibility: visibilityOf(oldest, settings),
-    ...(oldest.spec.workloadSelector !== undefined && { workloadSelector: oldest.spec.workloadSelector.matchLabels ?? {} }),
+    ...(oldest.spec.workloadSelector !== undefined && {
+      workloadSelector: oldest.spec.workloadSelector.matchLabels ?? {},
+    }),
     ...(withPolicy?.spec.trafficPolicy !== undefined && { trafficPolicy: withPolicy.spec.trafficPolicy }),
     trafficPolicySource: at((withPolicy ?? oldest).source, 'spec.trafficPolicy'),
     subsets: [...subsets.values()],
@@ -67,7 +72,10 @@ export const indexPolicies = memo((policies: readonly DestinationPolicy[]): Read
 });
 
 const indexNamespace = (policies: readonly DestinationPolicy[]): PolicyIndex => ({
-  exact: Map.groupBy(policies.filter((policy) => !policy.host.startsWith('*')), (policy) => policy.host),
+  exact: Map.groupBy(
+    policies.filter((policy) => !policy.host.startsWith('*')),
+    (policy) => policy.host,
+  ),
   wildcards: policies.filter((policy) => policy.host.startsWith('*')).toSorted((a, b) => bySpecificity(a.host, b.host)),
 });
 
@@ -95,7 +103,11 @@ export function policyFor(
   return undefined;
 }
 
-function mostSpecific(index: PolicyIndex, host: string, usable: (policy: DestinationPolicy) => boolean): DestinationPolicy | undefined {
+function mostSpecific(
+  index: PolicyIndex,
+  host: string,
+  usable: (policy: DestinationPolicy) => boolean,
+): DestinationPolicy | undefined {
   const exact = preferSelected((index.exact.get(host) ?? []).filter(usable));
   if (exact !== undefined) return exact;
   const matching = index.wildcards.filter((policy) => hostMatches(policy.host, host) && usable(policy));
@@ -103,4 +115,5 @@ function mostSpecific(index: PolicyIndex, host: string, usable: (policy: Destina
 }
 
 const preferSelected = (policies: readonly DestinationPolicy[]): DestinationPolicy | undefined =>
-  policies.find((policy) => policy.workloadSelector !== undefined) ?? policies.toSorted((a, b) => compareText(a.created, b.created))[0];
+  policies.find((policy) => policy.workloadSelector !== undefined) ??
+  policies.toSorted((a, b) => compareText(a.created, b.created))[0];

@@ -11,7 +11,8 @@ import { podLocality, podWorkload, workloadMetadata } from './workload.ts';
 
 type EndpointSlice = KindMap['EndpointSlice'];
 type Pod = KindMap['Pod'];
-type SliceEndpoint = NonNullable<EndpointSlice['endpoints']>[number];
+type Node = KindMap['Node'];
+type SliceEndpoint = EndpointSlice['endpoints'][number];
 
 /** EndpointSlices by `namespace/service name`. */
 export const slicesByService = memo((slices: ReadonlyMap<string, EndpointSlice>) =>
@@ -29,7 +30,7 @@ export function kubernetesEndpoints(
   pods: PodIndex,
   mtls: PeerAuthentications,
 ): ServiceEndpoints {
-  const own = slices.flatMap((slice) => (slice.endpoints ?? []).map((endpoint) => podOf(slice, endpoint, pods)));
+  const own = slices.flatMap((slice) => slice.endpoints.map((endpoint) => podOf(slice, endpoint, pods)));
   const nodes = own.map((pod) => pods.nodeOf(pod));
   return join(settings, service, mtls, sharedList(slices), sharedList(own.map(orNone)), sharedList(nodes.map(orNone)));
 }
@@ -37,6 +38,8 @@ export function kubernetesEndpoints(
 /** Stands for "no such Pod" or "no such Node" in lists whose elements are compared by identity. */
 const none: object = {};
 const orNone = (value: object | undefined): object => value ?? none;
+const orUndefined = <T extends object>(value: object | undefined): T | undefined =>
+  value === none ? undefined : (value as T | undefined);
 
 function podOf(slice: EndpointSlice, endpoint: SliceEndpoint, pods: PodIndex): Pod | undefined {
   const target = endpoint.targetRef;
@@ -53,28 +56,22 @@ const join = memo(
     pods: readonly object[],
     nodes: readonly object[],
   ): ServiceEndpoints => {
+    const entries = slices.flatMap((slice) => slice.endpoints.map((endpoint, index) => ({ slice, endpoint, index })));
     const found = new Map<number, Map<string, Endpoint>>();
-    let next = 0;
-    for (const slice of slices) {
-      for (const [i, endpoint] of (slice.endpoints ?? []).entries()) {
-        const position = next++;
-        const health = healthOf(endpoint);
-        if (health === undefined) continue;
-        const pod = pods[position] === none ? undefined : (pods[position] as Pod);
-        const node = nodes[position] === none ? undefined : (nodes[position] as KindMap['Node']);
-        const facts = podFacts(settings, mtls, pod, node, endpoint);
-        for (const [servicePort, target] of targetPorts(service, slice)) {
-          for (const address of endpoint.addresses) {
-            const byAddress = found.get(servicePort) ?? new Map<string, Endpoint>();
-            found.set(servicePort, byAddress);
-            const key = `${address}|${target}`;
-            if (!byAddress.has(key)) {
-              byAddress.set(key, { ...facts(target), source: at(slice.source, `endpoints[${i}]`), address, port: target, health });
-            }
-          }
+    entries.forEach(({ slice, endpoint, index }, i) => {
+      const health = healthOf(endpoint);
+      if (health === undefined) return;
+      const facts = podFacts(settings, mtls, orUndefined<Pod>(pods[i]), orUndefined<Node>(nodes[i]), endpoint);
+      const source = at(slice.source, `endpoints[${index}]`);
+      for (const [servicePort, port] of targetPorts(service, slice)) {
+        const known = found.get(servicePort) ?? new Map<string, Endpoint>();
+        found.set(servicePort, known);
+        for (const address of endpoint.addresses) {
+          const key = `${address}|${port}`;
+          if (!known.has(key)) known.set(key, { ...facts(port), source, address, port, health });
         }
       }
-    }
+    });
     return new Map([...found].map(([port, endpoints]) => [port, [...endpoints.values()]]));
   },
 );
@@ -86,7 +83,7 @@ function healthOf({ conditions }: SliceEndpoint): Endpoint['health'] {
 }
 
 function targetPorts(service: Service, slice: EndpointSlice): readonly (readonly [number, number])[] {
-  return (slice.ports ?? []).flatMap((port) => {
+  return slice.ports.flatMap((port) => {
     const servicePort = service.ports.find((candidate) => candidate.name === (port.name ?? ''));
     return servicePort === undefined || port.port === undefined ? [] : [[servicePort.number, port.port] as const];
   });
@@ -96,7 +93,7 @@ function podFacts(
   settings: MeshSettings,
   mtls: PeerAuthentications,
   pod: Pod | undefined,
-  node: KindMap['Node'] | undefined,
+  node: Node | undefined,
   endpoint: SliceEndpoint,
 ): (port: number) => Omit<Endpoint, 'source' | 'address' | 'port' | 'health'> {
   const labels = pod?.metadata.labels ?? {};
@@ -107,10 +104,16 @@ function podFacts(
     labels,
     namespace,
     serviceAccount: pod === undefined ? '' : (pod.spec?.serviceAccountName ?? 'default'),
-    workload: pod === undefined ? `;;;;${settings.clusterId}` : workloadMetadata(podWorkload(pod), namespace, settings.clusterId),
+    workload:
+      pod === undefined
+        ? `;;;;${settings.clusterId}`
+        : workloadMetadata(podWorkload(pod), namespace, settings.clusterId),
     locality: podLocality(labels, node?.metadata.labels),
     network: labels['topology.istio.io/network'] ?? '',
     nodeName: endpoint.nodeName ?? pod?.spec?.nodeName ?? '',
   };
-  return (port) => ({ ...facts, tlsMode: proxied && (asked?.ports[port] ?? asked?.mode) !== 'DISABLE' ? 'istio' : 'disabled' });
+  return (port) => ({
+    ...facts,
+    tlsMode: proxied && (asked?.ports[port] ?? asked?.mode) !== 'DISABLE' ? 'istio' : 'disabled',
+  });
 }

@@ -32,7 +32,7 @@ const withAliases = memo((own: Service, aliases: readonly ServiceAlias[]): Servi
 const externalName = memo((settings: MeshSettings, object: KubernetesService) => {
   const { name, namespace } = object.metadata;
   const hostname = kubernetesHostname(name, namespace, settings.clusterDomain);
-  return { target: object.spec.externalName ?? '', alias: { source: object.source, hostname, name, namespace } as ServiceAlias };
+  return { target: object.spec.externalName ?? '', alias: { source: object.source, hostname, name, namespace } };
 });
 
 const service = memo((settings: MeshSettings, object: KubernetesService): Service => {
@@ -83,7 +83,9 @@ function declaredIdentities(object: KubernetesService, settings: MeshSettings): 
   const { annotations, namespace } = object.metadata;
   const list = (key: string): readonly string[] => annotations[key]?.split(',').map((entry) => entry.trim()) ?? [];
   return [
-    ...list('alpha.istio.io/kubernetes-serviceaccounts').map((account) => `spiffe://${settings.trustDomain}/ns/${namespace}/sa/${account}`),
+    ...list('alpha.istio.io/kubernetes-serviceaccounts').map(
+      (account) => `spiffe://${settings.trustDomain}/ns/${namespace}/sa/${account}`,
+    ),
     ...list('alpha.istio.io/canonical-serviceaccounts').map((account) => `spiffe://${account}`),
   ];
 }

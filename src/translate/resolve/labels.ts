@@ -19,7 +19,10 @@ interface Expression {
 
 /** A Kubernetes LabelSelector with its expressions. */
 export function matchesSelector(selector: LabelSelector, labels: Labels): boolean {
-  return selects(selector.matchLabels ?? {}, labels) && (selector.matchExpressions ?? []).every((e) => matchesExpression(e, labels));
+  return (
+    selects(selector.matchLabels ?? {}, labels) &&
+    (selector.matchExpressions ?? []).every((e) => matchesExpression(e, labels))
+  );
 }
 
 function matchesExpression(expression: Expression, labels: Labels): boolean {

@@ -20,7 +20,12 @@ export const defaultInstallation: Installation = {
 };
 
 export const meshSettings = memo((installation: Installation, config: MeshConfigSpec): MeshSettings => {
-  const source: SourceRef = { kind: 'ConfigMap', namespace: installation.systemNamespace, name: 'istio', path: 'data.mesh' };
+  const source: SourceRef = {
+    kind: 'ConfigMap',
+    namespace: installation.systemNamespace,
+    name: 'istio',
+    path: 'data.mesh',
+  };
   return {
     ...config,
     source,

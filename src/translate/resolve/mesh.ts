@@ -42,7 +42,8 @@ export function resolveMesh(installation: Installation, snapshot: Snapshot): Res
   const namespaces = selectedNamespaces(settings, objects.Namespace);
   const pods = indexPods(objects.Pod, objects.Node);
   const peerAuthentications = groupedPeerAuthentications(objects.PeerAuthentication);
-  const mtls = (namespace: string): PeerAuthentications => peerAuthenticationsFor(peerAuthentications, namespace, settings.rootNamespace);
+  const mtls = (namespace: string): PeerAuthentications =>
+    peerAuthenticationsFor(peerAuthentications, namespace, settings.rootNamespace);
   const services = allServices(settings, namespaces, objects.Service, objects.ServiceEntry);
   const virtualServices = allVirtualServices(settings, namespaces, objects.VirtualService);
   const endpoints = allEndpoints(settings, services, snapshot, pods, mtls);
@@ -71,20 +72,31 @@ type Objects<K extends keyof KindMap> = ReadonlyMap<string, KindMap[K]>;
 const selectedNamespaces = memo((settings: MeshSettings, namespaces: Objects<'Namespace'>): NamespaceFilter => {
   const selectors = settings.discoverySelectors ?? [];
   if (selectors.length === 0) return everyNamespace;
-  const selected = [...namespaces.values()].filter((object) => selectors.some((selector) => matchesSelector(selector, object.metadata.labels)));
+  const selected = [...namespaces.values()].filter((object) =>
+    selectors.some((selector) => matchesSelector(selector, object.metadata.labels)),
+  );
   const names = new Set([settings.rootNamespace, ...selected.map((object) => object.metadata.name)]);
   return (namespace) => names.has(namespace);
 });
 
 const everyNamespace: NamespaceFilter = () => true;
 
-const within = <T extends { readonly metadata: { readonly namespace: string } }>(objects: ReadonlyMap<string, T>, filter: NamespaceFilter): T[] =>
-  [...objects.values()].filter((object) => filter(object.metadata.namespace));
+const within = <T extends { readonly metadata: { readonly namespace: string } }>(
+  objects: ReadonlyMap<string, T>,
+  filter: NamespaceFilter,
+): T[] => [...objects.values()].filter((object) => filter(object.metadata.namespace));
 
-const groupedPeerAuthentications = memo((objects: Objects<'PeerAuthentication'>) => groupPeerAuthentications([...objects.values()]));
+const groupedPeerAuthentications = memo((objects: Objects<'PeerAuthentication'>) =>
+  groupPeerAuthentications([...objects.values()]),
+);
 
 const allServices = memo(
-  (settings: MeshSettings, filter: NamespaceFilter, services: Objects<'Service'>, entries: Objects<'ServiceEntry'>): readonly Service[] =>
+  (
+    settings: MeshSettings,
+    filter: NamespaceFilter,
+    services: Objects<'Service'>,
+    entries: Objects<'ServiceEntry'>,
+  ): readonly Service[] =>
     sharedList(
       [
         ...kubernetesServices(within(services, filter).toSorted(byObjectAge), settings),
@@ -101,7 +113,9 @@ const allPolicies = memo((settings: MeshSettings, filter: NamespaceFilter, objec
   sharedList(destinationPolicies(within(objects, filter), settings)),
 );
 
-const allSidecars = memo((filter: NamespaceFilter, objects: Objects<'Sidecar'>) => sharedList(within(objects, filter).toSorted(byObjectAge)));
+const allSidecars = memo((filter: NamespaceFilter, objects: Objects<'Sidecar'>) =>
+  sharedList(within(objects, filter).toSorted(byObjectAge)),
+);
 
 /** Endpoints of all services; several services of one host and namespace put theirs together. */
 function allEndpoints(
@@ -119,22 +133,27 @@ function allEndpoints(
     const entry = entries.get(service.source);
     if (entry !== undefined) return serviceEntryEndpoints(settings, service, entry, workloads, pods, policies);
     const own = slices.get(objectKey(service.namespace, service.name)) ?? [];
-    return union(kubernetesEndpoints(settings, service, own, pods, policies), selectedWorkloadEntries(settings, service, workloads, policies));
+    return union(
+      kubernetesEndpoints(settings, service, own, pods, policies),
+      selectedWorkloadEntries(settings, service, workloads, policies),
+    );
   });
   return endpointsByKey(services, sharedList(each));
 }
 
 /** The same Map as long as no service's endpoints change. */
-const endpointsByKey = memo((services: readonly Service[], endpoints: readonly ServiceEndpoints[]): ReadonlyMap<string, ServiceEndpoints> => {
-  const all = new Map<string, ServiceEndpoints>();
-  for (const [i, service] of services.entries()) {
-    const key = serviceKey(service);
-    const known = all.get(key);
-    const own = endpoints[i] ?? noEndpoints;
-    all.set(key, known === undefined ? own : union(known, own));
-  }
-  return all;
-});
+const endpointsByKey = memo(
+  (services: readonly Service[], endpoints: readonly ServiceEndpoints[]): ReadonlyMap<string, ServiceEndpoints> => {
+    const all = new Map<string, ServiceEndpoints>();
+    for (const [i, service] of services.entries()) {
+      const key = serviceKey(service);
+      const known = all.get(key);
+      const own = endpoints[i] ?? noEndpoints;
+      all.set(key, known === undefined ? own : union(known, own));
+    }
+    return all;
+  },
+);
 
 const noEndpoints: ServiceEndpoints = new Map();
 

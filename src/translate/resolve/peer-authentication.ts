@@ -28,22 +28,25 @@ export const groupPeerAuthentications = (policies: readonly PeerAuthentication[]
   Map.groupBy(policies.toSorted(byObjectAge), (policy) => policy.metadata.namespace);
 
 /** The oldest of several policies for the same scope counts. */
-export function peerAuthenticationsFor(policies: ByNamespace, namespace: string, rootNamespace: string): PeerAuthentications {
+export function peerAuthenticationsFor(
+  policies: ByNamespace,
+  namespace: string,
+  rootNamespace: string,
+): PeerAuthentications {
   return select(
     sharedList(policies.get(rootNamespace) ?? []),
     namespace === rootNamespace ? sharedList<PeerAuthentication>([]) : sharedList(policies.get(namespace) ?? []),
   );
 }
 
-const select = memo(
-  (root: readonly PeerAuthentication[], own: readonly PeerAuthentication[]): PeerAuthentications => ({
-    mesh: root.find((policy) => !hasSelector(policy)),
-    namespace: own.find((policy) => !hasSelector(policy)),
-    workload: [...own, ...root].filter(hasSelector),
-  }),
-);
+const select = memo((root: readonly PeerAuthentication[], own: readonly PeerAuthentication[]): PeerAuthentications => ({
+  mesh: root.find((policy) => !hasSelector(policy)),
+  namespace: own.find((policy) => !hasSelector(policy)),
+  workload: [...own, ...root].filter(hasSelector),
+}));
 
-const hasSelector = (policy: PeerAuthentication): boolean => Object.keys(policy.spec.selector?.matchLabels ?? {}).length > 0;
+const hasSelector = (policy: PeerAuthentication): boolean =>
+  Object.keys(policy.spec.selector?.matchLabels ?? {}).length > 0;
 
 /** What the workload with these labels asks for: the narrowest policy that says anything. */
 export function workloadMtls(policies: PeerAuthentications, labels: Labels): WorkloadMtls {
@@ -52,7 +55,8 @@ export function workloadMtls(policies: PeerAuthentications, labels: Labels): Wor
   const mode = own.map(modeOf).find((m) => m !== undefined) ?? base;
   const ports: Record<number, MtlsMode> = {};
   for (const policy of own.toReversed()) {
-    for (const [port, setting] of Object.entries(policy.spec.portLevelMtls ?? {})) ports[Number(port)] = explicit(setting.mode) ?? mode;
+    for (const [port, setting] of Object.entries(policy.spec.portLevelMtls ?? {}))
+      ports[Number(port)] = explicit(setting.mode) ?? mode;
   }
   return sharedValue({ mode, ports });
 }

@@ -26,8 +26,13 @@ export function serviceEntryEndpoints(
 ): ServiceEndpoints {
   const selector = entry.spec.workloadSelector?.labels;
   if (selector === undefined) return written(settings, service, entry, mtls);
-  const entries = workloads.filter((workload) => workload.metadata.namespace === entry.metadata.namespace && selects(selector, workloadEntryLabels(workload)));
-  const selectedPods = pods.inNamespace(entry.metadata.namespace).filter((pod) => selects(selector, pod.metadata.labels) && isReady(pod));
+  const entries = workloads.filter(
+    (workload) =>
+      workload.metadata.namespace === entry.metadata.namespace && selects(selector, workloadEntryLabels(workload)),
+  );
+  const selectedPods = pods
+    .inNamespace(entry.metadata.namespace)
+    .filter((pod) => selects(selector, pod.metadata.labels) && isReady(pod));
   const nodes = selectedPods.map((pod) => pods.nodeOf(pod) ?? none);
   return selected(settings, service, mtls, sharedList(entries), sharedList(selectedPods), sharedList(nodes));
 }
@@ -40,7 +45,10 @@ export function selectedWorkloadEntries(
   mtls: PeerAuthentications,
 ): ServiceEndpoints {
   const { selector, namespace } = service;
-  const entries = workloads.filter((entry) => selector !== undefined && entry.metadata.namespace === namespace && selects(selector, workloadEntryLabels(entry)));
+  const entries = workloads.filter(
+    (entry) =>
+      selector !== undefined && entry.metadata.namespace === namespace && selects(selector, workloadEntryLabels(entry)),
+  );
   return entries.length === 0 ? noEndpoints : selected(settings, service, mtls, sharedList(entries), noPods, noPods);
 }
 
@@ -49,20 +57,28 @@ const noPods: readonly never[] = [];
 const none: object = {};
 
 const isReady = (pod: Pod): boolean =>
-  pod.metadata.deletionTimestamp === undefined && (pod.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');
+  pod.metadata.deletionTimestamp === undefined &&
+  (pod.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');
 
-const written = memo((settings: MeshSettings, service: Service, entry: ServiceEntry, mtls: PeerAuthentications): ServiceEndpoints => {
-  const endpoints = entry.spec.endpoints ?? [];
-  if (endpoints.length === 0 && (service.resolution === 'dns' || service.resolution === 'dns-round-robin')) {
-    return byPort(service, (port) => [hostItself(settings, service, entry, port)]);
-  }
-  const { name, namespace } = entry.metadata;
-  return byPort(service, (port) =>
-    endpoints.flatMap((endpoint, i) =>
-      workloadEndpoints(settings, mtls, port, endpoint, { source: at(entry.source, `spec.endpoints[${i}]`), name: `${name}-${i}`, namespace, labels: endpoint.labels ?? {} }),
-    ),
-  );
-});
+const written = memo(
+  (settings: MeshSettings, service: Service, entry: ServiceEntry, mtls: PeerAuthentications): ServiceEndpoints => {
+    const endpoints = entry.spec.endpoints ?? [];
+    if (endpoints.length === 0 && (service.resolution === 'dns' || service.resolution === 'dns-round-robin')) {
+      return byPort(service, (port) => [hostItself(settings, service, entry, port)]);
+    }
+    const { name, namespace } = entry.metadata;
+    return byPort(service, (port) =>
+      endpoints.flatMap((endpoint, i) =>
+        workloadEndpoints(settings, mtls, port, endpoint, {
+          source: at(entry.source, `spec.endpoints[${i}]`),
+          name: `${name}-${i}`,
+          namespace,
+          labels: endpoint.labels ?? {},
+        }),
+      ),
+    );
+  },
+);
 
 const selected = memo(
   (
@@ -75,7 +91,9 @@ const selected = memo(
   ): ServiceEndpoints =>
     byPort(service, (port) => [
       ...entries.flatMap((entry) => workloadEntryEndpoints(settings, mtls, port, entry)),
-      ...pods.flatMap((pod, i) => podEndpoints(settings, mtls, port, pod, nodes[i] === none ? undefined : (nodes[i] as KindMap['Node']))),
+      ...pods.flatMap((pod, i) =>
+        podEndpoints(settings, mtls, port, pod, nodes[i] === none ? undefined : (nodes[i] as KindMap['Node'])),
+      ),
     ]),
 );
 
@@ -97,22 +115,33 @@ const hostItself = (settings: MeshSettings, service: Service, entry: ServiceEntr
   nodeName: '',
 });
 
-function podEndpoints(settings: MeshSettings, mtls: PeerAuthentications, port: ServicePort, pod: Pod, node: KindMap['Node'] | undefined): readonly Endpoint[] {
+function podEndpoints(
+  settings: MeshSettings,
+  mtls: PeerAuthentications,
+  port: ServicePort,
+  pod: Pod,
+  node: KindMap['Node'] | undefined,
+): readonly Endpoint[] {
   const { labels, namespace } = pod.metadata;
   const target = targetPortOf(pod, port.targetPort ?? port.number) ?? port.number;
   const asked = workloadMtls(mtls, labels);
-  return podAddresses(pod).slice(0, 1).map((address) => ({
-    source: at(pod.source, 'status.podIP'),
-    address,
-    port: target,
-    health: 'healthy' as const,
-    labels,
-    serviceAccount: pod.spec?.serviceAccountName ?? 'default',
-    namespace,
-    workload: workloadMetadata(podWorkload(pod), namespace, settings.clusterId),
-    tlsMode: labels['security.istio.io/tlsMode'] === 'istio' && (asked.ports[target] ?? asked.mode) !== 'DISABLE' ? 'istio' : 'disabled',
-    locality: podLocality(labels, node?.metadata.labels),
-    network: labels['topology.istio.io/network'] ?? '',
-    nodeName: pod.spec?.nodeName ?? '',
-  }));
+  return podAddresses(pod)
+    .slice(0, 1)
+    .map((address) => ({
+      source: at(pod.source, 'status.podIP'),
+      address,
+      port: target,
+      health: 'healthy' as const,
+      labels,
+      serviceAccount: pod.spec?.serviceAccountName ?? 'default',
+      namespace,
+      workload: workloadMetadata(podWorkload(pod), namespace, settings.clusterId),
+      tlsMode:
+        labels['security.istio.io/tlsMode'] === 'istio' && (asked.ports[target] ?? asked.mode) !== 'DISABLE'
+          ? 'istio'
+          : 'disabled',
+      locality: podLocality(labels, node?.metadata.labels),
+      network: labels['topology.istio.io/network'] ?? '',
+      nodeName: pod.spec?.nodeName ?? '',
+    }));
 }

@@ -11,34 +11,32 @@ type ServiceEntry = KindMap['ServiceEntry'];
 export const serviceEntryServices = memo((settings: MeshSettings, entry: ServiceEntry): readonly Service[] => {
   const { metadata, spec } = entry;
   return sharedList(
-    (spec.hosts ?? []).map(
-      (host): Service => ({
-        source: entry.source,
-        registry: 'External',
-        hostname: host,
-        name: host,
-        namespace: metadata.namespace,
-        created: metadata.creationTimestamp,
-        labels: metadata.labels,
-        ports: (spec.ports ?? []).map((port) => ({
-          name: port.name ?? '',
-          number: port.number ?? 0,
-          protocol: istioProtocol(port.protocol),
-          ...(port.targetPort !== undefined && port.targetPort !== 0 && { targetPort: port.targetPort }),
-        })),
-        addresses: (spec.addresses ?? []).map(withoutFullPrefix),
-        autoAddresses: autoAddresses(entry, host),
-        ...(spec.workloadSelector !== undefined && { selector: spec.workloadSelector.labels ?? {} }),
-        headless: false,
-        resolution: resolution(entry),
-        meshExternal: spec.location !== 'MESH_INTERNAL',
-        visibility: visibility(spec.exportTo, metadata.namespace, settings.defaultServiceExportTo),
-        aliases: [],
-        subjectAltNames: spec.subjectAltNames ?? [],
-        nodeLocal: false,
-        preferClose: isPreferClose(metadata.annotations['networking.istio.io/traffic-distribution']),
-      }),
-    ),
+    (spec.hosts ?? []).map((host): Service => ({
+      source: entry.source,
+      registry: 'External',
+      hostname: host,
+      name: host,
+      namespace: metadata.namespace,
+      created: metadata.creationTimestamp,
+      labels: metadata.labels,
+      ports: (spec.ports ?? []).map((port) => ({
+        name: port.name ?? '',
+        number: port.number ?? 0,
+        protocol: istioProtocol(port.protocol),
+        ...(port.targetPort !== undefined && port.targetPort !== 0 && { targetPort: port.targetPort }),
+      })),
+      addresses: (spec.addresses ?? []).map(withoutFullPrefix),
+      autoAddresses: autoAddresses(entry, host),
+      ...(spec.workloadSelector !== undefined && { selector: spec.workloadSelector.labels ?? {} }),
+      headless: false,
+      resolution: resolution(entry),
+      meshExternal: spec.location !== 'MESH_INTERNAL',
+      visibility: visibility(spec.exportTo, metadata.namespace, settings.defaultServiceExportTo),
+      aliases: [],
+      subjectAltNames: spec.subjectAltNames ?? [],
+      nodeLocal: false,
+      preferClose: isPreferClose(metadata.annotations['networking.istio.io/traffic-distribution']),
+    })),
   );
 });
 

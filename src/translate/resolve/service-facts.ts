@@ -21,7 +21,11 @@ export const serviceFacts = (
   endpoints: ReadonlyMap<string, ServiceEndpoints>,
   mtls: (namespace: string) => PeerAuthentications,
 ): readonly ServiceFacts[] =>
-  sharedList(services.map((service) => factsOf(settings, service, endpoints.get(serviceKey(service)) ?? noEndpoints, mtls(service.namespace))));
+  sharedList(
+    services.map((service) =>
+      factsOf(settings, service, endpoints.get(serviceKey(service)) ?? noEndpoints, mtls(service.namespace)),
+    ),
+  );
 
 const noEndpoints: ServiceEndpoints = new Map();
 
@@ -40,12 +44,22 @@ function subjectAltNames(settings: MeshSettings, service: Service, endpoints: Se
   const ids = [...endpoints.values()]
     .flat()
     .filter((endpoint) => endpoint.serviceAccount !== '')
-    .flatMap(({ namespace, serviceAccount }) => domains.map((trustDomain) => spiffeId({ trustDomain, namespace, serviceAccount })));
+    .flatMap(({ namespace, serviceAccount }) =>
+      domains.map((trustDomain) => spiffeId({ trustDomain, namespace, serviceAccount })),
+    );
   return [...new Set([...ids, ...service.subjectAltNames])].toSorted();
 }
 
 /** Headless services that are not plainly HTTP have a listener for each instance. */
-const bindsInstances = (service: Service): boolean => service.headless && service.ports.some((port) => !isHttp(port.protocol) && port.protocol !== 'UDP');
+const bindsInstances = (service: Service): boolean =>
+  service.headless && service.ports.some((port) => !isHttp(port.protocol) && port.protocol !== 'UDP');
 
 const readyAddresses = (endpoints: ServiceEndpoints): readonly string[] =>
-  [...new Set([...endpoints.values()].flat().filter((endpoint) => endpoint.health !== 'unhealthy').map((endpoint) => endpoint.address))].toSorted();
+  [
+    ...new Set(
+      [...endpoints.values()]
+        .flat()
+        .filter((endpoint) => endpoint.health !== 'unhealthy')
+        .map((endpoint) => endpoint.address),
+    ),
+  ].toSorted();

@@ -1,7 +1,6 @@
 // VirtualServices as meaning: hosts and gateways written out in full, delegates joined into their roots. Each is
 // remembered by the objects it came from, so that one changed object makes one new VirtualService.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/
-import type { Problem } from '../../model/problem.ts';
 import type { Destination, HTTPRoute, KindMap } from '../../model/schema/index.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { SourcedRoute, VirtualService } from '../../model/virtual-service.ts';
@@ -90,11 +89,7 @@ const delegateKeys = (object: VirtualServiceObject): readonly string[] => [
 ];
 
 const virtualService = memo(
-  (
-    defaults: Defaults,
-    object: VirtualServiceObject,
-    delegates: readonly VirtualServiceObject[],
-  ): VirtualService => {
+  (defaults: Defaults, object: VirtualServiceObject, delegates: readonly VirtualServiceObject[]): VirtualService => {
     const { spec, source, metadata } = object;
     const scope = { namespace: metadata.namespace, clusterDomain: defaults.clusterDomain };
     const joined = ownRoutes(object, scope).map((root) => withDelegate(defaults, scope, root, delegates));

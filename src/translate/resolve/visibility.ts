@@ -10,12 +10,15 @@ export function visibility(
   fallback: readonly string[] | undefined,
 ): Visibility {
   const written = exportTo !== undefined && exportTo.length > 0 ? exportTo : (fallback ?? []);
-  const namespaces = written.filter((entry) => entry !== '*' && entry !== '~').map((entry) => (entry === '.' ? namespace : entry));
+  const namespaces = written
+    .filter((entry) => entry !== '*' && entry !== '~')
+    .map((entry) => (entry === '.' ? namespace : entry));
   const everywhere = written.includes('*') || written.length === 0;
   return sharedValue({ everywhere, namespaces: everywhere ? [] : [...new Set(namespaces)].toSorted() });
 }
 
-export const isVisible = (to: Visibility, namespace: string): boolean => to.everywhere || to.namespaces.includes(namespace);
+export const isVisible = (to: Visibility, namespace: string): boolean =>
+  to.everywhere || to.namespaces.includes(namespace);
 
 /** Istio's order of precedence: what is private to the namespace, what is exported to it by name, what is public. */
 export function visibilityRank(to: Visibility, owner: string, namespace: string): 0 | 1 | 2 {

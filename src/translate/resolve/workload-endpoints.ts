@@ -19,12 +19,21 @@ export interface Owner {
 }
 
 /** The number that a service port leads to where no container can be asked for a port's name. */
-export const targetNumber = (port: ServicePort): number => (typeof port.targetPort === 'number' ? port.targetPort : port.number);
+export const targetNumber = (port: ServicePort): number =>
+  typeof port.targetPort === 'number' ? port.targetPort : port.number;
 
 /** Labels count wherever they are written. */
-export const workloadEntryLabels = ({ spec, metadata }: WorkloadEntry): Readonly<Record<string, string>> => ({ ...metadata.labels, ...spec.labels });
+export const workloadEntryLabels = ({ spec, metadata }: WorkloadEntry): Readonly<Record<string, string>> => ({
+  ...metadata.labels,
+  ...spec.labels,
+});
 
-export const workloadEntryEndpoints = (settings: MeshSettings, mtls: PeerAuthentications, port: ServicePort, entry: WorkloadEntry): readonly Endpoint[] =>
+export const workloadEntryEndpoints = (
+  settings: MeshSettings,
+  mtls: PeerAuthentications,
+  port: ServicePort,
+  entry: WorkloadEntry,
+): readonly Endpoint[] =>
   workloadEndpoints(settings, mtls, port, entry.spec, {
     source: at(entry.source, 'spec'),
     name: entry.metadata.name,
@@ -33,11 +42,18 @@ export const workloadEntryEndpoints = (settings: MeshSettings, mtls: PeerAuthent
   });
 
 /** None without an address: then only the network it is in is known. */
-export function workloadEndpoints(settings: MeshSettings, mtls: PeerAuthentications, port: ServicePort, spec: WorkloadEntrySpec, owner: Owner): readonly Endpoint[] {
+export function workloadEndpoints(
+  settings: MeshSettings,
+  mtls: PeerAuthentications,
+  port: ServicePort,
+  spec: WorkloadEntrySpec,
+  owner: Owner,
+): readonly Endpoint[] {
   const address = spec.address ?? '';
   if (address === '') return [];
   const target = address.startsWith('unix://') ? 0 : (spec.ports?.[port.name] ?? targetNumber(port));
-  const declared = owner.labels['security.istio.io/tlsMode'] ?? ((spec.serviceAccount ?? '') === '' ? 'disabled' : 'istio');
+  const declared =
+    owner.labels['security.istio.io/tlsMode'] ?? ((spec.serviceAccount ?? '') === '' ? 'disabled' : 'istio');
   const asked = workloadMtls(mtls, owner.labels);
   return [
     {

@@ -20,7 +20,10 @@ export const canonical = (labels: Labels, workload: string, revision: 'latest' |
   canonicalName:
     labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? workload,
   canonicalRevision:
-    labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version'] ?? revision,
+    labels['service.istio.io/canonical-revision'] ??
+    labels['app.kubernetes.io/version'] ??
+    labels['version'] ??
+    revision,
 });
 
 /** The Deployment behind a ReplicaSet, the CronJob behind a Job, else the controller, else the Pod itself. */

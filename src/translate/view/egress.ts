@@ -26,15 +26,26 @@ export interface EgressScope {
 
 /** Everything exported to the namespace, in Istio's order; of services with one host the first one, Kubernetes' first. */
 export const visibleServices = memo((services: readonly Service[], namespace: string): readonly Service[] =>
-  byPrecedence(services.filter((service) => isVisible(service.visibility, namespace)), namespace),
+  byPrecedence(
+    services.filter((service) => isVisible(service.visibility, namespace)),
+    namespace,
+  ),
 );
 
-export const visibleVirtualServices = memo((all: readonly VirtualService[], namespace: string): readonly VirtualService[] =>
-  byPrecedence(all.filter((vs) => isVisible(vs.visibility, namespace) && vs.gateways.includes('mesh')), namespace),
+export const visibleVirtualServices = memo(
+  (all: readonly VirtualService[], namespace: string): readonly VirtualService[] =>
+    byPrecedence(
+      all.filter((vs) => isVisible(vs.visibility, namespace) && vs.gateways.includes('mesh')),
+      namespace,
+    ),
 );
 
 const byPrecedence = <T extends Service | VirtualService>(items: readonly T[], namespace: string): readonly T[] =>
-  items.toSorted((a, b) => visibilityRank(a.visibility, a.namespace, namespace) - visibilityRank(b.visibility, b.namespace, namespace) || byAge(a, b));
+  items.toSorted(
+    (a, b) =>
+      visibilityRank(a.visibility, a.namespace, namespace) - visibilityRank(b.visibility, b.namespace, namespace) ||
+      byAge(a, b),
+  );
 
 export function egressScopes(
   settings: MeshSettings,
@@ -45,9 +56,13 @@ export function egressScopes(
 ): readonly EgressScope[] {
   const written = sidecar?.spec.egress ?? [];
   if (sidecar === undefined || written.length === 0) {
-    return [{ source: sidecar?.source ?? settings.source, captured: true, services: onePerHost(services), virtualServices }];
+    return [
+      { source: sidecar?.source ?? settings.source, captured: true, services: onePerHost(services), virtualServices },
+    ];
   }
-  return written.map((listener, i) => scopeOf(listener, at(sidecar.source, `spec.egress[${i}]`), namespace, services, virtualServices));
+  return written.map((listener, i) =>
+    scopeOf(listener, at(sidecar.source, `spec.egress[${i}]`), namespace, services, virtualServices),
+  );
 }
 
 function scopeOf(
@@ -58,14 +73,21 @@ function scopeOf(
   virtualServices: readonly VirtualService[],
 ): EgressScope {
   const { port, bind, hosts, captureMode } = listener;
-  const onPort = port?.number !== undefined && port.number > 0 && istioProtocol(port.protocol) !== 'HTTP_PROXY' ? port.number : undefined;
+  const onPort =
+    port?.number !== undefined && port.number > 0 && istioProtocol(port.protocol) !== 'HTTP_PROXY'
+      ? port.number
+      : undefined;
   const admitted = services.filter((service) => admits(hosts, namespace, service.namespace, [service.hostname]));
   return {
     source,
-    ...(port !== undefined && { port: { number: port.number ?? 0, protocol: istioProtocol(port.protocol), name: port.name ?? '' } }),
+    ...(port !== undefined && {
+      port: { number: port.number ?? 0, protocol: istioProtocol(port.protocol), name: port.name ?? '' },
+    }),
     ...(bind !== undefined && bind !== '' && { bind }),
     captured: captureMode !== 'NONE',
-    services: onePerHost(onPort === undefined ? admitted : admitted.flatMap((service) => restrictToPorts(service, String(onPort)) ?? [])),
+    services: onePerHost(
+      onPort === undefined ? admitted : admitted.flatMap((service) => restrictToPorts(service, String(onPort)) ?? []),
+    ),
     virtualServices: virtualServices.filter((vs) => admits(hosts, namespace, vs.namespace, vs.hosts)),
   };
 }
@@ -88,7 +110,8 @@ function onePerHost(services: readonly Service[]): readonly Service[] {
     const known = byHost.get(service.hostname);
     if (known === undefined) byHost.set(service.hostname, service);
     else if (known.registry === 'External' && service.registry === 'Kubernetes') byHost.set(service.hostname, service);
-    else if (known.namespace === service.namespace && known.registry === service.registry) byHost.set(service.hostname, withPortsOf(known, service));
+    else if (known.namespace === service.namespace && known.registry === service.registry)
+      byHost.set(service.hostname, withPortsOf(known, service));
   }
   return [...byHost.values()];
 }

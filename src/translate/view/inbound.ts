@@ -36,7 +36,8 @@ export function inboundView(resolved: ResolvedMesh, proxy: Proxy): InboundView {
   const policies = indexPolicies(mesh.destinationPolicies);
   const targets = targetsOf(resolved, proxy);
   const asked = workloadMtls(mtls(proxy.namespace), proxy.labels);
-  const policy = (service: Service): DestinationPolicy | undefined => policyFor(policies, service, proxy.namespace, proxy.labels, settings.rootNamespace);
+  const policy = (service: Service): DestinationPolicy | undefined =>
+    policyFor(policies, service, proxy.namespace, proxy.labels, settings.rootNamespace);
   const listed = sidecar !== undefined && (sidecar.spec.ingress ?? []).length > 0;
   // Where nothing is intercepted, traffic only comes in where a Sidecar object has a port opened for it.
   const derived = proxy.interceptionMode === 'NONE' ? [] : servicePorts(sidecar, targets, asked, policy);
@@ -44,9 +45,12 @@ export function inboundView(resolved: ResolvedMesh, proxy: Proxy): InboundView {
   return view(sharedList(ports), asked, `inbound|${proxy.id}`);
 }
 
-const view = memo(
-  (ports: readonly InboundPort[], asked: WorkloadMtls, scope: string): InboundView => ({ scope, ports, defaultMtls: asked.mode, portMtls: asked.ports }),
-);
+const view = memo((ports: readonly InboundPort[], asked: WorkloadMtls, scope: string): InboundView => ({
+  scope,
+  ports,
+  defaultMtls: asked.mode,
+  portMtls: asked.ports,
+}));
 
 /** By creation time, then host: the first service that leads to a port has it. */
 function targetsOf({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
@@ -64,7 +68,10 @@ function targetsOf({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[
 }
 
 const selectorsByNamespace = memo((services: readonly Service[]) =>
-  Map.groupBy(services.filter((service) => service.registry === 'Kubernetes' && service.selector !== undefined), (service) => service.namespace),
+  Map.groupBy(
+    services.filter((service) => service.registry === 'Kubernetes' && service.selector !== undefined),
+    (service) => service.namespace,
+  ),
 );
 
 function selectedTargets(service: Service, pod: Pod | undefined): readonly Target[] {
@@ -74,33 +81,51 @@ function selectedTargets(service: Service, pod: Pod | undefined): readonly Targe
   });
 }
 
-const targetsByAddress = memo((services: readonly Service[], endpoints: ReadonlyMap<string, ServiceEndpoints>): ReadonlyMap<string, readonly Target[]> => {
-  const targets = new Map<string, Target[]>();
-  for (const service of services) {
-    for (const servicePort of receiving(service)) {
-      for (const { address, port } of endpoints.get(serviceKey(service))?.get(servicePort.number) ?? []) {
-        const own = targets.get(address) ?? [];
-        targets.set(address, own);
-        const known = own.some((target) => target.service === service && target.servicePort === servicePort);
-        if (!known) own.push({ service, servicePort, targetPort: port });
+const targetsByAddress = memo(
+  (
+    services: readonly Service[],
+    endpoints: ReadonlyMap<string, ServiceEndpoints>,
+  ): ReadonlyMap<string, readonly Target[]> => {
+    const targets = new Map<string, Target[]>();
+    for (const service of services) {
+      for (const servicePort of receiving(service)) {
+        for (const { address, port } of endpoints.get(serviceKey(service))?.get(servicePort.number) ?? []) {
+          const own = targets.get(address) ?? [];
+          targets.set(address, own);
+          const known = own.some((target) => target.service === service && target.servicePort === servicePort);
+          if (!known) own.push({ service, servicePort, targetPort: port });
+        }
       }
     }
-  }
-  return targets;
-});
+    return targets;
+  },
+);
 
 const receiving = (service: Service): readonly ServicePort[] => service.ports.filter((port) => port.protocol !== 'UDP');
 
 type PolicyOf = (service: Service) => DestinationPolicy | undefined;
 
-function servicePorts(sidecar: Sidecar | undefined, targets: readonly Target[], asked: WorkloadMtls, policy: PolicyOf): readonly InboundPort[] {
+function servicePorts(
+  sidecar: Sidecar | undefined,
+  targets: readonly Target[],
+  asked: WorkloadMtls,
+  policy: PolicyOf,
+): readonly InboundPort[] {
   const byPort = Map.groupBy(targets, (target) => target.targetPort);
   return [...byPort.entries()]
     .toSorted(([a], [b]) => a - b)
-    .map(([targetPort, group]) => {
-      const [winner] = group as [Target, ...Target[]];
-      return servicePort(winner.service, winner.servicePort, targetPort, modeFor(asked, targetPort), policy(winner.service), sidecar?.spec.inboundConnectionPool);
-    });
+    .flatMap(([targetPort, [winner]]) =>
+      winner === undefined
+        ? []
+        : servicePort(
+            winner.service,
+            winner.servicePort,
+            targetPort,
+            modeFor(asked, targetPort),
+            policy(winner.service),
+            sidecar?.spec.inboundConnectionPool,
+          ),
+    );
 }
 
 const modeFor = (asked: WorkloadMtls, port: number): MtlsMode => asked.ports[port] ?? asked.mode;
@@ -117,26 +142,47 @@ const servicePort = memo(
 );
 
 /** The Sidecar's listeners replace all that services would give. */
-function ingressPorts(sidecar: Sidecar, targets: readonly Target[], asked: WorkloadMtls, policy: PolicyOf): readonly InboundPort[] {
+function ingressPorts(
+  sidecar: Sidecar,
+  targets: readonly Target[],
+  asked: WorkloadMtls,
+  policy: PolicyOf,
+): readonly InboundPort[] {
   const numbers = (sidecar.spec.ingress ?? []).map(({ port }, i) => [port.number ?? 0, i] as const);
-  return numbers.toSorted(([a], [b]) => a - b).map(([number, i]) => {
-    const leading = targets.filter((target) => target.targetPort === number);
-    return ingressPort(sidecar, i, leading[0]?.service, modeFor(asked, number), leading[0] === undefined ? undefined : policy(leading[0].service));
-  });
+  return numbers
+    .toSorted(([a], [b]) => a - b)
+    .map(([number, i]) => {
+      const leading = targets.find((target) => target.targetPort === number);
+      return ingressPort(
+        sidecar,
+        i,
+        leading?.service,
+        modeFor(asked, number),
+        leading === undefined ? undefined : policy(leading.service),
+      );
+    });
 }
 
-const ingressPort = memo((sidecar: Sidecar, i: number, service: Service | undefined, mtls: MtlsMode, policy: DestinationPolicy | undefined): InboundPort => {
-  const ingress = sidecar.spec.ingress?.[i];
-  const source: SourceRef = at(sidecar.source, `spec.ingress[${i}]`);
-  const number = ingress?.port.number ?? 0;
-  return {
-    source,
-    targetPort: number,
-    servicePort: { name: ingress?.port.name ?? '', number, protocol: istioProtocol(ingress?.port.protocol) },
-    service,
-    mtls,
-    policy,
-    connectionPool: ingress?.connectionPool ?? sidecar.spec.inboundConnectionPool,
-    ...(ingress !== undefined && { ingress }),
-  };
-});
+const ingressPort = memo(
+  (
+    sidecar: Sidecar,
+    i: number,
+    service: Service | undefined,
+    mtls: MtlsMode,
+    policy: DestinationPolicy | undefined,
+  ): InboundPort => {
+    const ingress = sidecar.spec.ingress?.[i];
+    const source: SourceRef = at(sidecar.source, `spec.ingress[${i}]`);
+    const number = ingress?.port.number ?? 0;
+    return {
+      source,
+      targetPort: number,
+      servicePort: { name: ingress?.port.name ?? '', number, protocol: istioProtocol(ingress?.port.protocol) },
+      service,
+      mtls,
+      policy,
+      connectionPool: ingress?.connectionPool ?? sidecar.spec.inboundConnectionPool,
+      ...(ingress !== undefined && { ingress }),
+    };
+  },
+);

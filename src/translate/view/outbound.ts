@@ -6,7 +6,14 @@ import type { Proxy } from '../../model/proxy.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { at } from '../../model/source.ts';
 import type { VirtualService } from '../../model/virtual-service.ts';
-import type { Consumer, EgressListener, OutboundView, ServiceView, UnknownDestinations, VirtualServiceView } from '../../model/view.ts';
+import type {
+  Consumer,
+  EgressListener,
+  OutboundView,
+  ServiceView,
+  UnknownDestinations,
+  VirtualServiceView,
+} from '../../model/view.ts';
 import { outboundCluster } from '../names.ts';
 import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import { resolveHost } from '../resolve/host.ts';
@@ -23,7 +30,9 @@ type Labels = Readonly<Record<string, string>>;
 export function outboundView(resolved: ResolvedMesh, proxy: Proxy): OutboundView {
   const { mesh, sidecars, facts } = resolved;
   const { settings } = mesh;
-  const selecting = mesh.destinationPolicies.some((policy) => policy.workloadSelector !== undefined && policy.namespace === proxy.namespace);
+  const selecting = mesh.destinationPolicies.some(
+    (policy) => policy.workloadSelector !== undefined && policy.namespace === proxy.namespace,
+  );
   const routing = visibleVirtualServices(mesh.virtualServices, proxy.namespace).some(usesSourceLabels);
   return build(
     settings,
@@ -55,7 +64,13 @@ const build = memo(
     routeLabels: Labels | undefined,
   ): OutboundView => {
     const visible = visibleServices(services, namespace);
-    const scopes = egressScopes(settings, sidecar, namespace, visible, visibleVirtualServices(virtualServices, namespace));
+    const scopes = egressScopes(
+      settings,
+      sidecar,
+      namespace,
+      visible,
+      visibleVirtualServices(virtualServices, namespace),
+    );
     const factsByHost = new Map(services.map((service, i) => [`${service.namespace}/${service.hostname}`, facts[i]]));
     const index = indexPolicies(policies);
     const view = (service: Service): ServiceView =>
@@ -78,36 +93,69 @@ const build = memo(
 
 const noFacts: ServiceFacts = { subjectAltNames: [], autoMtls: false, instanceAddresses: [] };
 
-const serviceView = memo((service: Service, facts: ServiceFacts, policy: DestinationPolicy | undefined): ServiceView => ({ service, policy, ...facts }));
+const serviceView = memo(
+  (service: Service, facts: ServiceFacts, policy: DestinationPolicy | undefined): ServiceView => ({
+    service,
+    policy,
+    ...facts,
+  }),
+);
 
 const routeDestinations = memo((vs: VirtualService): readonly { readonly host: string; readonly port?: number }[] =>
   destinationHosts(vs).map((host) => ({ host })),
 );
 
-function egressListener(scope: EgressScope, inSight: readonly ServiceView[], view: (service: Service) => ServiceView): EgressListener {
+function egressListener(
+  scope: EgressScope,
+  inSight: readonly ServiceView[],
+  view: (service: Service) => ServiceView,
+): EgressListener {
   const byHost = new Map(
-    inSight.flatMap((candidate) => [candidate.service, ...candidate.service.aliases].map(({ hostname }) => [hostname, candidate] as const)),
+    inSight.flatMap((candidate) =>
+      [candidate.service, ...candidate.service.aliases].map(({ hostname }) => [hostname, candidate] as const),
+    ),
   );
   return {
     ...scope,
     services: sharedList(scope.services.map(view)),
     virtualServices: sharedList(
-      scope.virtualServices.map((vs) => virtualServiceView(vs, sharedList(destinationHosts(vs).flatMap((host) => byHost.get(host) ?? [])))),
+      scope.virtualServices.map((vs) =>
+        virtualServiceView(vs, sharedList(destinationHosts(vs).flatMap((host) => byHost.get(host) ?? []))),
+      ),
     ),
   };
 }
 
 const virtualServiceView = memo(
-  (virtualService: VirtualService, destinations: readonly ServiceView[]): VirtualServiceView => ({ virtualService, destinations }),
+  (virtualService: VirtualService, destinations: readonly ServiceView[]): VirtualServiceView => ({
+    virtualService,
+    destinations,
+  }),
 );
 
-function scopeName(namespace: string, dnsDomain: string, sidecar: Sidecar | undefined, ...labels: readonly (Labels | undefined)[]): string {
-  const parts = ['outbound', namespace, dnsDomain, sidecar === undefined ? '' : `${sidecar.metadata.namespace}/${sidecar.metadata.name}`];
-  return [...parts, ...labels.map((set) => (set === undefined || set === noLabels ? '' : JSON.stringify(set)))].join('|');
+function scopeName(
+  namespace: string,
+  dnsDomain: string,
+  sidecar: Sidecar | undefined,
+  ...labels: readonly (Labels | undefined)[]
+): string {
+  const parts = [
+    'outbound',
+    namespace,
+    dnsDomain,
+    sidecar === undefined ? '' : `${sidecar.metadata.namespace}/${sidecar.metadata.name}`,
+  ];
+  return [...parts, ...labels.map((set) => (set === undefined || set === noLabels ? '' : JSON.stringify(set)))].join(
+    '|',
+  );
 }
 
 /** The Sidecar's own policy for unknown hosts, else the mesh's, which allows. */
-function unknownDestinations(settings: MeshSettings, sidecar: Sidecar | undefined, namespace: string): UnknownDestinations {
+function unknownDestinations(
+  settings: MeshSettings,
+  sidecar: Sidecar | undefined,
+  namespace: string,
+): UnknownDestinations {
   const own = sidecar?.spec.outboundTrafficPolicy;
   const egressProxy = own?.egressProxy;
   if (sidecar !== undefined && egressProxy?.host !== undefined) {

@@ -9,7 +9,8 @@ import type { Installation } from '../resolve/mesh-settings.ts';
 /** The node id is `type~address~pod.namespace~dns domain`; anything else is not a proxy of a mesh. */
 export function proxyOf(node: NodeInfo, installation: Installation, pods: PodIndex): Proxy | undefined {
   const [type, address, id, dnsDomain] = node.id.split('~');
-  if ((type !== 'sidecar' && type !== 'router') || address === undefined || id === undefined || dnsDomain === undefined) return undefined;
+  if ((type !== 'sidecar' && type !== 'router') || address === undefined || id === undefined || dnsDomain === undefined)
+    return undefined;
   const { metadata } = node;
   const text = (key: string): string => (typeof metadata[key] === 'string' ? metadata[key] : '');
   const namespace = text('NAMESPACE') || id.slice(id.lastIndexOf('.') + 1);
@@ -17,7 +18,9 @@ export function proxyOf(node: NodeInfo, installation: Installation, pods: PodInd
   const podName = id.endsWith(`.${namespace}`) ? id.slice(0, -namespace.length - 1) : id;
   const pod = pods.byName(namespace, podName);
   const workload = text('WORKLOAD_NAME') || podName;
-  const addresses = text('INSTANCE_IPS').split(',').filter((ip) => ip !== '');
+  const addresses = text('INSTANCE_IPS')
+    .split(',')
+    .filter((ip) => ip !== '');
   const httpProxyPort = Number(text('HTTP_PROXY_PORT') || metadata['HTTP_PROXY_PORT']);
   return {
     type,
@@ -33,7 +36,8 @@ export function proxyOf(node: NodeInfo, installation: Installation, pods: PodInd
     workloadName: workload,
     ...names(labels, workload),
     nodeName: text('NODE_NAME') || (pod?.spec?.nodeName ?? ''),
-    locality: node.locality === undefined ? podLocality(labels, pods.nodeOf(pod)?.metadata.labels) : localityOf(node.locality),
+    locality:
+      node.locality === undefined ? podLocality(labels, pods.nodeOf(pod)?.metadata.labels) : localityOf(node.locality),
     interceptionMode: interceptionMode(text('INTERCEPTION_MODE')),
     dnsCapture: isTrue(metadata['DNS_CAPTURE']),
     ...(httpProxyPort > 0 && { httpProxyPort }),
@@ -41,14 +45,18 @@ export function proxyOf(node: NodeInfo, installation: Installation, pods: PodInd
   };
 }
 
-function names(labels: Readonly<Record<string, string>>, workload: string): Pick<Proxy, 'canonicalName' | 'canonicalRevision'> {
+function names(
+  labels: Readonly<Record<string, string>>,
+  workload: string,
+): Pick<Proxy, 'canonicalName' | 'canonicalRevision'> {
   const { canonicalName, canonicalRevision } = canonical(labels, workload, 'latest');
   return { canonicalName, canonicalRevision };
 }
 
 const interceptionMode = (text: string): InterceptionMode => (text === 'TPROXY' || text === 'NONE' ? text : 'REDIRECT');
 
-const isTrue = (value: unknown): boolean => value === true || (typeof value === 'string' && ['true', '1'].includes(value.toLowerCase()));
+const isTrue = (value: unknown): boolean =>
+  value === true || (typeof value === 'string' && ['true', '1'].includes(value.toLowerCase()));
 
 const localityOf = (locality: NonNullable<NodeInfo['locality']>): Locality => ({
   region: locality.region ?? '',
@@ -58,5 +66,7 @@ const localityOf = (locality: NonNullable<NodeInfo['locality']>): Locality => ({
 
 function stringRecord(value: unknown): Readonly<Record<string, string>> {
   if (typeof value !== 'object' || value === null) return {};
-  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }

@@ -8,7 +8,12 @@ type Sidecar = KindMap['Sidecar'];
 type Labels = Readonly<Record<string, string>>;
 
 /** One that selects the workload, else the namespace's default, else the root namespace's; the oldest of several. */
-export function sidecarFor(sidecars: readonly Sidecar[], namespace: string, labels: Labels, rootNamespace: string): Sidecar | undefined {
+export function sidecarFor(
+  sidecars: readonly Sidecar[],
+  namespace: string,
+  labels: Labels,
+  rootNamespace: string,
+): Sidecar | undefined {
   const own = sidecars.filter((sidecar) => sidecar.metadata.namespace === namespace);
   const selectorOf = (sidecar: Sidecar): Labels | undefined => sidecar.spec.workloadSelector?.labels;
   return (

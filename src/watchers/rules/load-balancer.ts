@@ -67,14 +67,18 @@ function isPrime(candidate: number): boolean {
   return true;
 }
 
-const topologyLabels = ['topology.kubernetes.io/region', 'topology.kubernetes.io/zone', 'topology.istio.io/subzone'];
+const topologyLabels = new Set([
+  'topology.kubernetes.io/region',
+  'topology.kubernetes.io/zone',
+  'topology.istio.io/subzone',
+]);
 
 /** https://istio.io/latest/docs/reference/config/networking/destination-rule/#LocalityLoadBalancerSetting */
 export function* checkLocality(setting: LocalityLoadBalancerSetting, path: FieldPath): Drafts {
   const { distribute = [], failover = [], failoverPriority = [] } = setting;
   if (distribute.length > 0 && failover.length > 0)
     yield conflict([...path, 'failover'], 'distribute and failover exclude each other');
-  const topology = failoverPriority.find((label) => topologyLabels.includes(label));
+  const topology = failoverPriority.find((label) => topologyLabels.has(label));
   if (failover.length > 0 && topology !== undefined)
     yield conflict([...path, 'failoverPriority'], `failover and the label ${topology} exclude each other`);
   for (const [index, { to = {} }] of distribute.entries()) {
@@ -93,7 +97,7 @@ export function* checkLocality(setting: LocalityLoadBalancerSetting, path: Field
 }
 
 function* checkZoneAware(setting: ZoneAwareLoadBalancerSetting, path: FieldPath): Drafts {
-  const topology = (setting.failoverPriority ?? []).find((label) => topologyLabels.includes(label));
+  const topology = (setting.failoverPriority ?? []).find((label) => topologyLabels.has(label));
   if (topology !== undefined)
     yield conflict([...path, 'failoverPriority'], `regions and zones are kept anyway: leave out ${topology}`);
   yield* checkFailover(setting.failover ?? [], [...path, 'failover']);

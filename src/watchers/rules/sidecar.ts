@@ -74,7 +74,7 @@ function* checkPort({ name = '', protocol = '', targetPort }: SidecarPort, path:
   if (targetPort) yield unsupported([...path, 'targetPort'], 'targetPort has no effect in a Sidecar');
 }
 
-const localHosts = ['', '127.0.0.1', '0.0.0.0', '[::1]', '[::]'];
+const localHosts = new Set(['', '127.0.0.1', '0.0.0.0', '[::1]', '[::]']);
 
 function* checkDefaultEndpoint(endpoint: string, path: FieldPath): Drafts {
   if (endpoint.startsWith(unixPrefix)) {
@@ -84,7 +84,7 @@ function* checkDefaultEndpoint(endpoint: string, path: FieldPath): Drafts {
   }
   const colon = endpoint.lastIndexOf(':');
   const port = Number(endpoint.slice(colon + 1));
-  const valid = colon >= 0 && localHosts.includes(endpoint.slice(0, colon)) && Number.isInteger(port);
+  const valid = colon >= 0 && localHosts.has(endpoint.slice(0, colon)) && Number.isInteger(port);
   if (!valid || port < 1 || port > 65535)
     yield invalid(
       path,

@@ -88,7 +88,7 @@ function toDraft(error: ErrorObject, root: unknown, secret: boolean): Draft {
     case 'enum':
       return draft('unsupported-value', enumMessage(error, params['allowedValues'] as readonly string[]));
     case 'x-kubernetes-validations':
-      return draft('invalid-value', `${String(ruleMessage(error))}${shown}`);
+      return draft('invalid-value', `${ruleMessage(error)}${shown}`);
     case 'format':
       return draft('invalid-value', `must be a ${String(params['format'])} such as 1.5s or 1h30m${shown}`);
     default:

@@ -41,7 +41,7 @@ export function readYaml(text: string, file: string): Read {
   }
 }
 
-type ParsedDocument = Document.Parsed<ParsedNode>;
+type ParsedDocument = Document.Parsed;
 
 function* compose(text: string, lines: LineCounter): Generator<ParsedDocument, void> {
   lines.addNewLine(0);

@@ -124,7 +124,11 @@ function httpVersion(
 }
 
 /** Whether servers are always spoken to in HTTP/2. A DestinationRule can upgrade any port, the mesh only those named HTTP. */
-export function speaksHttp2(settings: MeshSettings, protocol: Protocol, pool: ConnectionPoolSettings | undefined): boolean {
+export function speaksHttp2(
+  settings: MeshSettings,
+  protocol: Protocol,
+  pool: ConnectionPoolSettings | undefined,
+): boolean {
   const policy = pool?.http?.h2UpgradePolicy;
   if (isHttp2(protocol)) return true;
   if (policy === 'UPGRADE') return true;

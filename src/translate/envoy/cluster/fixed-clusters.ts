@@ -13,7 +13,11 @@ import { duration } from '../../duration.ts';
 
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 
-const resource = (message: Cluster & { readonly name: string }): Resource => ({ type: resourceTypes.cluster, name: message.name, message });
+const resource = (message: Cluster & { readonly name: string }): Resource => ({
+  type: resourceTypes.cluster,
+  name: message.name,
+  message,
+});
 
 export const outboundFixedClusters = memo((settings: MeshSettings): readonly Resource[] => [
   resource({

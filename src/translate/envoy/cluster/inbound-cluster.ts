@@ -36,7 +36,8 @@ export const inboundCluster = memo((settings: MeshSettings, facts: InboundFacts,
 
 /** The Sidecar's own settings go before the DestinationRule's. */
 function connectionPool(port: InboundPort): Sourced<NonNullable<InboundPort['connectionPool']>> | undefined {
-  if (port.connectionPool !== undefined) return { source: at(port.source, 'connectionPool'), value: port.connectionPool };
+  if (port.connectionPool !== undefined)
+    return { source: at(port.source, 'connectionPool'), value: port.connectionPool };
   return effectivePolicy(port.policy, port.servicePort.number, undefined).connectionPool;
 }
 
@@ -46,10 +47,15 @@ const metadata = ({ hostname, name, namespace }: Service): NonNullable<Cluster['
 
 /** As addressed, or to the endpoint that a Sidecar's listener names: an address and port, or a Unix domain socket. */
 function destination(settings: MeshSettings, port: InboundPort, facts: InboundFacts, name: string): Partial<Cluster> {
-  const onLoopback = settings.inboundTrafficPolicy?.mode === 'LOCALHOST' ? `${facts.address.includes(':') ? '[::1]' : '127.0.0.1'}:${port.targetPort}` : '';
+  const onLoopback =
+    settings.inboundTrafficPolicy?.mode === 'LOCALHOST'
+      ? `${facts.address.includes(':') ? '[::1]' : '127.0.0.1'}:${port.targetPort}`
+      : '';
   const endpoint = port.ingress?.defaultEndpoint ?? onLoopback;
-  if (endpoint === '') return { type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED', cleanup_interval: never, ...sourceAddress(facts) };
-  if (endpoint.startsWith('unix://')) return { ...fixed(name, { pipe: { path: endpoint.slice('unix://'.length) } }), ...sourceAddress(facts) };
+  if (endpoint === '')
+    return { type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED', cleanup_interval: never, ...sourceAddress(facts) };
+  if (endpoint.startsWith('unix://'))
+    return { ...fixed(name, { pipe: { path: endpoint.slice('unix://'.length) } }), ...sourceAddress(facts) };
   const colon = endpoint.lastIndexOf(':');
   const written = endpoint.slice(0, colon).replace(/^\[|\]$/g, '');
   const loopback = written === '127.0.0.1' || written === '::1';

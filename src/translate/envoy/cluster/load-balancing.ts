@@ -58,12 +58,12 @@ function consistentHash(hash: LoadBalancerSettings['consistentHash']): Partial<C
     const size = hash.maglev.tableSize;
     return {
       lb_policy: 'MAGLEV',
-      ...(size !== undefined && Number(size) > 0 && { maglev_lb_config: { table_size: size } }),
+      ...(size !== undefined && size > 0 && { maglev_lb_config: { table_size: size } }),
     };
   }
   const minimum = hash.ringHash?.minimumRingSize ?? hash.minimumRingSize;
   return {
     lb_policy: 'RING_HASH',
-    ring_hash_lb_config: { minimum_ring_size: minimum === undefined || Number(minimum) === 0 ? 1024 : minimum },
+    ring_hash_lb_config: { minimum_ring_size: minimum === undefined || minimum === 0 ? 1024 : minimum },
   };
 }

@@ -43,7 +43,8 @@ export interface InlineEndpoints {
 export function discovery(view: ServiceView, policy: EffectivePolicy, facts: ClusterFacts): Resolution {
   const { service } = view;
   if (service.resolution !== 'endpoints') return service.resolution;
-  const callerChooses = (service.headless && facts.proxyType === 'sidecar') || passesThrough(policy.loadBalancer?.value);
+  const callerChooses =
+    (service.headless && facts.proxyType === 'sidecar') || passesThrough(policy.loadBalancer?.value);
   return callerChooses ? 'passthrough' : 'endpoints';
 }
 
@@ -63,8 +64,17 @@ export function outboundClusters(
     const policy = effectivePolicy(view.policy, port.number, subset);
     const found = discovery(view, policy, facts);
     if (found === 'dynamic-dns' && !dynamicProtocols(port)) return [];
-    if (found !== 'dns' && found !== 'dns-round-robin') return cluster(settings, facts, view, port, subset, undefined, undefined);
-    return cluster(settings, facts, view, port, subset, endpoints, dependsOnPlace(localityRule(settings, view.service, policy)) ? place : undefined);
+    if (found !== 'dns' && found !== 'dns-round-robin')
+      return cluster(settings, facts, view, port, subset, undefined, undefined);
+    return cluster(
+      settings,
+      facts,
+      view,
+      port,
+      subset,
+      endpoints,
+      dependsOnPlace(localityRule(settings, view.service, policy)) ? place : undefined,
+    );
   });
 }
 
@@ -85,14 +95,25 @@ const cluster = memo(
     const tls = tlsOf(settings, view, port, subset, policy, found);
     const inline = endpoints === undefined ? undefined : assignment(name, endpoints, policy, subset, rule, place);
     const message = merge<Cluster>(
-      from(view.service.source, { name, alt_stat_name: statName(name), ...hosts(settings, facts, found, name, view, inline) }),
+      from(view.service.source, {
+        name,
+        alt_stat_name: statName(name),
+        ...hosts(settings, facts, found, name, view, inline),
+      }),
       connectionSettings(settings, policy.connectionPool),
-      found === 'passthrough' || found === 'dynamic-dns' ? { lb_policy: 'CLUSTER_PROVIDED' } : loadBalancing(policy.loadBalancer),
+      found === 'passthrough' || found === 'dynamic-dns'
+        ? { lb_policy: 'CLUSTER_PROVIDED' }
+        : loadBalancing(policy.loadBalancer),
       outlierDetection(policy.outlierDetection),
       { common_lb_config: commonLbConfig(policy, found, rule) },
-      httpOptions(settings, port.protocol, policy.connectionPool, { inbound: false, ...withDefined('upstream', derivedServerName(tls)) }),
+      httpOptions(settings, port.protocol, policy.connectionPool, {
+        inbound: false,
+        ...withDefined('upstream', derivedServerName(tls)),
+      }),
       wrapProxyProtocol(upstreamTls(tls), policy.proxyProtocol),
-      from(subset?.source ?? view.policy?.sources[0] ?? view.service.source, { metadata: metadata(view, subset, isOriginated(policy.tls)) }),
+      from(subset?.source ?? view.policy?.sources[0] ?? view.service.source, {
+        metadata: metadata(view, subset, isOriginated(policy.tls)),
+      }),
     );
     return { type: resourceTypes.cluster, name, message };
   },
@@ -133,11 +154,16 @@ function hosts(
   }
 }
 
-const resolver = extension('envoy.network.dns_resolver.cares', 'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig', {
-  udp_max_queries: 100,
-});
+const resolver = extension(
+  'envoy.network.dns_resolver.cares',
+  'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig',
+  {
+    udp_max_queries: 100,
+  },
+);
 
-const lookupFamily = (facts: ClusterFacts): 'V4_ONLY' | 'V6_ONLY' | 'ALL' => (facts.ipv4 && facts.ipv6 ? 'ALL' : facts.ipv6 ? 'V6_ONLY' : 'V4_ONLY');
+const lookupFamily = (facts: ClusterFacts): 'V4_ONLY' | 'V6_ONLY' | 'ALL' =>
+  facts.ipv4 && facts.ipv6 ? 'ALL' : facts.ipv6 ? 'V6_ONLY' : 'V4_ONLY';
 
 const dns = (settings: MeshSettings, facts: ClusterFacts): Partial<Cluster> => ({
   dns_lookup_family: lookupFamily(facts),
@@ -160,13 +186,21 @@ export const dnsCache = (
 });
 
 /** Panic is off by default: unhealthy hosts get nothing rather than everything. */
-function commonLbConfig(policy: EffectivePolicy, found: Resolution, rule: LocalityRule | undefined): NonNullable<Cluster['common_lb_config']> {
+function commonLbConfig(
+  policy: EffectivePolicy,
+  found: Resolution,
+  rule: LocalityRule | undefined,
+): NonNullable<Cluster['common_lb_config']> {
   const healthy = policy.outlierDetection?.value.minHealthPercent ?? 0;
   const zoneAware = policy.loadBalancer?.value.zoneAwareLbSetting;
   return {
     healthy_panic_threshold: healthy > 0 ? { value: healthy } : {},
     ...(zoneAware !== undefined && zoneAware.enabled !== false
-      ? { zone_aware_lb_config: { ...(zoneAware.minClusterSize !== undefined && { min_cluster_size: zoneAware.minClusterSize }) } }
+      ? {
+          zone_aware_lb_config: {
+            ...(zoneAware.minClusterSize !== undefined && { min_cluster_size: zoneAware.minClusterSize }),
+          },
+        }
       : found !== 'passthrough' && weighsLocalities(rule) && { locality_weighted_lb_config: {} }),
   };
 }
@@ -194,7 +228,11 @@ function tlsOf(
 }
 
 /** What Istio's tools read about a cluster. */
-function metadata(view: ServiceView, subset: PolicySubset | undefined, originated: boolean): NonNullable<Cluster['metadata']> {
+function metadata(
+  view: ServiceView,
+  subset: PolicySubset | undefined,
+  originated: boolean,
+): NonNullable<Cluster['metadata']> {
   const { service, policy } = view;
   const rule = policy?.sources[0];
   return {
@@ -209,4 +247,3 @@ function metadata(view: ServiceView, subset: PolicySubset | undefined, originate
     },
   };
 }
-

@@ -9,7 +9,11 @@ import type { Sourced } from './traffic-policy.ts';
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 type TransportSocket = MessageOf['envoy.config.core.v3.TransportSocket'];
 
-const plain: TransportSocket = extension('raw_buffer', 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', {});
+const plain: TransportSocket = extension(
+  'raw_buffer',
+  'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+  {},
+);
 
 /** Wraps whatever sockets the cluster has, or a plain one. */
 export function wrapProxyProtocol(
@@ -18,12 +22,20 @@ export function wrapProxyProtocol(
 ): Partial<Cluster> {
   if (policy === undefined) return sockets;
   const wrap = (inner: TransportSocket): TransportSocket =>
-    extension('envoy.transport_sockets.upstream_proxy_protocol', 'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport', {
-      config: policy.value.version === 'V2' ? { version: 'V2' } : {},
-      transport_socket: inner,
-    });
-  if (sockets.transport_socket_matches === undefined) return from(policy.source, { transport_socket: wrap(sockets.transport_socket ?? plain) });
+    extension(
+      'envoy.transport_sockets.upstream_proxy_protocol',
+      'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
+      {
+        config: policy.value.version === 'V2' ? { version: 'V2' } : {},
+        transport_socket: inner,
+      },
+    );
+  if (sockets.transport_socket_matches === undefined)
+    return from(policy.source, { transport_socket: wrap(sockets.transport_socket ?? plain) });
   return from(policy.source, {
-    transport_socket_matches: sockets.transport_socket_matches.map((match) => ({ ...match, transport_socket: wrap(match.transport_socket ?? plain) })),
+    transport_socket_matches: sockets.transport_socket_matches.map((match) => ({
+      ...match,
+      transport_socket: wrap(match.transport_socket ?? plain),
+    })),
   });
 }

@@ -51,14 +51,20 @@ export const isOriginated = (policy: Sourced<ClientTLSSettings> | undefined): bo
   policy?.value.mode === 'SIMPLE' || policy?.value.mode === 'MUTUAL';
 
 /** Without a server name of its own, TLS takes the one that the request is for, and checks the certificate for it. */
-export function derivedServerName(tls: UpstreamTls): MessageOf['envoy.config.core.v3.UpstreamHttpProtocolOptions'] | undefined {
+export function derivedServerName(
+  tls: UpstreamTls,
+): MessageOf['envoy.config.core.v3.UpstreamHttpProtocolOptions'] | undefined {
   const settings = tls.policy?.value;
   if (settings === undefined || !isOriginated(tls.policy) || (settings.sni ?? '') !== '') return undefined;
   const checksNames = originNames(tls, settings).length > 0 || settings.insecureSkipVerify === true;
   return { auto_sni: true, ...(!checksNames && { auto_san_validation: true }) };
 }
 
-export const rawBuffer = extension('envoy.transport_sockets.raw_buffer', 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', {});
+export const rawBuffer = extension(
+  'envoy.transport_sockets.raw_buffer',
+  'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+  {},
+);
 
 function automatic(tls: UpstreamTls): Partial<Cluster> {
   if (!tls.perEndpoint) return { transport_socket: meshSocket(tls) };
@@ -70,7 +76,9 @@ function automatic(tls: UpstreamTls): Partial<Cluster> {
   };
 }
 
-const tlsSocket = (context: MessageOf['envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext']): TransportSocket =>
+const tlsSocket = (
+  context: MessageOf['envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext'],
+): TransportSocket =>
   extension('envoy.transport_sockets.tls', 'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', context);
 
 const versions: TlsParameters = { tls_minimum_protocol_version: 'TLSv1_2', tls_maximum_protocol_version: 'TLSv1_3' };
@@ -110,7 +118,9 @@ function originated(tls: UpstreamTls, settings: ClientTLSSettings): TransportSoc
 
 function clientCertificate(settings: ClientTLSSettings, credential: string): string | undefined {
   if (settings.mode !== 'MUTUAL') return undefined;
-  return credential === '' ? `file-cert:${settings.clientCertificate ?? ''}~${settings.privateKey ?? ''}` : `kubernetes://${credential}`;
+  return credential === ''
+    ? `file-cert:${settings.clientCertificate ?? ''}~${settings.privateKey ?? ''}`
+    : `kubernetes://${credential}`;
 }
 
 function serverValidation(names: readonly string[], settings: ClientTLSSettings, credential: string): CommonTlsContext {
@@ -119,7 +129,8 @@ function serverValidation(names: readonly string[], settings: ClientTLSSettings,
   const file = `file-root:${authorities === '' ? 'system' : authorities}`;
   return {
     combined_validation_context: {
-      default_validation_context: names.length === 0 ? {} : { match_subject_alt_names: names.map((exact) => ({ exact })) },
+      default_validation_context:
+        names.length === 0 ? {} : { match_subject_alt_names: names.map((exact) => ({ exact })) },
       validation_context_sds_secret_config: secret(credential === '' ? file : `kubernetes://${credential}-cacert`),
     },
   };

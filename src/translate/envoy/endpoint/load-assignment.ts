@@ -27,7 +27,15 @@ export function loadAssignment(
   place: CallerPlace,
 ): Resource {
   const rule = localityRule(settings, view.service, effectivePolicy(view.policy, port, subset));
-  return build(settings, view, port, subset, endpoints, dependsOnPlace(rule) ? place : undefined, view.service.nodeLocal ? place.nodeName : '');
+  return build(
+    settings,
+    view,
+    port,
+    subset,
+    endpoints,
+    dependsOnPlace(rule) ? place : undefined,
+    view.service.nodeLocal ? place.nodeName : '',
+  );
 }
 
 const build = memo(
@@ -62,13 +70,22 @@ export function assignment(
   // With a least healthy share to keep, endpoints that are not ready would count against it.
   const readyOnly = (policy.outlierDetection?.value.minHealthPercent ?? 0) > 0;
   const chosen = endpoints
-    .filter((endpoint) => (subset === undefined || selects(subset.labels ?? {}, endpoint.labels)) && !(readyOnly && endpoint.health === 'unhealthy'))
+    .filter(
+      (endpoint) =>
+        (subset === undefined || selects(subset.labels ?? {}, endpoint.labels)) &&
+        !(readyOnly && endpoint.health === 'unhealthy'),
+    )
     .toSorted((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port));
   const groups = applyLocality(byLocality(chosen), rule, place);
   return { cluster_name: name, ...(groups.length > 0 && { endpoints: groups.map(localityEndpoints) }) };
 }
 
-const localityEndpoints = ({ locality, endpoints, weight, priority }: LocalityGroup): MessageOf['envoy.config.endpoint.v3.LocalityLbEndpoints'] => ({
+const localityEndpoints = ({
+  locality,
+  endpoints,
+  weight,
+  priority,
+}: LocalityGroup): MessageOf['envoy.config.endpoint.v3.LocalityLbEndpoints'] => ({
   locality: {
     ...(locality.region !== '' && { region: locality.region }),
     ...(locality.zone !== '' && { zone: locality.zone }),
@@ -96,4 +113,6 @@ const lbEndpoint = memo((endpoint: Endpoint): LbEndpoint =>
 );
 
 const addressOf = ({ address, port }: Endpoint): MessageOf['envoy.config.core.v3.Address'] =>
-  address.startsWith('unix://') ? { pipe: { path: address.slice('unix://'.length) } } : { socket_address: { address, port_value: port } };
+  address.startsWith('unix://')
+    ? { pipe: { path: address.slice('unix://'.length) } }
+    : { socket_address: { address, port_value: port } };

@@ -22,12 +22,21 @@ export interface LocalityRule {
 }
 
 const preferClose: LocalityLoadBalancerSetting = {
-  failoverPriority: ['topology.istio.io/network', 'topology.kubernetes.io/region', 'topology.kubernetes.io/zone', 'topology.istio.io/subzone'],
+  failoverPriority: [
+    'topology.istio.io/network',
+    'topology.kubernetes.io/region',
+    'topology.kubernetes.io/zone',
+    'topology.istio.io/subzone',
+  ],
 };
 const everyLocality: LocalityLoadBalancerSetting = {};
 
 /** The Service's own preference, else the DestinationRule's setting, else the mesh's; undefined when switched off. */
-export function localityRule(settings: MeshSettings, service: Service, policy: EffectivePolicy): LocalityRule | undefined {
+export function localityRule(
+  settings: MeshSettings,
+  service: Service,
+  policy: EffectivePolicy,
+): LocalityRule | undefined {
   const ejects = policy.outlierDetection !== undefined;
   if (service.preferClose) return { setting: preferClose, failover: true };
   const setting = policy.loadBalancer?.value.localityLbSetting ?? settings.localityLbSetting ?? everyLocality;
@@ -37,7 +46,8 @@ export function localityRule(settings: MeshSettings, service: Service, policy: E
 /** Whether the weights of localities are to be obeyed by the balancer. */
 export const weighsLocalities = (rule: LocalityRule | undefined): boolean =>
   rule !== undefined &&
-  (rule.setting.distribute !== undefined || (rule.failover && (rule.setting.failover !== undefined || rule.setting.failoverPriority !== undefined)));
+  (rule.setting.distribute !== undefined ||
+    (rule.failover && (rule.setting.failover !== undefined || rule.setting.failoverPriority !== undefined)));
 
 /** Whether the assignment depends on where the caller is. */
 export const dependsOnPlace = (rule: LocalityRule | undefined): rule is LocalityRule =>
@@ -53,22 +63,35 @@ export interface LocalityGroup {
 
 export const weightOf = (endpoint: Endpoint): number => endpoint.weight ?? 1;
 
-const totalWeight = (endpoints: readonly Endpoint[]): number => endpoints.reduce((sum, endpoint) => sum + weightOf(endpoint), 0);
+const totalWeight = (endpoints: readonly Endpoint[]): number =>
+  endpoints.reduce((sum, endpoint) => sum + weightOf(endpoint), 0);
 
 /** Groups by locality, in the order of their names, all of the same priority. */
 export function byLocality(endpoints: readonly Endpoint[]): readonly LocalityGroup[] {
   const groups = Map.groupBy(endpoints, (endpoint) => localityText(endpoint.locality));
   return [...groups.entries()]
     .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .map(([, own]) => ({ locality: (own[0] as Endpoint).locality, endpoints: own, weight: totalWeight(own), priority: 0 }));
+    .map(([, own]) => ({
+      locality: (own[0] as Endpoint).locality,
+      endpoints: own,
+      weight: totalWeight(own),
+      priority: 0,
+    }));
 }
 
-export function applyLocality(groups: readonly LocalityGroup[], rule: LocalityRule | undefined, view: CallerPlace): readonly LocalityGroup[] {
+export function applyLocality(
+  groups: readonly LocalityGroup[],
+  rule: LocalityRule | undefined,
+  view: CallerPlace,
+): readonly LocalityGroup[] {
   if (rule === undefined) return groups;
   const { distribute, failover, failoverPriority } = rule.setting;
   if (distribute !== undefined) return distributed(groups, distribute, view.locality);
   if (!rule.failover) return groups;
-  const ordered = failoverPriority === undefined ? groups : groups.flatMap((group) => byMatchingLabels(group, failoverPriority, view));
+  const ordered =
+    failoverPriority === undefined
+      ? groups
+      : groups.flatMap((group) => byMatchingLabels(group, failoverPriority, view));
   const byPlace = failoverPriority === undefined || (failover ?? []).length > 0;
   return compacted(byPlace ? byDistance(ordered, failover ?? [], view.locality) : ordered);
 }
@@ -76,7 +99,11 @@ export function applyLocality(groups: readonly LocalityGroup[], rule: LocalityRu
 type Distribute = NonNullable<LocalityLoadBalancerSetting['distribute']>;
 
 /** Gives each named locality its share; localities that are not named keep their place but lose their endpoints. */
-function distributed(groups: readonly LocalityGroup[], distribute: Distribute, own: Locality): readonly LocalityGroup[] {
+function distributed(
+  groups: readonly LocalityGroup[],
+  distribute: Distribute,
+  own: Locality,
+): readonly LocalityGroup[] {
   const rule = distribute.find((candidate) => covers(candidate.from ?? '', own));
   if (rule === undefined) return groups;
   const weights = new Map<LocalityGroup, number>();
@@ -125,7 +152,10 @@ function byDistance(
 function byMatchingLabels(group: LocalityGroup, keys: readonly string[], view: CallerPlace): readonly LocalityGroup[] {
   const own = { ...view.labels, ...placeLabels(view.locality, view.network) };
   const priority = (endpoint: Endpoint): number => {
-    const labels: Readonly<Record<string, string>> = { ...endpoint.labels, ...placeLabels(endpoint.locality, endpoint.network) };
+    const labels: Readonly<Record<string, string>> = {
+      ...endpoint.labels,
+      ...placeLabels(endpoint.locality, endpoint.network),
+    };
     const matched = keys.findIndex((key) => {
       const [name = '', value] = key.split('=');
       return labels[name] !== (value ?? own[name]);

@@ -45,7 +45,7 @@ function clientCertificate(
   const forward = forwardModes.find((mode) => mode === headers['forwardedClientCert']);
   const details = record(headers['setCurrentClientCertDetails']);
   const set = detailNames.filter(
-    (name) => typeof details?.[name] === 'boolean' && (details[name] === true || name === 'subject'),
+    (name) => typeof details?.[name] === 'boolean' && (details[name] || name === 'subject'),
   );
   return {
     ...(forward !== undefined && { forwardedClientCert: forward }),

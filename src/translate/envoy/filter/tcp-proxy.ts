@@ -113,8 +113,7 @@ function blockOf<B extends 'loadBalancer' | 'tunnel'>(
   if (policy === undefined) return undefined;
   const subset = subsetName === '' ? undefined : policy.subsets.find(({ name }) => name === subsetName);
   const own = subset?.trafficPolicy?.[block];
-  if (subset !== undefined && own !== undefined)
-    return [at(subset.source, 'trafficPolicy', block), own as NonNullable<TrafficPolicy[B]>];
+  if (subset !== undefined && own !== undefined) return [at(subset.source, 'trafficPolicy', block), own];
   const host = policy.trafficPolicy?.[block];
-  return host === undefined ? undefined : [policySource(policy, block), host as NonNullable<TrafficPolicy[B]>];
+  return host === undefined ? undefined : [policySource(policy, block), host];
 }

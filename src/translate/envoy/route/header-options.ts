@@ -23,12 +23,12 @@ export function headerOptions(headers: Headers | undefined): HeaderOptions {
 
 /** Both sets, those of `first` first. */
 export function joinHeaderOptions(first: HeaderOptions, second: HeaderOptions): HeaderOptions {
-  const both = <K extends keyof HeaderOptions>(field: K) => [...(first[field] ?? []), ...(second[field] ?? [])];
+  const both = <T>(a: readonly T[] = [], b: readonly T[] = []): readonly T[] => [...a, ...b];
   return compact({
-    request_headers_to_add: both('request_headers_to_add') as HeaderValueOption[],
-    request_headers_to_remove: both('request_headers_to_remove') as string[],
-    response_headers_to_add: both('response_headers_to_add') as HeaderValueOption[],
-    response_headers_to_remove: both('response_headers_to_remove') as string[],
+    request_headers_to_add: both(first.request_headers_to_add, second.request_headers_to_add),
+    request_headers_to_remove: both(first.request_headers_to_remove, second.request_headers_to_remove),
+    response_headers_to_add: both(first.response_headers_to_add, second.response_headers_to_add),
+    response_headers_to_remove: both(first.response_headers_to_remove, second.response_headers_to_remove),
   });
 }
 

@@ -38,7 +38,7 @@ export const virtualServiceRoutes = memo(
       routes.push(httpRoute(context, virtualService, alternative, match));
       if (isCatchAll(match)) break;
     }
-    return routes as readonly Route[];
+    return routes;
   },
 );
 

@@ -11,7 +11,12 @@ import { resourceTypes } from '../../../model/resource.ts';
 import { compareText } from '../../resolve/order.ts';
 import { maxBodyBytes } from '../route/redirect.ts';
 import { parseRouteName, type RouteName } from './route-name.ts';
-import { routedVirtualService, routeTarget, type RoutedVirtualService, type RouteTarget } from '../route/route-target.ts';
+import {
+  routedVirtualService,
+  routeTarget,
+  type RoutedVirtualService,
+  type RouteTarget,
+} from '../route/route-target.ts';
 import type { DomainForm } from './service-domains.ts';
 import { unknownHosts, virtualHost } from './virtual-host.ts';
 import { callerOf } from './virtual-host-claims.ts';

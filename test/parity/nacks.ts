@@ -1,0 +1,86 @@
+// Shows what a stock Envoy refuses of recorded scenarios: folders with an input.yaml and the nodes that were asked for
+// in expected/<proxy>/node.json. Exit code 1 if it refuses anything, or if something sent never comes into force.
+//
+//   node test/parity/nacks.ts DIRECTORY [--only SUBSTRING]
+import type { NodeInfo } from '../../src/model/resource.ts';
+
+import { readdir } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { nodeFromFile } from '../../src/cli/offline.ts';
+import { translate } from '../../src/translate/translate.ts';
+import { loadConfig } from '../../src/watchers/load-config.ts';
+import { acceptance } from '../support/acceptance.ts';
+import { ownNetwork, whyNoNetwork } from '../support/network-namespace.ts';
+
+const parallel = 2;
+
+interface Count {
+  proxies: number;
+  nacks: number;
+  stuck: number;
+  skipped: number;
+}
+
+if (import.meta.main) {
+  const { values, positionals } = parseArgs({
+    options: { only: { type: 'string', default: '' } },
+    allowPositionals: true,
+  });
+  const [root] = positionals;
+  if (root === undefined) fail('usage: nacks.ts DIRECTORY [--only SUBSTRING]');
+  else if (ownNetwork === undefined) fail(whyNoNetwork);
+  else process.exitCode = await run(root, values.only);
+}
+
+function fail(message: string): void {
+  process.stderr.write(`${message}\n`);
+  process.exitCode = 2;
+}
+
+/** Returns the exit code. */
+async function run(root: string, only: string): Promise<number> {
+  const inputs = (await readdir(root, { recursive: true })).filter((file) => file.endsWith('input.yaml')).toSorted();
+  const queue = inputs.map((file) => join(root, dirname(file))).filter((folder) => folder.includes(only));
+  const count: Count = { proxies: 0, nacks: 0, stuck: 0, skipped: 0 };
+  const worker = async (): Promise<void> => {
+    for (let folder = queue.shift(); folder !== undefined; folder = queue.shift())
+      await scenario(folder, relative(root, folder), count);
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+  print(`skipped: ${count.skipped} proxies that are no sidecars`);
+  print(`not in force: ${count.stuck} proxies`);
+  print(`nacks: ${count.nacks} in ${count.proxies} proxies`);
+  return count.nacks + count.stuck > 0 || count.proxies === 0 ? 1 : 0;
+}
+
+async function scenario(folder: string, name: string, count: Count): Promise<void> {
+  const { snapshot } = await loadConfig([join(folder, 'input.yaml')]);
+  const translation = translate(snapshot);
+  for (const node of await nodes(folder)) {
+    const configuration = node.id.startsWith('sidecar~') ? translation.configuration(node) : undefined;
+    if (configuration === undefined) {
+      count.skipped++;
+      continue;
+    }
+    count.proxies++;
+    const { nacks, inactive, state } = await acceptance(node, configuration);
+    const proxy = node.id.split('~')[2] ?? node.id;
+    for (const nack of nacks) print(`NACK ${name} ${proxy} ${nack.type} ${nack.resources.join(', ')}\n  ${nack.error}`);
+    count.nacks += nacks.length;
+    if (state === 'LIVE' && (inactive.length === 0 || nacks.length > 0)) continue;
+    count.stuck++;
+    print(`STUCK ${name} ${proxy} ${state}, listeners not in force: ${inactive.join(', ')}`);
+  }
+}
+
+async function nodes(folder: string): Promise<readonly NodeInfo[]> {
+  const proxies = await readdir(join(folder, 'expected'), { withFileTypes: true }).catch(() => []);
+  const names = proxies.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  return Promise.all(names.toSorted().map((name) => nodeFromFile(join(folder, 'expected', name, 'node.json'))));
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

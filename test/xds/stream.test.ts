@@ -1,0 +1,67 @@
+// One stream without a connection: what it writes, and when it does not.
+import { expect, test } from 'vitest';
+import type { Configuration } from '../../src/model/resource.ts';
+import type { StreamEnvironment } from '../../src/xds/stream.ts';
+import { cachedResource, encodeCount } from '../../src/xds/cache.ts';
+import { Quarantine } from '../../src/xds/quarantine.ts';
+import { ProxyStream } from '../../src/xds/stream.ts';
+import { cluster, configuration, endpoints, layer, listener, staticCluster, types } from './mesh.ts';
+
+const environment: StreamEnvironment = {
+  encode: cachedResource,
+  quarantine: new Quarantine(),
+  secrets: undefined,
+  limits: { names: 5000, nameLength: 1000, responseBytes: 1e9 },
+  now: () => 0,
+  cycle: () => 1,
+  onSent: () => {},
+  onNack: () => {},
+};
+
+function openStream(initial: Configuration) {
+  const written: Buffer[] = [];
+  const transport = { takes: true, write: (response: Buffer) => (written.push(response), transport.takes) };
+  const node = { id: 'n', cluster: '', metadata: {} };
+  const stream = new ProxyStream('delta', { node, identity: undefined }, environment, transport);
+  let nonce = 0;
+  const nothing = { unsubscribe: [], versions: new Map<string, string>(), error: undefined, node: undefined };
+  const subscribe = (typeUrl: string, ...subscribed: readonly string[]): void =>
+    stream.request({ ...nothing, typeUrl, nonce: '', subscribe: subscribed });
+  const ack = (typeUrl: string): void => stream.request({ ...nothing, typeUrl, nonce: String(++nonce), subscribe: [] });
+  stream.configure(initial);
+  return { stream, transport, written, subscribe, ack };
+}
+
+test('nothing is written to a connection that takes no more, until it does', () => {
+  const { stream, transport, written, subscribe, ack } = openStream(configuration({ cluster: [staticCluster('a')] }));
+  transport.takes = false;
+  subscribe(types.cluster);
+  expect(written).toHaveLength(1);
+  ack(types.cluster);
+  stream.configure(configuration({ cluster: [staticCluster('a', 2)], listener: [listener('l')] }));
+  subscribe(types.listener);
+  expect(written).toHaveLength(1);
+  transport.takes = true;
+  stream.drained();
+  expect(written).toHaveLength(2);
+});
+
+test('listeners do not wait for endpoints that the server has not got', () => {
+  const { written, subscribe, ack } = openStream(configuration({ cluster: [cluster('a')], listener: [listener('l')] }));
+  subscribe(types.cluster);
+  ack(types.cluster);
+  subscribe(types.listener);
+  expect(written).toHaveLength(2);
+});
+
+test('a changed resource costs what it is, whatever else there is', () => {
+  const many = Array.from({ length: 2000 }, (_, index) => endpoints(`e${index}`));
+  const before = { ...configuration({}), endpoint: [layer('all', ...many)] };
+  const { stream, written, subscribe, ack } = openStream(before);
+  subscribe(types.endpoint, ...many.map(({ name }) => name));
+  ack(types.endpoint);
+  const encoded = encodeCount();
+  stream.configure({ ...before, endpoint: [layer('all', ...many.slice(1), endpoints('e0', 81))] });
+  expect(encodeCount() - encoded).toBe(1);
+  expect(written[1]?.length).toBeLessThan(300);
+});
