@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { freePort, isFree } from '../scripts/ports.ts';
+import { freePort, reserve } from '../scripts/ports.ts';
 import { startProcess, waitUntil } from '../scripts/process.ts';
 import { bootstrap } from '../src/cli/bootstrap.ts';
 import { startApp } from './apps/app.ts';
@@ -52,7 +52,7 @@ export interface Report {
 export async function startShop(envoy: string, cleanup: Cleanup, report: Report): Promise<Shop> {
   const directory = await mkdtemp(join(tmpdir(), 'keelson-demo-'));
   cleanup.push(() => rm(directory, { recursive: true, force: true }));
-  const meshPort = (await isFree(usualMeshPort, '0.0.0.0')) ? usualMeshPort : await freePort('0.0.0.0');
+  const meshPort = await reserveMeshPort(cleanup);
   const pods = await bookshopPods(distinctPorts());
   const config = await writeConfig(join(directory, 'config'), pods, meshPort);
   const apps = await startApps(pods, meshPort, cleanup);
@@ -71,6 +71,18 @@ export async function startShop(envoy: string, cleanup: Cleanup, report: Report)
     frontPageUrl: `http://127.0.0.1:${front?.appPort}/`,
     processes: [daemon.process, ...proxies],
   };
+}
+
+/**
+ * Envoys share a port with whoever listens there already, without a word. So one address that no proxy uses is kept
+ * occupied as long as the shop is open: two shops never have the same port.
+ */
+async function reserveMeshPort(cleanup: Cleanup): Promise<number> {
+  const reservation = (await reserve(usualMeshPort, '127.0.3.1')) ?? (await reserve(0, '127.0.3.1'));
+  if (reservation === undefined)
+    throw new Error('no port can be had on 127.0.3.1: the demo needs the whole of 127.0.0.0/8');
+  cleanup.push(reservation.release);
+  return reservation.port;
 }
 
 /** Ports that are free now and never the same one twice. */

@@ -7,7 +7,7 @@ import { defaultStateDirectory } from '../config.ts';
 import type { DaemonOptions } from '../main.ts';
 import { startDaemon } from '../main.ts';
 import type { Problem } from '../model/problem.ts';
-import { describeSource } from '../model/source.ts';
+import { describeProblem } from '../model/problem.ts';
 import type { Log } from '../xds/log.ts';
 import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';
@@ -81,13 +81,6 @@ function problemReporter(log: Log): (problems: readonly Problem[]) => void {
     if (known.size > 0 && lines.size === 0) log.info('all problems are solved');
     known = new Set(lines.keys());
   };
-}
-
-/** `shop/routes.yaml:12: VirtualService shop/store spec.http[0]: there is no ...` */
-function describeProblem({ position, source, message }: Problem): string {
-  const place =
-    position === undefined ? [] : [[position.file, position.line].filter((part) => part !== undefined).join(':')];
-  return [...place, ...(source === undefined ? [] : [describeSource(source)]), message].join(': ');
 }
 
 /** Something about the machine rather than about us: a directory, a file or an address. */

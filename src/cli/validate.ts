@@ -1,7 +1,8 @@
 // `keelson validate`: what the control plane would say about files, by the same code as its admission webhook.
 import { parseArgs } from 'node:util';
 
-import type { FilePosition, Problem } from '../model/problem.ts';
+import type { Problem } from '../model/problem.ts';
+import { describePosition } from '../model/problem.ts';
 import { describeSource } from '../model/source.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { translate } from '../translate/translate.ts';
@@ -51,20 +52,15 @@ const distinct = (problems: readonly Problem[]): readonly Problem[] => [
   ...new Map(problems.map((problem) => [JSON.stringify(toJson(problem)), problem])).values(),
 ];
 
-const place = (position: FilePosition | undefined): string =>
-  position === undefined
-    ? ''
-    : [position.file, position.line, position.column].filter((part) => part !== undefined).join(':');
-
 function toRow(problem: Problem): readonly string[] {
   const { path = '', ...object } = problem.source ?? { kind: '', namespace: '', name: '' };
-  return [place(problem.position), problem.severity, object.kind && describeSource(object), path, sentence(problem)];
-}
-
-/** The message without the object and field that have columns of their own. */
-function sentence({ message, source }: Problem): string {
-  const prefix = source === undefined ? '' : `${describeSource(source)}: `;
-  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
+  return [
+    problem.position === undefined ? '' : describePosition(problem.position),
+    problem.severity,
+    object.kind && describeSource(object),
+    path,
+    problem.message,
+  ];
 }
 
 const toJson = ({ code, severity, message, source, position }: Problem): object => ({

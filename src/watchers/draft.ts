@@ -2,7 +2,6 @@
 import type { FilePosition, Problem, Severity } from '../model/problem.ts';
 import type { SourceRef } from '../model/source.ts';
 import type { FieldPath } from './field-path.ts';
-import { describeSource } from '../model/source.ts';
 import { formatPath } from './field-path.ts';
 
 export interface Draft {
@@ -41,7 +40,7 @@ export function problemOf(draft: Draft, source: SourceRef, locate?: (path: Field
   return {
     code: draft.code,
     severity: draft.severity,
-    message: `${describeSource(ref)}: ${draft.message}`,
+    message: draft.message,
     source: ref,
     ...(locate && { position: locate(draft.path) }),
   };

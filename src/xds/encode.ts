@@ -120,7 +120,11 @@ function writeFields(
       if (oneofs.includes(field.oneof)) throw new Misfit(`sets more than one of ${field.oneof}`);
       oneofs.push(field.oneof);
     }
-    json.within(`.${field.name}`, () => writeField(writer, field, fields[field.name], depth));
+    try {
+      writeField(writer, field, fields[field.name], depth);
+    } catch (error) {
+      throw error instanceof Misfit ? error.within(`.${field.name}`) : error;
+    }
   }
 }
 
@@ -210,9 +214,10 @@ function enumNumber(type: EnumDescriptor, value: unknown): number {
   return number;
 }
 
-/** `{ '@type': url, ...fields }`, or `{ '@type': url, value }` for a message that is no object in JSON. */
+/** `{ '@type': url, ...fields }`; `{ '@type': url, value }` for a message that is no object in JSON; `{}` for none. */
 function writeAny(writer: Writer, value: unknown): void {
   if (!json.isPlainObject(value)) throw new Misfit('is no object', value);
+  if (Object.keys(value).length === 0) return;
   const { '@type': url, ...fields } = value;
   const message = anyMessage(url);
   writer.uint32(json.tag(1, wireTypes.delimited)).string(text(url));

@@ -54,6 +54,7 @@ function readWellKnown(reader: Reader, message: MessageDescriptor, hidden: boole
   const text = (name: string): string => (byName.get(name) ?? '') as string;
   switch (message.wellKnown) {
     case 'any':
+      if (fields.size === 0) return {};
       return readAny(text('type_url'), Buffer.from(text('value'), 'base64'), hidden);
     case 'struct':
       return byName.get('fields') ?? {};

@@ -33,9 +33,12 @@ const maxNodes = 100;
 export class Quarantine {
   /** By scope, type and name. */
   readonly #entries = new Map<string, Map<TypeUrl, Map<string, Entry>>>();
+  /** Scopes that ever had a rejection: the others need no look. */
+  readonly #troubled = new Set<string>();
 
   /** What is to be sent instead of `wanted`, which may be `wanted`. */
   inForce(scope: string, wanted: CachedResource): Wanted {
+    if (!this.#troubled.has(scope)) return wanted;
     const entry = this.#entries.get(scope)?.get(wanted.type)?.get(wanted.name);
     if (entry?.rejections?.has(wanted.content) !== true) return wanted;
     return entry.good ?? 'withheld';
@@ -50,6 +53,7 @@ export class Quarantine {
   }
 
   rejected(scope: string, resource: CachedResource, by: { node: string; error: string; at: number }): void {
+    this.#troubled.add(scope);
     const entry = this.#entry(scope, resource);
     const { type, name, content: version, source } = resource;
     const known = entry.rejections?.get(version);
@@ -71,7 +75,9 @@ export class Quarantine {
       for (const name of names.keys()) if (!isLive(scope, name)) names.delete(name);
     }
     for (const [scope, types] of this.#entries) {
-      if ([...types.values()].every((names) => names.size === 0)) this.#entries.delete(scope);
+      if ([...types.values()].some((names) => names.size > 0)) continue;
+      this.#entries.delete(scope);
+      this.#troubled.delete(scope);
     }
   }
 

@@ -251,6 +251,8 @@ class AdsServer implements XdsServer {
   }
 }
 
+/** What the proxy has sent meanwhile is read and ignored. */
 function end(call: AdsCall, code: status, details: string): void {
+  call.removeAllListeners('data').resume();
   call.emit('error', { code, details });
 }

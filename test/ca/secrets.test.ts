@@ -125,7 +125,7 @@ describe('the source', () => {
 describe('over the wire', () => {
   const open: { close(): unknown }[] = [];
   afterEach(async () => {
-    for (const one of open.splice(0).reverse()) await one.close();
+    for (const one of open.splice(0).toReversed()) await one.close();
   });
 
   async function server() {

@@ -12,7 +12,7 @@ import { adsSource, answering, cluster, endpoints, forwarding, listener, routes 
 
 const open: (() => Promise<void>)[] = [];
 afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
+  for (const close of open.splice(0).toReversed()) await close();
 });
 
 const rds = { rds: { config_source: adsSource, route_config_name: 'web' } };

@@ -19,7 +19,7 @@ const identity = { trustDomain: 'cluster.local', namespace: 'shop', serviceAccou
 
 const open: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
+  for (const close of open.splice(0).toReversed()) await close();
 });
 
 const tlsContext: MessageOf['envoy.extensions.transport_sockets.tls.v3.CommonTlsContext'] = {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Kind } from '../../src/model/schema/index.ts';
 import { kinds } from '../../src/model/snapshot.ts';
 import { apiVersions, kindTable } from '../../src/watchers/kinds.ts';
+import { describeProblem } from '../../src/model/problem.ts';
 import { parse } from '../../src/watchers/parse.ts';
 import { objectOf, specVerdict, verdict } from './checking.ts';
 
@@ -20,7 +21,7 @@ describe('what is an object', () => {
       /^unknown-kind .*did you mean "VirtualService"/,
     );
     expect(said('gateway.networking.k8s.io/v1', 'Gateway')[0]).toMatch(/Keelson reads Gateway of networking.istio.io/);
-    expect(said('apps/v1', 'Deployment')[0]).toMatch(/^unknown-kind Deployment a: apps\/v1 Deployment is not read/);
+    expect(said('apps/v1', 'Deployment')[0]).toMatch(/^unknown-kind apps\/v1 Deployment is not read/);
   });
 
   test('every version that is served means the same', () => {
@@ -71,7 +72,7 @@ describe('metadata is made uniform', () => {
 describe('schemas', () => {
   test('say what is wrong, where, and what would be right', () => {
     const { problems } = parse(objectOf('VirtualService', { hosts: ['a'], http: [{ routes: [], timeout: 5 }] }));
-    expect(problems.map(({ message }) => message)).toEqual([
+    expect(problems.map(describeProblem)).toEqual([
       'VirtualService shop/sample spec.http[0].routes: there is no such field here (did you mean "route"?)',
       'VirtualService shop/sample spec.http[0].timeout: must be a text, not 5',
     ]);
@@ -122,7 +123,7 @@ describe('Secrets', () => {
   test('hide their values', () => {
     const { object } = parse(secret({ data: { key: 'aGlkZGVu' }, stringData: { other: 'also hidden' } }));
     expect(JSON.stringify(object)).not.toMatch(/aGlkZGVu|hidden/);
-    expect((JSON.stringify(object))).toMatch(/\[redacted\]/);
+    expect(JSON.stringify(object)).toMatch(/\[redacted\]/);
     const data = (object as unknown as { data: Record<string, { reveal: () => string }> }).data;
     expect(data['key']?.reveal()).toBe('aGlkZGVu');
     expect(Buffer.from(data['other']?.reveal() ?? '', 'base64').toString()).toBe('also hidden');
@@ -182,7 +183,7 @@ describe('never throws', () => {
   });
 
   test('whatever the parts of an object of a known kind', () => {
-    const kind = fc.constantFrom(...(kinds));
+    const kind = fc.constantFrom(...kinds);
     const metadata = fc.record({ name: fc.oneof(fc.constant('a'), json), labels: json }, { requiredKeys: [] });
     fc.assert(
       fc.property(kind, metadata, json, json, (name, meta, spec, data) => {

@@ -1,5 +1,5 @@
 // A proxy for tests: speaks ADS to a real server over a real connection, request by request.
-import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
+import type { ChannelCredentials, ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import type { JsonObject } from '../../src/xds/print.ts';
 import { encodeMessage } from '../../src/xds/encode.ts';
@@ -33,7 +33,7 @@ abstract class AdsClient<Response extends { readonly typeUrl: string; readonly n
   readonly #received: Response[] = [];
   #wake: (() => void) | undefined;
   /** How the stream ended. */
-  readonly ended: Promise<ServiceError>;
+  readonly ended: Promise<StatusObject>;
   #firstRequest = true;
   readonly node: object;
 
@@ -56,7 +56,8 @@ abstract class AdsClient<Response extends { readonly typeUrl: string; readonly n
       this.#received.push(print(responseType, bytes) as unknown as Response);
       this.#wake?.();
     });
-    this.ended = new Promise((resolve) => this.#call.on('error', resolve));
+    this.#call.on('error', () => {});
+    this.ended = new Promise((resolve) => this.#call.on('status', resolve));
   }
 
   /** The node goes with the first request alone, as Envoy does it. */
@@ -96,6 +97,11 @@ abstract class AdsClient<Response extends { readonly typeUrl: string; readonly n
   }
   resume(): void {
     this.#call.resume();
+  }
+
+  /** Sends no more, and leaves it to the server to end the stream. */
+  end(): void {
+    this.#call.end();
   }
 
   close(): void {

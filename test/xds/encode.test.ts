@@ -12,7 +12,7 @@ const hex = (name: string, message: object): string => Buffer.from(encodeMessage
 
 describe('what a message becomes on the wire', () => {
   test('fields are written in the order of their numbers, however they are listed', () => {
-    expect(hex('envoy.config.core.v3.Locality', { zone: 'z', region: 'r' })).toBe('0a01721201' + '7a');
+    expect(hex('envoy.config.core.v3.Locality', { zone: 'z', region: 'r' })).toBe('0a017212017a');
   });
 
   test('zeros are left out where they mean nothing and kept where they mean something', () => {
@@ -71,6 +71,11 @@ describe('what a message becomes on the wire', () => {
     });
   });
 
+  test('an empty Any stays empty', () => {
+    const name = 'envoy.extensions.wasm.v3.PluginConfig';
+    expect(roundTrip(name, { name: 'p', configuration: {} })).toEqual({ name: 'p', configuration: {} });
+  });
+
   test('a TypedStruct carries plain JSON for a type that is not known here', () => {
     const value = { stat_prefix: 'p', nested: { list: [1, 2] } };
     const typed = any('udpa.type.v1.TypedStruct', { type_url: 'type.googleapis.com/somebody.elses.Filter', value });
@@ -117,7 +122,11 @@ describe('what does not fit is a Bug that names the path', () => {
       { transport_socket: { typed_config: any('no.Such') } },
       'transport_socket.typed_config has no @type that is known',
     ],
-    ['an Any without a type', { transport_socket: { typed_config: {} } }, 'transport_socket.typed_config has no @type'],
+    [
+      'an Any without a type',
+      { transport_socket: { typed_config: { sni: 'a' } } },
+      'transport_socket.typed_config has no @type',
+    ],
     ['no duration', { connect_timeout: '5' }, 'connect_timeout is no duration'],
     ['@type where no Any is', any(cluster), 'no field @type'],
     ['broken Unicode', { name: '\ud800' }, 'name is not well-formed Unicode'],

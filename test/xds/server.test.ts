@@ -15,7 +15,7 @@ import { configuration, layer, listener, startMesh, staticCluster, types } from 
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
+  for (const one of open.splice(0).toReversed()) await one.close();
 });
 
 async function start(initial: Configuration, options?: Partial<XdsServerOptions>): Promise<Mesh> {
@@ -87,6 +87,31 @@ describe('what is bounded', () => {
     second.subscribe(types.cluster);
     expect((await second.ended).code).toBe(status.RESOURCE_EXHAUSTED);
     await first.quiet();
+  });
+
+  test.each(['cancels', 'ends', 'is refused', 'is invalid'])('a stream that %s makes room for another', async (how) => {
+    const mesh = await start(clusters('a'), { authenticate, limits: { streams: 1 } });
+    const first = connect(mesh, { token: how === 'is refused' ? 'nobody' : 'web' });
+    first.subscribe(types.cluster);
+    if (how !== 'is refused') await first.accept(types.cluster);
+    if (how === 'cancels') first.close();
+    if (how === 'ends') first.end();
+    if (how === 'is invalid') first.raw(new Uint8Array([0x0a, 0xff, 0xff]));
+    await first.ended;
+    for (;;) {
+      const next = connect(mesh, { token: 'web' });
+      next.subscribe(types.cluster);
+      const outcome = await Promise.race([next.nextOf(types.cluster), next.ended]);
+      if ('typeUrl' in outcome) break;
+      expect(outcome.code).toBe(status.RESOURCE_EXHAUSTED);
+    }
+  });
+
+  test('the age of a connection', async () => {
+    const mesh = await start(clusters('a'), { limits: { connectionAge: 20, connectionGrace: 1 } });
+    const client = connect(mesh);
+    client.subscribe(types.cluster);
+    await client.ended;
   });
 
   test('names: how many, in one request and in all, and how long', async () => {

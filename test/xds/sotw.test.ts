@@ -8,7 +8,7 @@ import { cluster, configuration, endpoints, listener, route, startMesh, staticCl
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
+  for (const one of open.splice(0).toReversed()) await one.close();
 });
 
 async function start(initial: Configuration): Promise<[Mesh, SotwClient]> {

@@ -1,5 +1,5 @@
 // One stream without a connection: what it writes, and when it does not.
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Configuration } from '../../src/model/resource.ts';
 import type { StreamEnvironment } from '../../src/xds/stream.ts';
 import { cachedResource, encodeCount } from '../../src/xds/cache.ts';
@@ -51,6 +51,19 @@ test('listeners do not wait for endpoints that the server has not got', () => {
   subscribe(types.cluster);
   ack(types.cluster);
   subscribe(types.listener);
+  expect(written).toHaveLength(2);
+});
+
+test('listeners wait for endpoints that the proxy does not ask for, but not for ever', () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const world = configuration({ cluster: [cluster('a')], endpoint: [endpoints('a')], listener: [listener('l')] });
+  const { written, subscribe, ack } = openStream(world);
+  subscribe(types.cluster);
+  ack(types.cluster);
+  subscribe(types.listener);
+  expect(written).toHaveLength(1);
+  vi.runAllTimers();
   expect(written).toHaveLength(2);
 });
 

@@ -23,6 +23,7 @@ import { serviceEntryServices } from './service-entry.ts';
 import type { ServiceFacts } from './service-facts.ts';
 import { serviceFacts } from './service-facts.ts';
 import { resolveVirtualServices } from './virtual-service.ts';
+import { withoutEffect } from './without-effect.ts';
 
 /** The mesh, and what translation needs besides it to say what one proxy is. */
 export interface ResolvedMesh {
@@ -59,7 +60,7 @@ export function resolveMesh(installation: Installation, snapshot: Snapshot): Res
     sidecars: allSidecars(namespaces, objects.Sidecar),
     mtls,
     facts: serviceFacts(settings, services, endpoints, mtls),
-    problems: virtualServices.flatMap((service) => service.problems),
+    problems: [...virtualServices.flatMap((service) => service.problems), ...withoutEffect(objects)],
   };
 }
 

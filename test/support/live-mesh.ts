@@ -1,0 +1,135 @@
+// A mesh for one test file: YAML in a directory of its own, a daemon over it in this process, and stock Envoys that got
+// everything from `keelson bootstrap`. Nothing is intercepted: proxies listen on loopback addresses that Sidecar objects
+// name. No sleeps: a change is over when every proxy has acknowledged it.
+import type { Daemon } from '../../src/main.ts';
+import type { Problem } from '../../src/model/problem.ts';
+import type { Envoy } from './envoy.ts';
+
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { startDaemon } from '../../src/main.ts';
+import { startEnvoy } from './envoy.ts';
+import { writeBootstrap } from './keelson.ts';
+
+export interface LiveMesh {
+  readonly daemon: Daemon;
+  /** By the name of the Pod. */
+  readonly envoys: ReadonlyMap<string, Envoy>;
+  /** Writes a file (undefined: removes it) and waits until what it means is in force in every proxy. */
+  readonly change: (file: string, yaml: string | undefined) => Promise<void>;
+  /** Waits until every proxy has all that the mesh wants it to have. */
+  readonly settled: () => Promise<void>;
+  /** What the daemon logged as an error or a warning. */
+  readonly complaints: readonly string[];
+  readonly stop: () => Promise<void>;
+}
+
+export interface LiveMeshOptions {
+  /** YAML by file name. */
+  readonly files: Readonly<Record<string, string>>;
+  /** `pod.namespace` of those that have an Envoy. */
+  readonly proxies: readonly string[];
+}
+
+type Stop = () => Promise<unknown>;
+
+/** Resolves once all Envoys are live. A problem in the first files is an error. */
+export async function startLiveMesh({ files, proxies }: LiveMeshOptions): Promise<LiveMesh> {
+  const stops: Stop[] = [];
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0).toReversed()) await each();
+  };
+  try {
+    return { ...(await start(files, proxies, stops)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(
+  files: LiveMeshOptions['files'],
+  proxies: readonly string[],
+  stops: Stop[],
+): Promise<Omit<LiveMesh, 'stop'>> {
+  const directory = await mkdtemp(join(tmpdir(), 'keelson-mesh-'));
+  stops.push(() => rm(directory, { recursive: true, force: true }));
+  const config = join(directory, 'config');
+  const state = join(directory, 'state');
+  await mkdir(config);
+  for (const [file, text] of Object.entries(files)) await writeFile(join(config, file), text);
+  const complaints: string[] = [];
+  const complain = (message: string, fields?: object): number =>
+    complaints.push(`${message} ${JSON.stringify(fields ?? {})}`);
+  let reports = 0;
+  const daemon = await startDaemon({
+    config,
+    state,
+    xdsAddress: '127.0.0.1:0',
+    log: { info: () => {}, warn: complain, error: complain },
+    onProblems: () => void reports++,
+  });
+  stops.push(() => daemon.close());
+  const wrong = daemon.problems().filter(({ severity }) => severity === 'error');
+  if (wrong.length > 0) throw new Error(wrong.map(describe).join('\n'));
+  const envoys = new Map<string, Envoy>();
+  for (const proxy of proxies) {
+    const out = join(directory, proxy);
+    const envoy = await startEnvoy({
+      bootstrap: await writeBootstrap({ config, state, port: daemon.port }, proxy, out),
+      name: proxy,
+    });
+    stops.push(envoy.stop);
+    envoys.set(proxy.slice(0, proxy.indexOf('.')), envoy);
+  }
+  const settled = (): Promise<void> => waitUntilSettled(daemon, [...envoys.values()]);
+  await settled();
+  const change = async (file: string, text: string | undefined): Promise<void> => {
+    const before = reports;
+    await replace(directory, join(config, file), text);
+    await waitFor(`the daemon to read ${file}`, () => reports > before);
+    await settled();
+  };
+  return { daemon, envoys, change, settled, complaints };
+}
+
+const describe = ({ source, message }: Problem): string => `${source?.kind} ${source?.name}: ${message}`;
+
+async function replace(directory: string, file: string, text: string | undefined): Promise<void> {
+  if (text === undefined) return rm(file);
+  const scratch = join(directory, 'scratch');
+  await writeFile(scratch, text);
+  await rename(scratch, file);
+}
+
+/** In three looks one after the other nothing is on its way: a new listener asks for its routes a moment later. */
+async function waitUntilSettled(daemon: Daemon, envoys: readonly Envoy[]): Promise<void> {
+  let quiet = 0;
+  await waitFor('all proxies to have everything', async () => {
+    const proxies = daemon.status();
+    const synced = proxies.length === envoys.length && proxies.every((proxy) => proxy.synced);
+    quiet = synced && (await Promise.all(envoys.map(isWarm))).every(Boolean) ? quiet + 1 : 0;
+    return quiet >= 3;
+  }).catch((error: Error) => {
+    throw new Error([error.message, JSON.stringify(daemon.status()), ...envoys.map((envoy) => envoy.log())].join('\n'));
+  });
+}
+
+async function isWarm(envoy: Envoy): Promise<boolean> {
+  const stats = await envoy.stats('warming');
+  return (
+    stats.get('cluster_manager.warming_clusters') === 0 && stats.get('listener_manager.total_listeners_warming') === 0
+  );
+}
+
+/** Asks every 10 ms, for at most 30 seconds. */
+export async function waitFor(what: string, probe: () => Promise<boolean> | boolean): Promise<void> {
+  for (let attempt = 0; attempt < 3000; attempt++) {
+    if (await probe()) return;
+    await delay(10);
+  }
+  throw new Error(`waited in vain for ${what}`);
+}
