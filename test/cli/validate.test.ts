@@ -9,8 +9,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'validate-'));
   const gateway = (servers: string) =>
     `apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata:\n  name: edge\n  namespace: infra\nspec:\n  servers: ${servers}\n`;
+  await writeFile(join(folder, 'good.yaml'), 'apiVersion: v1\nkind: Namespace\nmetadata: {name: infra}\n');
   await writeFile(
-    join(folder, 'good.yaml'),
+    join(folder, 'idle.yaml'),
     gateway('[{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]'),
   );
   await writeFile(join(folder, 'bad.yaml'), gateway('[]'));
@@ -40,6 +41,12 @@ describe('keelson validate', () => {
     const { code, stdout } = await run(join(folder, 'odd.yaml'));
     expect(code).toBe(0);
     expect(stdout).toMatch(/odd\.yaml:1:1 +warning +Deployment app +apps\/v1 Deployment is not read/);
+  });
+
+  test('a kind that changes nothing yet', async () => {
+    const { code, stdout } = await run(join(folder, 'idle.yaml'));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/idle\.yaml:1:1 +warning +Gateway infra\/edge +Gateway objects are checked but have no effect/);
   });
 
   test('errors, with file, line, object and field', async () => {
