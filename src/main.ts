@@ -8,17 +8,20 @@ import { openAuthority } from './ca/authority.ts';
 import { fileSecrets, isFileSecret } from './ca/file-secrets.ts';
 import { workloadSecrets } from './ca/secrets.ts';
 import { serverIdentity } from './ca/server-identity.ts';
+import type { SubjectNames } from './ca/template.ts';
 import { tokenAuthority } from './ca/token.ts';
 import { directoryRoot, tokenAudience, trustDomainOf } from './credentials.ts';
 import { invariant } from './model/invariant.ts';
+import { objectKey } from './model/object.ts';
 import type { Problem } from './model/problem.ts';
 import type { Configuration, NodeInfo } from './model/resource.ts';
 import type { SecretSource, Workload } from './model/secret-source.ts';
 import type { Snapshot } from './model/snapshot.ts';
 import { emptySnapshot } from './model/snapshot.ts';
 import type { SourceRef } from './model/source.ts';
+import { describeSource } from './model/source.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
-import { canonical } from './translate/resolve/workload.ts';
+import { canonical, podWorkload } from './translate/resolve/workload.ts';
 import type { Translation } from './translate/translate.ts';
 import { translate } from './translate/translate.ts';
 import { watchDirectory } from './watchers/directory.ts';
@@ -83,7 +86,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     secrets: withFiles(
       workloadSecrets({
         authority,
-        names: subjectNames,
+        names: (workload) => subjectNames(workload, mesh.snapshot),
         onFault: ({ node }, error) => log.error('no certificate for a proxy', { node: node.id, reason: String(error) }),
         ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
       }),
@@ -91,6 +94,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     authenticate: bearerToken(tokenAuthority(root.privateKey)),
     tls: identity,
     log,
+    onRejected: (rejection) => {
+      const { type, name, error } = rejection;
+      const causes = causingObjects(resourceOrigins(rejection.resource)).map(describeSource).join(', ');
+      log.error('a resource is rejected; its last good version stays in force', { type, name, causes, error });
+    },
   });
   mesh.onChange = () => void server.update();
   const port = await server.listen(options.xdsAddress);
@@ -144,17 +152,18 @@ class LiveMesh {
   }
 }
 
-/** What a certificate's Subject tells of the workload, beyond its identity: metrics name peers by it. */
-function subjectNames({ node }: Workload): {
-  readonly workload: string;
-  readonly app: string;
-  readonly version: string;
-} {
-  const { metadata } = node;
-  const labels = (metadata['LABELS'] ?? {}) as Readonly<Record<string, string>>;
-  const workload = typeof metadata['WORKLOAD_NAME'] === 'string' ? metadata['WORKLOAD_NAME'] : node.cluster;
-  const { canonicalName, canonicalRevision } = canonical(labels, workload, 'latest');
-  return { workload, app: canonicalName, version: canonicalRevision };
+/**
+ * What a certificate's Subject tells of the workload, beyond its identity: metrics name peers by it. The Pod's own object
+ * says so if it runs under the proven identity; only for workloads without one is the proxy's word taken.
+ */
+function subjectNames({ identity, node }: Workload, { objects }: Snapshot): Omit<SubjectNames, 'namespace'> {
+  const podName = node.id.split('~')[2]?.slice(0, -identity.namespace.length - 1) ?? '';
+  const pod = objects.Pod.get(objectKey(identity.namespace, podName));
+  const names =
+    pod !== undefined && (pod.spec.serviceAccountName ?? 'default') === identity.serviceAccount
+      ? podWorkload(pod)
+      : canonical((node.metadata['LABELS'] ?? {}) as Readonly<Record<string, string>>, podName, 'latest');
+  return { workload: names.workload, app: names.canonicalName, version: names.canonicalRevision };
 }
 
 const bearerToken = (tokens: ReturnType<typeof tokenAuthority>) => (metadata: Metadata) => {

@@ -56,9 +56,16 @@ export interface Service {
   readonly subjectAltNames: readonly string[];
   /** Only endpoints on the caller's own node. */
   readonly nodeLocal: boolean;
-  /** Prefer endpoints near the caller even without outlier detection. */
-  readonly preferClose: boolean;
+  /** Prefer endpoints near the caller even without outlier detection: of its zone, or of its own node first. */
+  readonly prefers?: 'zone' | 'node';
+  /** A client stays with the endpoint that it talked to first. */
+  readonly session?: PersistentSession;
 }
+
+/** What carries the endpoint that a client is bound to. */
+export type PersistentSession =
+  | { readonly kind: 'cookie'; readonly name: string; readonly path: string }
+  | { readonly kind: 'header'; readonly name: string };
 
 export interface ServiceAlias {
   readonly source: SourceRef;
@@ -117,9 +124,36 @@ export interface MeshSettings extends MeshConfigSpec {
   readonly trustDomain: string;
   readonly clusterDomain: string;
   readonly clusterId: string;
+  readonly features: Features;
+}
+
+/** What Istio has behind environment variables of the control plane, and is off unless asked for. */
+export interface Features {
+  /** PILOT_ENABLE_PERSISTENT_SESSION_FILTER */
+  readonly persistentSessions: boolean;
+  /** ENABLE_TLS_ON_SIDECAR_INGRESS */
+  readonly tlsOnSidecarIngress: boolean;
 }
 
 export type MtlsMode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';
+
+/** Where connections from other networks come in. */
+export interface NetworkGateway {
+  readonly source: SourceRef;
+  readonly network: string;
+  /** '' when it is no Service of a cluster that we know. */
+  readonly cluster: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Networks that cannot reach each other but through gateways. */
+export interface Networks {
+  /** By network; those without any are reached directly. */
+  readonly gateways: ReadonlyMap<string, readonly NetworkGateway[]>;
+  /** Every weight is multiplied by it, so that a weight can be divided among the gateways of any network. */
+  readonly weightScale: number;
+}
 
 export interface Mesh {
   readonly settings: MeshSettings;
@@ -130,6 +164,8 @@ export interface Mesh {
   /** By creation time, name, namespace. */
   readonly virtualServices: readonly VirtualService[];
   readonly destinationPolicies: readonly DestinationPolicy[];
+  /** undefined as long as no network has a gateway: then there is only one, whatever its parts are called. */
+  readonly networks: Networks | undefined;
 }
 
 export const serviceKey = (service: Service): string => `${service.namespace}/${service.hostname}`;

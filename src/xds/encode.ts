@@ -120,11 +120,7 @@ function writeFields(
       if (oneofs.includes(field.oneof)) throw new Misfit(`sets more than one of ${field.oneof}`);
       oneofs.push(field.oneof);
     }
-    try {
-      writeField(writer, field, fields[field.name], depth);
-    } catch (error) {
-      throw error instanceof Misfit ? error.within(`.${field.name}`) : error;
-    }
+    json.within(`.${field.name}`, () => writeField(writer, field, fields[field.name], depth));
   }
 }
 

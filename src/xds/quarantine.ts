@@ -35,6 +35,12 @@ export class Quarantine {
   readonly #entries = new Map<string, Map<TypeUrl, Map<string, Entry>>>();
   /** Scopes that ever had a rejection: the others need no look. */
   readonly #troubled = new Set<string>();
+  readonly #onRejected: (rejection: Rejection) => void;
+
+  /** `onRejected` hears of every version once, when the first proxy rejects it. */
+  constructor(onRejected: (rejection: Rejection) => void = () => {}) {
+    this.#onRejected = onRejected;
+  }
 
   /** What is to be sent instead of `wanted`, which may be `wanted`. */
   inForce(scope: string, wanted: CachedResource): Wanted {
@@ -60,7 +66,9 @@ export class Quarantine {
     const nodes = [...new Set([...(known?.nodes ?? []), by.node])].slice(0, maxNodes);
     const since = known?.since ?? by.at;
     entry.rejections ??= new Map();
-    entry.rejections.set(version, { scope, type, name, version, error: by.error, resource: source, nodes, since });
+    const rejection = { scope, type, name, version, error: by.error, resource: source, nodes, since };
+    entry.rejections.set(version, rejection);
+    if (known === undefined) this.#onRejected(rejection);
     if (entry.good?.content === version) stepBack(entry);
   }
 

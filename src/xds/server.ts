@@ -39,6 +39,8 @@ export interface XdsServerOptions {
   /** Has to be true for a port without TLS or without authentication. */
   readonly plaintext?: boolean;
   readonly log: Log;
+  /** A version of a resource was rejected for the first time. */
+  readonly onRejected?: (rejection: Rejection) => void;
   readonly limits?: Partial<Limits>;
   readonly now?: () => number;
 }
@@ -70,7 +72,7 @@ class AdsServer implements XdsServer {
   readonly #limits: Limits;
   readonly #server: Server;
   readonly #environment: StreamEnvironment;
-  readonly #quarantine = new Quarantine();
+  readonly #quarantine: Quarantine;
   readonly #streams = new Map<AdsCall, ProxyStream>();
   readonly #counters = { streams: 0, pushes: 0, resourcesSent: 0, bytesSent: 0, nacks: 0, bugs: 0, cycles: 0 };
   #calls = 0;
@@ -81,6 +83,7 @@ class AdsServer implements XdsServer {
 
   constructor(options: XdsServerOptions) {
     this.#options = options;
+    this.#quarantine = new Quarantine(options.onRejected);
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#server = new Server(serverOptions(this.#limits));
     this.#server.addService(adsService, {

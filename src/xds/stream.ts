@@ -51,8 +51,8 @@ interface Tracked {
 
 const { cluster, endpoint, listener, route, secret } = resourceTypes;
 const pushOrder: readonly TypeUrl[] = [cluster, endpoint, listener, route, secret];
-/** How long listeners and routes wait for a proxy to ask for a new cluster's endpoints, in milliseconds. */
-const endpointsPatience = 1000;
+/** How long listeners and routes wait at most for clusters and their endpoints, in milliseconds. */
+const patience = 3000;
 const maxTypes = 50;
 
 export class ProxyStream {
@@ -65,7 +65,7 @@ export class ProxyStream {
   readonly #state: ProxyState;
   readonly #types = new Map<TypeUrl, Tracked>();
   readonly #secretWatches = new Map<string, AbortController>();
-  /** Endpoints of clusters just sent, which the proxy has still to ask for. */
+  /** Endpoints of clusters just sent, which the proxy has still to ask for and to acknowledge. */
   readonly #awaited = new Set<string>();
   #patience: NodeJS.Timeout | undefined;
   #nonce = 0;
@@ -120,7 +120,7 @@ export class ProxyStream {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#patience);
+    this.#stopWaiting();
     for (const watch of this.#secretWatches.values()) watch.abort();
   }
 
@@ -147,6 +147,7 @@ export class ProxyStream {
 
   #settle(type: TypeUrl, tracked: Tracked, { sent, error }: Settled): void {
     const added = sent.filter(({ after }) => after !== undefined);
+    if (type === endpoint) for (const { name } of sent) this.#awaited.delete(name);
     if (error === undefined) {
       tracked.ackedVersion = tracked.sentVersion;
       tracked.ackedAt = this.#environment.now();
@@ -217,18 +218,35 @@ export class ProxyStream {
     this.#environment.secrets.watch({ identity, node }, name, onChange, watch.signal);
   }
 
-  #advance(): void {
+  /** `forced`: listeners and routes have waited for long enough. */
+  #advance(forced = false): void {
     for (const type of this.#types.keys()) if (!pushOrder.includes(type)) this.#push(type, true);
     for (const type of pushOrder) {
       const refersToClusters = type === listener || type === route;
-      if (!refersToClusters || this.#clustersInPlace()) this.#push(type, type !== cluster && type !== endpoint);
+      if (refersToClusters && !forced && !this.#clustersInPlace()) this.#wait(type);
+      else this.#push(type, type !== cluster && type !== endpoint);
     }
+    if (forced || this.#clustersInPlace()) this.#stopWaiting();
     if (this.#isBusy(listener) || this.#isBusy(route)) return;
     for (const type of [endpoint, cluster]) this.#push(type, true);
   }
 
   #clustersInPlace(): boolean {
-    return !this.#isBusy(cluster) && !this.#isBusy(endpoint) && this.#awaited.size === 0;
+    return !this.#isBusy(cluster) && this.#awaited.size === 0;
+  }
+
+  #wait(type: TypeUrl): void {
+    if (this.#closed || this.#types.get(type)?.subscription.ready !== true) return;
+    this.#patience ??= setTimeout(() => {
+      this.#awaited.clear();
+      this.#advance(true);
+    }, patience);
+    this.#patience.unref();
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
   }
 
   #isBusy(type: TypeUrl): boolean {
@@ -250,7 +268,6 @@ export class ProxyStream {
     this.#environment.onSent(update.resources.length, response.length);
     this.#blocked = !this.#transport.write(response);
     if (type === cluster) this.#expectEndpoints(update.sent.flatMap(({ after }) => after?.resource ?? []));
-    if (type === endpoint) for (const { name } of update.sent) this.#awaited.delete(name);
   }
 
   /** Envoy waits for the endpoints of a cluster that it was sent, and uses it once they came. */
@@ -264,16 +281,6 @@ export class ProxyStream {
       this.#awaited.add(name);
       this.#types.get(endpoint)?.subscription.touch([name]);
     }
-    if (this.#awaited.size > 0) this.#startPatience();
-  }
-
-  #startPatience(): void {
-    this.#patience ??= setTimeout(() => {
-      this.#patience = undefined;
-      this.#awaited.clear();
-      this.#advance();
-    }, endpointsPatience);
-    this.#patience.unref();
   }
 }
 

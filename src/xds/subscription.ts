@@ -86,6 +86,11 @@ export class Subscription {
     return this.pending !== undefined || this.#due.size > 0;
   }
 
+  /** There may be something to send at once. */
+  get ready(): boolean {
+    return this.pending === undefined && (this.#due.size > 0 || this.#answer);
+  }
+
   /** Takes an incremental request in; returns the response that it settles. */
   delta(request: DeltaRequest, catalog: Catalog): Settled | undefined {
     const first = this.#requests++ === 0;

@@ -21,6 +21,8 @@ export interface Arrival {
   readonly path: string;
   readonly httpVersion: string;
   readonly headers: IncomingHttpHeaders;
+  /** Which connection it came on: the port of the other side. */
+  readonly connection: number;
 }
 
 /** An answer's status; 'reset' breaks the connection; 'hang' never answers. */
@@ -85,7 +87,8 @@ function httpBackend(
   const serve = async (request: Incoming, response: Outgoing): Promise<void> => {
     request.resume();
     const { method = '', url: path = '', httpVersion, headers } = request;
-    const arrival = { instance, method, path, httpVersion, headers };
+    const connection = request.socket?.remotePort ?? 0;
+    const arrival = { instance, method, path, httpVersion, headers, connection };
     arrivals.push(arrival);
     const behavior = behaviors.shift() ?? 200;
     if (behavior === 'hang') return;

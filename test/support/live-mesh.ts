@@ -16,6 +16,8 @@ import { writeBootstrap } from './keelson.ts';
 
 export interface LiveMesh {
   readonly daemon: Daemon;
+  /** The daemon's state directory, which has its root. */
+  readonly state: string;
   /** By the name of the Pod. */
   readonly envoys: ReadonlyMap<string, Envoy>;
   /** Writes a file (undefined: removes it) and waits until what it means is in force in every proxy. */
@@ -93,7 +95,7 @@ async function start(
     await waitFor(`the daemon to read ${file}`, () => reports > before);
     await settled();
   };
-  return { daemon, envoys, change, settled, complaints };
+  return { daemon, state, envoys, change, settled, complaints };
 }
 
 const describe = ({ source, message }: Problem): string => `${source?.kind} ${source?.name}: ${message}`;

@@ -281,9 +281,9 @@ describe('order', () => {
     const cds = await client.nextOf(types.cluster);
     const eds = await client.nextOf(types.endpoint);
     await client.quiet();
-    client.ack(cds);
-    await client.quiet();
     client.ack(eds);
+    await client.quiet();
+    client.ack(cds);
     await client.accept(types.listener);
     await client.accept(types.route);
   });
@@ -331,6 +331,14 @@ describe('order', () => {
     await client.quiet();
     client.subscribe(types.endpoint, 'new');
     await client.accept(types.endpoint);
+    await client.accept(types.route);
+  });
+
+  test('changed endpoints alone keep nothing waiting', async () => {
+    const [mesh, client] = await subscribed(world(1, 80));
+    await mesh.change({ ...world(1, 80), endpoint: world(1, 81).endpoint });
+    await client.nextOf(types.endpoint);
+    await mesh.change({ ...world(1, 80), endpoint: world(1, 81).endpoint, route: world(1, 81).route });
     await client.accept(types.route);
   });
 

@@ -67,6 +67,26 @@ test('listeners wait for endpoints that the proxy does not ask for, but not for 
   expect(written).toHaveLength(2);
 });
 
+test('listeners do not wait for ever for clusters that never rest', () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const world = (seconds: number, prefix: string) =>
+    configuration({ cluster: [staticCluster('a', seconds)], listener: [listener('l', prefix)] });
+  const { stream, written, subscribe, ack } = openStream(world(1, 'before'));
+  subscribe(types.cluster);
+  ack(types.cluster);
+  subscribe(types.listener);
+  ack(types.listener);
+  const isListener = (): boolean => written.at(-1)?.includes('after') === true;
+  stream.configure(world(2, 'after'));
+  for (let seconds = 3; seconds < 40 && !isListener(); seconds++) {
+    stream.configure(world(seconds, 'after'));
+    vi.advanceTimersByTime(100);
+    if (!isListener()) ack(types.cluster);
+  }
+  expect(isListener()).toBe(true);
+});
+
 test('a changed resource costs what it is, whatever else there is', () => {
   const many = Array.from({ length: 2000 }, (_, index) => endpoints(`e${index}`));
   const before = { ...configuration({}), endpoint: [layer('all', ...many)] };

@@ -125,6 +125,16 @@ describe('incremental', () => {
     expect(accepted(subscription, world, '4')).toBeUndefined();
   });
 
+  test('sends what is unclear again even if the version before is wanted back', () => {
+    const subscription = incremental();
+    subscription.delta(delta({}), catalog({ a: 1 }));
+    accepted(subscription, catalog({ a: 1 }), '1');
+    subscription.touch(['a']);
+    subscription.sent(subscription.next(catalog({ a: 2 }), now)!, '2');
+    subscription.resend(subscription.delta(delta({ nonce: '2', error: 'no' }), catalog({ a: 2 }))!.sent);
+    expect(told(subscription.next(catalog({ a: 1 }), now))).toEqual([['a'], []]);
+  });
+
   test('does not keep versions of what the proxy does not want', () => {
     const subscription = incremental();
     const versions = new Map([

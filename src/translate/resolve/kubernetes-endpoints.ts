@@ -59,7 +59,7 @@ const join = memo(
     const entries = slices.flatMap((slice) => slice.endpoints.map((endpoint, index) => ({ slice, endpoint, index })));
     const found = new Map<number, Map<string, Endpoint>>();
     entries.forEach(({ slice, endpoint, index }, i) => {
-      const health = healthOf(endpoint);
+      const health = healthOf(endpoint, service.session !== undefined);
       if (health === undefined) return;
       const facts = podFacts(settings, mtls, orUndefined<Pod>(pods[i]), orUndefined<Node>(nodes[i]), endpoint);
       const source = at(slice.source, `endpoints[${index}]`);
@@ -76,10 +76,14 @@ const join = memo(
   },
 );
 
-/** Ready: healthy. Neither ready nor on its way out: sent as unhealthy. Terminating: left out. */
-function healthOf({ conditions }: SliceEndpoint): Endpoint['health'] {
+/**
+ * Ready: healthy. Neither ready nor on its way out: sent as unhealthy. Terminating: left out, unless it still serves
+ * clients that are bound to it.
+ */
+function healthOf({ conditions }: SliceEndpoint, sessions: boolean): Endpoint['health'] {
   if (conditions?.ready ?? true) return 'healthy';
-  return conditions?.terminating === true ? undefined : 'unhealthy';
+  if (conditions?.terminating !== true) return 'unhealthy';
+  return sessions && conditions.serving === true ? 'draining' : undefined;
 }
 
 function targetPorts(service: Service, slice: EndpointSlice): readonly (readonly [number, number])[] {

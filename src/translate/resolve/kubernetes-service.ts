@@ -68,7 +68,8 @@ const service = memo((settings: MeshSettings, object: KubernetesService): Servic
     aliases: [],
     subjectAltNames: declaredIdentities(object, settings),
     nodeLocal: spec.internalTrafficPolicy === 'Local',
-    preferClose: prefersClose(object),
+    ...closeness(object),
+    ...persistentSession(object, settings),
   };
 });
 
@@ -90,7 +91,25 @@ function declaredIdentities(object: KubernetesService, settings: MeshSettings): 
   ];
 }
 
-function prefersClose({ metadata, spec }: KubernetesService): boolean {
-  const preference = metadata.annotations['networking.istio.io/traffic-distribution'] ?? spec.trafficDistribution ?? '';
-  return ['preferclose', 'prefersamezone', 'prefersamenode'].includes(preference.toLowerCase());
+/** The annotation goes before Kubernetes' own field. */
+const closeness = ({ metadata, spec }: KubernetesService): Pick<Service, 'prefers'> =>
+  trafficDistribution(metadata.annotations['networking.istio.io/traffic-distribution'] ?? spec.trafficDistribution);
+
+/** `PreferClose`, `PreferSameZone` or `PreferSameNode`, in any case; anything else prefers nothing. */
+export function trafficDistribution(preference: string | undefined): Pick<Service, 'prefers'> {
+  const preferred = preference?.toLowerCase();
+  if (preferred === 'prefersamenode') return { prefers: 'node' };
+  return preferred === 'preferclose' || preferred === 'prefersamezone' ? { prefers: 'zone' } : {};
+}
+
+/** By labels `istio.io/persistent-session: COOKIE[:PATH]` or, if there is none, `istio.io/persistent-session-header`. */
+function persistentSession({ metadata }: KubernetesService, { features }: MeshSettings): Pick<Service, 'session'> {
+  if (!features.persistentSessions) return {};
+  const cookie = metadata.labels['istio.io/persistent-session'] ?? '';
+  const header = metadata.labels['istio.io/persistent-session-header'] ?? '';
+  if (cookie !== '') {
+    const [name = '', path = ''] = cookie.split(':', 2);
+    return { session: { kind: 'cookie', name, path: path === '' ? '/' : path } };
+  }
+  return header === '' ? {} : { session: { kind: 'header', name: header } };
 }

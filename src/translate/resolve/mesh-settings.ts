@@ -1,7 +1,7 @@
 // The mesh's settings with Istio's defaults filled in.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig
 import { memo } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
+import type { Features, MeshSettings } from '../../model/mesh.ts';
 import type { MeshConfigSpec } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
 
@@ -11,12 +11,14 @@ export interface Installation {
   readonly systemNamespace: string;
   readonly clusterDomain: string;
   readonly clusterId: string;
+  readonly features: Features;
 }
 
 export const defaultInstallation: Installation = {
   systemNamespace: 'istio-system',
   clusterDomain: 'cluster.local',
   clusterId: 'Kubernetes',
+  features: { persistentSessions: false, tlsOnSidecarIngress: false },
 };
 
 export const meshSettings = memo((installation: Installation, config: MeshConfigSpec): MeshSettings => {
@@ -33,6 +35,7 @@ export const meshSettings = memo((installation: Installation, config: MeshConfig
     trustDomain: config.trustDomain ?? 'cluster.local',
     clusterDomain: installation.clusterDomain,
     clusterId: installation.clusterId,
+    features: installation.features,
     enableTracing: config.enableTracing ?? true,
     enableAutoMtls: config.enableAutoMtls ?? true,
     connectTimeout: config.connectTimeout ?? '10s',

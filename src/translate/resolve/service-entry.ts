@@ -3,6 +3,7 @@
 import { memo, sharedList } from '../../model/memo.ts';
 import type { MeshSettings, Resolution, Service } from '../../model/mesh.ts';
 import type { KindMap } from '../../model/schema/index.ts';
+import { trafficDistribution } from './kubernetes-service.ts';
 import { istioProtocol } from './protocol.ts';
 import { visibility } from './visibility.ts';
 
@@ -35,12 +36,10 @@ export const serviceEntryServices = memo((settings: MeshSettings, entry: Service
       aliases: [],
       subjectAltNames: spec.subjectAltNames ?? [],
       nodeLocal: false,
-      preferClose: isPreferClose(metadata.annotations['networking.istio.io/traffic-distribution']),
+      ...trafficDistribution(metadata.annotations['networking.istio.io/traffic-distribution']),
     })),
   );
 });
-
-const isPreferClose = (value: string | undefined): boolean => value?.toLowerCase() === 'preferclose';
 
 /** A block of one address is that address. */
 const withoutFullPrefix = (address: string): string => address.replace(address.includes(':') ? /\/128$/ : /\/32$/, '');
