@@ -1,5 +1,5 @@
-// A proxy for the benchmark: one delta ADS stream that subscribes to everything its configuration has, as Envoy does, and
-// acknowledges every response without looking into it.
+// A proxy for the benchmark: one delta ADS stream that subscribes to everything its configuration has, as Envoy does, asks
+// for the endpoints of clusters that it is sent later, and acknowledges every response without looking further into it.
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 
@@ -10,6 +10,12 @@ import { protoRoot } from '../src/xds/protos.ts';
 import { adsService } from '../src/xds/service.ts';
 
 const request = 'envoy.service.discovery.v3.DeltaDiscoveryRequest';
+
+interface Response {
+  readonly type_url: string;
+  readonly nonce: string;
+  readonly resources: readonly { readonly name: string }[];
+}
 
 export interface BenchClient {
   close(): void;
@@ -26,12 +32,14 @@ export function connect(port: number, node: NodeInfo, configuration: Configurati
     new Metadata(),
   );
   const send = (message: object): boolean => call.write(Buffer.from(encodeMessage(request, message)));
+  const known = new Set(namesOf(configuration.endpoint));
   call.on('data', (bytes: Buffer) => {
-    const { type_url, nonce } = response.decode(bytes) as unknown as {
-      readonly type_url: string;
-      readonly nonce: string;
-    };
+    const { type_url, nonce, resources } = response.decode(bytes) as unknown as Response;
     send({ type_url, response_nonce: nonce });
+    if (type_url !== resourceTypes.cluster) return;
+    const added = resources.map(({ name }) => name).filter((name) => name.startsWith('outbound|') && !known.has(name));
+    if (added.length > 0) send({ type_url: resourceTypes.endpoint, resource_names_subscribe: added });
+    for (const name of added) known.add(name);
   });
   call.on('error', () => {});
   const { id, cluster, metadata } = node;
