@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 TYPES := src/xds/generated/messages.ts
 
-.PHONY: help build check test golden bench parity demo lint format typecheck protos envoy clean
+.PHONY: help build check test golden bench bench-lazy parity demo lint format typecheck protos envoy clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,8 +32,12 @@ golden: $(TYPES) ## Rewrite the expected output of the golden tests
 	@rm -rf test/golden/*/*/expected
 	@vitest run --update test/golden.test.ts
 
-bench: $(TYPES) ## Count the work of each kind of change, at 10 to 1,000 services
+bench: $(TYPES) ## Count the work of each kind of change, at 10 to 1,000 services; and certificates per second
 	@node --expose-gc bench/run.ts
+	@node bench/certificates.ts
+
+bench-lazy: envoy ## Measure an Envoy with lazy configuration in a mesh of 1,000 services (needs root and iptables)
+	@node bench/lazy.ts
 
 parity: $(TYPES) ## Compare with what Istio generates, where its recorded scenarios are at hand
 	@if [ -d ../shared/parity ]; then \

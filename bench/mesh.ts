@@ -7,7 +7,8 @@ import type { Snapshot } from '../src/model/snapshot.ts';
 import { emptySnapshot } from '../src/model/snapshot.ts';
 import { parse } from '../src/watchers/parse.ts';
 
-interface Raw {
+/** An object as a user writes it. */
+export interface Raw {
   readonly kind: string;
   readonly metadata: { readonly name: string } & Readonly<Record<string, unknown>>;
   readonly [field: string]: unknown;
@@ -127,7 +128,7 @@ export const changes: readonly Change[] = [
 ];
 
 /** `before` with these objects put in or replaced: Maps of other kinds keep their identity. */
-function applyObjects(before: Snapshot, raws: readonly Raw[]): Snapshot {
+export function applyObjects(before: Snapshot, raws: readonly Raw[]): Snapshot {
   const changed: { [K in Kind]?: Map<string, KindMap[K]> } = {};
   for (const raw of raws) {
     const kind = raw.kind as Kind;

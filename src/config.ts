@@ -1,7 +1,27 @@
 // What the environment says: the only file that reads it.
 // https://specifications.freedesktop.org/basedir-spec/latest/
+// https://istio.io/latest/docs/reference/commands/pilot-discovery/#envvars
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+
+import type { Features } from './model/mesh.ts';
+
+/** What Istio's own environment variables switch on. */
+export const features = (): Features => ({
+  persistentSessions: isTrue(process.env['PILOT_ENABLE_PERSISTENT_SESSION_FILTER']),
+  tlsOnSidecarIngress: isTrue(process.env['ENABLE_TLS_ON_SIDECAR_INGRESS']),
+  multipleAuthorizers: isTrue(process.env['PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS']),
+  gatewaysOfOwnNamespace: isTrue(process.env['PILOT_SCOPE_GATEWAY_TO_NAMESPACE']),
+  remoteKeys: remoteKeys(process.env['PILOT_JWT_ENABLE_REMOTE_JWKS']),
+});
+
+function remoteKeys(text: string | undefined): Features['remoteKeys'] {
+  if (text === 'hybrid' || isTrue(text)) return 'known-hosts';
+  return text === 'envoy' ? 'always' : 'never';
+}
+
+/** As Go reads a boolean. */
+const isTrue = (text: string | undefined): boolean => ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text ?? '');
 
 /**
  * Where a daemon in directory mode keeps what must outlive it: the root of its CA, which its tokens depend on as well.

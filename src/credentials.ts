@@ -1,4 +1,4 @@
-// What a proxy outside Kubernetes is given to prove itself: the root that the control plane's certificate leads to, and
+// What a proxy outside Kubernetes is given to prove itself: the roots that the control plane's certificate leads to, and
 // a bearer token for its workload's identity. Both come from the daemon's state directory, which is made if need be, so
 // that `bootstrap` may run before `serve`.
 import type { KeyPair } from './ca/authority.ts';
@@ -6,18 +6,20 @@ import type { NodeInfo } from './model/resource.ts';
 import type { Snapshot } from './model/snapshot.ts';
 
 import { createRoot } from './ca/authority.ts';
-import { loadOrCreateRoot } from './ca/storage.ts';
+import { pluggedSecret, pluggedSigner } from './ca/plugged.ts';
+import { rootLifetime } from './ca/resident.ts';
+import { trustedRoots } from './ca/root-rotation.ts';
+import { loadAuthority, loadOrCreateRoot, loadOrCreateTokenKey } from './ca/storage.ts';
 import { tokenAuthority } from './ca/token.ts';
+import { objectKey } from './model/object.ts';
 import { defaultInstallation, meshSettings } from './translate/resolve/mesh-settings.ts';
 
 /** Whom the tokens are for: they are good for nothing else. */
 export const tokenAudience = 'keelson';
 
-const rootLifetime = 10 * 365 * 24 * 3600 * 1000;
-
 export interface Credentials {
-  /** PEM. */
-  readonly rootCertificate: string;
+  /** PEM, one or more. */
+  readonly rootCertificates: string;
   readonly token: string;
 }
 
@@ -25,6 +27,9 @@ export interface Credentials {
 export function directoryRoot(state: string, trustDomain: string, now: number): Promise<KeyPair> {
   return loadOrCreateRoot(state, () => createRoot(trustDomain, now, rootLifetime), now);
 }
+
+/** What the tokens of the state directory `state` are authenticated with. Throws like `directoryRoot`. */
+export const directoryTokens = async (state: string) => tokenAuthority(await loadOrCreateTokenKey(state));
 
 /** `lifetime` in milliseconds. An unusable state directory is told in words. */
 export async function issueCredentials(
@@ -36,19 +41,33 @@ export async function issueCredentials(
   const now = Date.now();
   const trustDomain = trustDomainOf(snapshot);
   try {
-    const root = await directoryRoot(state, trustDomain, now);
+    const rootCertificates = await rootsOf(state, snapshot, now);
     const identity = {
       trustDomain,
       namespace: String(node.metadata['NAMESPACE']),
       serviceAccount: String(node.metadata['SERVICE_ACCOUNT']),
     };
-    const token = tokenAuthority(root.privateKey).issue(identity, lifetime, { audience: tokenAudience, now });
-    return { rootCertificate: root.certificate, token };
+    const token = (await directoryTokens(state)).issue(identity, lifetime, { audience: tokenAudience, now });
+    return { rootCertificates, token };
   } catch (error) {
     if (!(error instanceof Error) || !isFault(error)) throw error;
     return { failure: `the state directory ${state} cannot be used: ${reasons(error)}` };
   }
 }
+
+/** Those in force and those to come, as the daemon says; before its first start, those that it will begin with. */
+async function rootsOf(state: string, snapshot: Snapshot, now: number): Promise<string> {
+  const saved = await loadAuthority(state);
+  if (saved !== undefined) return trustedRoots(saved.state).join('');
+  const secret = authoritySecret(snapshot);
+  const plugged = secret === undefined ? undefined : pluggedSigner(secret, now);
+  if (plugged !== undefined && 'signer' in plugged) return plugged.signer.roots.join('');
+  return (await directoryRoot(state, trustDomainOf(snapshot), now)).certificate;
+}
+
+/** The Secret with the authority that somebody plugged in. */
+export const authoritySecret = ({ objects }: Snapshot) =>
+  objects.Secret.get(objectKey(defaultInstallation.systemNamespace, pluggedSecret));
 
 /** The mesh's trust domain, as its settings say. */
 export function trustDomainOf({ objects }: Snapshot): string {

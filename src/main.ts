@@ -1,35 +1,39 @@
 // The daemon: joins the parts that know nothing of each other. Objects from a directory, translation, the authority,
 // and the xDS server that the proxies talk to.
 import { readdir } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 
-import type { Metadata } from '@grpc/grpc-js';
-
-import { openAuthority } from './ca/authority.ts';
-import { fileSecrets, isFileSecret } from './ca/file-secrets.ts';
-import { workloadSecrets } from './ca/secrets.ts';
-import { serverIdentity } from './ca/server-identity.ts';
+import type { CertificatesOptions } from './ca/certificates.ts';
+import { openCertificates } from './ca/certificates.ts';
+import type { AuthorityStatus } from './ca/resident.ts';
 import type { SubjectNames } from './ca/template.ts';
-import { tokenAuthority } from './ca/token.ts';
-import { directoryRoot, tokenAudience, trustDomainOf } from './credentials.ts';
+import { features } from './config.ts';
+import { authoritySecret, tokenAudience, trustDomainOf } from './credentials.ts';
 import { invariant } from './model/invariant.ts';
 import { objectKey } from './model/object.ts';
 import type { Problem } from './model/problem.ts';
 import type { Configuration, NodeInfo } from './model/resource.ts';
-import type { SecretSource, Workload } from './model/secret-source.ts';
+import type { Workload } from './model/secret-source.ts';
 import type { Snapshot } from './model/snapshot.ts';
 import { emptySnapshot } from './model/snapshot.ts';
 import type { SourceRef } from './model/source.ts';
 import { describeSource } from './model/source.ts';
+import { installationWith } from './translate/resolve/mesh-settings.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
 import { canonical, podWorkload } from './translate/resolve/workload.ts';
 import type { Translation } from './translate/translate.ts';
 import { translate } from './translate/translate.ts';
 import { watchDirectory } from './watchers/directory.ts';
+import type { FetchOptions } from './watchers/jwks-fetch.ts';
+import { KeyWatcher } from './watchers/jwks.ts';
 import type { Log } from './xds/log.ts';
 import type { Rejection } from './xds/quarantine.ts';
 import type { XdsServer } from './xds/server.ts';
 import { createXdsServer } from './xds/server.ts';
 import type { ProxyStatus } from './xds/status.ts';
+
+/** Milliseconds; what has not come by then comes later. */
+const patienceForKeys = 10_000;
 
 export interface DaemonOptions {
   /** The directory of YAML that is the whole configuration. */
@@ -42,7 +46,11 @@ export interface DaemonOptions {
   readonly dnsNames?: readonly string[];
   /** How long workload certificates are good for, in milliseconds. */
   readonly certificateTtl?: number;
+  /** The keys that are made, and how fast a rotation goes. */
+  readonly authority?: Pick<CertificatesOptions, 'rootKeys' | 'workloadKeys' | 'pace' | 'spread'>;
   readonly log: Log;
+  /** How keys of token issuers are fetched. */
+  readonly keys?: FetchOptions;
   /** All problems there are, whenever they have changed. */
   readonly onProblems: (problems: readonly Problem[]) => void;
 }
@@ -58,6 +66,8 @@ export interface Daemon {
   status(): readonly ProxyStatus[];
   rejections(): readonly ExplainedRejection[];
   problems(): readonly Problem[];
+  /** Who signs, until when, and how far a rotation is. */
+  authority(): AuthorityStatus;
   close(): Promise<void>;
 }
 
@@ -69,30 +79,30 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     throw new Error(`the directory ${options.config} cannot be read`, { cause });
   });
   const stopping = new AbortController();
-  const mesh = new LiveMesh(options.onProblems);
+  const mesh = new LiveMesh(options.onProblems, options.keys ?? {});
   await watchDirectory(options.config, (snapshot, problems) => mesh.replace(snapshot, problems), {
     signal: stopping.signal,
   });
-  const root = await directoryRoot(options.state, trustDomainOf(mesh.snapshot), Date.now());
-  const authority = await openAuthority(root);
-  const identity = serverIdentity({
-    authority,
+  // Else the first configuration would refuse every token.
+  await Promise.race([mesh.keysFetched(), delay(patienceForKeys, undefined, { ref: false })]);
+  const certificates = await openCertificates({
+    directory: options.state,
+    trustDomain: trustDomainOf(mesh.snapshot),
+    plugged: authoritySecret(mesh.snapshot),
+    tokenAudience,
+    names: (workload) => subjectNames(workload, mesh.snapshot),
+    log,
+    onProblems: (problems) => mesh.replaceAuthorityProblems(problems),
+    ...options.authority,
     ...(options.dnsNames !== undefined && { dnsNames: options.dnsNames }),
-    onFault: (error) => log.error('no certificate for this server', { reason: String(error) }),
+    ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
   });
-  await identity.ready;
   const server = createXdsServer({
     translate: (node) => mesh.configuration(node),
-    secrets: withFiles(
-      workloadSecrets({
-        authority,
-        names: (workload) => subjectNames(workload, mesh.snapshot),
-        onFault: ({ node }, error) => log.error('no certificate for a proxy', { node: node.id, reason: String(error) }),
-        ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
-      }),
-    ),
-    authenticate: bearerToken(tokenAuthority(root.privateKey)),
-    tls: identity,
+    secrets: certificates.secrets,
+    authenticate: certificates.authenticate,
+    tls: certificates.identity,
+    services: [certificates.service],
     log,
     onRejected: (rejection) => {
       const { type, name, error } = rejection;
@@ -100,25 +110,28 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log.error('a resource is rejected; its last good version stays in force', { type, name, causes, error });
     },
   });
-  mesh.onChange = () => void server.update();
+  mesh.onChange = () => {
+    certificates.plug(authoritySecret(mesh.snapshot));
+    void server.update();
+  };
+  certificates.start(() =>
+    server.status().map(({ node, unacceptedSecrets }) => ({ name: node.id, unacceptedSecrets })),
+  );
   const port = await server.listen(options.xdsAddress);
   return {
     port,
     status: () => server.status(),
     rejections: () => explained(server),
     problems: () => mesh.problems,
+    authority: () => certificates.status(),
     close: async () => {
       stopping.abort();
-      identity.stop();
+      mesh.stop();
+      certificates.stop();
       await server.close();
     },
   };
 }
-
-const withFiles = (others: SecretSource): SecretSource => ({
-  watch: (workload, name, onChange, signal) =>
-    (isFileSecret(name) ? fileSecrets : others).watch(workload, name, onChange, signal),
-});
 
 const explained = (server: XdsServer): readonly ExplainedRejection[] =>
   server
@@ -130,19 +143,49 @@ class LiveMesh {
   onChange: () => void = () => {};
   snapshot: Snapshot = emptySnapshot;
   problems: readonly Problem[] = [];
-  #translation: Translation = translate(emptySnapshot);
+  readonly #installation = installationWith(features());
+  #translation: Translation = translate(emptySnapshot, this.#installation);
   readonly #onProblems: (problems: readonly Problem[]) => void;
+  readonly #keys: KeyWatcher;
+  #objectProblems: readonly Problem[] = [];
+  #authorityProblems: readonly Problem[] = [];
 
-  constructor(onProblems: (problems: readonly Problem[]) => void) {
+  constructor(onProblems: (problems: readonly Problem[]) => void, fetching: FetchOptions) {
     this.#onProblems = onProblems;
+    this.#keys = new KeyWatcher({ ...fetching, onChange: () => this.#translate() });
+  }
+
+  /** Resolves when all keys of issuers have been fetched, or tried in vain. */
+  keysFetched(): Promise<void> {
+    return this.#keys.settled();
+  }
+
+  stop(): void {
+    this.#keys.stop();
   }
 
   replace(snapshot: Snapshot, problems: readonly Problem[]): void {
     this.snapshot = snapshot;
-    this.#translation = translate(snapshot);
-    this.problems = [...problems, ...this.#translation.problems];
-    this.#onProblems(this.problems);
+    this.#objectProblems = problems;
+    this.#keys.follow(snapshot);
+    this.#translate();
+  }
+
+  replaceAuthorityProblems(problems: readonly Problem[]): void {
+    this.#authorityProblems = problems;
+    this.#report();
+  }
+
+  #translate(): void {
+    this.#translation = translate(this.snapshot, this.#installation, this.#keys.keySets);
+    this.#report();
     this.onChange();
+  }
+
+  #report(): void {
+    const others = [...this.#translation.problems, ...this.#keys.problems(), ...this.#authorityProblems];
+    this.problems = [...this.#objectProblems, ...others];
+    this.#onProblems(this.problems);
   }
 
   configuration(node: NodeInfo): Configuration {
@@ -165,9 +208,3 @@ function subjectNames({ identity, node }: Workload, { objects }: Snapshot): Omit
       : canonical((node.metadata['LABELS'] ?? {}) as Readonly<Record<string, string>>, podName, 'latest');
   return { workload: names.workload, app: names.canonicalName, version: names.canonicalRevision };
 }
-
-const bearerToken = (tokens: ReturnType<typeof tokenAuthority>) => (metadata: Metadata) => {
-  const [header = ''] = metadata.get('authorization').map(String);
-  const token = header.startsWith('Bearer ') ? header.slice('Bearer '.length) : '';
-  return Promise.resolve(tokens.verify(token, { audience: tokenAudience, now: Date.now() }));
-};

@@ -1,136 +1,126 @@
-// Signs certificates: ECDSA P-256 throughout, with random serial numbers. Every result is checked before it leaves.
+// Signs certificates with random serial numbers, for keys of its own making or of somebody else. Every result is
+// checked before it leaves, by another library than the one that made it.
 // https://www.rfc-editor.org/rfc/rfc5280
-import type { webcrypto } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import type { KeyAlgorithm } from './keys.ts';
+import type { Signer } from './signer.ts';
 import type { CertificateTemplate } from './template.ts';
-import 'reflect-metadata'; // before @peculiar/x509, which does not load without it
-import { randomBytes } from 'node:crypto';
-import { Crypto } from '@peculiar/webcrypto';
-import * as x509 from '@peculiar/x509';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { Bug } from '../model/invariant.ts';
+import { holder, signCertificate } from './certificate.ts';
+import { generateKeys, signatureScheme } from './keys.ts';
+import { workQueue } from './queue.ts';
+import { issuerOf } from './signer.ts';
 import { rootTemplate } from './template.ts';
 import { complaints } from './validate.ts';
 
-/** PEM, certificate and key of PKCS #8. */
+/** PEM, certificate (with what leads from it to the root) and key of PKCS #8. */
 export interface KeyPair {
   readonly certificate: string;
   readonly privateKey: string;
 }
 
-/** A signed key pair and when it is valid, in milliseconds since 1970. */
-export interface Issued extends KeyPair {
+/** When something is valid, in milliseconds since 1970, and the authority that signed it. */
+export interface Signed {
   readonly notBefore: number;
   readonly notAfter: number;
+  readonly authority: string;
+}
+
+export interface Issued extends KeyPair, Signed {}
+
+export interface Certified extends Signed {
+  /** PEM: the leaf and what leads from it to the root, one certificate each. */
+  readonly chain: readonly string[];
 }
 
 export interface Authority {
+  /** Names the certificate that signs. */
+  readonly id: string;
   /** The certificates, PEM, that those who trust us trust. */
   readonly roots: string;
-  /** Makes a key and a certificate for it, which ends before the root does. */
+  /** PEM, of all whom those trust. */
+  readonly crl: string | undefined;
+  /** PEM: what a server shows besides, for those who know only the root before; may be empty. */
+  readonly bridge: string;
+  /** How much signing waits. */
+  readonly waiting: number;
+  /** Makes a key and a certificate for it, which ends before its issuer does. */
   issue(template: CertificateTemplate): Promise<Issued>;
+  /** A certificate for a key that somebody else has. */
+  certify(template: CertificateTemplate, publicKey: KeyObject): Promise<Certified>;
+  /** Calls whenever `id`, `roots` or `crl` are others. Returns how to stop. */
+  subscribe(onChange: () => void): () => void;
 }
 
-const crypto = new Crypto();
-x509.cryptoProvider.set(crypto);
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-const { clientAuth, serverAuth } = x509.ExtendedKeyUsage;
+/** Certificates take turns, whichever authority signs them. */
+const signing = workQueue(2);
 
 /** A new self-signed root. `ttl` in milliseconds. */
-export async function createRoot(trustDomain: string, now: number, ttl: number): Promise<KeyPair> {
+export async function createRoot(
+  trustDomain: string,
+  now: number,
+  ttl: number,
+  algorithm: KeyAlgorithm = 'ecdsa-p256',
+): Promise<KeyPair> {
   const template = rootTemplate(trustDomain, now, ttl);
-  const keys = await generateKeys();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    ...commonFields(template),
-    name: subjectName(template),
-    keys,
-    extensions: await extensions(template, keys.publicKey, keys.publicKey),
-  });
-  return { certificate: certificate.toString('pem'), privateKey: await privateKeyPem(keys.privateKey) };
+  const { publicKey, privateKey } = await generateKeys(algorithm);
+  const self = holder(template, publicKey);
+  const certificate = signCertificate(template, self, { ...self, scheme: signatureScheme(privateKey) });
+  return { certificate, privateKey: pkcs8(privateKey) };
 }
 
 /** Throws if the root cannot sign. */
-export async function openAuthority(root: KeyPair): Promise<Authority> {
-  const certificate = new x509.X509Certificate(root.certificate);
-  const issuerKey = await crypto.subtle.importKey(
-    'pkcs8',
-    x509.PemConverter.decodeFirst(root.privateKey),
-    algorithm,
-    false,
-    ['sign'],
-  );
-  const issuerPublicKey = await certificate.publicKey.export();
-  const issue = async (template: CertificateTemplate): Promise<Issued> => {
-    const bounded = { ...template, notAfter: Math.min(template.notAfter, certificate.notAfter.getTime()) };
-    const keys = await generateKeys();
-    const signed = await x509.X509CertificateGenerator.create({
-      ...commonFields(bounded),
-      subject: subjectName(bounded),
-      issuer: certificate.subjectName.toJSON(),
-      publicKey: keys.publicKey,
-      signingKey: issuerKey,
-      extensions: await extensions(bounded, keys.publicKey, issuerPublicKey),
-    });
-    const issued = { certificate: signed.toString('pem'), privateKey: await privateKeyPem(keys.privateKey) };
-    const wrong = complaints(issued, bounded, root.certificate);
+export const openAuthority = (root: KeyPair, keys: KeyAlgorithm = 'ecdsa-p256'): Promise<Authority> =>
+  Promise.resolve(signerAuthority({ ...root, intermediates: [], roots: [root.certificate] }, keys));
+
+export const authorityId = ({ certificate }: Pick<Signer, 'certificate'>): string =>
+  new X509Certificate(certificate).fingerprint256;
+
+/** An authority that never changes. Throws if the signer cannot sign. */
+export function signerAuthority(signer: Signer, keys: KeyAlgorithm = 'ecdsa-p256'): Authority {
+  const issuer = issuerOf(signer);
+  const end = Math.min(...[signer.certificate, ...signer.intermediates].map(endOf));
+  const id = authorityId(signer);
+  const sign = (template: CertificateTemplate, publicKey: KeyObject): Certified => {
+    const bounded = { ...template, notAfter: Math.min(template.notAfter, end) };
+    const leaf = signCertificate(bounded, holder(bounded, publicKey), issuer);
+    const wrong = complaints(leaf, publicKey, bounded, signer.certificate);
     if (wrong.length > 0) throw new Bug(`the certificate signed is not the one asked for: ${wrong.join(', ')}`);
-    return { ...issued, notBefore: bounded.notBefore, notAfter: bounded.notAfter };
+    const { notBefore, notAfter } = bounded;
+    return { chain: [leaf, ...signer.intermediates], notBefore, notAfter, authority: id };
   };
-  return { roots: root.certificate, issue };
-}
-
-function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>;
-}
-
-function commonFields(template: CertificateTemplate) {
   return {
-    serialNumber: serialNumber(),
-    notBefore: new Date(template.notBefore),
-    notAfter: new Date(template.notAfter),
-    signingAlgorithm: algorithm,
+    id,
+    roots: signer.roots.join(''),
+    crl: signer.crl,
+    bridge: '',
+    get waiting() {
+      return signing.length;
+    },
+    issue: (template) =>
+      signing.run(async () => {
+        const { publicKey, privateKey } = await generateKeys(keys);
+        const { chain, ...signed } = sign(template, publicKey);
+        return { certificate: chain.join(''), privateKey: pkcs8(privateKey), ...signed };
+      }),
+    certify: (template, publicKey) => signing.run(() => Promise.resolve(sign(template, publicKey))),
+    subscribe: () => () => {},
   };
 }
 
-/** 127 random bits as a positive number without leading zeros. */
-function serialNumber(): string {
-  const bytes = randomBytes(16);
-  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
-  return bytes.toString('hex');
+/**
+ * The certificate of `next`, once more but signed by `current`: whoever trusts `current` alone trusts with it what `next`
+ * signs. PEM, with what leads from it to a root.
+ */
+export function bridge(current: Signer, next: Signer, trustDomain: string, now: number): readonly string[] {
+  const { name, keyId } = issuerOf(next);
+  const end = Math.min(...[current.certificate, ...current.intermediates, next.certificate].map(endOf));
+  const template = { ...rootTemplate(trustDomain, now, 0), notAfter: end };
+  const publicKey = createPublicKey(next.certificate);
+  return [signCertificate(template, { name, keyId, publicKey }, issuerOf(current)), ...current.intermediates];
 }
 
-const subjectName = ({ subject }: CertificateTemplate): x509.JsonName =>
-  subject.map(([attribute, value]) => ({ [attribute]: [value] }));
+export const endOf = (certificate: string): number => Date.parse(new X509Certificate(certificate).validTo);
 
-async function extensions(
-  template: CertificateTemplate,
-  publicKey: webcrypto.CryptoKey,
-  issuerKey: webcrypto.CryptoKey,
-): Promise<x509.Extension[]> {
-  const { usage } = template;
-  const isAuthority = usage === 'authority';
-  const flags = isAuthority
-    ? x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign
-    : x509.KeyUsageFlags.digitalSignature;
-  const purposes = usage === 'server' ? [serverAuth] : [serverAuth, clientAuth];
-  const made: x509.Extension[] = [
-    new x509.BasicConstraintsExtension(isAuthority, undefined, true),
-    new x509.KeyUsagesExtension(flags, true),
-    await x509.SubjectKeyIdentifierExtension.create(publicKey),
-    await x509.AuthorityKeyIdentifierExtension.create(issuerKey),
-  ];
-  if (!isAuthority) made.push(new x509.ExtendedKeyUsageExtension(purposes), alternativeNames(template));
-  return made;
-}
-
-/** Critical when nothing else names the bearer. */
-function alternativeNames({ uris, dnsNames, ipAddresses, subject }: CertificateTemplate): x509.Extension {
-  const names = [
-    ...uris.map((value) => ({ type: 'url' as const, value })),
-    ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
-    ...ipAddresses.map((value) => ({ type: 'ip' as const, value })),
-  ];
-  return new x509.SubjectAlternativeNameExtension(names, subject.length === 0);
-}
-
-async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
-  return x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
-}
+const pkcs8 = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();

@@ -24,26 +24,34 @@ export interface RotationOptions<T extends Expiring> {
   readonly random?: () => number;
 }
 
-/** Issues now and again and again. Returns how to stop. */
+export interface Rotation {
+  readonly stop: () => void;
+  /** Issues at once, without waiting for the time that is due. */
+  readonly renew: () => void;
+}
+
+/** Issues now and again and again. */
 export function rotate<T extends Expiring>({
   issue,
   onIssued,
   onFault,
   clock,
   random = Math.random,
-}: RotationOptions<T>): () => void {
-  let stopped = false;
+}: RotationOptions<T>): Rotation {
+  /** The attempt that counts; none any more once stopped. */
+  let latest = 0;
   let cancel = (): void => {};
   const attempt = async (failures: number): Promise<void> => {
+    const number = ++latest;
     try {
       const issued = await issue();
-      if (stopped) return;
+      if (number !== latest) return;
       if (issued.notAfter <= clock.now()) throw new Error('what was issued has ended already');
       const due = renewalTime(clock.now(), issued, random());
       wait(() => due - clock.now(), 0);
       onIssued(issued);
     } catch (error) {
-      if (stopped) return;
+      if (number !== latest) return;
       onFault(error);
       const pause = Math.min(longestRetry, firstRetry * 2 ** failures) * (0.5 + 0.5 * random());
       const due = clock.now() + pause;
@@ -58,8 +66,14 @@ export function rotate<T extends Expiring>({
     });
   };
   void attempt(0);
-  return () => {
-    stopped = true;
-    cancel();
+  return {
+    stop: () => {
+      latest++;
+      cancel();
+    },
+    renew: () => {
+      cancel();
+      void attempt(0);
+    },
   };
 }

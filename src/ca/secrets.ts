@@ -5,6 +5,7 @@ import type { Resource } from '../model/resource.ts';
 import type { SecretSource, Workload } from '../model/secret-source.ts';
 import type { Authority, Issued } from './authority.ts';
 import type { Clock } from './clock.ts';
+import type { Rotation } from './rotation.ts';
 import type { SubjectNames } from './template.ts';
 import { spiffeId } from '../model/identity.ts';
 import { resourceTypes } from '../model/resource.ts';
@@ -20,6 +21,8 @@ export interface WorkloadSecretsOptions {
   readonly onFault: (workload: Workload, error: unknown) => void;
   /** Of certificates, in milliseconds. */
   readonly ttl?: number;
+  /** When another signer comes, certificates are replaced within this time, in milliseconds. */
+  readonly spread?: number;
   readonly clock?: Clock;
   readonly random?: () => number;
 }
@@ -27,57 +30,88 @@ export interface WorkloadSecretsOptions {
 type Watcher = (secret: Resource | undefined) => void;
 
 /** One certificate in rotation, for all streams of one proxy. */
-interface Rotation {
+interface Leaf {
   readonly watchers: Set<Watcher>;
-  secret: Resource | undefined;
-  stop: () => void;
+  readonly rotation: Rotation;
+  readonly current: { readonly secret: Resource; readonly authority: string } | undefined;
+}
+
+export interface WorkloadSecrets extends SecretSource {
+  /** All certificates are of the signer in force. */
+  isReissued(): boolean;
 }
 
 export const leafSecret = 'default';
 export const rootSecret = 'ROOTCA';
 const day = 24 * 60 * 60_000;
 
-/** Serves the secrets `default` and `ROOTCA`. */
-export function workloadSecrets(options: WorkloadSecretsOptions): SecretSource {
-  const { authority, clock = systemClock, ttl = day } = options;
-  const roots = validationSecret(authority.roots);
-  const rotations = new Map<string, Rotation>();
+/** Serves the secrets `default` and `ROOTCA`, for as long as the program runs. */
+export function workloadSecrets(options: WorkloadSecretsOptions): WorkloadSecrets {
+  const { authority, clock = systemClock, spread = 10_000, random = Math.random } = options;
+  let signer = authority.id;
+  let roots = validationSecret(authority);
+  const rootWatchers = new Set<Watcher>();
+  const leafs = new Map<string, Leaf>();
 
-  const startRotation = (workload: Workload, names: SubjectNames): Rotation => {
-    const rotation: Rotation = { watchers: new Set(), secret: undefined, stop: () => {} };
-    rotation.stop = rotate({
-      issue: () => authority.issue(workloadTemplate(workload.identity, names, clock.now(), ttl)),
-      onIssued: (issued) => {
-        const secret = (rotation.secret = certificateSecret(issued));
-        for (const watcher of rotation.watchers) watcher(secret);
-      },
-      onFault: (error) => options.onFault(workload, error),
-      clock,
-      ...(options.random !== undefined && { random: options.random }),
-    });
-    return rotation;
-  };
+  authority.subscribe(() => {
+    const before = roots;
+    roots = validationSecret(authority);
+    if (JSON.stringify(before.message) === JSON.stringify(roots.message)) roots = before;
+    else for (const watcher of rootWatchers) watcher(roots);
+    if (signer === authority.id) return;
+    signer = authority.id;
+    for (const [key, leaf] of leafs)
+      clock.after(random() * spread, () => leafs.get(key) === leaf && leaf.rotation.renew());
+  });
 
   const watchLeaf = (workload: Workload, watcher: Watcher, signal: AbortSignal): void => {
     const names = { ...options.names(workload), namespace: workload.identity.namespace };
     const key = JSON.stringify([spiffeId(workload.identity), workload.node.id, names]);
-    const rotation = rotations.get(key) ?? startRotation(workload, names);
-    rotations.set(key, rotation);
-    rotation.watchers.add(watcher);
-    if (rotation.secret !== undefined) watcher(rotation.secret);
+    const leaf = leafs.get(key) ?? startLeaf(options, workload, names);
+    leafs.set(key, leaf);
+    leaf.watchers.add(watcher);
+    if (leaf.current !== undefined) watcher(leaf.current.secret);
     signal.addEventListener('abort', () => {
-      rotation.watchers.delete(watcher);
-      if (rotation.watchers.size > 0) return;
-      rotation.stop();
-      rotations.delete(key);
+      leaf.watchers.delete(watcher);
+      if (leaf.watchers.size > 0) return;
+      leaf.rotation.stop();
+      leafs.delete(key);
     });
   };
 
   return {
     watch(workload, name, onChange, signal) {
       if (signal.aborted) return;
-      if (name === leafSecret) watchLeaf(workload, onChange, signal);
-      else onChange(name === rootSecret ? roots : undefined);
+      if (name === leafSecret) return watchLeaf(workload, onChange, signal);
+      if (name !== rootSecret) return onChange(undefined);
+      rootWatchers.add(onChange);
+      signal.addEventListener('abort', () => rootWatchers.delete(onChange));
+      onChange(roots);
+    },
+    isReissued: () => [...leafs.values()].every(({ current }) => current?.authority === authority.id),
+  };
+}
+
+function startLeaf(options: WorkloadSecretsOptions, workload: Workload, names: SubjectNames): Leaf {
+  const { authority, clock = systemClock, ttl = day, random } = options;
+  const watchers = new Set<Watcher>();
+  let current: Leaf['current'];
+  const rotation = rotate({
+    issue: () => authority.issue(workloadTemplate(workload.identity, names, clock.now(), ttl)),
+    onIssued: (issued) => {
+      const secret = certificateSecret(issued);
+      current = { secret, authority: issued.authority };
+      for (const watcher of watchers) watcher(secret);
+    },
+    onFault: (error) => options.onFault(workload, error),
+    clock,
+    ...(random !== undefined && { random }),
+  });
+  return {
+    watchers,
+    rotation,
+    get current() {
+      return current;
     },
   };
 }
@@ -92,7 +126,11 @@ function certificateSecret({ certificate, privateKey }: Issued): Resource {
   return { type: resourceTypes.secret, name: leafSecret, message: { name: leafSecret, tls_certificate } };
 }
 
-function validationSecret(roots: string): Resource {
-  const validation_context = { trusted_ca: { inline_bytes: base64(roots) } };
+function validationSecret({ roots, crl }: Authority): Resource {
+  const validation_context = {
+    trusted_ca: { inline_bytes: base64(roots) },
+    // A list of the authority that signs leafs has to be there; those above it need not publish any.
+    ...(crl !== undefined && { crl: { inline_bytes: base64(crl) }, only_verify_leaf_cert_crl: true }),
+  };
   return { type: resourceTypes.secret, name: rootSecret, message: { name: rootSecret, validation_context } };
 }

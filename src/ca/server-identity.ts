@@ -46,19 +46,31 @@ export function serverIdentity(options: ServerIdentityOptions): ServerIdentity {
   const listeners = new Set<(identity: TlsIdentity) => void>();
   const { promise: ready, resolve } = Promise.withResolvers<void>();
   let current: TlsIdentity | undefined;
-  const stop = rotate({
+  const rotation = rotate({
     issue: () => authority.issue(serverTemplate(dnsNames, ipAddresses, clock.now(), ttl)),
     onIssued: ({ certificate, privateKey }) => {
-      const identity = (current = { certificateChain: certificate, privateKey, roots: authority.roots });
+      const identity = (current = {
+        certificateChain: certificate + authority.bridge,
+        privateKey,
+        roots: authority.roots,
+      });
       for (const listener of listeners) listener(identity);
       resolve();
     },
     onFault: options.onFault,
     clock,
   });
+  const shown = (): string => [authority.id, authority.roots, authority.bridge].join('');
+  let known = shown();
+  const unsubscribe = authority.subscribe(() => {
+    if (known !== (known = shown())) rotation.renew();
+  });
   return {
     ready,
-    stop,
+    stop: () => {
+      unsubscribe();
+      rotation.stop();
+    },
     subscribe(onChange) {
       listeners.add(onChange);
       if (current !== undefined) onChange(current);

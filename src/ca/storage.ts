@@ -1,13 +1,20 @@
-// The root on disk: certificate and key in one file, so that nobody ever sees one without the other. The first of
-// several processes makes it, the others find it.
+// What the authority keeps in its directory. The root and the key of the tokens, each in a file that the first of several
+// processes makes and the others find; and the state of a rotation, which the daemon replaces step by step. A file
+// is written whole or not at all, and only its owner may read it.
 import type { KeyPair } from './authority.ts';
-import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import type { RotationState } from './root-rotation.ts';
+import { randomBytes, randomUUID, X509Certificate } from 'node:crypto';
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { pemBlocks } from './pem.ts';
+import { readSigner } from './signer.ts';
 
-const fileName = 'root.pem';
+const rootFile = 'root.pem';
+const tokenKeyFile = 'token-key';
+const stateFile = 'authority.json';
+const requestFile = 'rotation-request';
 
-/** The world's fault: the root is there and cannot be used. Its message names the file and never the key. */
+/** The world's fault: a file is there and cannot be used. Its message names the file and never the key. */
 export class StorageError extends Error {
   override readonly name = 'StorageError';
 }
@@ -18,74 +25,134 @@ export async function loadOrCreateRoot(
   create: () => Promise<KeyPair>,
   now: number,
 ): Promise<KeyPair> {
-  const file = path.join(directory, fileName);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  return (await load(file, now)) ?? (await keep(file, await create())) ?? (await mustLoad(file, now));
+  const file = path.join(directory, rootFile);
+  const made = async (): Promise<string> => rootText(await create());
+  return readRoot(file, await loadOrCreate(file, made), now);
+}
+
+/** What the tokens of this directory's workloads are authenticated with. */
+export function loadOrCreateTokenKey(directory: string): Promise<string> {
+  return loadOrCreate(path.join(directory, tokenKeyFile), () => Promise.resolve(randomBytes(32).toString('base64')));
+}
+
+export function saveRoot(directory: string, root: KeyPair): Promise<void> {
+  return replace(path.join(directory, rootFile), rootText(root));
+}
+
+/** What the daemon is at, for itself and for whoever looks. */
+export interface SavedAuthority {
+  readonly state: RotationState;
+  /** Since when the stage lasts, in milliseconds since 1970. */
+  readonly since: number;
+  /** Who or what the stage waits for, in words. */
+  readonly waiting: readonly string[];
+  /** The last request for a rotation that was taken up. */
+  readonly request?: string;
+}
+
+/** Undefined if there was never a daemon. Throws a StorageError. */
+export async function loadAuthority(directory: string): Promise<SavedAuthority | undefined> {
+  const file = path.join(directory, stateFile);
+  const text = await load(file);
+  if (text === undefined) return undefined;
+  try {
+    const saved = JSON.parse(text) as SavedAuthority;
+    const { state } = saved;
+    const signers = state.stage === 'distributing' ? [state.signer, state.next] : [state.signer];
+    const isWhole = ['settled', 'distributing', 'switching'].includes(state.stage) && signers.every(isUsable);
+    if (isWhole && (state.stage !== 'switching' || Array.isArray(state.retiring.roots))) return saved;
+  } catch {
+    // Whatever is wrong with it, it may quote a key.
+  }
+  throw new StorageError(`${file} is damaged`);
+}
+
+/** Ended or not: a signer that has ended is for the daemon to tell of. */
+function isUsable({ certificate, privateKey, intermediates, roots }: RotationState['signer']): boolean {
+  const text = { certificate, privateKey, chain: intermediates.join(''), roots: roots.join('') };
+  return 'signer' in readSigner(text, Date.parse(new X509Certificate(certificate).validFrom));
+}
+
+export function saveAuthority(directory: string, saved: SavedAuthority): Promise<void> {
+  return replace(path.join(directory, stateFile), `${JSON.stringify(saved, undefined, 2)}\n`);
+}
+
+/** Asks the daemon of this directory for a new root. */
+export function requestRotation(directory: string): Promise<void> {
+  return replace(path.join(directory, requestFile), randomUUID());
+}
+
+/** The request's own name; undefined if there is none. */
+export async function rotationRequest(directory: string): Promise<string | undefined> {
+  return (await load(path.join(directory, requestFile)))?.slice(0, 100);
+}
+
+export const forgetRequest = (directory: string): Promise<void> =>
+  rm(path.join(directory, requestFile), { force: true });
+
+const rootText = ({ certificate, privateKey }: KeyPair): string => `${certificate.trim()}\n${privateKey.trim()}\n`;
+
+function readRoot(file: string, text: string, now: number): KeyPair {
+  const [certificate] = pemBlocks(text, 'CERTIFICATE');
+  const [privateKey] = pemBlocks(text, 'PRIVATE KEY');
+  if (certificate === undefined) throw new StorageError(`${file} holds no certificate`);
+  if (privateKey === undefined) throw new StorageError(`${file} holds no private key`);
+  const read = readSigner({ certificate, privateKey }, now);
+  if ('complaint' in read) throw new StorageError(`${file}: ${read.complaint}`);
+  return { certificate, privateKey };
+}
+
+async function loadOrCreate(file: string, create: () => Promise<string>): Promise<string> {
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  const text = (await load(file)) ?? (await keep(file, await create())) ?? (await load(file));
+  if (text === undefined) throw new StorageError(`${file} came and went`);
+  return text;
 }
 
 /** Undefined if there is none. */
-async function load(file: string, now: number): Promise<KeyPair | undefined> {
-  let text: string;
+async function load(file: string): Promise<string | undefined> {
   try {
-    text = await readFile(file, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (error) {
     if (isError(error, 'ENOENT')) return undefined;
     throw new StorageError(`${file} cannot be read`, { cause: error });
   }
-  const certificate = block(text, 'CERTIFICATE');
-  const privateKey = block(text, 'PRIVATE KEY');
-  if (certificate === undefined) throw new StorageError(`${file} holds no certificate`);
-  if (privateKey === undefined) throw new StorageError(`${file} holds no private key`);
-  const complaint = fault(certificate, privateKey, now);
-  if (complaint !== undefined) throw new StorageError(`${file}: ${complaint}`);
-  return { certificate, privateKey };
 }
 
-async function mustLoad(file: string, now: number): Promise<KeyPair> {
-  const root = await load(file, now);
-  if (root === undefined) throw new StorageError(`${file} came and went`);
-  return root;
+/** Undefined if somebody else was first. */
+async function keep(file: string, text: string): Promise<string | undefined> {
+  try {
+    await written(file, text, (draft) => link(draft, file));
+    return text;
+  } catch (error) {
+    if (isError(error, 'EEXIST')) return undefined;
+    throw new StorageError(`${file} cannot be written`, { cause: error });
+  }
 }
 
-/** Writes it all or nothing. Undefined if somebody else was first. */
-async function keep(file: string, root: KeyPair): Promise<KeyPair | undefined> {
+async function replace(file: string, text: string): Promise<void> {
+  try {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    await written(file, text, (draft) => rename(draft, file));
+  } catch (error) {
+    throw new StorageError(`${file} cannot be written`, { cause: error });
+  }
+}
+
+async function written(file: string, text: string, place: (draft: string) => Promise<void>): Promise<void> {
   const draft = `${file}.${randomUUID()}`;
   try {
     const handle = await open(draft, 'wx', 0o600);
     try {
-      await handle.writeFile(`${root.certificate.trim()}\n${root.privateKey.trim()}\n`);
+      await handle.writeFile(text);
       await handle.sync();
     } finally {
       await handle.close();
     }
-    await link(draft, file);
-    return root;
-  } catch (error) {
-    if (isError(error, 'EEXIST')) return undefined;
-    throw new StorageError(`${file} cannot be written`, { cause: error });
+    await place(draft);
   } finally {
     await rm(draft, { force: true });
   }
-}
-
-function fault(certificate: string, privateKey: string, now: number): string | undefined {
-  try {
-    const parsed = new X509Certificate(certificate);
-    if (!parsed.ca) return 'the certificate is not one of an authority';
-    if (Date.parse(parsed.validTo) <= now) return `the certificate expired on ${parsed.validTo}`;
-    if (!parsed.checkPrivateKey(createPrivateKey(privateKey))) return 'the private key is not the certificate’s';
-    return undefined;
-  } catch {
-    return 'the certificate or the private key is damaged';
-  }
-}
-
-/** The first PEM block of this label. */
-function block(text: string, label: string): string | undefined {
-  const [begin, end] = [`-----BEGIN ${label}-----`, `-----END ${label}-----`];
-  const from = text.indexOf(begin);
-  const to = text.indexOf(end, from);
-  return from < 0 || to < 0 ? undefined : `${text.slice(from, to)}${end}\n`;
 }
 
 const isError = (error: unknown, code: string): boolean =>

@@ -65,7 +65,9 @@ export function serverTemplate(
 }
 
 export function rootTemplate(trustDomain: string, now: number, ttl: number): CertificateTemplate {
-  const subject = [['O', trustDomain.slice(0, longest.O)] as const, ['CN', 'Keelson root'] as const];
+  // Roots that follow each other are to be told apart by their names, by people and by lists of revoked certificates.
+  const made = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  const subject = [['O', trustDomain.slice(0, longest.O)] as const, ['CN', `Keelson root ${made}`] as const];
   return { ...validity(now, ttl), subject, uris: [], dnsNames: [], ipAddresses: [], usage: 'authority' };
 }
 

@@ -1,8 +1,8 @@
 // Bearer tokens for a mesh without Kubernetes: `keelson bootstrap` issues one for a workload, `keelson serve` checks
-// it. A JSON Web Token, authenticated with a key that only holders of the root's private key can derive.
+// it. A JSON Web Token, authenticated with a secret that both find in the state directory.
 // https://www.rfc-editor.org/rfc/rfc7519
 import type { WorkloadIdentity } from '../model/identity.ts';
-import { createHmac, createPrivateKey, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { spiffeId } from '../model/identity.ts';
 import { parseSpiffeId } from './spiffe-id.ts';
 
@@ -30,10 +30,9 @@ export interface TokenAuthority {
   verify(token: string, terms: TokenTerms): WorkloadIdentity | undefined;
 }
 
-/** `rootKey`: the root's private key in PEM. */
-export function tokenAuthority(rootKey: string): TokenAuthority {
-  const der = createPrivateKey(rootKey).export({ type: 'pkcs8', format: 'der' });
-  const key = Buffer.from(hkdfSync('sha256', der, '', 'keelson workload token', 32));
+/** `secret`: of at least 128 random bits, in any form. */
+export function tokenAuthority(secret: string): TokenAuthority {
+  const key = Buffer.from(hkdfSync('sha256', secret, '', 'keelson workload token', 32));
   const signature = (content: string): Buffer => createHmac('sha256', key).update(content).digest();
   return {
     issue(identity, ttl, { audience, now }) {

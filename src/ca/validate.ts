@@ -1,6 +1,9 @@
 // Whether a certificate is the one that was asked for: read by another library than the one that wrote it.
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { CertificateTemplate } from './template.ts';
+import { X509Certificate } from 'node:crypto';
+import { isIPv4 } from 'node:net';
+import { addressBytes } from './certificate.ts';
 
 const serverAuth = '1.3.6.1.5.5.7.3.1';
 const clientAuth = '1.3.6.1.5.5.7.3.2';
@@ -8,15 +11,16 @@ const purposes = { 'client and server': [serverAuth, clientAuth], server: [serve
 
 /** What is wrong; empty if nothing is. */
 export function complaints(
-  issued: { readonly certificate: string; readonly privateKey: string },
+  leaf: string,
+  publicKey: KeyObject,
   template: CertificateTemplate,
-  root: string,
+  issuerCertificate: string,
 ): readonly string[] {
-  const certificate = new X509Certificate(issued.certificate);
-  const issuer = new X509Certificate(root);
+  const certificate = new X509Certificate(leaf);
+  const issuer = new X509Certificate(issuerCertificate);
   const checks: readonly (readonly [boolean, string])[] = [
-    [certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey), 'not signed by the root'],
-    [certificate.checkPrivateKey(createPrivateKey(issued.privateKey)), 'not of its key'],
+    [certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey), 'not signed by the issuer'],
+    [certificate.publicKey.equals(publicKey), 'not of its key'],
     [certificate.ca === (template.usage === 'authority'), 'wrong about being an authority'],
     [Date.parse(certificate.validFrom) === template.notBefore, 'another beginning'],
     [Date.parse(certificate.validTo) === template.notAfter, 'another end'],
@@ -34,9 +38,21 @@ function alternativeNames({ uris, dnsNames, ipAddresses }: CertificateTemplate):
   const names = [
     ...uris.map((uri) => `URI:${uri}`),
     ...dnsNames.map((name) => `DNS:${name}`),
-    ...ipAddresses.map((address) => `IP Address:${address}`),
+    ...ipAddresses.map((address) => `IP Address:${printedAddress(address)}`),
   ];
   return names.join(', ');
+}
+
+/** As node:crypto prints it. */
+function printedAddress(address: string): string {
+  if (isIPv4(address)) return address;
+  const bytes = addressBytes(address);
+  return Array.from({ length: 8 }, (_, group) =>
+    bytes
+      .readUInt16BE(group * 2)
+      .toString(16)
+      .toUpperCase(),
+  ).join(':');
 }
 
 const subject = (template: CertificateTemplate): string =>

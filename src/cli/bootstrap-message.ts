@@ -213,7 +213,13 @@ const processSettings: Bootstrap = {
   stats_config: { stats_matcher: { inclusion_list: { patterns: keptStats } } },
   deferred_stat_options: { enable_deferred_creation_stats: true },
   cluster_manager: { enable_deferred_cluster_creation: true },
-  layered_runtime: { layers: [{ name: 'admin', admin_layer: {} }] },
+  layered_runtime: {
+    layers: [
+      // Policies have regular expressions with whole identities in them; they are linear all the same.
+      { name: 'static', static_layer: { 're2.max_program_size.error_level': 32768 } },
+      { name: 'admin', admin_layer: {} },
+    ],
+  },
   overload_manager: {
     resource_monitors: [
       {

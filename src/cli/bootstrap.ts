@@ -132,7 +132,7 @@ async function writeDirectory(settings: DirectoryOptions, io: Io): Promise<numbe
   }
   const path = (name: string) => join(directory, name);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await replace(path('root-cert.pem'), credentials.rootCertificate);
+  await replace(path('root-cert.pem'), credentials.rootCertificates);
   await replace(path('token'), credentials.token);
   await replace(path('xds-ca.yaml'), yaml(caSecretFile(path('root-cert.pem'), server.serverName)));
   await replace(path('xds-token.yaml'), yaml(tokenSecretFile(path('token'))));

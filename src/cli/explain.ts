@@ -7,6 +7,8 @@ import type { SourceRef } from '../model/source.ts';
 import { describeSource } from '../model/source.ts';
 
 import { causingObjects, resourceOrigins } from '../translate/origins.ts';
+import { features } from '../config.ts';
+import { installationWith } from '../translate/resolve/mesh-settings.ts';
 import { translate } from '../translate/translate.ts';
 import type { Io } from './io.ts';
 import { exit, table, UsageError } from './io.ts';
@@ -16,7 +18,7 @@ const help = `Shows which objects and fields caused what a proxy is sent.
 
 Usage: keelson explain --config FILE_OR_DIR... --proxy POD.NAMESPACE [KIND [NAME [FIELD]]]
 
-  KIND    cluster, listener, route or endpoint; without it all resources are listed
+  KIND    cluster, listener, route, endpoint or virtualHost; without it all resources are listed
   NAME    a resource, for example 'outbound|80||store.shop.svc.cluster.local'
   FIELD   a field of it and what is below: 'virtual_hosts[0].routes', 'outlier_detection'
 
@@ -29,7 +31,7 @@ Usage: keelson explain --config FILE_OR_DIR... --proxy POD.NAMESPACE [KIND [NAME
 
 type Origin = readonly [string, readonly SourceRef[]];
 
-const kinds = ['cluster', 'listener', 'route', 'endpoint'] as const;
+const kinds = ['cluster', 'listener', 'route', 'endpoint', 'virtualHost'] as const;
 type Kind = (typeof kinds)[number];
 
 export async function explain(argv: readonly string[], io: Io): Promise<number> {
@@ -47,7 +49,9 @@ export async function explain(argv: readonly string[], io: Io): Promise<number> 
   if (values.config === undefined) throw new UsageError('--config is missing');
   if (values.proxy === undefined) throw new UsageError('--proxy is missing');
   const { snapshot } = await loadFiles(values.config);
-  const configuration = translate(snapshot).configuration(nodeOfProxy(values.proxy, snapshot));
+  const configuration = translate(snapshot, installationWith(features())).configuration(
+    nodeOfProxy(values.proxy, snapshot),
+  );
   if (configuration === undefined) throw new UsageError(`'${values.proxy}' is not a proxy`);
   const [kind, name, field] = positionals;
   if (name === undefined) return list(configuration, kind, values.json === true, io);

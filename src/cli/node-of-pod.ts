@@ -10,6 +10,7 @@ import { parse } from 'yaml';
 
 import { defaultInstallation, meshSettings } from '../translate/resolve/mesh-settings.ts';
 import { podLocality, podWorkload } from '../translate/resolve/workload.ts';
+import { proxyEnvironment } from './proxy-environment.ts';
 
 type Pod = KindMap['Pod'];
 type Metadata = Readonly<Record<string, unknown>>;
@@ -23,6 +24,8 @@ export function nodeOfPod(pod: Pod, snapshot: Snapshot): NodeInfo | undefined {
   const [primary] = addresses;
   if (primary === undefined) return undefined;
   const { workload, canonicalName } = podWorkload(pod);
+  // An annotation that is not YAML says nothing: validation of the Pod's annotations is not this one's business.
+  const own = parseRecord(pod.metadata.annotations['proxy.istio.io/config']);
   const host = snapshot.objects.Node.get(`/${pod.spec.nodeName ?? ''}`);
   const locality = podLocality(labels, host?.metadata.labels);
   return {
@@ -37,10 +40,15 @@ export function nodeOfPod(pod: Pod, snapshot: Snapshot): NodeInfo | undefined {
       INSTANCE_IPS: addresses.join(','),
       CLUSTER_ID: defaultInstallation.clusterId,
       MESH_ID: meshId(snapshot),
-      INTERCEPTION_MODE: pod.metadata.annotations['sidecar.istio.io/interceptionMode'] ?? 'REDIRECT',
+      // Envoy may not open /dev/stdout as a file when it is a pipe or a socket of somebody else's: it has a logger for it.
+      STDOUT_STREAM: 'true',
+      INTERCEPTION_MODE: interceptionMode(pod, snapshot, own),
       ...optional('NODE_NAME', pod.spec.nodeName),
       ...optional('NETWORK', network(pod, snapshot)),
-      ...proxyConfigMetadata(pod.metadata.annotations['proxy.istio.io/config']),
+      ...(own !== undefined && { PROXY_CONFIG: own }),
+      ...environmentMetadata(
+        proxyEnvironment(pod, snapshot, isRecord(own?.['proxyMetadata']) ? own['proxyMetadata'] : {}),
+      ),
     },
     ...(locality.region === '' ? {} : { locality: localityMessage(locality) }),
   };
@@ -74,17 +82,22 @@ const localityMessage = ({ region, zone, subZone }: Locality): NonNullable<NodeI
 
 const metadataPrefix = 'ISTIO_META_';
 
-/**
- * A Pod's own proxy configuration, and those of its environment variables that become metadata. An annotation that
- * is not YAML says nothing: validation of the Pod's annotations is not this one's business.
- */
-function proxyConfigMetadata(annotation: string | undefined): Metadata {
-  const config = parseRecord(annotation);
-  if (config === undefined) return {};
-  const environment = isRecord(config['proxyMetadata']) ? config['proxyMetadata'] : {};
-  const variables = Object.entries(environment).filter(([key]) => key.startsWith(metadataPrefix));
-  const metadata = variables.map(([key, value]) => [key.slice(metadataPrefix.length), String(value)]);
-  return { PROXY_CONFIG: config, ...Object.fromEntries(metadata) };
+/** Those of the proxy's environment variables that become metadata. */
+const environmentMetadata = (environment: Metadata): Metadata =>
+  Object.fromEntries(
+    Object.entries(environment)
+      .filter(([key]) => key.startsWith(metadataPrefix))
+      .map(([key, value]) => [key.slice(metadataPrefix.length), String(value)]),
+  );
+
+/** The Pod's annotations, else the mesh's. */
+function interceptionMode({ metadata }: Pod, { objects }: Snapshot, own: Metadata | undefined): string {
+  const mesh = objects.ConfigMap.get(`${defaultInstallation.systemNamespace}/istio`)?.meshConfig?.defaultConfig;
+  const configured = own?.['interceptionMode'] ?? mesh?.interceptionMode;
+  return (
+    metadata.annotations['sidecar.istio.io/interceptionMode'] ??
+    (typeof configured === 'string' ? configured : 'REDIRECT')
+  );
 }
 
 function parseRecord(text: string | undefined): Metadata | undefined {

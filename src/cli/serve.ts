@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 
+import type { KeyAlgorithm } from '../ca/keys.ts';
+import { keyAlgorithms } from '../ca/keys.ts';
 import { defaultDnsNames } from '../ca/server-identity.ts';
 import { defaultStateDirectory } from '../config.ts';
 import type { DaemonOptions } from '../main.ts';
@@ -22,6 +24,9 @@ Usage: keelson serve --config DIR [OPTIONS]
   --xds-address HOST:PORT where proxies connect, over TLS (0.0.0.0:15012)
   --dns-name NAME         a further DNS name for the server's certificate; may be repeated
   --certificate-ttl SECS  how long workload certificates are good for (86400)
+  --ca-key TYPE           key of a root that is made: ${keyAlgorithms.join(', ')}
+  --workload-key TYPE     keys of workload certificates, likewise (${keyAlgorithms[0]})
+  --allow-local-jwks      fetch keys of token issuers from local addresses, too
   --json                  log as JSON
 
 Proxies authenticate with the token that 'keelson bootstrap' writes from the same state directory.
@@ -33,6 +38,9 @@ const options = {
   'xds-address': { type: 'string', default: '0.0.0.0:15012' },
   'dns-name': { type: 'string', multiple: true },
   'certificate-ttl': { type: 'string' },
+  'ca-key': { type: 'string' },
+  'workload-key': { type: 'string' },
+  'allow-local-jwks': { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -48,6 +56,11 @@ export async function serve(argv: readonly string[], io: Io): Promise<number> {
     xdsAddress: values['xds-address'],
     dnsNames: [...defaultDnsNames, ...(values['dns-name'] ?? [])],
     ...certificateTtl(values['certificate-ttl']),
+    authority: {
+      ...keyOption('rootKeys', '--ca-key', values['ca-key']),
+      ...keyOption('workloadKeys', '--workload-key', values['workload-key']),
+    },
+    ...(values['allow-local-jwks'] === true && { keys: { isAllowed: () => true } }),
     log,
     onProblems: problemReporter(log),
   }).catch((error: unknown) => {
@@ -68,6 +81,13 @@ function certificateTtl(text: string | undefined): Pick<DaemonOptions, 'certific
   const seconds = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (seconds < 1) throw new UsageError(`--certificate-ttl: '${text}' is not a number of seconds`);
   return { certificateTtl: seconds * 1000 };
+}
+
+function keyOption<Name extends string>(name: Name, option: string, text: string | undefined) {
+  if (text === undefined) return {};
+  const algorithm = keyAlgorithms.find((each) => each === text);
+  if (algorithm === undefined) throw new UsageError(`${option}: '${text}' is none of ${keyAlgorithms.join(', ')}`);
+  return { [name]: algorithm } as { [K in Name]: KeyAlgorithm };
 }
 
 /** Tells of problems that are new, and when the last one is gone. */

@@ -6,6 +6,8 @@ import { parseArgs } from 'node:util';
 
 import type { Problem } from '../model/problem.ts';
 import type { Configuration, NodeInfo } from '../model/resource.ts';
+import { features } from '../config.ts';
+import { installationWith } from '../translate/resolve/mesh-settings.ts';
 import { translate } from '../translate/translate.ts';
 import { cachedResource } from '../xds/cache.ts';
 import type { JsonObject } from '../xds/print.ts';
@@ -24,7 +26,13 @@ Usage: keelson xds --config FILE_OR_DIR... (--proxy POD.NAMESPACE | --node NODE.
   --out DIR       write DIR/<pod>/{clusters,listeners,routes,endpoints,extensions}.json and DIR/rejected.json
 `;
 
-const files = { clusters: 'cluster', listeners: 'listener', routes: 'route', endpoints: 'endpoint' } as const;
+const files = {
+  clusters: 'cluster',
+  listeners: 'listener',
+  routes: 'route',
+  endpoints: 'endpoint',
+  virtualHosts: 'virtualHost',
+} as const;
 
 export async function xds(argv: readonly string[], io: Io): Promise<number> {
   const { values } = parseArgs({
@@ -42,7 +50,7 @@ export async function xds(argv: readonly string[], io: Io): Promise<number> {
   if (values.proxy === undefined && values.node === undefined)
     throw new UsageError('say which proxies with --proxy or --node');
   const { snapshot, problems } = await loadFiles(values.config);
-  const translation = translate(snapshot);
+  const translation = translate(snapshot, installationWith(features()));
   const nodes = [
     ...(values.proxy ?? []).map((name) => nodeOfProxy(name, snapshot)),
     ...(await Promise.all((values.node ?? []).map(nodeFromFile))),
@@ -75,7 +83,9 @@ function printConfiguration(node: NodeInfo, configuration: Configuration | undef
       });
     return [file, Object.fromEntries(byName)] as const;
   });
-  return { ...Object.fromEntries(printed), extensions: {} };
+  // Virtual hosts of their own are only what lazy proxies have.
+  const shown = printed.filter(([file, resources]) => file !== 'virtualHosts' || Object.keys(resources).length > 0);
+  return { ...Object.fromEntries(shown), extensions: {} };
 }
 
 async function writeResults(

@@ -92,6 +92,8 @@ export interface Endpoint {
   readonly locality: Locality;
   readonly network: string;
   readonly nodeName: string;
+  /** The Pod's own name in DNS, below that of a headless service. */
+  readonly hostname?: string;
   readonly weight?: number;
 }
 
@@ -133,6 +135,12 @@ export interface Features {
   readonly persistentSessions: boolean;
   /** ENABLE_TLS_ON_SIDECAR_INGRESS */
   readonly tlsOnSidecarIngress: boolean;
+  /** PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS */
+  readonly multipleAuthorizers: boolean;
+  /** PILOT_SCOPE_GATEWAY_TO_NAMESPACE: whether a Gateway selects workloads of its own namespace only. */
+  readonly gatewaysOfOwnNamespace: boolean;
+  /** PILOT_JWT_ENABLE_REMOTE_JWKS: whether proxies fetch key sets themselves, from any host or from known ones only. */
+  readonly remoteKeys: 'never' | 'known-hosts' | 'always';
 }
 
 export type MtlsMode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';

@@ -11,6 +11,7 @@ export const resourceTypes = {
   endpoint: `${prefix}envoy.config.endpoint.v3.ClusterLoadAssignment`,
   listener: `${prefix}envoy.config.listener.v3.Listener`,
   route: `${prefix}envoy.config.route.v3.RouteConfiguration`,
+  virtualHost: `${prefix}envoy.config.route.v3.VirtualHost`,
   secret: `${prefix}envoy.extensions.transport_sockets.tls.v3.Secret`,
 } as const;
 export type ResourceKind = keyof typeof resourceTypes;
@@ -32,6 +33,18 @@ export interface Resource {
 export interface Layer {
   readonly scope: string;
   readonly resources: ReadonlyMap<string, Resource>;
+  /** Served to who asks by name, and never as a part of everything. */
+  readonly onDemand?: OnDemand;
+}
+
+/** How a layer answers names that it does not list. */
+export interface OnDemand {
+  /** The name of the resource that answers to a name: another one if that is an alias. */
+  readonly canonical: (asked: string) => string;
+  /** A resource that exists only for who asks for it; undefined if there is none of this name. */
+  readonly made: (name: string) => Resource | undefined;
+  /** The name of the resource that says of a name that nothing is there, where silence would keep the proxy waiting. */
+  readonly nothing?: (asked: string) => string;
 }
 
 /** All that one proxy is to have, but for its secrets. Layers of one type never share a name. */

@@ -5,6 +5,7 @@ import type { Proxy } from './proxy.ts';
 import type { ConnectionPoolSettings, IstioIngressListener } from './schema/index.ts';
 import type { SourceRef } from './source.ts';
 import type { VirtualService } from './virtual-service.ts';
+import type { WorkloadPolicies } from './workload-policies.ts';
 
 export interface ProxyView {
   readonly settings: MeshSettings;
@@ -78,6 +79,8 @@ export interface InboundView {
   readonly defaultMtls: MtlsMode;
   /** Modes that differ from the default, by target port, whether or not a service names the port. */
   readonly portMtls: Readonly<Record<number, MtlsMode>>;
+  /** Who may talk to the workload. */
+  readonly policies: WorkloadPolicies;
 }
 
 /** One port of the workload that receives traffic. */

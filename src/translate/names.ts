@@ -6,6 +6,8 @@ export const passthroughCluster = 'PassthroughCluster';
 export const inboundPassthroughCluster = 'InboundPassthroughCluster';
 export const virtualOutbound = 'virtualOutbound';
 export const virtualInbound = 'virtualInbound';
+/** Istio has an agent for it and no listener. */
+export const dnsListener = 'keelson.dns';
 
 export const outboundCluster = (host: string, port: number, subset = ''): string =>
   `outbound|${port}|${subset}|${host}`;
@@ -14,6 +16,10 @@ export const inboundCluster = (targetPort: number): string => `inbound|${targetP
 /** Server name of a mesh connection: says which cluster was meant, for gateways that pass it through. */
 export const meshServerName = (host: string, port: number, subset = ''): string =>
   `outbound_.${port}_.${subset}_.${host}`;
+
+/** Of an outbound cluster: one for connections that are passed through by their server name is named like it. */
+export const clusterName = (byServerName: boolean, host: string, port: number, subset: string): string =>
+  byServerName ? meshServerName(host, port, subset) : outboundCluster(host, port, subset);
 
 /** `0.0.0.0_80`; a Unix domain socket is port 0: `unix:///run/app.sock_0`. */
 export const listenerName = (bind: string, port: number): string => `${bind}_${port}`;

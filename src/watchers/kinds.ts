@@ -18,6 +18,7 @@ import { requestAuthentication } from './rules/security/request-authentication.t
 import { serviceEntry, workloadEntry, workloadGroup } from './rules/service-entry.ts';
 import { sidecar } from './rules/sidecar.ts';
 import { telemetry } from './rules/telemetry.ts';
+import { unsupportedFields } from './rules/unsupported-fields.ts';
 import { virtualService } from './rules/routing/virtual-service.ts';
 import { schemaCheck } from './schema/schema-check.ts';
 
@@ -97,6 +98,8 @@ export function findKind(apiVersion: string, kind: string): KindRow | undefined 
 export const apiVersions = ({ group, versions }: Pick<KindRow, 'group' | 'versions'>): readonly string[] =>
   versions.map((version) => (group === '' ? version : `${group}/${version}`));
 
-/** What the rules of `row`'s kind say about an object of that kind. */
-export const applyRules = (object: KindMap[Kind], { rules }: KindRow, context: RuleContext): readonly Draft[] =>
-  rules.flatMap((rule) => [...rule(object, context)]);
+/** What the rules of `row`'s kind say about an object of that kind, and, if it is in order, what of it has no effect. */
+export function applyRules(object: KindMap[Kind], { rules }: KindRow, context: RuleContext): readonly Draft[] {
+  const found = rules.flatMap((rule) => [...rule(object, context)]);
+  return found.some(({ severity }) => severity === 'error') ? found : [...found, ...unsupportedFields(object)];
+}

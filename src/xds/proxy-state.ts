@@ -5,19 +5,26 @@
 import type { Configuration, Layer, Resource, ResourceKind, TypeUrl } from '../model/resource.ts';
 import type { CachedResource } from './cache.ts';
 import type { Quarantine } from './quarantine.ts';
-import type { Catalog, Held, Wanted } from './subscription.ts';
+import type { Catalog, Held, Subscription, Wanted } from './subscription.ts';
 import { resourceTypes } from '../model/resource.ts';
 import { withDependency } from './cache.ts';
-import { changedNames, findResource, resourceNames } from './catalog.ts';
+import { canonicalName, changedNames, findResource, onDemandChanged, resourceNames } from './catalog.ts';
 
 export type Encode = (resource: Resource) => CachedResource | undefined;
 /** What the proxy has under a type and name. */
 export type HeldBy = (type: TypeUrl, name: string) => Held | undefined;
 
-const configured = ['cluster', 'endpoint', 'listener', 'route'] as const;
+const configured = ['cluster', 'endpoint', 'listener', 'route', 'virtualHost'] as const;
 const kinds = new Map<TypeUrl, ResourceKind>(
   Object.entries(resourceTypes).map(([kind, type]) => [type, kind as ResourceKind]),
 );
+
+/** What may mean something else now, of one type. */
+export interface Changed {
+  readonly names: readonly string[];
+  /** And whatever the proxy asked for by name. */
+  readonly onDemand: boolean;
+}
 
 export class ProxyState {
   readonly #encode: Encode;
@@ -27,7 +34,7 @@ export class ProxyState {
   #secretScope = '';
   /** Versions of the clusters sent, by the name of their endpoints where that is not the cluster's own. */
   readonly #clusterVersions = new Map<string, string>();
-  #configuration: Configuration = { cluster: [], endpoint: [], listener: [], route: [] };
+  #configuration: Configuration = { cluster: [], endpoint: [], listener: [], route: [], virtualHost: [] };
 
   constructor(encode: Encode, quarantine: Quarantine, held: HeldBy) {
     this.#encode = encode;
@@ -35,13 +42,16 @@ export class ProxyState {
     this.#held = held;
   }
 
-  /** Takes the place of the configuration so far; returns the names that may have changed, by type. */
-  configure(configuration: Configuration): ReadonlyMap<TypeUrl, readonly string[]> {
+  /** Takes the place of the configuration so far; returns what may have changed, by type. */
+  configure(configuration: Configuration): ReadonlyMap<TypeUrl, Changed> {
     const before = this.#configuration;
     this.#configuration = configuration;
     if (before === configuration) return new Map();
     return new Map(
-      configured.map((kind) => [resourceTypes[kind], changedNames(before[kind], configuration[kind])] as const),
+      configured.map((kind) => {
+        const layers = [before[kind], configuration[kind]] as const;
+        return [resourceTypes[kind], { names: changedNames(...layers), onDemand: onDemandChanged(...layers) }];
+      }),
     );
   }
 
@@ -49,6 +59,15 @@ export class ProxyState {
   setSecret(scope: string, name: string, secret: Resource | undefined): void {
     this.#secretScope = scope;
     this.#secrets.set(name, secret);
+  }
+
+  /** Names asked for whose secret, as it was issued last, the proxy has not accepted. */
+  unacceptedSecrets(subscription: Subscription | undefined): readonly string[] {
+    return [...(subscription?.names ?? [])].filter((name) => {
+      const secret = this.#secrets.get(name);
+      if (secret === undefined) return !this.#secrets.has(name);
+      return subscription?.accepted(name) !== this.#encode(secret)?.version;
+    });
   }
 
   forgetSecret(name: string): void {
@@ -67,6 +86,15 @@ export class ProxyState {
     return { names: () => resourceNames(this.#configuration[kind]), find: (name) => this.#find(kind, name) };
   }
 
+  /** The name of the virtual host that answers to a name: one without routes if proxies reject the only version there is. */
+  virtualHost(asked: string): string {
+    const layers = this.#configuration.virtualHost;
+    const name = canonicalName(layers, asked);
+    const isHeld = this.#held(resourceTypes.virtualHost, name) !== undefined;
+    if (isHeld || this.#find('virtualHost', name) !== 'withheld') return name;
+    return layers.map(({ onDemand }) => onDemand?.nothing?.(asked)).find((each) => each !== undefined) ?? name;
+  }
+
   /** The group of proxies that a resource's fate is shared with; undefined if there is no such resource any more. */
   scope(type: TypeUrl, name: string): string | undefined {
     const kind = kinds.get(type);
@@ -77,7 +105,6 @@ export class ProxyState {
   layers(): readonly Layer[] {
     return configured.flatMap((kind) => this.#configuration[kind]);
   }
-
   #find(kind: keyof Configuration, name: string): Wanted {
     const found = findResource(this.#configuration[kind], name);
     if (found === undefined) return 'absent';

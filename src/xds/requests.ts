@@ -5,6 +5,8 @@ import type { NodeInfo, TypeUrl } from '../model/resource.ts';
 import type { JsonObject } from './print.ts';
 import { print } from './print.ts';
 
+export type Dialect = 'delta' | 'sotw';
+
 export interface RequestLimits {
   /** Of names in one request, and of those that one subscription holds. */
   readonly names: number;
@@ -39,10 +41,14 @@ export class InvalidRequest extends Error {
   override readonly name = 'InvalidRequest';
 }
 
+/** Reads a request of either dialect. Throws an InvalidRequest. */
+export const readRequest = (dialect: Dialect, bytes: Uint8Array, limits: RequestLimits): DeltaRequest | SotwRequest =>
+  dialect === 'delta' ? deltaRequest(bytes, limits) : sotwRequest(bytes, limits);
+
 type FieldReader = (reader: protobuf.Reader) => void;
 
 /** Throws an InvalidRequest. */
-export function sotwRequest(bytes: Uint8Array, limits: RequestLimits): SotwRequest {
+function sotwRequest(bytes: Uint8Array, limits: RequestLimits): SotwRequest {
   const request = { typeUrl: '', nonce: '', error: undefined, node: undefined, names: [] as string[] };
   readMessage(bytes, {
     2: (reader) => Object.assign(request, { node: nodeInfo(reader.bytes()) }),
@@ -55,7 +61,7 @@ export function sotwRequest(bytes: Uint8Array, limits: RequestLimits): SotwReque
 }
 
 /** Throws an InvalidRequest. */
-export function deltaRequest(bytes: Uint8Array, limits: RequestLimits): DeltaRequest {
+function deltaRequest(bytes: Uint8Array, limits: RequestLimits): DeltaRequest {
   const subscribe: string[] = [];
   const unsubscribe: string[] = [];
   const versions = new Map<string, string>();

@@ -10,6 +10,8 @@ export interface Push {
   readonly resources: readonly CachedResource[];
   /** Names; the incremental protocol alone can say that something is gone. */
   readonly removed: readonly string[];
+  /** Further names that a resource answers to, where there are any. */
+  readonly aliases?: (name: string) => readonly string[];
 }
 
 const delimited = 2;
@@ -28,9 +30,12 @@ export function sotwResponse({ typeUrl, nonce, resources }: Push): Buffer {
 }
 
 /** A DeltaDiscoveryResponse. */
-export function deltaResponse({ typeUrl, nonce, resources, removed }: Push): Buffer {
+export function deltaResponse({ typeUrl, nonce, resources, removed, aliases }: Push): Buffer {
   const chunks: Uint8Array[] = [];
-  for (const resource of resources) chunks.push(entryHead(resource), resource.bytes);
+  for (const resource of resources) {
+    const others = aliases?.(resource.name) ?? [];
+    chunks.push(others.length > 0 ? entryHeadWith(resource, others) : entryHead(resource), resource.bytes);
+  }
   const tail = protobuf.Writer.create().uint32(tag(4)).string(typeUrl).uint32(tag(5)).string(nonce);
   for (const name of removed) tail.uint32(tag(6)).string(name);
   chunks.push(tail.finish());
@@ -39,17 +44,19 @@ export function deltaResponse({ typeUrl, nonce, resources, removed }: Push): Buf
 
 const entryHeads = new WeakMap<CachedResource, Uint8Array>();
 
-/** All of a delta response's entry for this resource but its bytes, which come last: 1 version, 3 name, 2 the Any. */
 function entryHead(resource: CachedResource): Uint8Array {
   let head = entryHeads.get(resource);
-  if (head === undefined) {
-    const any = anyHead(resource);
-    const inner = protobuf.Writer.create().uint32(tag(1)).string(resource.version).uint32(tag(3)).string(resource.name);
-    const start = Buffer.concat([inner.finish(), lengthHead(2, any.length + resource.bytes.length), any]);
-    head = Buffer.concat([lengthHead(2, start.length + resource.bytes.length), start]);
-    entryHeads.set(resource, head);
-  }
+  if (head === undefined) entryHeads.set(resource, (head = entryHeadWith(resource, [])));
   return head;
+}
+
+/** All of a delta response's entry for this resource but its bytes, which come last: 1 version, 3 name, 4 aliases, 2 the Any. */
+function entryHeadWith(resource: CachedResource, aliases: readonly string[]): Uint8Array {
+  const any = anyHead(resource);
+  const inner = protobuf.Writer.create().uint32(tag(1)).string(resource.version).uint32(tag(3)).string(resource.name);
+  for (const alias of aliases) inner.uint32(tag(4)).string(alias);
+  const start = Buffer.concat([inner.finish(), lengthHead(2, any.length + resource.bytes.length), any]);
+  return Buffer.concat([lengthHead(2, start.length + resource.bytes.length), start]);
 }
 
 /** An Any up to its value's bytes: 1 type_url, 2 value. */

@@ -1,7 +1,7 @@
 // The xDS server: accepts ADS streams, makes each proxy's configuration, and when the mesh has changed makes all of
 // them anew and sends the differences. One push cycle at a time; what changes meanwhile is the next one's.
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
-import type { Metadata } from '@grpc/grpc-js';
+import type { Metadata, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
 import type { WorkloadIdentity } from '../model/identity.ts';
 import type { Configuration, NodeInfo } from '../model/resource.ts';
@@ -9,9 +9,10 @@ import type { SecretSource, TlsSource } from '../model/secret-source.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log.ts';
 import type { Rejection } from './quarantine.ts';
+import type { Dialect } from './requests.ts';
 import type { AdsCall } from './service.ts';
 import type { ProxyStatus, ServerCounters } from './status.ts';
-import type { Dialect, StreamEnvironment } from './stream.ts';
+import type { StreamEnvironment } from './stream.ts';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { invariant } from '../model/invariant.ts';
 import { refusal } from './admission.ts';
@@ -20,9 +21,9 @@ import { tlsCredentials } from './credentials.ts';
 import { resourceEncoder } from './encoder.ts';
 import { defaultLimits, serverOptions } from './limits.ts';
 import { Quarantine } from './quarantine.ts';
-import { InvalidRequest } from './requests.ts';
+import { InvalidRequest, readRequest } from './requests.ts';
 import { adsService } from './service.ts';
-import { ProxyStream, readRequest } from './stream.ts';
+import { ProxyStream } from './stream.ts';
 
 /** Who is calling; undefined for somebody unknown. A fault, such as an authority out of reach, is thrown. */
 export type Authenticate = (
@@ -30,12 +31,19 @@ export type Authenticate = (
   peerCertificate: PeerCertificate | undefined,
 ) => Promise<WorkloadIdentity | undefined>;
 
+/** Another gRPC service on the same port; it authenticates its callers by itself. */
+export interface FurtherService {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
 export interface XdsServerOptions {
   /** Pure. A throw is a bug of ours: the proxy keeps what it has. */
   readonly translate: (node: NodeInfo) => Configuration;
   readonly secrets?: SecretSource;
   readonly authenticate?: Authenticate;
   readonly tls?: TlsSource;
+  readonly services?: readonly FurtherService[];
   /** Has to be true for a port without TLS or without authentication. */
   readonly plaintext?: boolean;
   readonly log: Log;
@@ -90,6 +98,8 @@ class AdsServer implements XdsServer {
       StreamAggregatedResources: (call: AdsCall) => void this.#accept('sotw', call),
       DeltaAggregatedResources: (call: AdsCall) => void this.#accept('delta', call),
     });
+    for (const { definition, implementation } of options.services ?? [])
+      this.#server.addService(definition, implementation);
     this.#environment = {
       encode: resourceEncoder(options.log, () => this.#counters.bugs++),
       quarantine: this.#quarantine,

@@ -26,6 +26,8 @@ export interface ProxyStatus {
   /** All its types are. */
   readonly synced: boolean;
   readonly types: readonly TypeStatus[];
+  /** Secrets that the proxy asks for and whose latest version it has not accepted. */
+  readonly unacceptedSecrets: readonly string[];
 }
 
 export interface ServerCounters {

@@ -8,18 +8,18 @@ import type { SecretSource } from '../model/secret-source.ts';
 import type { CachedResource } from './cache.ts';
 import type { Encode } from './proxy-state.ts';
 import type { Quarantine } from './quarantine.ts';
-import type { DeltaRequest, RequestLimits, SotwRequest } from './requests.ts';
+import type { DeltaRequest, Dialect, RequestLimits, SotwRequest } from './requests.ts';
 import type { ProxyStatus, TypeStatus } from './status.ts';
 import type { Sent, Settled } from './subscription.ts';
 import { spiffeId } from '../model/identity.ts';
 import { resourceTypes } from '../model/resource.ts';
+import { Aliases } from './aliases.ts';
 import { rejectedNames } from './nack.ts';
 import { endpointsName, ProxyState } from './proxy-state.ts';
-import { deltaRequest, InvalidRequest, sotwRequest } from './requests.ts';
+import { InvalidRequest } from './requests.ts';
 import { deltaResponse, sotwResponse } from './responses.ts';
 import { Subscription } from './subscription.ts';
-
-export type Dialect = 'delta' | 'sotw';
+import { Watches } from './watches.ts';
 
 export interface StreamEnvironment {
   readonly encode: Encode;
@@ -49,8 +49,8 @@ interface Tracked {
   lastNack: string | undefined;
 }
 
-const { cluster, endpoint, listener, route, secret } = resourceTypes;
-const pushOrder: readonly TypeUrl[] = [cluster, endpoint, listener, route, secret];
+const { cluster, endpoint, listener, route, virtualHost, secret } = resourceTypes;
+const pushOrder: readonly TypeUrl[] = [cluster, endpoint, listener, route, virtualHost, secret];
 /** How long listeners and routes wait at most for clusters and their endpoints, in milliseconds. */
 const patience = 3000;
 const maxTypes = 50;
@@ -64,7 +64,9 @@ export class ProxyStream {
   readonly #connectedSince: number;
   readonly #state: ProxyState;
   readonly #types = new Map<TypeUrl, Tracked>();
-  readonly #secretWatches = new Map<string, AbortController>();
+  readonly #secretWatches: Watches;
+  /** Of virtual hosts, which a proxy asks for by what stands in its requests. */
+  readonly #aliases = new Aliases((asked) => this.#state.virtualHost(asked));
   /** Endpoints of clusters just sent, which the proxy has still to ask for and to acknowledge. */
   readonly #awaited = new Set<string>();
   #patience: NodeJS.Timeout | undefined;
@@ -86,6 +88,10 @@ export class ProxyStream {
     this.#connectedSince = environment.now();
     const held = (type: TypeUrl, name: string) => this.#types.get(type)?.subscription.has.get(name);
     this.#state = new ProxyState(environment.encode, environment.quarantine, held);
+    this.#secretWatches = new Watches(
+      (name, signal) => this.#watchSecret(name, signal),
+      (name) => this.#state.forgetSecret(name),
+    );
   }
 
   layers(): readonly Layer[] {
@@ -94,7 +100,13 @@ export class ProxyStream {
 
   /** Sends what differs from the configuration before. */
   configure(configuration: Configuration): void {
-    for (const [type, names] of this.#state.configure(configuration)) this.#types.get(type)?.subscription.touch(names);
+    for (const [type, { names, onDemand }] of this.#state.configure(configuration)) {
+      const subscription = this.#types.get(type)?.subscription;
+      subscription?.touch(names);
+      if (!onDemand || subscription === undefined) continue;
+      subscription.touchAsked();
+      if (type === virtualHost) this.#followAliases(subscription);
+    }
     this.#advance();
   }
 
@@ -104,11 +116,14 @@ export class ProxyStream {
     const tracked = this.#tracked(typeUrl);
     const { subscription } = tracked;
     const catalog = this.#state.catalog(typeUrl);
-    const settled = 'names' in request ? subscription.sotw(request, catalog) : subscription.delta(request, catalog);
-    if (subscription.names.size > this.#environment.limits.names)
+    const settled =
+      'names' in request
+        ? subscription.sotw(request, catalog)
+        : subscription.delta(typeUrl === virtualHost ? this.#aliases.resolve(request) : request, catalog);
+    if (Math.max(subscription.names.size, this.#aliases.size) > this.#environment.limits.names)
       throw new InvalidRequest(`more than ${this.#environment.limits.names} names`);
     if (settled !== undefined) this.#settle(typeUrl, tracked, settled);
-    if (typeUrl === secret) this.#watchSecrets(subscription.names);
+    if (typeUrl === secret) this.#secretWatches.keep(subscription.names);
     this.#advance();
   }
 
@@ -121,7 +136,7 @@ export class ProxyStream {
   close(): void {
     this.#closed = true;
     this.#stopWaiting();
-    for (const watch of this.#secretWatches.values()) watch.abort();
+    this.#secretWatches.close();
   }
 
   status(): ProxyStatus {
@@ -130,7 +145,8 @@ export class ProxyStream {
     });
     const synced = types.every((type) => type.synced);
     const { node, identity } = this;
-    return { node, identity, connectedSince: this.#connectedSince, synced, types };
+    const unacceptedSecrets = this.#state.unacceptedSecrets(this.#types.get(secret)?.subscription);
+    return { node, identity, connectedSince: this.#connectedSince, synced, types, unacceptedSecrets };
   }
 
   #tracked(type: TypeUrl): Tracked {
@@ -158,6 +174,11 @@ export class ProxyStream {
     tracked.lastNack = error;
     this.#environment.onNack(type, this.node, error);
     this.#rejected(type, tracked.subscription, added, error);
+    if (type === virtualHost) this.#followAliases(tracked.subscription);
+  }
+
+  #followAliases(subscription: Subscription): void {
+    for (const name of this.#aliases.refresh()) subscription.follow(name);
   }
 
   #accepted(type: TypeUrl, sent: readonly Sent[]): void {
@@ -189,33 +210,19 @@ export class ProxyStream {
     else subscription.resend(others);
   }
 
-  #watchSecrets(names: ReadonlySet<string>): void {
-    for (const [name, watch] of this.#secretWatches) {
-      if (names.has(name)) continue;
-      watch.abort();
-      this.#secretWatches.delete(name);
-      this.#state.forgetSecret(name);
-    }
-    for (const name of names) if (!this.#secretWatches.has(name)) this.#watchSecret(name);
-  }
-
   /** A proxy that nobody vouches for has no secrets. */
-  #watchSecret(name: string): void {
+  #watchSecret(name: string, signal: AbortSignal): void {
     const { identity, node } = this;
-    const watch = new AbortController();
-    this.#secretWatches.set(name, watch);
-    if (identity === undefined || this.#environment.secrets === undefined) {
-      this.#state.setSecret('', name, undefined);
-      return;
-    }
+    if (identity === undefined || this.#environment.secrets === undefined)
+      return this.#state.setSecret('', name, undefined);
     const scope = `secret/${spiffeId(identity)}`;
     const onChange: Parameters<SecretSource['watch']>[2] = (resource) => {
-      if (this.#closed || watch.signal.aborted) return;
+      if (this.#closed || signal.aborted) return;
       this.#state.setSecret(scope, name, resource);
       this.#types.get(secret)?.subscription.touch([name]);
       this.#advance();
     };
-    this.#environment.secrets.watch({ identity, node }, name, onChange, watch.signal);
+    this.#environment.secrets.watch({ identity, node }, name, onChange, signal);
   }
 
   /** `forced`: listeners and routes have waited for long enough. */
@@ -227,7 +234,7 @@ export class ProxyStream {
       else this.#push(type, type !== cluster && type !== endpoint);
     }
     if (forced || this.#clustersInPlace()) this.#stopWaiting();
-    if (this.#isBusy(listener) || this.#isBusy(route)) return;
+    if ([listener, route, virtualHost].some((type) => this.#isBusy(type))) return;
     for (const type of [endpoint, cluster]) this.#push(type, true);
   }
 
@@ -260,7 +267,9 @@ export class ProxyStream {
     const update = tracked.subscription.next(this.#state.catalog(type), { removals, maxBytes });
     if (update === undefined) return;
     const nonce = String(++this.#nonce);
-    const push = { typeUrl: type, nonce, resources: update.resources, removed: update.removed };
+    const { resources, removed } = update;
+    const aliases = (name: string): readonly string[] => (type === virtualHost ? this.#aliases.of(name) : []);
+    const push = { typeUrl: type, nonce, resources, removed, aliases };
     const response = this.#dialect === 'delta' ? deltaResponse(push) : sotwResponse(push);
     tracked.subscription.sent(update, nonce);
     tracked.sentVersion = this.#environment.cycle();
@@ -282,9 +291,4 @@ export class ProxyStream {
       this.#types.get(endpoint)?.subscription.touch([name]);
     }
   }
-}
-
-/** Reads a request of either dialect. Throws an InvalidRequest. */
-export function readRequest(dialect: Dialect, bytes: Uint8Array, limits: RequestLimits): DeltaRequest | SotwRequest {
-  return dialect === 'delta' ? deltaRequest(bytes, limits) : sotwRequest(bytes, limits);
 }

@@ -125,6 +125,17 @@ export class Subscription {
     for (const name of names) if (this.wants(name)) this.#due.add(name);
   }
 
+  /** So may all names that the proxy asked for or has. */
+  touchAsked(): void {
+    for (const name of this.names) this.#due.add(name);
+    this.touch(this.has.keys());
+  }
+
+  /** What it has stays in sight under another name: it is asked for as if by the proxy itself. */
+  follow(name: string): void {
+    if (!this.names.has(name)) this.#subscribe(name, true);
+  }
+
   /** The proxy did not take these; it goes on with what it had. */
   revert(rejected: readonly Sent[]): void {
     for (const { name, before, after } of rejected) {
@@ -143,6 +154,12 @@ export class Subscription {
       this.#asked.add(name);
       this.#alone.add(name);
     }
+  }
+
+  /** The version that the proxy has and does not have to confirm any more. */
+  accepted(name: string): string | undefined {
+    const isPending = this.pending?.sent.some((sent) => sent.name === name) === true;
+    return isPending ? undefined : this.has.get(name)?.version;
   }
 
   wants(name: string): boolean {

@@ -1,6 +1,6 @@
 // Certificates as others see them: OpenSSL reads what our authority signs.
 import { execFileSync } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -35,6 +35,7 @@ function openssl(certificate: string, ...args: readonly string[]): string {
   );
 }
 
+const publicKeyOf = ({ privateKey }: { privateKey: string }) => createPublicKey(privateKey);
 const text = (certificate: string): string => openssl(certificate, 'x509', '-in', 'LEAF', '-noout', '-text');
 
 describe('a workload certificate', () => {
@@ -95,14 +96,29 @@ describe('a workload certificate', () => {
   });
 });
 
+test('many certificates are signed in turns, so that everything else goes on meanwhile', async () => {
+  const template = workloadTemplate(identity, names, now, hour);
+  let [turns, done] = [0, 0];
+  const storm = Array.from({ length: 100 }, async () => (await authority.issue(template), void done++));
+  expect(authority.waiting).toBeGreaterThan(90);
+  while (done < storm.length && turns < 10_000) {
+    await new Promise((resolve) => setImmediate(resolve));
+    turns++;
+  }
+  await Promise.all(storm);
+  expect(authority.waiting).toBe(0);
+  expect(turns).toBeGreaterThan(storm.length / 2);
+});
+
 test('a server certificate has the names of the server and is no client certificate', async () => {
   const { certificate } = await authority.issue(
-    serverTemplate(['localhost', 'istiod.istio-system.svc'], ['127.0.0.1'], now, hour),
+    serverTemplate(['localhost', 'istiod.istio-system.svc'], ['127.0.0.1', 'fd00::1:2'], now, hour),
   );
   expect(
     openssl(certificate, 'verify', '-verify_hostname', 'istiod.istio-system.svc', '-CAfile', 'root.pem', 'LEAF'),
   ).toContain('OK');
   expect(openssl(certificate, 'verify', '-verify_ip', '127.0.0.1', '-CAfile', 'root.pem', 'LEAF')).toContain('OK');
+  expect(openssl(certificate, 'verify', '-verify_ip', 'fd00::1:2', '-CAfile', 'root.pem', 'LEAF')).toContain('OK');
   expect(() => openssl(certificate, 'verify', '-purpose', 'sslclient', '-CAfile', 'root.pem', 'LEAF')).toThrow();
 });
 
@@ -123,17 +139,20 @@ describe('a certificate that is not the one asked for is told', () => {
   ];
   test.each(cases)('%s', async (complaint, difference) => {
     const issued = await authority.issue({ ...wanted, ...difference });
-    expect(complaints(issued, wanted, authority.roots)).toEqual([complaint]);
+    expect(complaints(issued.certificate, publicKeyOf(issued), wanted, authority.roots)).toEqual([complaint]);
   });
 
-  test('not signed by the root', async () => {
+  test('not signed by the issuer', async () => {
     const other = await openAuthority(await createRoot('cluster.local', now, 24 * hour));
-    expect(complaints(await other.issue(wanted), wanted, authority.roots)).toEqual(['not signed by the root']);
+    const issued = await other.issue(wanted);
+    expect(complaints(issued.certificate, publicKeyOf(issued), wanted, authority.roots)).toEqual([
+      'not signed by the issuer',
+    ]);
   });
 
   test('not of its key', async () => {
     const [one, other] = [await authority.issue(wanted), await authority.issue(wanted)];
-    expect(complaints({ ...one, privateKey: other.privateKey }, wanted, authority.roots)).toEqual(['not of its key']);
+    expect(complaints(one.certificate, publicKeyOf(other), wanted, authority.roots)).toEqual(['not of its key']);
   });
 });
 

@@ -9,14 +9,14 @@ function watch(issue: (clock: FakeClock) => Promise<{ notAfter: number }>) {
   const clock = new FakeClock(1_000_000);
   const issued: number[] = [];
   const faults: unknown[] = [];
-  const stop = rotate({
+  const { stop, renew } = rotate({
     issue: () => issue(clock),
     onIssued: ({ notAfter }) => issued.push(notAfter),
     onFault: (error) => faults.push(error),
     clock,
     random: () => 0.5,
   });
-  return { clock, issued, faults, stop };
+  return { clock, issued, faults, stop, renew };
 }
 
 test('renewal is due when between half and three fifths of the time has gone', () => {
@@ -70,6 +70,23 @@ describe('rotation', () => {
     clock.pass(longestTimer);
     await settled();
     expect(issued).toHaveLength(1);
+  });
+
+  test('renews when it is told to, and what was under way before does not count', async () => {
+    const { promise: late, resolve } = Promise.withResolvers<{ notAfter: number }>();
+    let attempts = 0;
+    const { clock, issued, renew } = watch((time) =>
+      ++attempts === 1 ? late : Promise.resolve({ notAfter: time.now() + 1000 }),
+    );
+    renew();
+    resolve({ notAfter: clock.now() + 50 });
+    await settled();
+    expect(issued).toEqual([1_001_000]);
+    expect(clock.next).toBe(550);
+    renew();
+    await settled();
+    expect(issued).toHaveLength(2);
+    expect(clock.next).toBe(550);
   });
 
   test('stops', async () => {

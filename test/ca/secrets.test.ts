@@ -195,6 +195,24 @@ describe('over the wire', () => {
     expect(await serialNumber(mesh.port)).not.toBe(before);
   });
 
+  test('which secrets a proxy has not accepted is known, whether it is silent or refuses', async () => {
+    const { mesh, connect } = await server();
+    const client = connect(web);
+    const unaccepted = () => mesh.server.status()[0]?.unacceptedSecrets;
+    client.subscribe(resourceTypes.secret, 'ROOTCA');
+    const response = await client.nextOf(resourceTypes.secret);
+    expect(unaccepted()).toEqual(['ROOTCA']);
+    client.ack(response);
+    await expect.poll(unaccepted).toEqual([]);
+    client.subscribe(resourceTypes.secret, 'default');
+    client.nack(await client.nextOf(resourceTypes.secret), 'it does not please');
+    await client.quiet();
+    expect(unaccepted()).toEqual(['default']);
+    clock.pass(hour / 2);
+    await client.accept(resourceTypes.secret);
+    await expect.poll(unaccepted).toEqual([]);
+  });
+
   test('a renewed certificate is pushed, and nothing of a key is logged', async () => {
     const { mesh, connect } = await server();
     const client = connect(web);

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
-import { tokenAuthority } from '../../src/ca/token.ts';
 import { bootstrap } from '../../src/cli/bootstrap.ts';
-import { directoryRoot, tokenAudience } from '../../src/credentials.ts';
+import { directoryTokens, tokenAudience } from '../../src/credentials.ts';
 import { UsageError } from '../../src/cli/io.ts';
 
 const pods = `
@@ -131,8 +130,7 @@ describe('--out', () => {
     const out = join(directory, 'out');
     await write(out, '--token-ttl', '2');
     const token = await readFile(join(out, 'token'), 'utf8');
-    const root = await directoryRoot(join(directory, 'state'), 'cluster.local', Date.now());
-    const tokens = tokenAuthority(root.privateKey);
+    const tokens = await directoryTokens(join(directory, 'state'));
     const now = Date.now();
     const identity = { trustDomain: 'cluster.local', namespace: 'harbour', serviceAccount: 'lifter' };
     expect(tokens.verify(token, { audience: tokenAudience, now })).toEqual(identity);

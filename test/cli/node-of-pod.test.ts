@@ -53,6 +53,7 @@ describe('nodeOfPod', () => {
         INSTANCE_IPS: '10.1.0.7,fd00::7',
         CLUSTER_ID: 'Kubernetes',
         MESH_ID: 'cluster.local',
+        STDOUT_STREAM: 'true',
         INTERCEPTION_MODE: 'REDIRECT',
         NODE_NAME: 'quay',
       },

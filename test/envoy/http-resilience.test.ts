@@ -116,7 +116,7 @@ describe('faults', () => {
 
   test('delay for all, and for none', async () => {
     await rules('fault: { delay: { fixedDelay: 0.3s, percentage: { value: 100 } } }');
-    expect((await lab.call('store')).milliseconds).toBeGreaterThanOrEqual(300);
+    expect((await lab.call('store')).milliseconds).toBeGreaterThan(250);
     await rules('fault: { delay: { fixedDelay: 600s, percentage: { value: 0 } } }');
     expect(whoOf(await lab.call('store'))).toBe('store-v1');
   });
@@ -127,7 +127,7 @@ describe('faults', () => {
     );
     const { status, milliseconds } = await lab.call('store');
     expect(status).toBe(418);
-    expect(milliseconds).toBeGreaterThanOrEqual(300);
+    expect(milliseconds).toBeGreaterThan(250);
   });
 });
 

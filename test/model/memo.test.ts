@@ -15,7 +15,7 @@ describe('memo', () => {
 
   it('remembers undefined, both as an argument and as a result', () => {
     let calls = 0;
-    const nothing = memo((_: object | undefined) => void calls++);
+    const nothing = memo((_argument: object | undefined) => void calls++);
     nothing(undefined);
     nothing(undefined);
     expect(calls).toBe(1);

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { createXdsServer } from '../../src/xds/server.ts';
+import { anySecret } from './any-secret.ts';
 import { startEnvoy } from './envoy.ts';
 import { ownNetwork } from './network-namespace.ts';
-import { anySecret } from './any-secret.ts';
 
 export interface Nack {
   readonly type: string;
@@ -28,8 +28,11 @@ export interface Acceptance {
   readonly state: string;
 }
 
-/** Serves the configuration to an Envoy until it has taken or refused all of it. */
-export async function acceptance(node: NodeInfo, configuration: Configuration): Promise<Acceptance> {
+/**
+ * Serves the configuration to an Envoy until it has taken or refused all of it, for `patience` seconds at most: what refers
+ * to routes or secrets that nobody has never comes into force.
+ */
+export async function acceptance(node: NodeInfo, configuration: Configuration, patience = 20): Promise<Acceptance> {
   const directory = await mkdtemp(join(tmpdir(), 'keelson-acceptance-'));
   const errors: string[] = [];
   const server = createXdsServer({
@@ -53,7 +56,7 @@ export async function acceptance(node: NodeInfo, configuration: Configuration): 
       ...(ownNetwork !== undefined && { within: ownNetwork(logDirectories(configuration)) }),
     });
     try {
-      await settle(envoy, () => server.status()[0]?.synced === true);
+      await settle(envoy, () => server.status()[0]?.synced === true, patience);
       if (errors.length > 0) throw new Error(errors.join('\n'));
       return await report(envoy, configuration, server.rejections());
     } finally {
@@ -65,10 +68,10 @@ export async function acceptance(node: NodeInfo, configuration: Configuration): 
   }
 }
 
-const identityOf = ({ metadata }: NodeInfo) => ({
+const identityOf = ({ metadata: { NAMESPACE, SERVICE_ACCOUNT = 'default' } }: NodeInfo) => ({
   trustDomain: 'cluster.local',
-  namespace: String(metadata['NAMESPACE']),
-  serviceAccount: String(metadata['SERVICE_ACCOUNT'] ?? 'default'),
+  namespace: String(NAMESPACE),
+  serviceAccount: String(SERVICE_ACCOUNT),
 });
 
 /** Where access logs are to be written. */
@@ -79,7 +82,7 @@ function logDirectories({ listener }: Configuration): readonly string[] {
 }
 
 /** Nothing is on its way any more, in three looks one after the other, and the start is over or will never be. */
-async function settle(envoy: Envoy, synced: () => boolean): Promise<void> {
+async function settle(envoy: Envoy, synced: () => boolean, patience: number): Promise<void> {
   let quiet = 0;
   await envoy
     .eventually(
@@ -89,7 +92,7 @@ async function settle(envoy: Envoy, synced: () => boolean): Promise<void> {
         quiet = live && synced() ? quiet + 1 : 0;
         return quiet >= 3;
       },
-      20,
+      patience,
     )
     .catch(() => {});
 }

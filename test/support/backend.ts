@@ -21,6 +21,8 @@ export interface Arrival {
   readonly path: string;
   readonly httpVersion: string;
   readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, as they were written. */
+  readonly rawHeaders: readonly string[];
   /** Which connection it came on: the port of the other side. */
   readonly connection: number;
 }
@@ -42,6 +44,7 @@ interface Incoming {
   readonly url?: string | undefined;
   readonly httpVersion: string;
   readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
   readonly socket: Socket | undefined;
   resume(): unknown;
 }
@@ -69,12 +72,12 @@ export async function startHttp2(instance: string, at: Address): Promise<Backend
   const [backend, serve] = httpBackend(instance);
   const server = createHttp2Server((request, response) => {
     if (request.headers['content-type'] === 'application/grpc') {
-      response.stream.on('wantTrailers', () => response.stream.sendTrailers({ 'grpc-status': '0' }));
-      response.stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-      response.stream.end();
+      response.writeHead(200, { 'content-type': 'application/grpc' });
+      response.addTrailers({ 'grpc-status': '0' });
+      response.end();
       return;
     }
-    void serve(request as unknown as Incoming, response as unknown as Outgoing);
+    void serve(request, response);
   });
   return { ...backend, close: await listening(server, at) };
 }
@@ -86,9 +89,9 @@ function httpBackend(
   const behaviors: Behavior[] = [];
   const serve = async (request: Incoming, response: Outgoing): Promise<void> => {
     request.resume();
-    const { method = '', url: path = '', httpVersion, headers } = request;
+    const { method = '', url: path = '', httpVersion, headers, rawHeaders } = request;
     const connection = request.socket?.remotePort ?? 0;
-    const arrival = { instance, method, path, httpVersion, headers, connection };
+    const arrival = { instance, method, path, httpVersion, headers, rawHeaders, connection };
     arrivals.push(arrival);
     const behavior = behaviors.shift() ?? 200;
     if (behavior === 'hang') return;
@@ -99,6 +102,23 @@ function httpBackend(
     response.end(JSON.stringify(arrival));
   };
   return [{ instance, arrivals, behaviors }, serve];
+}
+
+/** HTTP/1.1 for those who speak it, an echo for the others. */
+export async function startEither(instance: string, at: Address): Promise<Backend> {
+  const [backend, serve] = httpBackend(instance);
+  const http = createHttpServer((request, response) => void serve(request, response));
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('data', (first: Buffer) => {
+      socket.pause();
+      socket.unshift(first);
+      if (/^[A-Z]+ [^ ]+ HTTP/.test(first.toString())) http.emit('connection', socket);
+      else echo(instance, socket);
+      socket.resume();
+    });
+  });
+  return { ...backend, close: await listening(server, at) };
 }
 
 export interface TcpBackend {
@@ -114,11 +134,16 @@ export async function startTcpEcho(instance: string, at: Address): Promise<TcpBa
   const server = createTcpServer((socket) => {
     connections++;
     socket.on('error', () => socket.destroy());
-    socket.once('data', () => socket.pipe(socket));
-    socket.on('data', () => {});
-    socket.prependOnceListener('data', (first: Buffer) => socket.write(`${instance}:${first.toString()}`));
+    echo(instance, socket);
   });
   return { instance, connections: () => connections, close: await listening(server, at) };
+}
+
+function echo(instance: string, socket: Socket): void {
+  socket.once('data', (first: Buffer) => {
+    socket.write(`${instance}:${first.toString()}`);
+    socket.pipe(socket);
+  });
 }
 
 /** Returns how to close the server at once, whoever is connected. */

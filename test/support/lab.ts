@@ -1,14 +1,14 @@
 // The usual mesh of the traffic tests, in the namespace `lab`: apps of our own on loopback addresses, Services in front of
-// them, and callers, Pods whose Envoys send for them. Which services there are is up to the test; VirtualServices and
+// them, and a caller, a Pod whose Envoy sends for it. Which services there are is up to the test; VirtualServices and
 // DestinationRules are what it writes into files.
 import type { Address, Backend, TcpBackend } from './backend.ts';
-import type { LiveMesh } from './live-mesh.ts';
+import type { LiveMesh, LiveMeshOptions } from './live-mesh.ts';
 import type { Answer, Call } from './traffic.ts';
 
 import { stringify } from 'yaml';
 
 import { freePort } from '../../scripts/ports.ts';
-import { startHttp, startHttp2, startTcpEcho } from './backend.ts';
+import { startEither, startHttp, startHttp2, startTcpEcho } from './backend.ts';
 import { startLiveMesh } from './live-mesh.ts';
 import { send } from './traffic.ts';
 
@@ -19,7 +19,7 @@ export interface Port {
   readonly number: number;
   /** `http`, `tcp-echo`, `auto`, ...: tells the proxies the protocol. */
   readonly name: string;
-  readonly app: 'http' | 'http2' | 'tcp';
+  readonly app: 'http' | 'http2' | 'tcp' | 'either';
 }
 
 export const http: Port = { number: 18080, name: 'http', app: 'http' };
@@ -32,15 +32,22 @@ export interface Workload {
   readonly sidecar?: boolean;
 }
 
+export interface PodMetadata {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
 export interface LabOptions {
   readonly workloads: readonly (string | Workload)[];
   readonly ports?: readonly Port[];
-  /** Pods that send through Envoys. Default: `caller`. */
-  readonly callers?: readonly string[];
   /** YAML by file name, beside the services and Pods. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Of the callers' Sidecar objects, beside their listeners. */
+  /** Of the caller's Sidecar object, beside its listeners. */
   readonly sidecar?: object;
+  /** Of the caller's Pod. */
+  readonly caller?: PodMetadata;
+  /** Of the daemon. */
+  readonly daemon?: LiveMeshOptions['daemon'];
 }
 
 export interface Lab {
@@ -48,73 +55,57 @@ export interface Lab {
   /** The app of this workload at this port. */
   readonly app: (workload: string, port?: Port) => Backend;
   readonly tcpApp: (workload: string, port: Port) => TcpBackend;
-  /** Where a caller's Envoy listens. */
-  readonly egress: (port?: Port, caller?: string) => Address;
+  /** Where the caller's Envoy listens. */
+  readonly egress: (port?: Port) => Address;
   /** Where others reach a workload: its app, or the Envoy in front of it. */
   readonly ingress: (workload: string, port?: Port) => Address;
-  /** A call through the first caller's Envoy. */
+  /** A call through the caller's Envoy. */
   readonly call: (service: string, call?: Call, port?: Port) => Promise<Answer>;
   readonly stop: () => Promise<void>;
 }
 
+const caller = 'caller';
+
 export async function startLab(options: LabOptions): Promise<Lab> {
-  const { ports = [http], callers = ['caller'], files = {}, sidecar = {} } = options;
-  const workloads = options.workloads.map((each) => placed(typeof each === 'string' ? { name: each } : each));
+  const { ports = [http], files = {}, sidecar = {} } = options;
   const net = loopbackNet();
-  const apps = new Map<string, Backend | TcpBackend>();
-  const stopApps = async (): Promise<void> => {
-    for (const app of apps.values()) await app.close();
-  };
-  const addressOf = (name: string): string => `${net}.${10 + workloads.findIndex((each) => each.name === name)}`;
-  const callerAddress = (name: string): string => `${net}.${100 + callers.indexOf(name)}`;
-  try {
-    const objects = callers.flatMap((name) => [
-      podObject(name, callerAddress(name), { app: name }),
-      egressObject(name, callerAddress(name), ports, sidecar),
-    ]);
-    for (const workload of workloads) {
-      const { name } = workload;
-      const at = await Promise.all(ports.map((port) => appAddress(workload, addressOf(name), port)));
-      for (const [index, port] of ports.entries())
-        apps.set(`${name}:${port.number}`, await start[port.app](name, at[index] ?? { host: '', port: 0 }));
-      objects.push(podObject(name, addressOf(name), workload.labels));
-      if (workload.sidecar) objects.push(ingressObject(workload, addressOf(name), ports, at));
-    }
-    for (const service of new Set(workloads.map((each) => each.service))) objects.push(serviceObject(service, ports));
-    const proxies = [...callers, ...workloads.filter((each) => each.sidecar).map(({ name }) => name)];
-    const mesh = await startLiveMesh({
-      files: { 'lab.yaml': yaml(...objects), ...files },
-      proxies: proxies.map((name) => `${name}.${namespace}`),
-    });
-    const find = (name: string, port: Port) => apps.get(`${name}:${port.number}`);
-    const egress = (port = http, caller = callers[0] ?? ''): Address => ({
-      host: callerAddress(caller),
-      port: port.number,
-    });
-    return {
-      mesh,
-      app: (name, port = http) => find(name, port) as Backend,
-      tcpApp: (name, port) => find(name, port) as TcpBackend,
-      egress,
-      ingress: (name, port = http) => ({ host: addressOf(name), port: port.number }),
-      call: (service, call = {}, port = http) =>
-        send(egress(port), { ...call, headers: { host: service, ...call.headers } }),
-      stop: async () => {
-        await mesh.stop();
-        await stopApps();
-      },
-    };
-  } catch (error) {
-    await stopApps();
+  const workloads = await Promise.all(
+    options.workloads.map((each, index) => placed(each, `${net}.${10 + index}`, ports)),
+  );
+  const callerAddress = `${net}.100`;
+  const apps = await startApps(workloads, ports);
+  const objects = [
+    podObject(caller, callerAddress, { ...options.caller, labels: { app: caller, ...options.caller?.labels } }),
+    egressObject(callerAddress, ports, sidecar),
+    ...[...new Set(workloads.map(({ service }) => service))].map((service) => serviceObject(service, ports)),
+    ...workloads.map(({ name, address, labels }) => podObject(name, address, { labels })),
+    ...workloads.filter((each) => each.sidecar).map((each) => ingressObject(each, ports)),
+  ];
+  const proxies = [caller, ...workloads.filter((each) => each.sidecar).map(({ name }) => name)];
+  const mesh = await startLiveMesh({
+    files: { 'lab.yaml': yaml(...objects), ...files },
+    proxies: proxies.map((name) => `${name}.${namespace}`),
+    ...(options.daemon !== undefined && { daemon: options.daemon }),
+  }).catch(async (error: unknown) => {
+    await apps.stop();
     throw error;
-  }
+  });
+  const egress = (port = http): Address => ({ host: callerAddress, port: port.number });
+  const addressOf = (name: string): string => workloads.find((each) => each.name === name)?.address ?? '';
+  return {
+    mesh,
+    app: (name, port = http) => apps.find(name, port) as Backend,
+    tcpApp: (name, port) => apps.find(name, port) as TcpBackend,
+    egress,
+    ingress: (name, port = http) => ({ host: addressOf(name), port: port.number }),
+    call: (service, call = {}, port = http) =>
+      send(egress(port), { ...call, headers: { host: service, ...call.headers } }),
+    stop: async () => {
+      await mesh.stop();
+      await apps.stop();
+    },
+  };
 }
-
-const start = { http: startHttp, http2: startHttp2, tcp: startTcpEcho };
-
-/** Behind an Envoy an app has to listen on 127.0.0.1: a Sidecar object names no other address of an app. */
-const appAddress = async ({ sidecar }: PlacedWorkload, host: string, port: Port): Promise<Address> =>
-  sidecar ? { host: '127.0.0.1', port: await freePort() } : { host, port: port.number };
 
 /** Nobody else's by all likelihood: files of tests run at the same time. */
 const loopbackNet = (): string => `127.${20 + Math.floor(Math.random() * 200)}.${1 + Math.floor(Math.random() * 250)}`;
@@ -124,12 +115,42 @@ interface PlacedWorkload {
   readonly service: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly sidecar: boolean;
+  /** The Pod's. */
+  readonly address: string;
+  /** Where its app is, for each of the ports. */
+  readonly apps: readonly Address[];
 }
 
-function placed({ name, labels = {}, sidecar = false }: Workload): PlacedWorkload {
+async function placed(each: string | Workload, host: string, ports: readonly Port[]): Promise<PlacedWorkload> {
+  const { name, labels = {}, sidecar = false } = typeof each === 'string' ? { name: each } : each;
   const [service = '', version = 'v1'] = name.split(/-(?=v\d+$)/);
   const mesh = sidecar ? { 'security.istio.io/tlsMode': 'istio' } : {};
-  return { name, service, sidecar, labels: { app: service, version, ...mesh, ...labels } };
+  // Behind an Envoy an app has to listen on 127.0.0.1: a Sidecar object names no other address of an app.
+  const appAt = async ({ number }: Port): Promise<Address> =>
+    sidecar ? { host: '127.0.0.1', port: await freePort() } : { host, port: number };
+  const apps = await Promise.all(ports.map(appAt));
+  return { name, service, sidecar, labels: { app: service, version, ...mesh, ...labels }, address: host, apps };
+}
+
+const start = { http: startHttp, http2: startHttp2, tcp: startTcpEcho, either: startEither };
+
+async function startApps(workloads: readonly PlacedWorkload[], ports: readonly Port[]) {
+  const apps = new Map<string, Backend | TcpBackend>();
+  const stop = async (): Promise<void> => {
+    for (const app of apps.values()) await app.close();
+  };
+  const key = (name: string, port: Port): string => `${name}:${port.number}`;
+  try {
+    for (const { name, apps: addresses } of workloads)
+      for (const [index, at] of addresses.entries()) {
+        const port = ports[index] ?? http;
+        apps.set(key(name, port), await start[port.app](name, at));
+      }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { find: (name: string, port: Port) => apps.get(key(name, port)), stop };
 }
 
 export const yaml = (...objects: readonly object[]): string =>
@@ -142,10 +163,10 @@ const serviceObject = (name: string, ports: readonly Port[]): object => ({
   spec: { selector: { app: name }, ports: ports.map((port) => ({ name: port.name, port: port.number })) },
 });
 
-const podObject = (name: string, address: string, labels: Readonly<Record<string, string>>): object => ({
+const podObject = (name: string, address: string, { labels = {}, annotations = {} }: PodMetadata): object => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name, namespace, labels, annotations: { 'sidecar.istio.io/interceptionMode': 'NONE' } },
+  metadata: { name, namespace, labels, annotations: { 'sidecar.istio.io/interceptionMode': 'NONE', ...annotations } },
   spec: { serviceAccountName: labels['app'], containers: [{ name: 'app' }] },
   status: { podIP: address },
 });
@@ -153,7 +174,7 @@ const podObject = (name: string, address: string, labels: Readonly<Record<string
 /** As a Service's port would be understood. */
 const protocolOf = ({ name }: Port): string | undefined => {
   const [prefix = ''] = name.split('-');
-  return { http: 'HTTP', http2: 'HTTP2', grpc: 'GRPC', tcp: 'TCP' }[prefix];
+  return { http: 'HTTP', http2: 'HTTP2', grpc: 'GRPC', tcp: 'TCP', tls: 'TLS' }[prefix];
 };
 
 const listenerPort = (port: Port): object => {
@@ -168,25 +189,20 @@ const sidecarObject = (name: string, selector: Readonly<Record<string, string>>,
   spec: { workloadSelector: { labels: selector }, ...spec },
 });
 
-const egressObject = (name: string, bind: string, ports: readonly Port[], more: object): object =>
+const egressObject = (bind: string, ports: readonly Port[], more: object): object =>
   sidecarObject(
-    name,
-    { app: name },
+    caller,
+    { app: caller },
     {
       egress: ports.map((port) => ({ port: listenerPort(port), bind, captureMode: 'NONE', hosts: ['./*'] })),
       ...more,
     },
   );
 
-function ingressObject(
-  { name, labels }: PlacedWorkload,
-  bind: string,
-  ports: readonly Port[],
-  apps: readonly Address[],
-): object {
+function ingressObject({ name, labels, address, apps }: PlacedWorkload, ports: readonly Port[]): object {
   const ingress = ports.map((port, index) => ({
     port: listenerPort(port),
-    bind,
+    bind: address,
     captureMode: 'NONE',
     defaultEndpoint: `127.0.0.1:${apps[index]?.port}`,
   }));

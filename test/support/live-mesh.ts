@@ -1,8 +1,9 @@
 // A mesh for one test file: YAML in a directory of its own, a daemon over it in this process, and stock Envoys that got
 // everything from `keelson bootstrap`. Nothing is intercepted: proxies listen on loopback addresses that Sidecar objects
 // name. No sleeps: a change is over when every proxy has acknowledged it.
-import type { Daemon } from '../../src/main.ts';
+import type { Daemon, DaemonOptions } from '../../src/main.ts';
 import type { Problem } from '../../src/model/problem.ts';
+import type { MessageOf } from '../../src/xds/generated/messages.ts';
 import type { Envoy } from './envoy.ts';
 
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
@@ -16,6 +17,8 @@ import { writeBootstrap } from './keelson.ts';
 
 export interface LiveMesh {
   readonly daemon: Daemon;
+  /** The directory of its YAML. */
+  readonly config: string;
   /** The daemon's state directory, which has its root. */
   readonly state: string;
   /** By the name of the Pod. */
@@ -34,33 +37,39 @@ export interface LiveMeshOptions {
   readonly files: Readonly<Record<string, string>>;
   /** `pod.namespace` of those that have an Envoy. */
   readonly proxies: readonly string[];
+  /**
+   * For Envoys in networks of their own: the beginning of the command line that runs the rest of it there. They reach the
+   * daemon by a socket file.
+   */
+  readonly within?: (proxy: string) => readonly string[];
+  /** Beside what every mesh of the tests has. */
+  readonly daemon?: Partial<DaemonOptions>;
 }
 
+type Bootstrap = MessageOf['envoy.config.bootstrap.v3.Bootstrap'];
 type Stop = () => Promise<unknown>;
 
 /** Resolves once all Envoys are live. A problem in the first files is an error. */
-export async function startLiveMesh({ files, proxies }: LiveMeshOptions): Promise<LiveMesh> {
+export async function startLiveMesh(options: LiveMeshOptions): Promise<LiveMesh> {
   const stops: Stop[] = [];
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0).toReversed()) await each();
   };
   try {
-    return { ...(await start(files, proxies, stops)), stop };
+    return { ...(await start(options, stops)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function start(
-  files: LiveMeshOptions['files'],
-  proxies: readonly string[],
-  stops: Stop[],
-): Promise<Omit<LiveMesh, 'stop'>> {
+async function start(options: LiveMeshOptions, stops: Stop[]): Promise<Omit<LiveMesh, 'stop'>> {
+  const { files, proxies, within } = options;
   const directory = await mkdtemp(join(tmpdir(), 'keelson-mesh-'));
   stops.push(() => rm(directory, { recursive: true, force: true }));
   const config = join(directory, 'config');
   const state = join(directory, 'state');
+  const socket = join(directory, 'xds');
   await mkdir(config);
   for (const [file, text] of Object.entries(files)) await writeFile(join(config, file), text);
   const complaints: string[] = [];
@@ -70,20 +79,26 @@ async function start(
   const daemon = await startDaemon({
     config,
     state,
-    xdsAddress: '127.0.0.1:0',
+    xdsAddress: within === undefined ? '127.0.0.1:0' : `unix:${socket}`,
     log: { info: () => {}, warn: complain, error: complain },
     onProblems: () => void reports++,
+    ...options.daemon,
   });
   stops.push(() => daemon.close());
   const wrong = daemon.problems().filter(({ severity }) => severity === 'error');
   if (wrong.length > 0) throw new Error(wrong.map(describe).join('\n'));
   const envoys = new Map<string, Envoy>();
   for (const proxy of proxies) {
-    const out = join(directory, proxy);
-    const envoy = await startEnvoy({
-      bootstrap: await writeBootstrap({ config, state, port: daemon.port }, proxy, out),
-      name: proxy,
-    });
+    const written = await writeBootstrap(
+      { config, state, port: within === undefined ? daemon.port : 15012 },
+      proxy,
+      join(directory, proxy),
+    );
+    const envoy = await startEnvoy(
+      within === undefined
+        ? { bootstrap: written, name: proxy }
+        : { bootstrap: overSocket(written, socket), name: proxy, within: within(proxy) },
+    );
     stops.push(envoy.stop);
     envoys.set(proxy.slice(0, proxy.indexOf('.')), envoy);
   }
@@ -95,7 +110,16 @@ async function start(
     await waitFor(`the daemon to read ${file}`, () => reports > before);
     await settled();
   };
-  return { daemon, state, envoys, change, settled, complaints };
+  return { daemon, config, state, envoys, change, settled, complaints };
+}
+
+/** The same, but for the address of the control plane. */
+function overSocket(bootstrap: Bootstrap, path: string): Bootstrap {
+  const endpoints = [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }];
+  const clusters = bootstrap.static_resources?.clusters?.map((cluster) =>
+    cluster.name === 'xds-grpc' ? { ...cluster, load_assignment: { cluster_name: cluster.name, endpoints } } : cluster,
+  );
+  return { ...bootstrap, static_resources: { ...bootstrap.static_resources, ...(clusters && { clusters }) } };
 }
 
 const describe = ({ source, message }: Problem): string => `${source?.kind} ${source?.name}: ${message}`;

@@ -13,6 +13,7 @@ import type {
   VirtualServiceView,
 } from '../../src/model/view.ts';
 import type { VirtualService } from '../../src/model/virtual-service.ts';
+import { noPolicies } from '../../src/model/workload-policies.ts';
 import { invariant } from '../../src/model/invariant.ts';
 import { sharedList, sharedValue } from '../../src/model/memo.ts';
 import {
@@ -29,6 +30,13 @@ export const makeSettings = (overrides: Partial<MeshSettings> = {}): MeshSetting
   trustDomain: 'cluster.local',
   clusterDomain: 'cluster.local',
   clusterId: 'one',
+  features: {
+    persistentSessions: false,
+    tlsOnSidecarIngress: true,
+    multipleAuthorizers: false,
+    gatewaysOfOwnNamespace: false,
+    remoteKeys: 'never',
+  },
   ...overrides,
 });
 
@@ -60,7 +68,6 @@ export function makeService(overrides: Partial<Service> = {}): Service {
     aliases: [],
     subjectAltNames: [],
     nodeLocal: false,
-    preferClose: false,
     ...overrides,
   };
 }
@@ -176,6 +183,7 @@ export const makeInboundView = (overrides: Partial<InboundView> = {}): InboundVi
   ports: [],
   defaultMtls: 'PERMISSIVE',
   portMtls: {},
+  policies: noPolicies,
   ...overrides,
 });
 

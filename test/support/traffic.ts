@@ -13,6 +13,8 @@ export interface Call {
   readonly method?: string;
   /** `host` says which service is meant. */
   readonly headers?: OutgoingHttpHeaders;
+  /** The address to call from. */
+  readonly from?: string;
 }
 
 export interface Answer {
@@ -27,10 +29,11 @@ const patience = 15_000;
 /** Over HTTP/1.1 on a connection of its own. Rejects only when there was no answer. */
 export async function send(
   { host, port }: Address,
-  { path = '/', method = 'GET', headers = {} }: Call = {},
+  { path = '/', method = 'GET', headers = {}, from }: Call = {},
 ): Promise<Answer> {
   const began = performance.now();
-  const outgoing = request({ host, port, path, method, headers, agent: false, timeout: patience });
+  const local = from === undefined ? {} : { localAddress: from };
+  const outgoing = request({ host, port, path, method, headers, ...local, agent: false, timeout: patience });
   outgoing.once('timeout', () => outgoing.destroy(new Error(`${method} ${path}: no answer in ${patience} ms`)));
   outgoing.end();
   const [incoming] = await once(outgoing, 'response');
@@ -44,7 +47,7 @@ export async function sendHttp2(at: Address, { path = '/', method = 'GET', heade
   const { host: authority = at.host, ...others } = headers;
   const session = connectHttp2(`http://${at.host}:${at.port}`);
   try {
-    const stream = session.request({ ':path': path, ':method': method, ':authority': String(authority), ...others });
+    const stream = session.request({ ':path': path, ':method': method, ':authority': authority, ...others });
     stream.end();
     const trailers: IncomingHttpHeaders = {};
     stream.on('trailers', (received) => Object.assign(trailers, received));
@@ -86,8 +89,8 @@ export function tally(values: readonly string[]): Readonly<Record<string, number
 }
 
 /** Sends a line over TCP and returns what came back by the time that `until` is in it or the other side ended. */
-export async function sendLine({ host, port }: Address, line: string, until = line): Promise<string> {
-  const socket = connect({ host, port });
+export async function sendLine({ host, port }: Address, line: string, until = line, from?: string): Promise<string> {
+  const socket = connect({ host, port, ...(from !== undefined && { localAddress: from }) });
   let received = '';
   socket.setEncoding('utf8');
   socket.setTimeout(patience, () => socket.destroy(new Error(`'${received}' was all in ${patience} ms`)));

@@ -1,7 +1,6 @@
 // The listeners for what a workload receives: inspection, mutual TLS, interception and Sidecar objects.
 import { describe, expect, test } from 'vitest';
 import type { MtlsMode, Protocol } from '../../src/model/mesh.ts';
-import type { Resource } from '../../src/model/resource.ts';
 import { inboundListeners } from '../../src/translate/envoy/listener/inbound-listener.ts';
 import type { FilterChain, Listener } from '../support/make-listener.ts';
 import {
@@ -55,7 +54,12 @@ describe('inspection of first bytes', () => {
       { tls_inspector: { or_match: { rules: [only(8080), only(15006)] } }, http_inspector: only(15006) },
     ],
     ['STRICT', 'HTTP', 'STRICT', { tls_inspector: only(15006) }],
-    ['STRICT', 'Auto', 'PERMISSIVE', { tls_inspector: only(15006), http_inspector: { not_match: only(8080) } }],
+    [
+      'STRICT',
+      'Auto',
+      'PERMISSIVE',
+      { tls_inspector: only(15006), http_inspector: { or_match: { rules: [only(0), only(15006)] } } },
+    ],
     [
       'DISABLE',
       'HTTP',

@@ -26,7 +26,7 @@ function priorities(
 ): Readonly<Record<string, number>> {
   const groups = applyLocality(
     byLocality(places.map((place) => endpoint(place))),
-    { setting, failover: true },
+    { setting, failover: true, zoneAware: false },
     { locality: parseLocality(from), labels: {}, network: '', nodeName: '' },
   );
   return Object.fromEntries(groups.map((group) => [localityText(group.locality), group.priority]));
@@ -58,7 +58,7 @@ describe('failover between localities', () => {
         endpoint('eu', { tier: 'a', rack: '2' }),
         endpoint('eu', { tier: 'b', rack: '1' }),
       ]),
-      { setting: { failoverPriority: ['tier', 'rack'] }, failover: true },
+      { setting: { failoverPriority: ['tier', 'rack'] }, failover: true, zoneAware: false },
       { locality: parseLocality('eu'), labels: { tier: 'a', rack: '1' }, network: '', nodeName: '' },
     );
     expect(groups.map((group) => [group.endpoints[0]?.labels, group.priority])).toEqual([
@@ -73,7 +73,7 @@ describe('shares between localities', () => {
   const share = (to: Readonly<Record<string, number>>, places: readonly string[]): readonly unknown[] =>
     applyLocality(
       byLocality(places.map((place) => endpoint(place))),
-      { setting: { distribute: [{ from: 'eu/*', to }] }, failover: false },
+      { setting: { distribute: [{ from: 'eu/*', to }] }, failover: false, zoneAware: false },
       { locality: parseLocality('eu/eu-1'), labels: {}, network: '', nodeName: '' },
     ).map((group) => [localityText(group.locality), group.weight, group.endpoints.length]);
 
@@ -89,6 +89,24 @@ describe('shares between localities', () => {
     expect(share({ eu: 100 }, ['eu/eu-1', 'us/us-1'])).toEqual([
       ['eu/eu-1', 100, 1],
       ['us/us-1', 1, 0],
+    ]);
+  });
+});
+
+describe('balancing by zone', () => {
+  const groups = (setting: LocalityLoadBalancerSetting, places: readonly string[]) =>
+    applyLocality(
+      byLocality(places.map((place) => endpoint(place))),
+      { setting, failover: true, zoneAware: true },
+      { locality: parseLocality('eu/eu-1/a'), labels: {}, network: '', nodeName: '' },
+    ).map((group) => [localityText(group.locality), group.priority]);
+
+  it('leaves a whole region at one priority and keeps the order of the others', () => {
+    expect(groups({ failover: [{ from: 'eu', to: 'us' }] }, ['eu/eu-1/a', 'eu/eu-2', 'us/us-1', 'asia/a-1'])).toEqual([
+      ['asia/a-1', 2],
+      ['eu/eu-1/a', 0],
+      ['eu/eu-2', 0],
+      ['us/us-1', 1],
     ]);
   });
 });

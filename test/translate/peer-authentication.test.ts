@@ -56,4 +56,24 @@ describe('PeerAuthentication', () => {
     );
     expect(namespaceMtls(policies)).toBe('DISABLE');
   });
+
+  it('with a selector has no effect in the root namespace', () => {
+    const selecting = policy('istio-system', 'web', '{selector: {matchLabels: {app: web}}, mtls: {mode: STRICT}}');
+    for (const namespace of ['shop', 'istio-system'])
+      expect(workloadMtls(policiesFor(namespace, selecting), { app: 'web' }).mode).toBe('PERMISSIVE');
+  });
+
+  it('is the oldest alone of several for one workload, ports included', () => {
+    const policies = policiesFor(
+      'shop',
+      policy(
+        'shop',
+        'a',
+        '{selector: {matchLabels: {app: web}}, portLevelMtls: {9000: {mode: STRICT}}}',
+        '2026-02-01T00:00:00Z',
+      ),
+      policy('shop', 'z', '{selector: {matchLabels: {app: web}}, mtls: {mode: DISABLE}}', '2026-01-01T00:00:00Z'),
+    );
+    expect(workloadMtls(policies, { app: 'web' })).toEqual({ mode: 'DISABLE', ports: {} });
+  });
 });

@@ -45,7 +45,7 @@ const nodeOf = (
 
 function view(yaml: string, node: NodeInfo): Pick<ProxyView, 'outbound' | 'inbound'> {
   const resolved = resolveMesh(defaultInstallation, snapshotOf(yaml));
-  const proxy = proxyOf(node, defaultInstallation, resolved.pods);
+  const proxy = proxyOf(node, defaultInstallation, resolved.pods, resolved.machines);
   if (proxy === undefined) throw new Error('not a proxy');
   return { outbound: outboundView(resolved, proxy), inbound: inboundView(resolved, proxy) };
 }
@@ -127,7 +127,7 @@ metadata: {name: bank}
     const resolved = resolveMesh(defaultInstallation, snapshot);
     const [a, b, c] = [web, nodeOf('shop', 'cart', { app: 'cart' }), nodeOf('bank', 'pay', { app: 'pay' })].map(
       (node) => {
-        const proxy = proxyOf(node, defaultInstallation, resolved.pods);
+        const proxy = proxyOf(node, defaultInstallation, resolved.pods, resolved.machines);
         return proxy === undefined ? undefined : outboundView(resolved, proxy);
       },
     );
@@ -190,7 +190,9 @@ describe('a node', () => {
   it('that does not name a proxy is none', () => {
     const resolved = resolveMesh(defaultInstallation, snapshotOf(''));
     for (const id of ['', 'envoy', 'sidecar~1.2.3.4', 'ztunnel~1.2.3.4~a.b~b.svc.cluster.local']) {
-      expect(proxyOf({ id, cluster: '', metadata: {} }, defaultInstallation, resolved.pods)).toBeUndefined();
+      expect(
+        proxyOf({ id, cluster: '', metadata: {} }, defaultInstallation, resolved.pods, resolved.machines),
+      ).toBeUndefined();
     }
   });
 });

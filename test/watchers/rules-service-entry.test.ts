@@ -53,7 +53,7 @@ describe('WorkloadEntry', () =>
 
 describe('WorkloadGroup', () =>
   run('WorkloadGroup', [
-    ['a template', { template: { ports: { http: 80 } } }, []],
+    ['a template', { template: { ports: { http: 80 } } }, ['warning unsupported-field spec.template']],
     ['no template', {}, ['error required-field spec']],
     ['a probe of no kind', { template: {}, probe: { periodSeconds: 1 } }, ['error required-field spec.probe']],
     ['a probe of two kinds', { template: {}, probe: { tcpSocket: { port: 1 }, httpGet: { port: 1 } } }, ['error conflicting-fields spec.probe']],

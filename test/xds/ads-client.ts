@@ -9,7 +9,12 @@ import { adsService } from '../../src/xds/service.ts';
 export interface DeltaResponse {
   readonly typeUrl: string;
   readonly nonce: string;
-  readonly resources?: readonly { readonly name: string; readonly version: string; readonly resource: JsonObject }[];
+  readonly resources?: readonly {
+    readonly name: string;
+    readonly aliases?: readonly string[];
+    readonly version: string;
+    readonly resource: JsonObject;
+  }[];
   readonly removedResources?: readonly string[];
 }
 

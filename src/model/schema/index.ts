@@ -11,13 +11,12 @@ import { GatewaySpec } from './gateway.ts';
 import type { MeshConfigSpec, MeshNetworksSpec } from './mesh-config.ts';
 import { ProxyConfigResourceSpec } from './proxy-config.ts';
 import { AuthorizationPolicySpec, PeerAuthenticationSpec, RequestAuthenticationSpec } from './security.ts';
-import { ServiceEntryBody, WorkloadEntrySpec, WorkloadGroupSpec } from './service-entry.ts';
+import { ServiceEntryBody, WorkloadEntryBody, WorkloadGroupSpec } from './service-entry.ts';
 import { SidecarSpec } from './sidecar.ts';
 import { TelemetrySpec } from './telemetry.ts';
 import { VirtualServiceSpec } from './virtual-service.ts';
 
-const spec = <S>(schema: Schema<S>): Schema<{ readonly spec: S }> =>
-  message({ spec: schema }, ['spec']) as Schema<{ readonly spec: S }>;
+const spec = <S>(schema: Schema<S>): Schema<{ readonly spec: S }> => message({ spec: schema }, ['spec']);
 
 /** The schema of each kind's body. A missing `spec` or `status` is read as an empty one. */
 export const bodySchemas = {
@@ -32,7 +31,7 @@ export const bodySchemas = {
   VirtualService: spec(VirtualServiceSpec),
   DestinationRule: spec(DestinationRuleSpec),
   ServiceEntry: ServiceEntryBody,
-  WorkloadEntry: spec(WorkloadEntrySpec),
+  WorkloadEntry: WorkloadEntryBody,
   WorkloadGroup: spec(WorkloadGroupSpec),
   Sidecar: spec(SidecarSpec),
   Gateway: spec(GatewaySpec),

@@ -4,6 +4,7 @@
 import type { Static } from './fields.ts';
 import { integer, list, map, message, oneOf, openMessage, positivePort, string, text, uint32 } from './fields.ts';
 import { WorkloadSelector } from './common.ts';
+import { StatusCondition } from './core.ts';
 
 /** networking.v1.ServicePort, renamed because Kubernetes has one too. */
 export const ServiceEntryPort = message(
@@ -27,6 +28,12 @@ export const WorkloadEntrySpec = message({
   serviceAccount: text({ maxLength: 253 }),
 });
 export type WorkloadEntrySpec = Static<typeof WorkloadEntrySpec>;
+
+/** What health checks found, which the control plane or the workload's agent writes. */
+export const WorkloadEntryStatus = openMessage({ conditions: list(StatusCondition) });
+export type WorkloadEntryStatus = Static<typeof WorkloadEntryStatus>;
+
+export const WorkloadEntryBody = message({ spec: WorkloadEntrySpec, status: WorkloadEntryStatus }, ['spec']);
 
 export const ServiceEntrySpec = message(
   {

@@ -4,6 +4,7 @@ import { memo, sharedList } from '../../model/memo.ts';
 import type { Endpoint, MeshSettings, Service, ServiceEndpoints } from '../../model/mesh.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { at } from '../../model/source.ts';
+import type { NetworkOf } from './networks.ts';
 import { workloadMtls } from './peer-authentication.ts';
 import type { PeerAuthentications } from './peer-authentication.ts';
 import type { PodIndex } from './pods.ts';
@@ -29,10 +30,19 @@ export function kubernetesEndpoints(
   slices: readonly EndpointSlice[],
   pods: PodIndex,
   mtls: PeerAuthentications,
+  networkOf: NetworkOf,
 ): ServiceEndpoints {
   const own = slices.flatMap((slice) => slice.endpoints.map((endpoint) => podOf(slice, endpoint, pods)));
   const nodes = own.map((pod) => pods.nodeOf(pod));
-  return join(settings, service, mtls, sharedList(slices), sharedList(own.map(orNone)), sharedList(nodes.map(orNone)));
+  return join(
+    settings,
+    service,
+    mtls,
+    networkOf,
+    sharedList(slices),
+    sharedList(own.map(orNone)),
+    sharedList(nodes.map(orNone)),
+  );
 }
 
 /** Stands for "no such Pod" or "no such Node" in lists whose elements are compared by identity. */
@@ -52,6 +62,7 @@ const join = memo(
     settings: MeshSettings,
     service: Service,
     mtls: PeerAuthentications,
+    networkOf: NetworkOf,
     slices: readonly EndpointSlice[],
     pods: readonly object[],
     nodes: readonly object[],
@@ -61,14 +72,21 @@ const join = memo(
     entries.forEach(({ slice, endpoint, index }, i) => {
       const health = healthOf(endpoint, service.session !== undefined);
       if (health === undefined) return;
-      const facts = podFacts(settings, mtls, orUndefined<Pod>(pods[i]), orUndefined<Node>(nodes[i]), endpoint);
+      const facts = podFacts(
+        settings,
+        mtls,
+        networkOf,
+        orUndefined<Pod>(pods[i]),
+        orUndefined<Node>(nodes[i]),
+        endpoint,
+      );
       const source = at(slice.source, `endpoints[${index}]`);
       for (const [servicePort, port] of targetPorts(service, slice)) {
         const known = found.get(servicePort) ?? new Map<string, Endpoint>();
         found.set(servicePort, known);
         for (const address of endpoint.addresses) {
           const key = `${address}|${port}`;
-          if (!known.has(key)) known.set(key, { ...facts(port), source, address, port, health });
+          if (!known.has(key)) known.set(key, { ...facts(port, address), source, address, port, health });
         }
       }
     });
@@ -96,10 +114,11 @@ function targetPorts(service: Service, slice: EndpointSlice): readonly (readonly
 function podFacts(
   settings: MeshSettings,
   mtls: PeerAuthentications,
+  networkOf: NetworkOf,
   pod: Pod | undefined,
   node: Node | undefined,
   endpoint: SliceEndpoint,
-): (port: number) => Omit<Endpoint, 'source' | 'address' | 'port' | 'health'> {
+): (port: number, address: string) => Omit<Endpoint, 'source' | 'address' | 'port' | 'health'> {
   const labels = pod?.metadata.labels ?? {};
   const namespace = pod?.metadata.namespace ?? '';
   const asked = pod === undefined ? undefined : workloadMtls(mtls, labels);
@@ -113,11 +132,12 @@ function podFacts(
         ? `;;;;${settings.clusterId}`
         : workloadMetadata(podWorkload(pod), namespace, settings.clusterId),
     locality: podLocality(labels, node?.metadata.labels),
-    network: labels['topology.istio.io/network'] ?? '',
+    ...(endpoint.hostname !== undefined && endpoint.hostname !== '' && { hostname: endpoint.hostname }),
     nodeName: endpoint.nodeName ?? pod?.spec?.nodeName ?? '',
   };
-  return (port) => ({
+  return (port, address) => ({
     ...facts,
+    network: networkOf(labels, namespace, address),
     tlsMode: proxied && (asked?.ports[port] ?? asked?.mode) !== 'DISABLE' ? 'istio' : 'disabled',
   });
 }

@@ -18,8 +18,17 @@ export const defaultInstallation: Installation = {
   systemNamespace: 'istio-system',
   clusterDomain: 'cluster.local',
   clusterId: 'Kubernetes',
-  features: { persistentSessions: false, tlsOnSidecarIngress: false },
+  features: {
+    persistentSessions: false,
+    tlsOnSidecarIngress: false,
+    multipleAuthorizers: false,
+    gatewaysOfOwnNamespace: false,
+    remoteKeys: 'never',
+  },
 };
+
+/** The same installation with other features. */
+export const installationWith = (features: Features): Installation => ({ ...defaultInstallation, features });
 
 export const meshSettings = memo((installation: Installation, config: MeshConfigSpec): MeshSettings => {
   const source: SourceRef = {

@@ -1,70 +1,116 @@
 // The whole mesh from a snapshot of objects. Each part is remembered by the objects it came from, so that after a
 // change only the parts that it touches are new.
-import { memo, sharedList } from '../../model/memo.ts';
+import type { KeySets } from '../../model/key-source.ts';
+import { noKeySets } from '../../model/key-source.ts';
+import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import type { Mesh, MeshSettings, Service, ServiceEndpoints } from '../../model/mesh.ts';
 import { serviceKey } from '../../model/mesh.ts';
 import { objectKey } from '../../model/object.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { KindMap, MeshConfigSpec } from '../../model/schema/index.ts';
+import type { KindMap, MeshConfigSpec, MeshNetworksSpec } from '../../model/schema/index.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
+import { withAutoAddresses } from './auto-addresses.ts';
 import { destinationPolicies } from './destination-policy.ts';
 import { kubernetesEndpoints, slicesByService } from './kubernetes-endpoints.ts';
 import { kubernetesServices } from './kubernetes-service.ts';
 import { matchesSelector } from './labels.ts';
 import type { Installation } from './mesh-settings.ts';
 import { meshSettings } from './mesh-settings.ts';
+import type { NetworkOf } from './networks.ts';
+import { gatewayCandidates, meshNetworks, namespaceNetworks, networkOf } from './networks.ts';
+import { mtlsConflicts } from './mtls-conflicts.ts';
 import { byAge, byObjectAge } from './order.ts';
-import { groupPeerAuthentications, peerAuthenticationsFor } from './peer-authentication.ts';
+import { groupPeerAuthentications, namespaceMtls, peerAuthenticationsFor } from './peer-authentication.ts';
 import type { PeerAuthentications } from './peer-authentication.ts';
 import type { PodIndex } from './pods.ts';
 import { indexPods } from './pods.ts';
+import type { PoliciesByNamespace } from './policy-attachment.ts';
+import { groupPolicies, targetedWithoutEffect } from './policy-attachment.ts';
 import { selectedWorkloadEntries, serviceEntryEndpoints } from './service-entry-endpoints.ts';
+import type { ExportDefaults } from './service-entry-visibility.ts';
+import { serviceEntryExports } from './service-entry-visibility.ts';
 import { serviceEntryServices } from './service-entry.ts';
 import type { ServiceFacts } from './service-facts.ts';
 import { serviceFacts } from './service-facts.ts';
+import type { VirtualMachines } from './virtual-machines.ts';
+import { virtualMachines } from './virtual-machines.ts';
 import { resolveVirtualServices } from './virtual-service.ts';
-import { withoutEffect } from './without-effect.ts';
+import { ingressTlsWithoutEffect, withoutEffect } from './without-effect.ts';
 
 /** The mesh, and what translation needs besides it to say what one proxy is. */
 export interface ResolvedMesh {
   readonly mesh: Mesh;
   readonly pods: PodIndex;
+  readonly machines: VirtualMachines;
   readonly sidecars: readonly KindMap['Sidecar'][];
+  /** Istio's, by creation time, name, namespace. */
+  readonly gateways: readonly KindMap['Gateway'][];
   readonly mtls: (namespace: string) => PeerAuthentications;
+  readonly authorization: PoliciesByNamespace<KindMap['AuthorizationPolicy']>;
+  readonly authentication: PoliciesByNamespace<KindMap['RequestAuthentication']>;
+  /** Fetched ones, for tokens. */
+  readonly keySets: KeySets;
   /** Of each service, in their order. */
   readonly facts: readonly ServiceFacts[];
   readonly problems: readonly Problem[];
 }
 
-export function resolveMesh(installation: Installation, snapshot: Snapshot): ResolvedMesh {
+export function resolveMesh(
+  installation: Installation,
+  snapshot: Snapshot,
+  keySets: KeySets = noKeySets,
+): ResolvedMesh {
   const { objects } = snapshot;
   const config = objects.ConfigMap.get(objectKey(installation.systemNamespace, 'istio'));
   const settings = meshSettings(installation, config?.meshConfig ?? noConfig);
   const namespaces = selectedNamespaces(settings, objects.Namespace);
+  const networksSpec = config?.meshNetworks ?? noNetworks;
+  const network = networkOf(settings, networksSpec, sharedValue(namespaceNetworks(objects.Namespace)));
   const pods = indexPods(objects.Pod, objects.Node);
   const peerAuthentications = groupedPeerAuthentications(objects.PeerAuthentication);
   const mtls = (namespace: string): PeerAuthentications =>
     peerAuthenticationsFor(peerAuthentications, namespace, settings.rootNamespace);
-  const services = allServices(settings, namespaces, objects.Service, objects.ServiceEntry);
+  const services = allServices(
+    settings,
+    namespaces,
+    objects.Service,
+    objects.ServiceEntry,
+    serviceEntryExports(settings, objects.Namespace),
+  );
+  const policies = allPolicies(settings, namespaces, objects.DestinationRule);
   const virtualServices = allVirtualServices(settings, namespaces, objects.VirtualService);
-  const endpoints = allEndpoints(settings, services, snapshot, pods, mtls);
+  const endpoints = allEndpoints(settings, services, snapshot, pods, mtls, network);
   return {
     mesh: {
       settings,
       services,
       endpoints,
       virtualServices,
-      destinationPolicies: allPolicies(settings, namespaces, objects.DestinationRule),
+      destinationPolicies: policies,
+      networks: meshNetworks(settings, networksSpec, gateways(settings, networksSpec, namespaces, objects.Service)),
     },
     pods,
+    machines: virtualMachines(objects.WorkloadEntry),
     sidecars: allSidecars(namespaces, objects.Sidecar),
+    gateways: allGateways(namespaces, objects.Gateway),
     mtls,
+    authorization: groupedAuthorization(objects.AuthorizationPolicy),
+    authentication: groupedAuthentication(objects.RequestAuthentication),
+    keySets,
     facts: serviceFacts(settings, services, endpoints, mtls),
-    problems: [...virtualServices.flatMap((service) => service.problems), ...withoutEffect(objects)],
+    problems: [
+      ...virtualServices.flatMap((service) => service.problems),
+      ...withoutEffect(objects),
+      ...targetedWithoutEffect(objects.AuthorizationPolicy),
+      ...targetedWithoutEffect(objects.RequestAuthentication),
+      ...ingressTlsWithoutEffect(settings, objects.Sidecar),
+      ...mtlsConflicts(services, policies, (namespace) => namespaceMtls(mtls(namespace))),
+    ],
   };
 }
 
 const noConfig: MeshConfigSpec = {};
+const noNetworks: MeshNetworksSpec = {};
 
 type NamespaceFilter = (namespace: string) => boolean;
 type Objects<K extends keyof KindMap> = ReadonlyMap<string, KindMap[K]>;
@@ -91,19 +137,32 @@ const groupedPeerAuthentications = memo((objects: Objects<'PeerAuthentication'>)
   groupPeerAuthentications([...objects.values()]),
 );
 
+const groupedAuthorization = memo((objects: Objects<'AuthorizationPolicy'>) => groupPolicies(objects));
+const groupedAuthentication = memo((objects: Objects<'RequestAuthentication'>) => groupPolicies(objects));
+
 const allServices = memo(
   (
     settings: MeshSettings,
     filter: NamespaceFilter,
     services: Objects<'Service'>,
     entries: Objects<'ServiceEntry'>,
+    exported: ExportDefaults,
   ): readonly Service[] =>
-    sharedList(
-      [
-        ...kubernetesServices(within(services, filter).toSorted(byObjectAge), settings),
-        ...within(entries, filter).flatMap((entry) => serviceEntryServices(settings, entry)),
-      ].toSorted(byAge),
+    withAutoAddresses(
+      sharedList(
+        [
+          ...kubernetesServices(within(services, filter).toSorted(byObjectAge), settings),
+          ...within(entries, filter).flatMap((entry) =>
+            serviceEntryServices(settings, entry, exported(entry.metadata.namespace)),
+          ),
+        ].toSorted(byAge),
+      ),
     ),
+);
+
+const gateways = memo(
+  (settings: MeshSettings, networks: MeshNetworksSpec, filter: NamespaceFilter, services: Objects<'Service'>) =>
+    sharedList(gatewayCandidates(within(services, filter).toSorted(byObjectAge), networks, settings)),
 );
 
 const allVirtualServices = memo((settings: MeshSettings, filter: NamespaceFilter, objects: Objects<'VirtualService'>) =>
@@ -118,6 +177,10 @@ const allSidecars = memo((filter: NamespaceFilter, objects: Objects<'Sidecar'>) 
   sharedList(within(objects, filter).toSorted(byObjectAge)),
 );
 
+const allGateways = memo((filter: NamespaceFilter, objects: Objects<'Gateway'>) =>
+  sharedList(within(objects, filter).toSorted(byObjectAge)),
+);
+
 /** Endpoints of all services; several services of one host and namespace put theirs together. */
 function allEndpoints(
   settings: MeshSettings,
@@ -125,6 +188,7 @@ function allEndpoints(
   { objects }: Snapshot,
   pods: PodIndex,
   mtls: (namespace: string) => PeerAuthentications,
+  network: NetworkOf,
 ): ReadonlyMap<string, ServiceEndpoints> {
   const slices = slicesByService(objects.EndpointSlice);
   const entries = new Map([...objects.ServiceEntry.values()].map((entry) => [entry.source, entry]));
@@ -132,11 +196,11 @@ function allEndpoints(
   const each = services.map((service) => {
     const policies = mtls(service.namespace);
     const entry = entries.get(service.source);
-    if (entry !== undefined) return serviceEntryEndpoints(settings, service, entry, workloads, pods, policies);
+    if (entry !== undefined) return serviceEntryEndpoints(settings, service, entry, workloads, pods, policies, network);
     const own = slices.get(objectKey(service.namespace, service.name)) ?? [];
     return union(
-      kubernetesEndpoints(settings, service, own, pods, policies),
-      selectedWorkloadEntries(settings, service, workloads, policies),
+      kubernetesEndpoints(settings, service, own, pods, policies, network),
+      selectedWorkloadEntries(settings, service, workloads, policies, network),
     );
   });
   return endpointsByKey(services, sharedList(each));

@@ -9,7 +9,10 @@ import { byObjectAge } from './order.ts';
 type PeerAuthentication = KindMap['PeerAuthentication'];
 type Labels = Readonly<Record<string, string>>;
 
-/** Policies that may concern a namespace: the mesh's, its own for all its workloads, and those that select some. */
+/**
+ * Policies that may concern a namespace: the mesh's, its own for all its workloads, and those that select some. In the
+ * root namespace a policy with a selector has no effect.
+ */
 export interface PeerAuthentications {
   readonly mesh: PeerAuthentication | undefined;
   readonly namespace: PeerAuthentication | undefined;
@@ -42,7 +45,7 @@ export function peerAuthenticationsFor(
 const select = memo((root: readonly PeerAuthentication[], own: readonly PeerAuthentication[]): PeerAuthentications => ({
   mesh: root.find((policy) => !hasSelector(policy)),
   namespace: own.find((policy) => !hasSelector(policy)),
-  workload: [...own, ...root].filter(hasSelector),
+  workload: own.filter(hasSelector),
 }));
 
 const hasSelector = (policy: PeerAuthentication): boolean =>
@@ -50,14 +53,11 @@ const hasSelector = (policy: PeerAuthentication): boolean =>
 
 /** What the workload with these labels asks for: the narrowest policy that says anything. */
 export function workloadMtls(policies: PeerAuthentications, labels: Labels): WorkloadMtls {
-  const own = policies.workload.filter((policy) => selects(policy.spec.selector?.matchLabels ?? {}, labels));
-  const base = namespaceMtls(policies);
-  const mode = own.map(modeOf).find((m) => m !== undefined) ?? base;
+  const own = policies.workload.find((policy) => selects(policy.spec.selector?.matchLabels ?? {}, labels));
+  const mode = modeOf(own) ?? namespaceMtls(policies);
   const ports: Record<number, MtlsMode> = {};
-  for (const policy of own.toReversed()) {
-    for (const [port, setting] of Object.entries(policy.spec.portLevelMtls ?? {}))
-      ports[Number(port)] = explicit(setting.mode) ?? mode;
-  }
+  for (const [port, setting] of Object.entries(own?.spec.portLevelMtls ?? {}))
+    ports[Number(port)] = explicit(setting.mode) ?? mode;
   return sharedValue({ mode, ports });
 }
 

@@ -5,11 +5,18 @@ import type { Endpoint, MeshSettings, Service, ServiceEndpoints, ServicePort } f
 import type { KindMap } from '../../model/schema/index.ts';
 import { at } from '../../model/source.ts';
 import { selects } from './labels.ts';
+import type { NetworkOf } from './networks.ts';
 import { workloadMtls } from './peer-authentication.ts';
 import type { PeerAuthentications } from './peer-authentication.ts';
 import { podAddresses, targetPortOf } from './pods.ts';
 import type { PodIndex } from './pods.ts';
-import { targetNumber, workloadEndpoints, workloadEntryEndpoints, workloadEntryLabels } from './workload-endpoints.ts';
+import {
+  isUp,
+  targetNumber,
+  workloadEndpoints,
+  workloadEntryEndpoints,
+  workloadEntryLabels,
+} from './workload-endpoints.ts';
 import { canonical, podLocality, podWorkload, unknownLocality, workloadMetadata } from './workload.ts';
 
 type ServiceEntry = KindMap['ServiceEntry'];
@@ -23,18 +30,21 @@ export function serviceEntryEndpoints(
   workloads: readonly WorkloadEntry[],
   pods: PodIndex,
   mtls: PeerAuthentications,
+  networkOf: NetworkOf,
 ): ServiceEndpoints {
   const selector = entry.spec.workloadSelector?.labels;
   if (selector === undefined) return written(settings, service, entry, mtls);
   const entries = workloads.filter(
     (workload) =>
-      workload.metadata.namespace === entry.metadata.namespace && selects(selector, workloadEntryLabels(workload)),
+      isUp(workload) &&
+      workload.metadata.namespace === entry.metadata.namespace &&
+      selects(selector, workloadEntryLabels(workload)),
   );
   const selectedPods = pods
     .inNamespace(entry.metadata.namespace)
     .filter((pod) => selects(selector, pod.metadata.labels) && isReady(pod));
   const nodes = selectedPods.map((pod) => pods.nodeOf(pod) ?? none);
-  return selected(settings, service, mtls, sharedList(entries), sharedList(selectedPods), sharedList(nodes));
+  return selected(settings, service, mtls, networkOf, sharedList(entries), sharedList(selectedPods), sharedList(nodes));
 }
 
 /** Workloads outside Kubernetes that a Kubernetes Service selects too. */
@@ -43,13 +53,19 @@ export function selectedWorkloadEntries(
   service: Service,
   workloads: readonly WorkloadEntry[],
   mtls: PeerAuthentications,
+  networkOf: NetworkOf,
 ): ServiceEndpoints {
   const { selector, namespace } = service;
   const entries = workloads.filter(
     (entry) =>
-      selector !== undefined && entry.metadata.namespace === namespace && selects(selector, workloadEntryLabels(entry)),
+      selector !== undefined &&
+      isUp(entry) &&
+      entry.metadata.namespace === namespace &&
+      selects(selector, workloadEntryLabels(entry)),
   );
-  return entries.length === 0 ? noEndpoints : selected(settings, service, mtls, sharedList(entries), noPods, noPods);
+  return entries.length === 0
+    ? noEndpoints
+    : selected(settings, service, mtls, networkOf, sharedList(entries), noPods, noPods);
 }
 
 const noEndpoints: ServiceEndpoints = new Map();
@@ -85,6 +101,7 @@ const selected = memo(
     settings: MeshSettings,
     service: Service,
     mtls: PeerAuthentications,
+    networkOf: NetworkOf,
     entries: readonly WorkloadEntry[],
     pods: readonly Pod[],
     nodes: readonly object[],
@@ -92,13 +109,28 @@ const selected = memo(
     byPort(service, (port) => [
       ...entries.flatMap((entry) => workloadEntryEndpoints(settings, mtls, port, entry)),
       ...pods.flatMap((pod, i) =>
-        podEndpoints(settings, mtls, port, pod, nodes[i] === none ? undefined : (nodes[i] as KindMap['Node'])),
+        podEndpoints(
+          settings,
+          mtls,
+          networkOf,
+          port,
+          pod,
+          nodes[i] === none ? undefined : (nodes[i] as KindMap['Node']),
+        ),
       ),
     ]),
 );
 
-const byPort = (service: Service, endpoints: (port: ServicePort) => readonly Endpoint[]): ServiceEndpoints =>
-  new Map(service.ports.map((port) => [port.number, endpoints(port)]));
+/** An endpoint of a service with several addresses counts once for each of them, as if they were services of their own. */
+const byPort = (service: Service, endpoints: (port: ServicePort) => readonly Endpoint[]): ServiceEndpoints => {
+  const times = service.resolution === 'endpoints' && service.registry === 'External' ? service.addresses.length : 1;
+  return new Map(
+    service.ports.map((port) => {
+      const own = endpoints(port);
+      return [port.number, times > 1 ? own.flatMap((one) => Array.from({ length: times }, () => one)) : own];
+    }),
+  );
+};
 
 /** A DNS service without endpoints is reached under its own name. */
 const hostItself = (settings: MeshSettings, service: Service, entry: ServiceEntry, port: ServicePort): Endpoint => ({
@@ -118,6 +150,7 @@ const hostItself = (settings: MeshSettings, service: Service, entry: ServiceEntr
 function podEndpoints(
   settings: MeshSettings,
   mtls: PeerAuthentications,
+  networkOf: NetworkOf,
   port: ServicePort,
   pod: Pod,
   node: KindMap['Node'] | undefined,
@@ -141,7 +174,7 @@ function podEndpoints(
           ? 'istio'
           : 'disabled',
       locality: podLocality(labels, node?.metadata.labels),
-      network: labels['topology.istio.io/network'] ?? '',
+      network: networkOf(labels, namespace, address),
       nodeName: pod.spec?.nodeName ?? '',
     }));
 }

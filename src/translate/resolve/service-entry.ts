@@ -9,37 +9,40 @@ import { visibility } from './visibility.ts';
 
 type ServiceEntry = KindMap['ServiceEntry'];
 
-export const serviceEntryServices = memo((settings: MeshSettings, entry: ServiceEntry): readonly Service[] => {
-  const { metadata, spec } = entry;
-  return sharedList(
-    (spec.hosts ?? []).map((host): Service => ({
-      source: entry.source,
-      registry: 'External',
-      hostname: host,
-      name: host,
-      namespace: metadata.namespace,
-      created: metadata.creationTimestamp,
-      labels: metadata.labels,
-      ports: (spec.ports ?? []).map((port) => ({
-        name: port.name ?? '',
-        number: port.number ?? 0,
-        protocol: istioProtocol(port.protocol),
-        ...(port.targetPort !== undefined && port.targetPort !== 0 && { targetPort: port.targetPort }),
+/** `exportTo` holds for an entry that does not say itself who may use it. */
+export const serviceEntryServices = memo(
+  (settings: MeshSettings, entry: ServiceEntry, exportTo: readonly string[] | undefined): readonly Service[] => {
+    const { metadata, spec } = entry;
+    return sharedList(
+      (spec.hosts ?? []).map((host): Service => ({
+        source: entry.source,
+        registry: 'External',
+        hostname: host,
+        name: host,
+        namespace: metadata.namespace,
+        created: metadata.creationTimestamp,
+        labels: metadata.labels,
+        ports: (spec.ports ?? []).map((port) => ({
+          name: port.name ?? '',
+          number: port.number ?? 0,
+          protocol: istioProtocol(port.protocol),
+          ...(port.targetPort !== undefined && port.targetPort !== 0 && { targetPort: port.targetPort }),
+        })),
+        addresses: (spec.addresses ?? []).map(withoutFullPrefix),
+        autoAddresses: autoAddresses(entry, host),
+        ...(spec.workloadSelector !== undefined && { selector: spec.workloadSelector.labels ?? {} }),
+        headless: false,
+        resolution: resolution(entry),
+        meshExternal: spec.location !== 'MESH_INTERNAL',
+        visibility: visibility(spec.exportTo, metadata.namespace, exportTo),
+        aliases: [],
+        subjectAltNames: spec.subjectAltNames ?? [],
+        nodeLocal: false,
+        ...trafficDistribution(metadata.annotations['networking.istio.io/traffic-distribution']),
       })),
-      addresses: (spec.addresses ?? []).map(withoutFullPrefix),
-      autoAddresses: autoAddresses(entry, host),
-      ...(spec.workloadSelector !== undefined && { selector: spec.workloadSelector.labels ?? {} }),
-      headless: false,
-      resolution: resolution(entry),
-      meshExternal: spec.location !== 'MESH_INTERNAL',
-      visibility: visibility(spec.exportTo, metadata.namespace, settings.defaultServiceExportTo),
-      aliases: [],
-      subjectAltNames: spec.subjectAltNames ?? [],
-      nodeLocal: false,
-      ...trafficDistribution(metadata.annotations['networking.istio.io/traffic-distribution']),
-    })),
-  );
-});
+    );
+  },
+);
 
 /** A block of one address is that address. */
 const withoutFullPrefix = (address: string): string => address.replace(address.includes(':') ? /\/128$/ : /\/32$/, '');

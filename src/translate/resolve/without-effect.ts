@@ -1,14 +1,37 @@
 // Objects that are read and checked but change nothing yet: their authors have to know.
 import { memo } from '../../model/memo.ts';
+import type { MeshSettings } from '../../model/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { AnyObject, Kind } from '../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
+import { at } from '../../model/source.ts';
 
-const kinds: readonly Kind[] = ['EnvoyFilter', 'Gateway', 'ProxyConfig', 'Telemetry', 'TrafficExtension', 'WasmPlugin'];
+const kinds: readonly Kind[] = ['EnvoyFilter', 'Gateway', 'Telemetry', 'TrafficExtension', 'WasmPlugin'];
 
 /** A warning for every object of a kind that has no translation. */
 export const withoutEffect = (objects: SnapshotObjects): readonly Problem[] =>
   kinds.flatMap((kind) => warnings(objects[kind] as ReadonlyMap<string, AnyObject>));
+
+/** TLS of a Sidecar's own needs a switch of the control plane. */
+export const ingressTlsWithoutEffect = (settings: MeshSettings, sidecars: SnapshotObjects['Sidecar']) =>
+  settings.features.tlsOnSidecarIngress ? [] : ingressTls(sidecars);
+
+const ingressTls = memo((sidecars: SnapshotObjects['Sidecar']): readonly Problem[] =>
+  [...sidecars.values()].flatMap(({ spec, source, position }) =>
+    (spec.ingress ?? []).flatMap(({ tls }, i) =>
+      tls === undefined
+        ? []
+        : {
+            code: 'unsupported-field',
+            severity: 'warning' as const,
+            message:
+              'tls is not supported unless ENABLE_TLS_ON_SIDECAR_INGRESS is set for the control plane: the port takes what callers of the mesh send',
+            source: at(source, `spec.ingress[${i}].tls`),
+            ...(position !== undefined && { position }),
+          },
+    ),
+  ),
+);
 
 const warnings = memo((objects: ReadonlyMap<string, AnyObject>): readonly Problem[] =>
   [...objects.values()].map(({ kind, source, position }) => ({

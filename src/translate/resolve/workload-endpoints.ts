@@ -28,6 +28,11 @@ export const workloadEntryLabels = ({ spec, metadata }: WorkloadEntry): Readonly
   ...spec.labels,
 });
 
+/** Where health is checked, only what was found healthy is used. */
+export const isUp = ({ metadata, status }: WorkloadEntry): boolean =>
+  metadata.annotations['proxy.istio.io/health-checks-enabled'] !== 'true' ||
+  (status?.conditions ?? []).some(({ type, status: state }) => type === 'Healthy' && state === 'True');
+
 export const workloadEntryEndpoints = (
   settings: MeshSettings,
   mtls: PeerAuthentications,
@@ -36,12 +41,12 @@ export const workloadEntryEndpoints = (
 ): readonly Endpoint[] =>
   workloadEndpoints(settings, mtls, port, entry.spec, {
     source: at(entry.source, 'spec'),
-    name: entry.metadata.name,
+    name: entry.metadata.annotations['istio.io/autoRegistrationGroup'] ?? entry.metadata.name,
     namespace: entry.metadata.namespace,
     labels: workloadEntryLabels(entry),
   });
 
-/** None without an address: then only the network it is in is known. */
+/** Without an address only the network is known that it is in, whose gateways may lead to it. */
 export function workloadEndpoints(
   settings: MeshSettings,
   mtls: PeerAuthentications,
@@ -50,7 +55,8 @@ export function workloadEndpoints(
   owner: Owner,
 ): readonly Endpoint[] {
   const address = spec.address ?? '';
-  if (address === '') return [];
+  const network = spec.network ?? owner.labels['topology.istio.io/network'] ?? '';
+  if (address === '' && network === '') return [];
   const target = address.startsWith('unix://') ? 0 : (spec.ports?.[port.name] ?? targetNumber(port));
   const declared =
     owner.labels['security.istio.io/tlsMode'] ?? ((spec.serviceAccount ?? '') === '' ? 'disabled' : 'istio');
@@ -66,7 +72,7 @@ export function workloadEndpoints(
       workload: workloadMetadata(canonical(owner.labels, owner.name, ''), owner.namespace, settings.clusterId),
       tlsMode: declared === 'istio' && (asked.ports[target] ?? asked.mode) !== 'DISABLE' ? 'istio' : 'disabled',
       locality: spec.locality === undefined ? unknownLocality : parseLocality(spec.locality),
-      network: spec.network ?? owner.labels['topology.istio.io/network'] ?? '',
+      network,
       nodeName: '',
       ...(spec.weight !== undefined && spec.weight > 0 && { weight: spec.weight }),
     },

@@ -40,7 +40,11 @@ function controllerName(pod: Pod): string {
 
 /** Istio's one-string form, in endpoint metadata under `istio.workload`. */
 export const workloadMetadata = (names: WorkloadNames, namespace: string, clusterId: string): string =>
-  [names.workload, namespace, names.canonicalName, names.canonicalRevision, clusterId].join(';');
+  [names.workload, namespace, names.canonicalName, knownRevision(names), clusterId].join(';');
+
+/** The revision that every workload without one has says nothing. */
+const knownRevision = ({ canonicalRevision }: WorkloadNames): string =>
+  canonicalRevision === 'latest' ? '' : canonicalRevision;
 
 export const unknownLocality: Locality = { region: '', zone: '', subZone: '' };
 

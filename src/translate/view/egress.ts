@@ -1,6 +1,6 @@
 // Egress listeners: what a proxy's namespace and its Sidecar object let it see, and under which listener.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioEgressListener
-import { memo } from '../../model/memo.ts';
+import { memo, sharedList } from '../../model/memo.ts';
 import type { MeshSettings, Service, ServicePort } from '../../model/mesh.ts';
 import type { IstioEgressListener, KindMap } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
@@ -14,14 +14,15 @@ import { admits } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];
 
-/** An egress listener before policies are joined to its services. */
+/** An egress listener before policies and routes are joined to its services. */
 export interface EgressScope {
   readonly source: SourceRef;
   readonly port?: NonNullable<EgressListener['port']>;
   readonly bind?: string;
   readonly captured: boolean;
   readonly services: readonly Service[];
-  readonly virtualServices: readonly VirtualService[];
+  /** What it lets through, as `namespace/host`; absent: everything. */
+  readonly hosts?: readonly string[];
 }
 
 /** Everything exported to the namespace, in Istio's order; of services with one host the first one, Kubernetes' first. */
@@ -47,30 +48,36 @@ const byPrecedence = <T extends Service | VirtualService>(items: readonly T[], n
       byAge(a, b),
   );
 
-export function egressScopes(
-  settings: MeshSettings,
-  sidecar: Sidecar | undefined,
+/** Without a Sidecar object there is one for everything. `services` are those that the namespace may see. */
+export const egressScopes = memo(
+  (
+    settings: MeshSettings,
+    services: readonly Service[],
+    sidecar: Sidecar | undefined,
+    namespace: string,
+  ): readonly EgressScope[] => {
+    const written = sidecar?.spec.egress ?? [];
+    if (sidecar === undefined || written.length === 0)
+      return [{ source: sidecar?.source ?? settings.source, captured: true, services: distinctServices(services) }];
+    return written.map((listener, i) =>
+      scopeOf(listener, at(sidecar.source, `spec.egress[${i}]`), namespace, services),
+    );
+  },
+);
+
+/** Those of `all` that the listener lets through. */
+export const admittedVirtualServices = (
+  { hosts }: EgressScope,
   namespace: string,
-  services: readonly Service[],
-  virtualServices: readonly VirtualService[],
-): readonly EgressScope[] {
-  const written = sidecar?.spec.egress ?? [];
-  if (sidecar === undefined || written.length === 0) {
-    return [
-      { source: sidecar?.source ?? settings.source, captured: true, services: onePerHost(services), virtualServices },
-    ];
-  }
-  return written.map((listener, i) =>
-    scopeOf(listener, at(sidecar.source, `spec.egress[${i}]`), namespace, services, virtualServices),
-  );
-}
+  all: readonly VirtualService[],
+): readonly VirtualService[] =>
+  hosts === undefined ? all : all.filter((vs) => admits(hosts, namespace, vs.namespace, vs.hosts));
 
 function scopeOf(
   listener: IstioEgressListener,
   source: SourceRef,
   namespace: string,
   services: readonly Service[],
-  virtualServices: readonly VirtualService[],
 ): EgressScope {
   const { port, bind, hosts, captureMode } = listener;
   const onPort =
@@ -85,17 +92,18 @@ function scopeOf(
     }),
     ...(bind !== undefined && bind !== '' && { bind }),
     captured: captureMode !== 'NONE',
-    services: onePerHost(
-      onPort === undefined ? admitted : admitted.flatMap((service) => restrictToPorts(service, String(onPort)) ?? []),
+    services: sharedList(
+      onePerHost(
+        onPort === undefined ? admitted : admitted.flatMap((service) => restrictToPort(service, onPort) ?? []),
+      ),
     ),
-    virtualServices: virtualServices.filter((vs) => admits(hosts, namespace, vs.namespace, vs.hosts)),
+    hosts,
   };
 }
 
-/** The service with only these of its ports (`80,443`); undefined when it has none of them. */
-const restrictToPorts = memo((service: Service, numbers: string): Service | undefined => {
-  const wanted = new Set(numbers.split(',').map(Number));
-  const ports = service.ports.filter((port) => wanted.has(port.number));
+/** The service with only this one of its ports; undefined when it does not have it. */
+const restrictToPort = memo((service: Service, number: number): Service | undefined => {
+  const ports = service.ports.filter((port) => port.number === number);
   if (ports.length === service.ports.length) return service;
   return ports.length === 0 ? undefined : { ...service, ports };
 });
@@ -121,20 +129,35 @@ const withPortsOf = memo((first: Service, second: Service): Service => {
   return added.length === 0 ? first : { ...first, ports: [...first.ports, ...added] };
 });
 
-/** All services in sight through any listener, each with all the ports in sight, and those that only routes lead to. */
+const distinctServices = memo((services: readonly Service[]): readonly Service[] => sharedList(onePerHost(services)));
+
+/**
+ * All services in sight through any listener, each with all the ports in sight, and those that only routes lead to:
+ * `destinations` are their hosts.
+ */
 export function servicesInSight(
   scopes: readonly EgressScope[],
   visible: readonly Service[],
-  destinations: (vs: VirtualService) => readonly { readonly host: string; readonly port?: number }[],
+  destinations: Iterable<string>,
 ): readonly Service[] {
-  const listed = onePerHost(scopes.flatMap((scope) => scope.services));
-  const hosts = new Map(onePerHost(visible).map((service) => [service.hostname, service]));
-  const routed = scopes
-    .flatMap((scope) => scope.virtualServices)
-    .flatMap(destinations)
-    .flatMap(({ host, port }) => {
-      const service = hosts.get(host);
-      return (service !== undefined && port !== undefined ? restrictToPorts(service, String(port)) : service) ?? [];
-    });
-  return onePerHost([...listed, ...routed]);
+  const listed = listedServices(scopes);
+  const [known, existing] = [byHost(listed), byHost(distinctServices(visible))];
+  const routed = new Set<Service>();
+  for (const host of destinations) {
+    const service = existing.get(host);
+    if (service !== undefined && service !== known.get(host)) routed.add(service);
+  }
+  return routed.size === 0 ? listed : sharedList(onePerHost([...listed, ...routed]));
 }
+
+const listedServices = memo((scopes: readonly EgressScope[]): readonly Service[] => {
+  const [only, ...others] = scopes;
+  return only !== undefined && others.length === 0
+    ? only.services
+    : sharedList(onePerHost(scopes.flatMap(({ services }) => services)));
+});
+
+const byHost = memo(
+  (services: readonly Service[]): ReadonlyMap<string, Service> =>
+    new Map(services.map((service) => [service.hostname, service])),
+);

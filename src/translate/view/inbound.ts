@@ -4,11 +4,13 @@
 import { memo, sharedList } from '../../model/memo.ts';
 import type { DestinationPolicy, MtlsMode, Service, ServiceEndpoints, ServicePort } from '../../model/mesh.ts';
 import { serviceKey } from '../../model/mesh.ts';
+import type { Problem } from '../../model/problem.ts';
 import type { Proxy } from '../../model/proxy.ts';
 import type { ConnectionPoolSettings, KindMap } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
-import { at } from '../../model/source.ts';
+import { at, describeSource } from '../../model/source.ts';
 import type { InboundPort, InboundView } from '../../model/view.ts';
+import type { WorkloadPolicies } from '../../model/workload-policies.ts';
 import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { selects } from '../resolve/labels.ts';
@@ -17,13 +19,14 @@ import type { WorkloadMtls } from '../resolve/peer-authentication.ts';
 import { workloadMtls } from '../resolve/peer-authentication.ts';
 import { targetPortOf } from '../resolve/pods.ts';
 import { istioProtocol } from '../resolve/protocol.ts';
+import { workloadPolicies } from './policies.ts';
 import { sidecarFor } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];
 type Pod = KindMap['Pod'];
 
 /** A service port and the port of this workload that it leads to. */
-interface Target {
+export interface Target {
   readonly service: Service;
   readonly servicePort: ServicePort;
   readonly targetPort: number;
@@ -34,7 +37,7 @@ export function inboundView(resolved: ResolvedMesh, proxy: Proxy): InboundView {
   const { settings } = mesh;
   const sidecar = sidecarFor(sidecars, proxy.namespace, proxy.labels, settings.rootNamespace);
   const policies = indexPolicies(mesh.destinationPolicies);
-  const targets = targetsOf(resolved, proxy);
+  const targets = serviceTargets(resolved, proxy);
   const asked = workloadMtls(mtls(proxy.namespace), proxy.labels);
   const policy = (service: Service): DestinationPolicy | undefined =>
     policyFor(policies, service, proxy.namespace, proxy.labels, settings.rootNamespace);
@@ -42,18 +45,36 @@ export function inboundView(resolved: ResolvedMesh, proxy: Proxy): InboundView {
   // Where nothing is intercepted, traffic only comes in where a Sidecar object has a port opened for it.
   const derived = proxy.interceptionMode === 'NONE' ? [] : servicePorts(sidecar, targets, asked, policy);
   const ports = listed ? ingressPorts(sidecar, targets, asked, policy) : derived;
-  return view(sharedList(ports), asked, `inbound|${proxy.id}`);
+  return view(sharedList(ports), asked, workloadPolicies(resolved, proxy), `inbound|${proxy.id}`);
 }
 
-const view = memo((ports: readonly InboundPort[], asked: WorkloadMtls, scope: string): InboundView => ({
-  scope,
-  ports,
-  defaultMtls: asked.mode,
-  portMtls: asked.ports,
-}));
+/** Services that lead to a port of the workload and want something else of it than the oldest one does. */
+export function inboundConflicts(resolved: ResolvedMesh, proxy: Proxy): readonly Problem[] {
+  const byPort = Map.groupBy(serviceTargets(resolved, proxy), ({ targetPort }) => targetPort);
+  return [...byPort].flatMap(([targetPort, [winner, ...others]]) =>
+    others
+      .filter(({ servicePort }) => winner !== undefined && servicePort.protocol !== winner.servicePort.protocol)
+      .map(({ service, servicePort }): Problem => ({
+        code: 'port-conflict',
+        severity: 'warning',
+        message: `Port ${targetPort} of ${proxy.id} receives ${winner?.servicePort.protocol} because of ${winner === undefined ? '' : describeSource(winner.service.source)}; that it is ${servicePort.protocol} here is not used.`,
+        source: at(service.source, `spec.ports[${service.ports.indexOf(servicePort)}]`),
+      })),
+  );
+}
 
-/** By creation time, then host: the first service that leads to a port has it. */
-function targetsOf({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
+const view = memo(
+  (ports: readonly InboundPort[], asked: WorkloadMtls, policies: WorkloadPolicies, scope: string): InboundView => ({
+    scope,
+    ports,
+    defaultMtls: asked.mode,
+    portMtls: asked.ports,
+    policies,
+  }),
+);
+
+/** The service ports that lead to the workload, by creation time, then host: the first service that leads to a port has it. */
+export function serviceTargets({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
   const pod = pods.byName(proxy.namespace, proxy.id.slice(0, -proxy.namespace.length - 1));
   const byAddress = targetsByAddress(mesh.services, mesh.endpoints);
   const addressed = proxy.ipAddresses.flatMap((address) => byAddress.get(address) ?? []);

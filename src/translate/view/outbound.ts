@@ -2,18 +2,12 @@
 // Proxies of one namespace under the same Sidecar object share one view.
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import type { DestinationPolicy, MeshSettings, Service } from '../../model/mesh.ts';
+import { serviceKey } from '../../model/mesh.ts';
 import type { Proxy } from '../../model/proxy.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { at } from '../../model/source.ts';
 import type { VirtualService } from '../../model/virtual-service.ts';
-import type {
-  Consumer,
-  EgressListener,
-  OutboundView,
-  ServiceView,
-  UnknownDestinations,
-  VirtualServiceView,
-} from '../../model/view.ts';
+import type { Consumer, OutboundView, ServiceView, UnknownDestinations, VirtualServiceView } from '../../model/view.ts';
 import { outboundCluster } from '../names.ts';
 import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import { resolveHost } from '../resolve/host.ts';
@@ -21,7 +15,13 @@ import type { ResolvedMesh } from '../resolve/mesh.ts';
 import type { ServiceFacts } from '../resolve/service-facts.ts';
 import { destinationHosts, usesSourceLabels } from '../resolve/virtual-service.ts';
 import type { EgressScope } from './egress.ts';
-import { egressScopes, servicesInSight, visibleServices, visibleVirtualServices } from './egress.ts';
+import {
+  admittedVirtualServices,
+  egressScopes,
+  servicesInSight,
+  visibleServices,
+  visibleVirtualServices,
+} from './egress.ts';
 import { sidecarFor } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];
@@ -30,33 +30,43 @@ type Labels = Readonly<Record<string, string>>;
 export function outboundView(resolved: ResolvedMesh, proxy: Proxy): OutboundView {
   const { mesh, sidecars, facts } = resolved;
   const { settings } = mesh;
-  const selecting = mesh.destinationPolicies.some(
-    (policy) => policy.workloadSelector !== undefined && policy.namespace === proxy.namespace,
-  );
-  const routing = visibleVirtualServices(mesh.virtualServices, proxy.namespace).some(usesSourceLabels);
+  const { namespace, labels } = proxy;
+  const virtualServices = visibleVirtualServices(mesh.virtualServices, namespace);
   return build(
     settings,
     mesh.services,
     facts,
-    mesh.virtualServices,
     mesh.destinationPolicies,
-    sidecarFor(sidecars, proxy.namespace, proxy.labels, settings.rootNamespace),
-    proxy.namespace,
+    virtualServices,
+    // Sidecar objects are not about gateways.
+    proxy.type === 'router' ? undefined : sidecarFor(sidecars, namespace, labels, settings.rootNamespace),
+    namespace,
     proxy.dnsDomain,
-    selecting ? sharedValue(proxy.labels) : noLabels,
-    routing ? sharedValue(proxy.labels) : undefined,
+    policiesSelect(mesh.destinationPolicies, namespace) ? sharedValue(labels) : noLabels,
+    routesSelect(virtualServices) ? sharedValue(labels) : undefined,
   );
 }
 
 const noLabels: Labels = sharedValue({});
 
+/** Whether it matters to some policy of the namespace which of its workloads is calling. */
+const policiesSelect = memo((policies: readonly DestinationPolicy[], namespace: string): boolean =>
+  policies.some((policy) => policy.workloadSelector !== undefined && policy.namespace === namespace),
+);
+
+/** Whether it matters to some route. */
+const routesSelect = memo((virtualServices: readonly VirtualService[]): boolean =>
+  virtualServices.some(usesSourceLabels),
+);
+
+/** What depends on VirtualServices is the last to be made, so that one of them changes nothing before that. */
 const build = memo(
   (
     settings: MeshSettings,
     services: readonly Service[],
     facts: readonly ServiceFacts[],
-    virtualServices: readonly VirtualService[],
     policies: readonly DestinationPolicy[],
+    virtualServices: readonly VirtualService[],
     sidecar: Sidecar | undefined,
     namespace: string,
     dnsDomain: string,
@@ -64,31 +74,61 @@ const build = memo(
     routeLabels: Labels | undefined,
   ): OutboundView => {
     const visible = visibleServices(services, namespace);
-    const scopes = egressScopes(
-      settings,
-      sidecar,
-      namespace,
-      visible,
-      visibleVirtualServices(virtualServices, namespace),
-    );
-    const factsByHost = new Map(services.map((service, i) => [`${service.namespace}/${service.hostname}`, facts[i]]));
-    const index = indexPolicies(policies);
-    const view = (service: Service): ServiceView =>
-      serviceView(
-        service,
-        factsByHost.get(`${service.namespace}/${service.hostname}`) ?? noFacts,
-        policyFor(index, service, namespace, policyLabels, settings.rootNamespace),
-      );
-    const inSight = sharedList(servicesInSight(scopes, visible, routeDestinations).map(view));
-    const consumer: Consumer = sharedValue({ namespace, dnsDomain, labels: routeLabels });
+    const scopes = egressScopes(settings, visible, sidecar, namespace);
+    const inForce = viewer(settings, services, facts, policies, namespace, policyLabels);
+    const admitted = scopes.map((scope) => admittedVirtualServices(scope, namespace, virtualServices));
+    const destinations = new Set(admitted.flat().flatMap(destinationHosts));
+    const inSight = inForce(servicesInSight(scopes, visible, destinations));
     return {
       scope: scopeName(namespace, dnsDomain, sidecar, policyLabels, routeLabels),
-      consumer,
-      egress: scopes.map((scope) => egressListener(scope, inSight, view)),
+      consumer: sharedValue<Consumer>({ namespace, dnsDomain, labels: routeLabels }),
+      egress: scopes.map((scope, i) => ({
+        ...listenerOf(scope),
+        services: inForce(scope.services),
+        virtualServices: withDestinations(admitted[i] ?? [], inSight),
+      })),
       unknownDestinations: unknownDestinations(settings, sidecar, namespace),
       services: inSight,
     };
   },
+);
+
+const listenerOf = ({ source, port, bind, captured }: EgressScope) => ({
+  source,
+  ...(port !== undefined && { port }),
+  ...(bind !== undefined && { bind }),
+  captured,
+});
+
+/** Joins services with the policies in force for a namespace. Equal lists give the very same list. */
+const viewer = memo(
+  (
+    settings: MeshSettings,
+    services: readonly Service[],
+    facts: readonly ServiceFacts[],
+    policies: readonly DestinationPolicy[],
+    namespace: string,
+    labels: Labels,
+  ): ((seen: readonly Service[]) => readonly ServiceView[]) => {
+    const known = factsByHost(services, facts);
+    const index = indexPolicies(policies);
+    return memo((seen: readonly Service[]) =>
+      sharedList(
+        seen.map((service) =>
+          serviceView(
+            service,
+            known.get(serviceKey(service)) ?? noFacts,
+            policyFor(index, service, namespace, labels, settings.rootNamespace),
+          ),
+        ),
+      ),
+    );
+  },
+);
+
+const factsByHost = memo(
+  (services: readonly Service[], facts: readonly ServiceFacts[]): ReadonlyMap<string, ServiceFacts | undefined> =>
+    new Map(services.map((service, i) => [serviceKey(service), facts[i]])),
 );
 
 const noFacts: ServiceFacts = { subjectAltNames: [], autoMtls: false, instanceAddresses: [] };
@@ -101,30 +141,27 @@ const serviceView = memo(
   }),
 );
 
-const routeDestinations = memo((vs: VirtualService): readonly { readonly host: string; readonly port?: number }[] =>
-  destinationHosts(vs).map((host) => ({ host })),
+const withDestinations = (
+  virtualServices: readonly VirtualService[],
+  inSight: readonly ServiceView[],
+): readonly VirtualServiceView[] => {
+  const byHost = viewsByHost(inSight);
+  return sharedList(virtualServices.map((virtualService) => routedIn(byHost, virtualService)));
+};
+
+const viewsByHost = memo(
+  (views: readonly ServiceView[]): ReadonlyMap<string, ServiceView> =>
+    new Map(
+      views.flatMap((view) => [view.service, ...view.service.aliases].map(({ hostname }) => [hostname, view] as const)),
+    ),
 );
 
-function egressListener(
-  scope: EgressScope,
-  inSight: readonly ServiceView[],
-  view: (service: Service) => ServiceView,
-): EgressListener {
-  const byHost = new Map(
-    inSight.flatMap((candidate) =>
-      [candidate.service, ...candidate.service.aliases].map(({ hostname }) => [hostname, candidate] as const),
-    ),
-  );
-  return {
-    ...scope,
-    services: sharedList(scope.services.map(view)),
-    virtualServices: sharedList(
-      scope.virtualServices.map((vs) =>
-        virtualServiceView(vs, sharedList(destinationHosts(vs).flatMap((host) => byHost.get(host) ?? []))),
-      ),
-    ),
-  };
-}
+const routedIn = memo((byHost: ReadonlyMap<string, ServiceView>, virtualService: VirtualService): VirtualServiceView =>
+  virtualServiceView(
+    virtualService,
+    sharedList(destinationHosts(virtualService).flatMap((host) => byHost.get(host) ?? [])),
+  ),
+);
 
 const virtualServiceView = memo(
   (virtualService: VirtualService, destinations: readonly ServiceView[]): VirtualServiceView => ({

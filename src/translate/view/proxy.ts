@@ -3,30 +3,37 @@
 import type { InterceptionMode, Locality, Proxy } from '../../model/proxy.ts';
 import type { NodeInfo } from '../../model/resource.ts';
 import type { PodIndex } from '../resolve/pods.ts';
+import type { VirtualMachines } from '../resolve/virtual-machines.ts';
 import { canonical, podLocality } from '../resolve/workload.ts';
 import type { Installation } from '../resolve/mesh-settings.ts';
 
 /** The node id is `type~address~pod.namespace~dns domain`; anything else is not a proxy of a mesh. */
-export function proxyOf(node: NodeInfo, installation: Installation, pods: PodIndex): Proxy | undefined {
+export function proxyOf(
+  node: NodeInfo,
+  installation: Installation,
+  pods: PodIndex,
+  machines: VirtualMachines,
+): Proxy | undefined {
   const [type, address, id, dnsDomain] = node.id.split('~');
   if ((type !== 'sidecar' && type !== 'router') || address === undefined || id === undefined || dnsDomain === undefined)
     return undefined;
   const { metadata } = node;
   const text = (key: string): string => (typeof metadata[key] === 'string' ? metadata[key] : '');
   const namespace = text('NAMESPACE') || id.slice(id.lastIndexOf('.') + 1);
-  const labels = stringRecord(metadata['LABELS']);
   const podName = id.endsWith(`.${namespace}`) ? id.slice(0, -namespace.length - 1) : id;
   const pod = pods.byName(namespace, podName);
   const workload = text('WORKLOAD_NAME') || podName;
   const addresses = text('INSTANCE_IPS')
     .split(',')
     .filter((ip) => ip !== '');
+  const ipAddresses = addresses.length > 0 ? addresses : [address];
+  const labels = { ...stringRecord(metadata['LABELS']), ...machines.labelsAt(namespace, ipAddresses) };
   const httpProxyPort = Number(text('HTTP_PROXY_PORT') || metadata['HTTP_PROXY_PORT']);
   return {
     type,
     id,
     namespace,
-    ipAddresses: addresses.length > 0 ? addresses : [address],
+    ipAddresses,
     dnsDomain,
     clusterId: text('CLUSTER_ID') || installation.clusterId,
     network: text('NETWORK'),
@@ -34,7 +41,7 @@ export function proxyOf(node: NodeInfo, installation: Installation, pods: PodInd
     labels,
     serviceAccount: text('SERVICE_ACCOUNT') || 'default',
     workloadName: workload,
-    ...names(labels, workload),
+    ...(pod === undefined ? declaredNames(labels) : names(labels, workload)),
     nodeName: text('NODE_NAME') || (pod?.spec?.nodeName ?? ''),
     locality:
       node.locality === undefined ? podLocality(labels, pods.nodeOf(pod)?.metadata.labels) : localityOf(node.locality),
@@ -52,6 +59,14 @@ function names(
   const { canonicalName, canonicalRevision } = canonical(labels, workload, 'latest');
   return { canonicalName, canonicalRevision };
 }
+
+/** What is no Pod goes by what its labels say outright, as in Istio's spans. */
+const declaredNames = (
+  labels: Readonly<Record<string, string>>,
+): Pick<Proxy, 'canonicalName' | 'canonicalRevision'> => ({
+  canonicalName: labels['service.istio.io/canonical-name'] ?? 'unknown',
+  canonicalRevision: labels['service.istio.io/canonical-revision'] ?? 'latest',
+});
 
 const interceptionMode = (text: string): InterceptionMode => (text === 'TPROXY' || text === 'NONE' ? text : 'REDIRECT');
 

@@ -1,7 +1,7 @@
 // Connection pool settings: circuit breakers, timeouts, TCP keep-alive and the HTTP options of a cluster.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#ConnectionPoolSettings
 import type { MeshSettings, Protocol } from '../../../model/mesh.ts';
-import type { ConnectionPoolSettings } from '../../../model/schema/index.ts';
+import type { ConnectionPoolSettings, HTTPSettings, RetryBudget } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { from, merge } from '../../provenance.ts';
@@ -12,40 +12,60 @@ import type { Sourced } from './traffic-policy.ts';
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 type Thresholds = MessageOf['envoy.config.cluster.v3.CircuitBreakers.Thresholds'];
 type HttpProtocolOptions = MessageOf['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'];
+type Http2Options = MessageOf['envoy.config.core.v3.Http2ProtocolOptions'];
 type Pool = Sourced<ConnectionPoolSettings> | undefined;
 
 const optionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 const noLimit = 4294967295;
 
 /** Timeouts, keep-alive and limits; Envoy's own low limits are lifted where nothing is set. */
-export function connectionSettings(settings: MeshSettings, pool: Pool): Partial<Cluster> {
-  const tcp = pool?.value.tcp;
-  const keepalive = tcp?.tcpKeepalive ?? settings.tcpKeepalive;
-  const base: Partial<Cluster> = {
-    connect_timeout: duration(settings.connectTimeout ?? '10s'),
-    circuit_breakers: { thresholds: [thresholds(pool?.value)] },
-    ...(keepalive !== undefined && { upstream_connection_options: { tcp_keepalive: tcpKeepalive(keepalive) } }),
-  };
-  if (pool === undefined) return base;
-  const caused: Partial<Cluster> = {
-    ...(tcp?.connectTimeout !== undefined && { connect_timeout: duration(tcp.connectTimeout) }),
-    ...(tcp?.tcpKeepalive !== undefined && {
-      upstream_connection_options: { tcp_keepalive: tcpKeepalive(tcp.tcpKeepalive) },
-    }),
-    circuit_breakers: { thresholds: [thresholds(pool.value)] },
-  };
-  return merge<Partial<Cluster>>(base, from(pool.source, caused));
+export function connectionSettings(
+  settings: MeshSettings,
+  pool: Pool,
+  budget?: Sourced<RetryBudget>,
+): Partial<Cluster> {
+  const own = pool?.value.tcp;
+  const limits: Partial<Cluster> = { circuit_breakers: { thresholds: [thresholds(pool?.value, budget?.value)] } };
+  const limiting = [pool, budget].flatMap((setting) => setting?.source ?? []);
+  const keepalive = settings.tcpKeepalive;
+  return merge<Partial<Cluster>>(
+    {
+      connect_timeout: duration(settings.connectTimeout ?? '10s'),
+      ...(keepalive !== undefined && { upstream_connection_options: { tcp_keepalive: tcpKeepalive(keepalive) } }),
+    },
+    limiting.length === 0 ? limits : from(limiting, limits),
+    pool === undefined
+      ? undefined
+      : from(pool.source, {
+          ...(own?.connectTimeout !== undefined && { connect_timeout: duration(own.connectTimeout) }),
+          ...(own?.tcpKeepalive !== undefined && {
+            upstream_connection_options: { tcp_keepalive: tcpKeepalive(own.tcpKeepalive) },
+          }),
+        }),
+  );
 }
 
-function thresholds(pool: ConnectionPoolSettings | undefined): Thresholds {
+function thresholds(pool: ConnectionPoolSettings | undefined, budget: RetryBudget | undefined): Thresholds {
   const limit = (value: number | undefined): number => (value === undefined || value === 0 ? noLimit : value);
   return {
     max_connections: limit(pool?.tcp?.maxConnections),
     max_pending_requests: limit(pool?.http?.http1MaxPendingRequests),
     max_requests: limit(pool?.http?.http2MaxRequests),
     max_retries: limit(pool?.http?.maxRetries),
+    ...(budget !== undefined && { retry_budget: retryBudget(budget) }),
   };
 }
+
+/** How many retries may be under way, as a share of all requests; it takes the place of the fixed number. */
+const retryBudget = ({
+  percent,
+  minRetryConcurrency,
+  budgetInterval,
+}: RetryBudget): NonNullable<Thresholds['retry_budget']> => ({
+  ...(percent !== undefined && { budget_percent: { value: percent } }),
+  ...(minRetryConcurrency !== undefined && { min_retry_concurrency: minRetryConcurrency }),
+  ...(budgetInterval !== undefined && { budget_interval: duration(budgetInterval) }),
+});
 
 interface KeepaliveSettings {
   readonly probes?: number;
@@ -70,6 +90,8 @@ export interface HttpExtras {
   readonly upstream?: HttpProtocolOptions['upstream_http_protocol_options'];
   /** Speak HTTP/2 or HTTP/1.1 as the caller did: for ports whose protocol is detected. */
   readonly inbound: boolean;
+  /** A gateway has no protocol of the caller to go by: what it terminates, it knows. */
+  readonly router?: boolean;
 }
 
 /** The cluster's HTTP options: which HTTP version to speak, and the pool's per-connection settings. */
@@ -111,15 +133,13 @@ function httpVersion(
   extras: HttpExtras,
 ): Partial<HttpProtocolOptions> | undefined {
   const http = pool?.http;
-  const http2: Partial<HttpProtocolOptions> = {
-    explicit_http_config: {
-      http2_protocol_options: {
-        ...(positive(http?.maxConcurrentStreams) && { max_concurrent_streams: http?.maxConcurrentStreams ?? 0 }),
-      },
-    },
-  };
-  if (extras.inbound ? isHttp2(protocol) : speaksHttp2(settings, protocol, pool)) return http2;
-  if (http?.useClientProtocol === true || protocol === 'Auto') return asDownstream;
+  const http2 = http2Options(http);
+  if (extras.inbound ? isHttp2(protocol) : speaksHttp2(settings, protocol, pool))
+    return { explicit_http_config: { http2_protocol_options: http2 } };
+  if (http?.useClientProtocol === true || (protocol === 'Auto' && extras.router !== true))
+    return http?.http2KeepAlive === undefined
+      ? asDownstream
+      : { use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: keepAlive(http) } };
   return undefined;
 }
 
@@ -133,6 +153,18 @@ export function speaksHttp2(
   if (isHttp2(protocol)) return true;
   if (policy === 'UPGRADE') return true;
   return policy !== 'DO_NOT_UPGRADE' && settings.h2UpgradePolicy === 'UPGRADE' && isHttp(protocol);
+}
+
+const http2Options = (http: HTTPSettings | undefined): Http2Options => ({
+  ...(positive(http?.maxConcurrentStreams) && { max_concurrent_streams: http?.maxConcurrentStreams ?? 0 }),
+  ...keepAlive(http),
+});
+
+/** Idle connections are probed by HTTP/2 pings. */
+function keepAlive(http: HTTPSettings | undefined): Pick<Http2Options, 'connection_keepalive'> {
+  const { interval, timeout } = http?.http2KeepAlive ?? {};
+  if (interval === undefined || timeout === undefined) return {};
+  return { connection_keepalive: { interval: duration(interval), timeout: duration(timeout) } };
 }
 
 const positive = (value: number | undefined): boolean => value !== undefined && value > 0;

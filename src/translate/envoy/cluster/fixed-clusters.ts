@@ -1,4 +1,4 @@
-// Clusters that every sidecar has: nowhere, and wherever the connection was going, outbound and inbound.
+// Clusters that are no service's: nowhere, and wherever the connection was going, outbound and inbound.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
 import { memo } from '../../../model/memo.ts';
 import type { MeshSettings } from '../../../model/mesh.ts';
@@ -10,6 +10,7 @@ import { connectionSettings, passthroughOptions } from './connection-pool.ts';
 import type { InboundFacts } from './inbound-cluster.ts';
 import { sourceAddress } from './inbound-cluster.ts';
 import { duration } from '../../duration.ts';
+import type { ClusterFacts } from './outbound-cluster.ts';
 
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 
@@ -19,15 +20,18 @@ const resource = (message: Cluster & { readonly name: string }): Resource => ({
   message,
 });
 
-export const outboundFixedClusters = memo((settings: MeshSettings): readonly Resource[] => [
-  resource({
-    name: blackHoleCluster,
-    type: 'STATIC',
-    alt_stat_name: statName(blackHoleCluster),
-    connect_timeout: duration(settings.connectTimeout ?? '10s'),
-  }),
-  resource({ name: passthroughCluster, ...passthrough(settings) }),
-]);
+/** Only a sidecar knows where a connection was going. */
+export const outboundFixedClusters = memo(
+  (settings: MeshSettings, { proxyType }: ClusterFacts): readonly Resource[] => [
+    resource({
+      name: blackHoleCluster,
+      type: 'STATIC',
+      alt_stat_name: statName(blackHoleCluster),
+      connect_timeout: duration(settings.connectTimeout ?? '10s'),
+    }),
+    ...(proxyType === 'sidecar' ? [resource({ name: passthroughCluster, ...passthrough(settings) })] : []),
+  ],
+);
 
 export const inboundFixedClusters = memo((settings: MeshSettings, facts: InboundFacts): readonly Resource[] => [
   resource({ name: inboundPassthroughCluster, ...passthrough(settings), ...sourceAddress(facts) }),

@@ -2,13 +2,13 @@
 // source address of their own that the interception rules let pass.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
 import { memo } from '../../../model/memo.ts';
-import type { MeshSettings, Service } from '../../../model/mesh.ts';
+import type { DestinationPolicy, MeshSettings, Service } from '../../../model/mesh.ts';
 import type { Resource } from '../../../model/resource.ts';
 import { resourceTypes } from '../../../model/resource.ts';
 import { at } from '../../../model/source.ts';
 import type { InboundPort } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { inboundCluster as clusterName, statName } from '../../names.ts';
+import { configPath, inboundCluster as clusterName, statName } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
 import { connectionSettings, httpOptions } from './connection-pool.ts';
 import type { Sourced } from './traffic-policy.ts';
@@ -29,7 +29,9 @@ export const inboundCluster = memo((settings: MeshSettings, facts: InboundFacts,
     connectionSettings(settings, pool),
     { common_lb_config: {} },
     httpOptions(settings, port.servicePort.protocol, pool, { inbound: true }),
-    port.service === undefined ? undefined : from(port.service.source, { metadata: metadata(port.service) }),
+    port.service === undefined
+      ? undefined
+      : from(port.service.source, { metadata: metadata(port.service, port.policy) }),
   );
   return { type: resourceTypes.cluster, name, message };
 });
@@ -41,9 +43,12 @@ function connectionPool(port: InboundPort): Sourced<NonNullable<InboundPort['con
   return effectivePolicy(port.policy, port.servicePort.number, undefined).connectionPool;
 }
 
-const metadata = ({ hostname, name, namespace }: Service): NonNullable<Cluster['metadata']> => ({
-  filter_metadata: { istio: { services: [{ host: hostname, name, namespace }] } },
-});
+function metadata(service: Service, policy: DestinationPolicy | undefined): NonNullable<Cluster['metadata']> {
+  const { hostname, name, namespace } = service;
+  const rule = policy?.trafficPolicy === undefined ? undefined : policy.sources[0];
+  const config = rule === undefined ? {} : { config: configPath('destination-rule', rule.namespace, rule.name) };
+  return { filter_metadata: { istio: { services: [{ host: hostname, name, namespace }], ...config } } };
+}
 
 /** As addressed, or to the endpoint that a Sidecar's listener names: an address and port, or a Unix domain socket. */
 function destination(settings: MeshSettings, port: InboundPort, facts: InboundFacts, name: string): Partial<Cluster> {

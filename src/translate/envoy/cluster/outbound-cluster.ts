@@ -1,13 +1,13 @@
 // Outbound clusters: one for each port of a service and one more for each subset of it.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/cluster.proto
 import { memo } from '../../../model/memo.ts';
-import type { Endpoint, MeshSettings, PolicySubset, Resolution, ServicePort } from '../../../model/mesh.ts';
+import type { Endpoint, MeshSettings, PolicySubset, Resolution, Service, ServicePort } from '../../../model/mesh.ts';
 import type { Resource } from '../../../model/resource.ts';
 import { resourceTypes } from '../../../model/resource.ts';
 import type { ServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
-import { configPath, meshServerName, outboundCluster, statName } from '../../names.ts';
+import { clusterName, configPath, meshServerName, statName } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
 import { isHttp, isTls } from '../../resolve/protocol.ts';
 import { extension } from '../../typed.ts';
@@ -16,11 +16,12 @@ import { connectionSettings, httpOptions, speaksHttp2 } from './connection-pool.
 import { assignment } from '../endpoint/load-assignment.ts';
 import { loadBalancing, passesThrough } from './load-balancing.ts';
 import type { LocalityRule, CallerPlace } from '../endpoint/locality.ts';
-import { dependsOnPlace, localityRule, weighsLocalities } from '../endpoint/locality.ts';
+import { dependsOnPlace, localityRule, weighsLocalities, zoneAwareness } from '../endpoint/locality.ts';
+import type { Reach } from '../endpoint/reach.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import { wrapProxyProtocol } from './proxy-protocol.ts';
 import type { EffectivePolicy } from './traffic-policy.ts';
-import { effectivePolicy } from './traffic-policy.ts';
+import { clusterPolicy, effectivePolicy } from './traffic-policy.ts';
 import type { UpstreamTls } from './upstream-tls.ts';
 import { derivedServerName, isOriginated, upstreamTls } from './upstream-tls.ts';
 
@@ -31,12 +32,11 @@ export interface ClusterFacts {
   readonly proxyType: 'sidecar' | 'router';
   readonly ipv4: boolean;
   readonly ipv6: boolean;
-}
-
-/** Endpoints that go into the cluster itself, where DNS finds their addresses; undefined where they are told apart from it. */
-export interface InlineEndpoints {
-  readonly endpoints: readonly Endpoint[];
-  readonly place: CallerPlace | undefined;
+  /**
+   * Clusters for mutual TLS that is passed through by its server name, beside the ordinary ones: named like it, without TLS
+   * of their own, and only with endpoints that take it.
+   */
+  readonly byServerName?: true;
 }
 
 /** How Envoy finds the hosts of a service: it depends on the kind of proxy and on the policy. */
@@ -50,6 +50,21 @@ export function discovery(view: ServiceView, policy: EffectivePolicy, facts: Clu
 
 const dynamicProtocols = (port: ServicePort): boolean => isHttp(port.protocol) || isTls(port.protocol);
 
+/** What the port has clusters for: all of it (undefined) and its subsets, in the order they were written. */
+export const clusterSubsets = (
+  facts: ClusterFacts,
+  view: ServiceView,
+  port: ServicePort,
+): readonly (PolicySubset | undefined)[] =>
+  port.protocol === 'UDP'
+    ? []
+    : [undefined, ...(view.policy?.subsets ?? [])].filter((subset) => {
+        const found = discovery(view, effectivePolicy(view.policy, port.number, subset), facts);
+        // Where a passed connection was going is the gateway itself: it would go round in circles.
+        if (facts.byServerName === true) return found !== 'passthrough' && found !== 'dynamic-dns';
+        return found !== 'dynamic-dns' || dynamicProtocols(port);
+      });
+
 /** The port's cluster and those of its subsets, in the order they were written. */
 export function outboundClusters(
   settings: MeshSettings,
@@ -57,15 +72,14 @@ export function outboundClusters(
   view: ServiceView,
   port: ServicePort,
   endpoints: readonly Endpoint[],
-  place: CallerPlace,
+  place: CallerPlace | undefined,
+  reach: Reach | undefined,
 ): readonly Resource[] {
-  if (port.protocol === 'UDP') return [];
-  return [undefined, ...(view.policy?.subsets ?? [])].flatMap((subset) => {
-    const policy = effectivePolicy(view.policy, port.number, subset);
+  return clusterSubsets(facts, view, port).map((subset) => {
+    const policy = clusterPolicy(settings, view.policy, port.number, subset);
     const found = discovery(view, policy, facts);
-    if (found === 'dynamic-dns' && !dynamicProtocols(port)) return [];
     if (found !== 'dns' && found !== 'dns-round-robin')
-      return cluster(settings, facts, view, port, subset, undefined, undefined);
+      return cluster(settings, facts, view, port, subset, undefined, undefined, undefined);
     return cluster(
       settings,
       facts,
@@ -74,6 +88,7 @@ export function outboundClusters(
       subset,
       endpoints,
       dependsOnPlace(localityRule(settings, view.service, policy)) ? place : undefined,
+      reach,
     );
   });
 }
@@ -87,32 +102,37 @@ const cluster = memo(
     subset: PolicySubset | undefined,
     endpoints: readonly Endpoint[] | undefined,
     place: CallerPlace | undefined,
+    reach: Reach | undefined,
   ): Resource => {
-    const policy = effectivePolicy(view.policy, port.number, subset);
-    const name = outboundCluster(view.service.hostname, port.number, subset?.name ?? '');
+    const policy = clusterPolicy(settings, view.policy, port.number, subset);
+    const name = clusterName(facts.byServerName === true, view.service.hostname, port.number, subset?.name ?? '');
     const found = discovery(view, policy, facts);
     const rule = localityRule(settings, view.service, policy);
-    const tls = tlsOf(settings, view, port, subset, policy, found);
-    const inline = endpoints === undefined ? undefined : assignment(name, endpoints, policy, subset, rule, place);
+    const tls = facts.byServerName === true ? undefined : tlsOf(settings, view, port, subset, policy, found);
+    const inline =
+      endpoints === undefined
+        ? undefined
+        : assignment(name, endpoints, policy, subset, rule, place, reach, facts.byServerName);
     const message = merge<Cluster>(
       from(view.service.source, {
         name,
         alt_stat_name: statName(name),
         ...hosts(settings, facts, found, name, view, inline),
       }),
-      connectionSettings(settings, policy.connectionPool),
+      connectionSettings(settings, policy.connectionPool, policy.retryBudget),
       found === 'passthrough' || found === 'dynamic-dns'
         ? { lb_policy: 'CLUSTER_PROVIDED' }
         : loadBalancing(policy.loadBalancer),
       outlierDetection(policy.outlierDetection),
-      { common_lb_config: commonLbConfig(policy, found, rule) },
+      { common_lb_config: commonLbConfig(settings, view.service, policy, found, rule) },
       httpOptions(settings, port.protocol, policy.connectionPool, {
         inbound: false,
-        ...withDefined('upstream', derivedServerName(tls)),
+        router: facts.proxyType === 'router',
+        ...withDefined('upstream', tls && derivedServerName(tls)),
       }),
-      wrapProxyProtocol(upstreamTls(tls), policy.proxyProtocol),
+      tls && wrapProxyProtocol(upstreamTls(tls), policy.proxyProtocol),
       from(subset?.source ?? view.policy?.sources[0] ?? view.service.source, {
-        metadata: metadata(view, subset, isOriginated(policy.tls)),
+        metadata: metadata(view, subset, tls !== undefined && isOriginated(policy.tls)),
       }),
     );
     return { type: resourceTypes.cluster, name, message };
@@ -185,17 +205,23 @@ export const dnsCache = (
   typed_dns_resolver_config: resolver,
 });
 
+/** A client keeps its endpoint while that one can still answer. */
+const sessionStatuses = ['HEALTHY', 'DRAINING', 'UNKNOWN', 'DEGRADED'] as const;
+
 /** Panic is off by default: unhealthy hosts get nothing rather than everything. */
 function commonLbConfig(
+  settings: MeshSettings,
+  service: Service,
   policy: EffectivePolicy,
   found: Resolution,
   rule: LocalityRule | undefined,
 ): NonNullable<Cluster['common_lb_config']> {
   const healthy = policy.outlierDetection?.value.minHealthPercent ?? 0;
-  const zoneAware = policy.loadBalancer?.value.zoneAwareLbSetting;
+  const zoneAware = zoneAwareness(settings, policy);
   return {
     healthy_panic_threshold: healthy > 0 ? { value: healthy } : {},
-    ...(zoneAware !== undefined && zoneAware.enabled !== false
+    ...(service.session !== undefined && { override_host_status: { statuses: sessionStatuses } }),
+    ...(zoneAware !== undefined
       ? {
           zone_aware_lb_config: {
             ...(zoneAware.minClusterSize !== undefined && { min_cluster_size: zoneAware.minClusterSize }),

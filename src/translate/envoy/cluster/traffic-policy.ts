@@ -1,7 +1,7 @@
 // The traffic policy in force for one port and subset of a service, each block with the field it was written in.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#TrafficPolicy
 import { memo } from '../../../model/memo.ts';
-import type { DestinationPolicy, PolicySubset } from '../../../model/mesh.ts';
+import type { DestinationPolicy, MeshSettings, PolicySubset } from '../../../model/mesh.ts';
 import type { TrafficPolicy } from '../../../model/schema/index.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
@@ -30,6 +30,26 @@ export const effectivePolicy = memo(
       : atPort(subset.trafficPolicy, at(subset.source, 'trafficPolicy'), port, base);
   },
 );
+
+/** The same with the mesh's own defaults for what the policy leaves open: connection pools and outlier detection. */
+export const clusterPolicy = (
+  settings: MeshSettings,
+  policy: DestinationPolicy | undefined,
+  port: number,
+  subset: PolicySubset | undefined,
+): EffectivePolicy => {
+  const own = effectivePolicy(policy, port, subset);
+  return settings.defaultTrafficPolicy === undefined ? own : withDefaults(settings, own);
+};
+
+const withDefaults = memo((settings: MeshSettings, own: EffectivePolicy): EffectivePolicy => ({
+  ...blocks(
+    settings.defaultTrafficPolicy ?? {},
+    ['connectionPool', 'outlierDetection'],
+    at(settings.source, 'defaultTrafficPolicy'),
+  ),
+  ...own,
+}));
 
 function atPort(
   policy: TrafficPolicy | undefined,

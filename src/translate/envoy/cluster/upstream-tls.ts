@@ -126,21 +126,23 @@ function clientCertificate(settings: ClientTLSSettings, credential: string): str
 function serverValidation(names: readonly string[], settings: ClientTLSSettings, credential: string): CommonTlsContext {
   if (settings.insecureSkipVerify === true) return { validation_context: {} };
   const authorities = settings.caCertificates ?? '';
+  const revocations = settings.caCrl ?? '';
   const file = `file-root:${authorities === '' ? 'system' : authorities}`;
   return {
     combined_validation_context: {
-      default_validation_context:
-        names.length === 0 ? {} : { match_subject_alt_names: names.map((exact) => ({ exact })) },
+      default_validation_context: {
+        ...(names.length > 0 && { match_subject_alt_names: names.map((exact) => ({ exact })) }),
+        ...(revocations !== '' && { crl: { filename: revocations } }),
+      },
       validation_context_sds_secret_config: secret(credential === '' ? file : `kubernetes://${credential}-cacert`),
     },
   };
 }
 
-/** The mesh's defaults for TLS that is not its own. */
+/** The mesh's defaults for TLS that is not its own; as in Istio its protocol version is for servers only. */
 function originParams({ tlsDefaults }: MeshSettings): TlsParameters {
   return {
     ...versions,
-    ...(tlsDefaults?.minProtocolVersion === 'TLSV1_3' && { tls_minimum_protocol_version: 'TLSv1_3' as const }),
     ...(tlsDefaults?.cipherSuites !== undefined && { cipher_suites: tlsDefaults.cipherSuites }),
     ...(tlsDefaults?.ecdhCurves !== undefined && { ecdh_curves: tlsDefaults.ecdhCurves }),
   };

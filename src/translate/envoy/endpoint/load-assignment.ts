@@ -6,27 +6,34 @@ import type { Resource } from '../../../model/resource.ts';
 import { resourceTypes } from '../../../model/resource.ts';
 import type { ServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { outboundCluster } from '../../names.ts';
+import { clusterName } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { selects } from '../../resolve/labels.ts';
 import type { LocalityGroup, LocalityRule, CallerPlace } from './locality.ts';
-import { applyLocality, byLocality, dependsOnPlace, localityRule, weightOf } from './locality.ts';
-import { effectivePolicy } from '../cluster/traffic-policy.ts';
+import { applyLocality, byLocality, dependsOnPlace, localityGroups, localityRule, weightOf } from './locality.ts';
+import type { Reach } from './reach.ts';
+import { reachable } from './reach.ts';
+import { clusterPolicy } from '../cluster/traffic-policy.ts';
 import type { EffectivePolicy } from '../cluster/traffic-policy.ts';
 
 type ClusterLoadAssignment = MessageOf['envoy.config.endpoint.v3.ClusterLoadAssignment'];
 type LbEndpoint = MessageOf['envoy.config.endpoint.v3.LbEndpoint'];
 
-/** `endpoints` are those of the port. Where the caller is counts only where something depends on it. */
+/**
+ * `endpoints` are those of the port. Where the caller is counts only where something depends on it. `byServerName`: for the
+ * cluster that passes mutual TLS through.
+ */
 export function loadAssignment(
   settings: MeshSettings,
   view: ServiceView,
   port: number,
   subset: PolicySubset | undefined,
   endpoints: readonly Endpoint[],
-  place: CallerPlace,
+  place: CallerPlace | undefined,
+  reach: Reach | undefined,
+  byServerName: boolean,
 ): Resource {
-  const rule = localityRule(settings, view.service, effectivePolicy(view.policy, port, subset));
+  const rule = localityRule(settings, view.service, clusterPolicy(settings, view.policy, port, subset));
   return build(
     settings,
     view,
@@ -34,7 +41,9 @@ export function loadAssignment(
     subset,
     endpoints,
     dependsOnPlace(rule) ? place : undefined,
-    view.service.nodeLocal ? place.nodeName : '',
+    view.service.nodeLocal ? (place?.nodeName ?? '') : '',
+    reach,
+    byServerName,
   );
 }
 
@@ -47,18 +56,21 @@ const build = memo(
     endpoints: readonly Endpoint[],
     place: CallerPlace | undefined,
     nodeName: string,
+    reach: Reach | undefined,
+    byServerName: boolean,
   ): Resource => {
-    const name = outboundCluster(view.service.hostname, port, subset?.name ?? '');
-    const policy = effectivePolicy(view.policy, port, subset);
+    const name = clusterName(byServerName, view.service.hostname, port, subset?.name ?? '');
+    const policy = clusterPolicy(settings, view.policy, port, subset);
     const local = nodeName === '' ? endpoints : endpoints.filter((endpoint) => endpoint.nodeName === nodeName);
-    const message = assignment(name, local, policy, subset, localityRule(settings, view.service, policy), place);
+    const rule = localityRule(settings, view.service, policy);
+    const message = assignment(name, local, policy, subset, rule, place, reach, byServerName);
     return { type: resourceTypes.endpoint, name, message };
   },
 );
 
 const nowhere: CallerPlace = { locality: { region: '', zone: '', subZone: '' }, labels: {}, network: '', nodeName: '' };
 
-/** The message itself, which clusters found by DNS hold inline. */
+/** The message itself, which clusters found by DNS hold inline. `onlyMeshTls`: without endpoints that cannot take it. */
 export function assignment(
   name: string,
   endpoints: readonly Endpoint[],
@@ -66,19 +78,41 @@ export function assignment(
   subset: PolicySubset | undefined,
   rule: LocalityRule | undefined,
   place: CallerPlace = nowhere,
+  reach?: Reach,
+  onlyMeshTls = false,
 ): ClusterLoadAssignment {
   // With a least healthy share to keep, endpoints that are not ready would count against it.
   const readyOnly = (policy.outlierDetection?.value.minHealthPercent ?? 0) > 0;
   const chosen = endpoints
     .filter(
       (endpoint) =>
+        (endpoint.address !== '' || reach?.networks !== undefined) &&
         (subset === undefined || selects(subset.labels ?? {}, endpoint.labels)) &&
         !(readyOnly && endpoint.health === 'unhealthy'),
     )
     .toSorted((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port));
-  const groups = applyLocality(byLocality(chosen), rule, place);
+  const secured = mayUseMeshTls(policy) ? chosen : chosen.map(withoutMeshTls);
+  const all = reach === undefined ? byLocality(secured) : localityGroups(reachable(secured, reach));
+  const groups = applyLocality(onlyMeshTls ? takingMeshTls(all) : all, rule, place);
   return { cluster_name: name, ...(groups.length > 0 && { endpoints: groups.map(localityEndpoints) }) };
 }
+
+/** A locality stays even when none of its endpoints does. */
+const takingMeshTls = (groups: readonly LocalityGroup[]): readonly LocalityGroup[] =>
+  localityGroups(
+    groups.map(({ locality, endpoints }) => ({
+      locality,
+      endpoints: endpoints.filter(({ tlsMode }) => tlsMode === 'istio'),
+    })),
+  );
+
+/** A policy with TLS settings of another kind decides for all endpoints, whatever they could. */
+const mayUseMeshTls = ({ tls }: EffectivePolicy): boolean =>
+  tls === undefined || tls.value.mode === undefined || tls.value.mode === 'ISTIO_MUTUAL';
+
+const withoutMeshTls = memo((endpoint: Endpoint): Endpoint =>
+  endpoint.tlsMode === 'disabled' ? endpoint : { ...endpoint, tlsMode: 'disabled' },
+);
 
 const localityEndpoints = ({
   locality,
@@ -91,8 +125,8 @@ const localityEndpoints = ({
     ...(locality.zone !== '' && { zone: locality.zone }),
     ...(locality.subZone !== '' && { sub_zone: locality.subZone }),
   },
-  lb_endpoints: endpoints.map(lbEndpoint),
-  load_balancing_weight: weight,
+  ...(endpoints.length > 0 && { lb_endpoints: endpoints.map(lbEndpoint) }),
+  ...(weight > 0 && { load_balancing_weight: weight }),
   ...(priority > 0 && { priority }),
 });
 

@@ -2,7 +2,8 @@
 // https://istio.io/latest/docs/tasks/traffic-management/locality-load-balancing/
 import type { Endpoint, MeshSettings, Service } from '../../../model/mesh.ts';
 import type { Locality } from '../../../model/proxy.ts';
-import type { LocalityLoadBalancerSetting } from '../../../model/schema/index.ts';
+import type { LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting } from '../../../model/schema/index.ts';
+import { compareText } from '../../resolve/order.ts';
 import { localityText, parseLocality } from '../../resolve/workload.ts';
 import type { EffectivePolicy } from '../cluster/traffic-policy.ts';
 
@@ -17,17 +18,21 @@ export interface CallerPlace {
 /** What applies to a cluster: shares between localities, or an order of preference. */
 export interface LocalityRule {
   readonly setting: LocalityLoadBalancerSetting;
+  /** Envoy balances between the zones of a region by itself. */
+  readonly zoneAware: boolean;
   /** Hosts are ejected, or closeness was asked for: another locality may take over. */
   readonly failover: boolean;
 }
 
-const preferClose: LocalityLoadBalancerSetting = {
-  failoverPriority: [
-    'topology.istio.io/network',
-    'topology.kubernetes.io/region',
-    'topology.kubernetes.io/zone',
-    'topology.istio.io/subzone',
-  ],
+const sameZone: readonly string[] = [
+  'topology.istio.io/network',
+  'topology.kubernetes.io/region',
+  'topology.kubernetes.io/zone',
+  'topology.istio.io/subzone',
+];
+const closeness: Readonly<Record<NonNullable<Service['prefers']>, LocalityLoadBalancerSetting>> = {
+  zone: { failoverPriority: [...sameZone] },
+  node: { failoverPriority: [...sameZone, 'kubernetes.io/hostname'] },
 };
 const everyLocality: LocalityLoadBalancerSetting = {};
 
@@ -38,9 +43,22 @@ export function localityRule(
   policy: EffectivePolicy,
 ): LocalityRule | undefined {
   const ejects = policy.outlierDetection !== undefined;
-  if (service.preferClose) return { setting: preferClose, failover: true };
+  if (service.prefers !== undefined) return { setting: closeness[service.prefers], zoneAware: false, failover: true };
+  const zones = zoneAwareness(settings, policy);
+  if (zones !== undefined) return { setting: zones, zoneAware: true, failover: ejects };
   const setting = policy.loadBalancer?.value.localityLbSetting ?? settings.localityLbSetting ?? everyLocality;
-  return setting.enabled === false ? undefined : { setting, failover: ejects };
+  return setting.enabled === false ? undefined : { setting, zoneAware: false, failover: ejects };
+}
+
+/** The DestinationRule's, else the mesh's unless the rule has an own opinion about localities; undefined when off. */
+export function zoneAwareness(
+  settings: MeshSettings,
+  policy: EffectivePolicy,
+): ZoneAwareLoadBalancerSetting | undefined {
+  const own = policy.loadBalancer?.value;
+  const setting =
+    own?.zoneAwareLbSetting ?? (own?.localityLbSetting === undefined ? settings.zoneAwareLbSetting : undefined);
+  return setting?.enabled === false ? undefined : setting;
 }
 
 /** Whether the weights of localities are to be obeyed by the balancer. */
@@ -69,15 +87,19 @@ const totalWeight = (endpoints: readonly Endpoint[]): number =>
 /** Groups by locality, in the order of their names, all of the same priority. */
 export function byLocality(endpoints: readonly Endpoint[]): readonly LocalityGroup[] {
   const groups = Map.groupBy(endpoints, (endpoint) => localityText(endpoint.locality));
-  return [...groups.entries()]
-    .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .map(([, own]) => ({
-      locality: (own[0] as Endpoint).locality,
-      endpoints: own,
-      weight: totalWeight(own),
-      priority: 0,
-    }));
+  return localityGroups(
+    [...groups.values()].map((own) => ({ locality: (own[0] as Endpoint).locality, endpoints: own })),
+  );
 }
+
+/** The same for endpoints that are grouped already; a locality may have lost all of its endpoints. */
+export const localityGroups = (
+  localities: readonly Pick<LocalityGroup, 'locality' | 'endpoints'>[],
+): readonly LocalityGroup[] =>
+  localities
+    .map((own) => ({ ...own, name: localityText(own.locality) }))
+    .toSorted((a, b) => compareText(a.name, b.name))
+    .map(({ locality, endpoints }) => ({ locality, endpoints, weight: totalWeight(endpoints), priority: 0 }));
 
 export function applyLocality(
   groups: readonly LocalityGroup[],
@@ -93,7 +115,7 @@ export function applyLocality(
       ? groups
       : groups.flatMap((group) => byMatchingLabels(group, failoverPriority, view));
   const byPlace = failoverPriority === undefined || (failover ?? []).length > 0;
-  return compacted(byPlace ? byDistance(ordered, failover ?? [], view.locality) : ordered);
+  return compacted(byPlace ? byDistance(ordered, failover ?? [], view.locality, rule.zoneAware) : ordered);
 }
 
 type Distribute = NonNullable<LocalityLoadBalancerSetting['distribute']>;
@@ -108,7 +130,7 @@ function distributed(
   if (rule === undefined) return groups;
   const weights = new Map<LocalityGroup, number>();
   for (const [to, share] of Object.entries(rule.to ?? {})) {
-    const matching = groups.filter((group) => !weights.has(group) && covers(to, group.locality));
+    const matching = groups.filter((group) => group.weight > 0 && !weights.has(group) && covers(to, group.locality));
     const total = matching.reduce((sum, group) => sum + group.weight, 0);
     for (const group of matching) weights.set(group, Math.ceil((group.weight * share) / total));
   }
@@ -133,15 +155,20 @@ function covers(pattern: string, locality: Locality): boolean {
   return true;
 }
 
-/** 0 the same sub-zone, 1 the same zone, 2 the same region, 3 elsewhere; a region to fail over to goes before others. */
+/**
+ * 0 the same sub-zone, 1 the same zone, 2 the same region, 3 elsewhere; a region to fail over to goes before others. Within
+ * a region that is balanced by zone all are alike.
+ */
 function byDistance(
   groups: readonly LocalityGroup[],
   failover: NonNullable<LocalityLoadBalancerSetting['failover']>,
   own: Locality,
+  zoneAware: boolean,
 ): readonly LocalityGroup[] {
   const preferred = failover.find((rule) => rule.from === own.region)?.to;
   const distance = ({ locality }: LocalityGroup): number => {
     if (locality.region !== own.region) return preferred === undefined || preferred === locality.region ? 3 : 4;
+    if (zoneAware) return 0;
     if (locality.zone !== own.zone) return 2;
     return locality.subZone === own.subZone ? 0 : 1;
   };
@@ -150,11 +177,11 @@ function byDistance(
 
 /** The further down the list the first label that differs, the nearer. `key=value` sets what to compare with. */
 function byMatchingLabels(group: LocalityGroup, keys: readonly string[], view: CallerPlace): readonly LocalityGroup[] {
-  const own = { ...view.labels, ...placeLabels(view.locality, view.network) };
+  const own = { ...view.labels, ...placeLabels(view.locality, view.network, view.nodeName) };
   const priority = (endpoint: Endpoint): number => {
     const labels: Readonly<Record<string, string>> = {
       ...endpoint.labels,
-      ...placeLabels(endpoint.locality, endpoint.network),
+      ...placeLabels(endpoint.locality, endpoint.network, endpoint.nodeName),
     };
     const matched = keys.findIndex((key) => {
       const [name = '', value] = key.split('=');
@@ -167,7 +194,8 @@ function byMatchingLabels(group: LocalityGroup, keys: readonly string[], view: C
     .map(([level, endpoints]) => ({ ...group, endpoints, weight: totalWeight(endpoints), priority: level }));
 }
 
-const placeLabels = (locality: Locality, network: string): Readonly<Record<string, string>> => ({
+const placeLabels = (locality: Locality, network: string, node: string): Readonly<Record<string, string>> => ({
+  'kubernetes.io/hostname': node,
   'topology.kubernetes.io/region': locality.region,
   'topology.kubernetes.io/zone': locality.zone,
   'topology.istio.io/subzone': locality.subZone,

@@ -9,6 +9,8 @@ import { from, merge } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
 import { accessLog } from './access-log.ts';
 import { ads } from '../config-source.ts';
+import type { Guard } from '../rbac/guard.ts';
+import { unguarded } from '../rbac/guard.ts';
 import { httpFilters } from './http-filters.ts';
 import type { HttpFacts } from '../listener/listener-facts.ts';
 import { headerOptions, inboundHeaderOptions, preservedHeaderCase } from './proxy-headers.ts';
@@ -35,7 +37,7 @@ export const outboundHttpConnectionManager = memo(
   (settings: MeshSettings, facts: HttpFacts, http: OutboundHttp): Filter =>
     filter(
       merge<HttpConnectionManager>(
-        common(settings, facts, http.statPrefix, http.grpcWeb),
+        common(settings, facts, unguarded, http, settings.features.persistentSessions),
         http1Options(facts, http.explicitProxy),
         { rds: { config_source: ads, route_config_name: http.routeName } },
       ),
@@ -50,10 +52,10 @@ export interface InboundHttp {
 
 /** `http` is plain data made canonical by `sharedValue`; the routes stand inside: there is one per port. */
 export const inboundHttpConnectionManager = memo(
-  (settings: MeshSettings, facts: HttpFacts, http: InboundHttp, routes: RouteConfiguration): Filter =>
+  (settings: MeshSettings, facts: HttpFacts, guard: Guard, http: InboundHttp, routes: RouteConfiguration): Filter =>
     filter(
       merge<HttpConnectionManager>(
-        common(settings, facts, http.statPrefix, http.grpcWeb),
+        common(settings, facts, guard, http, false),
         http1Options(facts, false),
         inboundHeaderOptions(facts.headers),
         http.http2 ? { http2_protocol_options: {} } : {},
@@ -65,12 +67,23 @@ export const inboundHttpConnectionManager = memo(
 const filter = (message: HttpConnectionManager): Filter =>
   extension('envoy.filters.network.http_connection_manager', manager, message);
 
-function common(settings: MeshSettings, facts: HttpFacts, statPrefix: string, grpcWeb: boolean): HttpConnectionManager {
+function common(
+  settings: MeshSettings,
+  facts: HttpFacts,
+  guard: Guard,
+  { statPrefix, grpcWeb }: Pick<OutboundHttp, 'statPrefix' | 'grpcWeb'>,
+  sessions: boolean,
+): HttpConnectionManager {
   const { idleTimeout } = facts.connection;
   return merge<HttpConnectionManager>(
     {
       stat_prefix: statName(statPrefix),
-      http_filters: httpFilters({ grpcWeb, suppressEnvoyHeaders: facts.headers.noEnvoyHeaders === true }),
+      http_filters: httpFilters({
+        guard,
+        grpcWeb,
+        sessions,
+        suppressEnvoyHeaders: facts.headers.noEnvoyHeaders === true,
+      }),
       proxy_100_continue: true,
       stream_idle_timeout: '0s',
       upgrade_configs: [{ upgrade_type: 'websocket' }],

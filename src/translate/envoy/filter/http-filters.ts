@@ -2,18 +2,28 @@
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/http_filters
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
+import type { Guard } from '../rbac/guard.ts';
+import { statefulSession } from './stateful-session.ts';
 
 type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
 
 /** All that decides which filters run and how. */
 export interface HttpFilterFacts {
+  /** Who may come in. */
+  readonly guard: Guard;
   /** Browsers' gRPC is turned into plain gRPC. */
   readonly grpcWeb: boolean;
+  /** Clients may be bound to endpoints. */
+  readonly sessions: boolean;
   /** The router adds no `x-envoy-*` headers. */
   readonly suppressEnvoyHeaders: boolean;
 }
 
-type Entry = (facts: HttpFilterFacts) => HttpFilter | undefined;
+type Entry = (facts: HttpFilterFacts) => HttpFilter | readonly HttpFilter[] | undefined;
+
+const externalAuthorization: Entry = ({ guard }) => guard.external.http;
+const authentication: Entry = ({ guard }) => guard.authentication.http;
+const authorization: Entry = ({ guard }) => guard.authorization.http;
 
 const grpcWeb: Entry = (facts) =>
   facts.grpcWeb
@@ -31,10 +41,24 @@ const fault: Entry = () =>
 
 const cors: Entry = () => extension('envoy.filters.http.cors', 'envoy.extensions.filters.http.cors.v3.Cors', {});
 
+const sessions: Entry = (facts) => (facts.sessions ? statefulSession : undefined);
+
 const router: Entry = (facts) =>
   extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {
     ...(facts.suppressEnvoyHeaders && { suppress_envoy_headers: true }),
   });
 
+const entries: readonly Entry[] = [
+  externalAuthorization,
+  authentication,
+  authorization,
+  grpcWeb,
+  grpcStats,
+  fault,
+  cors,
+  sessions,
+  router,
+];
+
 export const httpFilters = (facts: HttpFilterFacts): readonly HttpFilter[] =>
-  [grpcWeb, grpcStats, fault, cors, router].flatMap((entry) => entry(facts) ?? []);
+  entries.flatMap((entry) => entry(facts) ?? []);

@@ -16,6 +16,7 @@ import type { InboundMatch } from './inbound-match.ts';
 import { inboundMatches } from './inbound-match.ts';
 import { inboundRoutes } from './inbound-route.ts';
 import type { HttpFacts } from './listener-facts.ts';
+import type { Guard } from '../rbac/guard.ts';
 import { peerMetadata, tcpFilters } from '../filter/network-filters.ts';
 import { statPrefix } from './stat-prefix.ts';
 import { blackHole, plainTcpProxy } from '../filter/tcp-proxy.ts';
@@ -27,6 +28,7 @@ type TransportSocket = MessageOf['envoy.config.core.v3.TransportSocket'];
 interface Receiver {
   readonly settings: MeshSettings;
   readonly facts: HttpFacts;
+  readonly guard: Guard;
   readonly source: SourceRef;
   readonly cluster: string;
   readonly host: string;
@@ -42,9 +44,15 @@ interface Receiver {
 
 /** `bind` names the chains: the wildcard, or the address of the Sidecar's ingress listener. */
 export const inboundPortChains = memo(
-  (settings: MeshSettings, facts: HttpFacts, bind: string, port: InboundPort): readonly PlannedChain[] => {
+  (
+    settings: MeshSettings,
+    facts: HttpFacts,
+    guard: Guard,
+    bind: string,
+    port: InboundPort,
+  ): readonly PlannedChain[] => {
     const { ingress, mtls, source, targetPort, service, servicePort } = port;
-    const tls = ingress?.tls !== undefined && mtls === 'DISABLE' ? ingress.tls : undefined;
+    const tls = settings.features.tlsOnSidecarIngress && mtls === 'DISABLE' ? ingress?.tls : undefined;
     const protocol = tls === undefined ? servicePort.protocol : withoutTls(servicePort.protocol);
     const host = ingress === undefined ? (service?.hostname ?? '') : `${source.name}.${source.namespace}`;
     const cluster = inboundCluster(targetPort);
@@ -52,6 +60,7 @@ export const inboundPortChains = memo(
     const receiver: Receiver = {
       settings,
       facts,
+      guard,
       source,
       cluster,
       host,
@@ -78,14 +87,15 @@ export const inboundPortChains = memo(
 
 /** Everything that no port's chains take: passed on to where it was going. Port 0 means any port. */
 export const passthroughChains = memo(
-  (settings: MeshSettings, facts: HttpFacts, mode: MtlsMode, port: number): readonly PlannedChain[] => {
+  (settings: MeshSettings, facts: HttpFacts, guard: Guard, mode: MtlsMode, port: number): readonly PlannedChain[] => {
     const receiver: Receiver = {
       settings,
       facts,
+      guard,
       source: settings.source,
       cluster: inboundPassthroughCluster,
       host: '',
-      port,
+      port: 0,
       protocol: 'Auto',
       httpStat: inboundPassthroughCluster,
       tcpStat: statPrefix(settings.inboundClusterStatName, inboundPassthroughCluster, {
@@ -134,6 +144,7 @@ function chain(receiver: Receiver, match: InboundMatch, socket: TransportSocket 
 function requestFilters({
   settings,
   facts,
+  guard,
   cluster,
   host,
   port,
@@ -142,17 +153,21 @@ function requestFilters({
 }: Receiver): FilterChain['filters'] & object {
   const grpc = protocol === 'GRPC' || protocol === 'GRPC-Web';
   const http = sharedValue({ statPrefix: httpStat, grpcWeb: protocol === 'GRPC-Web', http2: isHttp2(protocol) });
-  return [inboundHttpConnectionManager(settings, facts, http, inboundRoutes(cluster, host, port, !grpc))];
+  return [inboundHttpConnectionManager(settings, facts, guard, http, inboundRoutes(cluster, host, port, !grpc))];
 }
 
 const connectionFilters = ({
   settings,
   facts,
+  guard,
   cluster,
   protocol,
   tcpStat,
-}: Receiver): FilterChain['filters'] & object =>
-  tcpFilters(protocol, tcpStat, plainTcpProxy(settings, facts.connection, cluster, tcpStat));
+}: Receiver): FilterChain['filters'] & object => [
+  ...guard.external.tcp,
+  ...guard.authorization.tcp,
+  ...tcpFilters(protocol, tcpStat, plainTcpProxy(settings, facts.connection, cluster, tcpStat)),
+];
 
 /** What is left of a protocol when its TLS has ended here. */
 function withoutTls(protocol: Protocol): Protocol {

@@ -13,6 +13,8 @@ import { protoDuration } from '../../duration.ts';
 import { listenerName, virtualInbound } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { listenerAccessLog } from '../filter/access-log.ts';
+import type { Guard } from '../rbac/guard.ts';
+import { guardOf } from '../rbac/guard.ts';
 import type { PlannedChain } from './filter-chain.ts';
 import { filterChain, plaintextHttp } from './filter-chain.ts';
 import { blackHoleChain, inboundPortChains, passthroughChains } from './inbound-chains.ts';
@@ -27,20 +29,21 @@ type ListenerFilter = MessageOf['envoy.config.listener.v3.ListenerFilter'];
 /** Without interception a proxy only receives on ports that a Sidecar object binds. */
 export function inboundListeners({ settings, proxy, inbound }: ProxyView): readonly Resource[] {
   const facts = httpFacts(settings, proxy);
+  const guard = guardOf(settings, inbound.policies);
   const intercepted = proxy.interceptionMode !== 'NONE';
   const isBound = ({ ingress }: InboundPort): boolean =>
     ingress !== undefined && (!intercepted || ingress.captureMode === 'NONE');
   const bound = inbound.ports
     .filter((port) => isBound(port) && canBind(proxy, port))
-    .map((port) => boundListener(settings, facts, bindOf(proxy, port), port));
+    .map((port) => boundListener(settings, facts, guard, bindOf(proxy, port), port));
   if (!intercepted) return bound;
   const port = inboundListenerPort(settings);
   const chains = [
     blackHoleChain(port),
-    ...catchAll(settings, facts, inbound),
+    ...catchAll(settings, facts, guard, inbound),
     ...inbound.ports
       .filter((candidate) => !isBound(candidate))
-      .flatMap((candidate) => inboundPortChains(settings, facts, bindOf(proxy, candidate), candidate)),
+      .flatMap((candidate) => inboundPortChains(settings, facts, guard, bindOf(proxy, candidate), candidate)),
   ];
   const [wildcard] = localAddresses(proxy).wildcards;
   return [
@@ -70,6 +73,7 @@ function bindOf(proxy: Proxy, { ingress }: InboundPort): string {
 function catchAll(
   settings: MeshSettings,
   facts: HttpFacts,
+  guard: Guard,
   { ports, defaultMtls, portMtls }: InboundView,
 ): readonly PlannedChain[] {
   const known = new Set(ports.map(({ targetPort }) => targetPort));
@@ -78,7 +82,7 @@ function catchAll(
     .map(([port, mode]) => ({ port: Number(port), mode }))
     .filter(({ port }) => !known.has(port));
   return [{ port: 0, mode: defaultMtls }, ...others].flatMap(({ port, mode }) =>
-    passthroughChains(settings, facts, mode, port),
+    passthroughChains(settings, facts, guard, mode, port),
   );
 }
 
@@ -102,16 +106,18 @@ const virtualInboundListener = memo(
   },
 );
 
-const boundListener = memo((settings: MeshSettings, facts: HttpFacts, bind: string, port: InboundPort): Resource => {
-  const name = listenerName(bind, port.targetPort);
-  const chains = inboundPortChains(settings, facts, bind, port);
-  const message: Listener = {
-    name,
-    address: listenerAddress(bind, port.targetPort),
-    ...receiving(settings, facts.connection, [], chains),
-  };
-  return { type: resourceTypes.listener, name, message: from(sharedValue<SourceRef>(port.source), message) };
-});
+const boundListener = memo(
+  (settings: MeshSettings, facts: HttpFacts, guard: Guard, bind: string, port: InboundPort): Resource => {
+    const name = listenerName(bind, port.targetPort);
+    const chains = inboundPortChains(settings, facts, guard, bind, port);
+    const message: Listener = {
+      name,
+      address: listenerAddress(bind, port.targetPort),
+      ...receiving(settings, facts.connection, [], chains),
+    };
+    return { type: resourceTypes.listener, name, message: from(sharedValue<SourceRef>(port.source), message) };
+  },
+);
 
 function receiving(
   settings: MeshSettings,
@@ -137,7 +143,7 @@ function inspectors(chains: readonly PlannedChain[]): readonly ListenerFilter[] 
   const http = needs(chains, ({ match }) =>
     plaintextHttp.some((protocol) => match.applicationProtocols?.includes(protocol)),
   );
-  return [forPorts(tlsInspector, tls) ?? [], forPorts(httpInspector, http) ?? []].flat();
+  return [forPorts(tlsInspector, tls, 'leave-out') ?? [], forPorts(httpInspector, http, 'look-at') ?? []].flat();
 }
 
 /** By port, 0 standing for every other one. */

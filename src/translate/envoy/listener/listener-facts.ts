@@ -91,9 +91,12 @@ export const withoutIdleTimeout = ({ stdoutStream }: ConnectionFacts): Connectio
 
 /** Ports of the proxy's own listeners, where no wildcard listener may be put. */
 export function reservedPorts(settings: MeshSettings, proxy: Proxy): readonly number[] {
-  const own = [proxy.metadata['ENVOY_STATUS_PORT'] ?? 15021, proxy.metadata['ENVOY_PROMETHEUS_PORT'] ?? 15090];
-  return [...own.map(Number), outboundPort(settings), inboundListenerPort(settings)];
+  return [...statusPorts(proxy), outboundPort(settings), inboundListenerPort(settings)];
 }
+
+/** Where the proxy answers for itself: health and metrics. */
+export const statusPorts = ({ metadata }: Proxy): readonly number[] =>
+  [metadata['ENVOY_STATUS_PORT'] ?? 15021, metadata['ENVOY_PROMETHEUS_PORT'] ?? 15090].map(Number);
 
 /** Port that outgoing connections are redirected to. */
 export const outboundPort = (settings: MeshSettings): number => settings.proxyListenPort ?? 15001;

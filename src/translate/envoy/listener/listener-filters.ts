@@ -39,15 +39,21 @@ export const httpInspector: ListenerFilter = extension(
 
 /**
  * `inspector` for the ports that need it. `needs` says so by port, port 0 standing for all that are not listed.
- * Undefined when none does.
+ * Undefined when none does. When only listed ones do, `otherPorts` says what becomes of the rest.
  */
-export function forPorts(inspector: ListenerFilter, needs: ReadonlyMap<number, boolean>): ListenerFilter | undefined {
+export function forPorts(
+  inspector: ListenerFilter,
+  needs: ReadonlyMap<number, boolean>,
+  otherPorts: 'leave-out' | 'look-at',
+): ListenerFilter | undefined {
   const ports = [...needs.keys()].filter((port) => port !== 0).toSorted((a, b) => a - b);
   if (needs.get(0) === true) {
     const without = ports.filter((port) => needs.get(port) !== true);
     return without.length === 0 ? inspector : { ...inspector, filter_disabled: anyPort(without) };
   }
   const needing = ports.filter((port) => needs.get(port) === true);
+  if (needing.length > 0 && otherPorts === 'look-at')
+    return { ...inspector, filter_disabled: anyPort([0, ...ports.filter((port) => needs.get(port) !== true)]) };
   return needing.length === 0 ? undefined : { ...inspector, filter_disabled: { not_match: anyPort(needing) } };
 }
 

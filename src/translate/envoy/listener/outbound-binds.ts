@@ -82,7 +82,8 @@ export function claims(facts: BindFacts, egress: EgressListener): readonly Claim
   });
 }
 
-const connectionRoutes = memo((all: readonly VirtualServiceView[]): readonly VirtualServiceView[] =>
+/** Those that route connections, not only requests. */
+export const connectionRoutes = memo((all: readonly VirtualServiceView[]): readonly VirtualServiceView[] =>
   all.filter(({ virtualService }) => virtualService.tcp.length > 0 || virtualService.tls.length > 0),
 );
 

@@ -3,23 +3,25 @@
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listeners
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings } from '../../../model/mesh.ts';
+import type { Problem } from '../../../model/problem.ts';
 import type { InterceptionMode } from '../../../model/proxy.ts';
 import type { Resource } from '../../../model/resource.ts';
 import { resourceTypes } from '../../../model/resource.ts';
 import type { SourceRef } from '../../../model/source.ts';
-import type { EgressListener, ProxyView, UnknownDestinations } from '../../../model/view.ts';
+import type { EgressListener, OutboundView, ProxyView, UnknownDestinations } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { protoDuration } from '../../duration.ts';
 import { blackHoleCluster, listenerName, passthroughCluster } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import type { PlannedChain } from './filter-chain.ts';
+import { bindProblems } from './bind-conflicts.ts';
 import { filterChain, matchesAll, plaintextHttp } from './filter-chain.ts';
 import { acceptSlowly, additionalAddresses, listenerAddress } from './listener-address.ts';
 import type { HttpFacts } from './listener-facts.ts';
 import { connectionFacts, httpFacts, withoutIdleTimeout } from './listener-facts.ts';
 import { httpInspector, tlsInspector } from './listener-filters.ts';
 import type { BindFacts } from './outbound-binds.ts';
-import { bindFacts } from './outbound-binds.ts';
+import { bindFacts, connectionRoutes } from './outbound-binds.ts';
 import type { OutboundContext, PlannedListener } from './outbound-plan.ts';
 import { httpProxyListener, outboundPlan } from './outbound-plan.ts';
 import type { Caller } from './tcp-route.ts';
@@ -35,6 +37,8 @@ export interface OutboundListeners {
   readonly listeners: readonly Resource[];
   /** The route configurations that the listeners ask for, each once. */
   readonly routeNames: readonly string[];
+  /** What services take from each other. */
+  readonly problems: readonly Problem[];
 }
 
 /** Proxies of which the same facts hold have the very same listeners. */
@@ -53,12 +57,29 @@ export function outboundListeners({ settings, proxy, outbound }: ProxyView): Out
     httpFacts(settings, proxy),
     caller,
     binds,
-    outbound.egress,
+    connections(outbound),
     unknown,
     proxyPort,
     proxy.interceptionMode,
   );
 }
+
+/** The egress listeners without what only requests look at: routes for those are delivered on their own. */
+const connections = memo((outbound: OutboundView): readonly EgressListener[] =>
+  sharedList(
+    outbound.egress.map(({ services, virtualServices, ...listener }) =>
+      egressOf(sharedValue(listener), services, sharedList(connectionRoutes(virtualServices))),
+    ),
+  ),
+);
+
+const egressOf = memo(
+  (
+    listener: Omit<EgressListener, 'services' | 'virtualServices'>,
+    services: EgressListener['services'],
+    virtualServices: EgressListener['virtualServices'],
+  ): EgressListener => ({ ...listener, services, virtualServices }),
+);
 
 const build = memo(
   (
@@ -73,13 +94,18 @@ const build = memo(
   ): OutboundListeners => {
     const context: OutboundContext = { settings, http, caller, binds };
     const httpProxy = httpProxyPort > 0 ? httpProxyListener(context, httpProxyPort) : undefined;
-    const planned = withHttpProxy(outboundPlan(context, egress), httpProxy);
+    const plan = outboundPlan(context, egress);
+    const planned = withHttpProxy(plan.listeners, httpProxy);
     const rest = plainTcpProxy(settings, withoutIdleTimeout(http.connection), unknown, unknown);
     const listeners = planned.map((listener) => resource(settings, rest, listener));
     const [wildcard] = binds.local.wildcards;
     const entry =
       mode === 'NONE' ? [] : [virtualOutboundListener(settings, http.connection, rest, wildcard, mode === 'TPROXY')];
-    return { listeners: [...listeners, ...entry], routeNames: routeNames(planned) };
+    return {
+      listeners: [...listeners, ...entry],
+      routeNames: routeNames(planned),
+      problems: bindProblems(plan.lost),
+    };
   },
 );
 

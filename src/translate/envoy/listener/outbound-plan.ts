@@ -8,6 +8,7 @@ import type { SourceRef } from '../../../model/source.ts';
 import type { EgressListener } from '../../../model/view.ts';
 import { listenerName } from '../../names.ts';
 import { from } from '../../provenance.ts';
+import type { LostBind } from './bind-conflicts.ts';
 import type { ChainMatch, PlannedChain } from './filter-chain.ts';
 import { chainMatch, onlyPlaintextHttp, plaintextHttp, plannedChain } from './filter-chain.ts';
 import type { OutboundHttp } from '../filter/http-connection-manager.ts';
@@ -37,21 +38,45 @@ export interface OutboundContext {
   readonly binds: BindFacts;
 }
 
-/** In the order in which binds are first claimed. Explicit egress listeners keep theirs from the catch-all one. */
-export function outboundPlan(context: OutboundContext, egress: readonly EgressListener[]): readonly PlannedListener[] {
+export interface OutboundPlan {
+  /** In the order in which binds are first claimed. */
+  readonly listeners: readonly PlannedListener[];
+  readonly lost: readonly LostBind[];
+}
+
+/** Explicit egress listeners keep their binds from the catch-all one. */
+export function outboundPlan(context: OutboundContext, egress: readonly EgressListener[]): OutboundPlan {
   const planned = new Map<string, PlannedListener>();
+  const lost: LostBind[] = [];
   for (const listener of egress) {
     const locked = listener.port === undefined ? new Set(planned.keys()) : new Set<string>();
     for (const claim of claims(context.binds, listener)) {
       const key = listenerName(claim.addresses[0], claim.port);
       const current = planned.get(key);
-      if (locked.has(key) || (current !== undefined && !adds(current, claim))) continue;
+      if (locked.has(key)) continue;
+      if (current !== undefined && !adds(current, claim)) {
+        if (!sharesRoutes(current, claim)) lost.push(lostBind(current, claim));
+        continue;
+      }
       const wanted = plan(context, claim);
-      planned.set(key, current === undefined ? wanted : settle(current, wanted));
+      const settled = current === undefined ? wanted : settle(current, wanted);
+      if (current !== undefined && settled === current) lost.push(lostBind(current, claim));
+      planned.set(key, settled);
     }
   }
-  return [...planned.values()];
+  return { listeners: [...planned.values()], lost };
 }
+
+const lostBind = (winner: PlannedListener, { source, protocol, view }: Claim): LostBind => ({
+  bind: winner.addresses[0],
+  port: winner.port,
+  winner,
+  loser: { source, protocol, host: view.service.hostname },
+});
+
+/** Requests are told apart by their hosts, whatever listener they come in by. */
+const sharesRoutes = (current: PlannedListener, claim: Claim): boolean =>
+  claim.kind === 'http' && current.kind !== 'tcp' && !exclusive.has(current.protocol);
 
 /** Protocols whose traffic cannot be told from others': they share a bind with nobody. */
 const exclusive: ReadonlySet<Protocol> = new Set<Protocol>(['Mongo', 'MySQL']);

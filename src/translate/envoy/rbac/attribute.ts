@@ -121,9 +121,13 @@ function claimNames(inside: string): readonly string[] {
   return names.every((name) => name !== '' && !/[[\]]/.test(name)) ? names : [inside];
 }
 
-/** Templates have {*} for one segment and {**} for any number of them. */
+/**
+ * Templates have {*} for one segment and {**} for any number of them. Envoy ends at once when one does not begin with a
+ * slash or has an empty segment: then a regular expression says the same.
+ */
 function pathPermission(path: string): Permission {
   if (!path.includes('{*}') && !path.includes('{**}')) return { url_path: { path: textPattern(path) } };
+  if (!path.startsWith('/') || path.includes('//')) return { url_path: { path: regex(templateRegex(path)) } };
   const template = path.replaceAll('{**}', '**').replaceAll('{*}', '*');
   return {
     uri_template: {
@@ -135,6 +139,9 @@ function pathPermission(path: string): Permission {
     },
   };
 }
+
+const templateRegex = (path: string): string =>
+  quoted(path).replaceAll(quoted('{**}'), '.*').replaceAll(quoted('{*}'), '[^/]+');
 
 /** Principals are written without `spiffe://`. */
 function identityPattern(value: string): StringMatcher {
@@ -161,9 +168,6 @@ function requestPrincipal(value: string): Principal {
   const slash = value.lastIndexOf('/');
   const [issuer, subject] =
     slash >= 0 ? [value.slice(0, slash), value.slice(slash + 1)] : value.startsWith('*') ? ['*', value] : [value, '*'];
-  const both: readonly Principal[] = [
-    { metadata: claimText('iss', issuer) },
-    { metadata: claimText('sub', subject) },
-  ];
+  const both: readonly Principal[] = [{ metadata: claimText('iss', issuer) }, { metadata: claimText('sub', subject) }];
   return { and_ids: { ids: both } };
 }

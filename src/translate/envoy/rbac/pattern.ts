@@ -21,7 +21,7 @@ export const regex = (pattern: string): StringMatcher => ({ safe_regex: { regex:
 /** `text` as it stands, inside a regular expression of RE2. */
 export const quoted = (text: string): string => text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&');
 
-/** A header that is sent more than once counts as its values joined by commas. */
+/** Of a header that is sent more than once, each value counts for itself. */
 export function headerPattern(name: string, value: string, ignoreCase = false): HeaderMatcher {
   if (value === '*') return { name, present_match: true };
   return { name, string_match: { ...textPattern(value), ...(ignoreCase && { ignore_case: true }) } };

@@ -50,14 +50,14 @@ const orNothing = (all: readonly (readonly Test[])[] | undefined): Tests['operat
 
 /**
  * The rule on HTTP or on plain connections. Where nothing of HTTP can be seen, a rule that allows is undefined when
- * it depends on it, and any other one does without it: in doubt nothing is let through.
+ * it depends on it, and any other one does without it: in doubt nothing is let through. The same goes for conditions
+ * that nobody can read, which admission refuses.
  */
 export function rulePolicy(rule: Rule, context: RuleContext, http: boolean, allows: boolean): Policy | undefined {
   const { operations, sources, conditions } = testsOf(rule);
-  const all = [...operations.flat(), ...sources.flat(), ...conditions];
-  if (!http && allows && all.some(({ attribute }) => attribute.httpOnly)) return undefined;
-  const seen = (tests: readonly Test[]): readonly Test[] =>
-    [...tests, ...conditions].filter(({ attribute }) => http || !attribute.httpOnly);
+  const isSeen = ({ attribute }: Test): boolean => attribute !== unreadable && (http || !attribute.httpOnly);
+  if (allows && ![...operations.flat(), ...sources.flat(), ...conditions].every(isSeen)) return undefined;
+  const seen = (tests: readonly Test[]): readonly Test[] => [...tests, ...conditions].filter(isSeen);
   return {
     permissions: operations.map((tests) => ({ and_rules: { rules: permissionsOf(seen(tests), context) } })),
     principals: sources.map((tests) => ({ and_ids: { ids: principalsOf(seen(tests), context) } })),
@@ -118,12 +118,7 @@ const sourceTests = (source: Source): readonly Test[] => [
   ...test(ipBlocks, source.ipBlocks, source.notIpBlocks),
 ];
 
-/** Admission refuses conditions that do not exist. One that is there nonetheless is a header nobody sends. */
 const conditionTest = ({ key, values, notValues }: Condition): readonly Test[] =>
-  test(conditionAttribute(key) ?? unknownAttribute, values, notValues);
+  test(conditionAttribute(key) ?? unreadable, values, notValues);
 
-const unknownAttribute: Attribute = {
-  of: 'principal',
-  httpOnly: true,
-  matcher: () => ({ not_id: { any: true } }),
-};
+const unreadable: Attribute = { of: 'principal', httpOnly: true, matcher: () => ({ any: true }) };

@@ -1,7 +1,7 @@
 // The routes of one virtual host: those of a VirtualService as far as they apply to a caller, or the default one of a
 // service that no VirtualService names.
 // https://istio.io/latest/docs/concepts/traffic-management/#virtual-services
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings, Service } from '../../../model/mesh.ts';
 import type { HTTPMatchRequest, HTTPRoute } from '../../../model/schema/index.ts';
 import type { SourcedRoute, VirtualService } from '../../../model/virtual-service.ts';
 import { memo } from '../../../model/memo.ts';
@@ -10,6 +10,7 @@ import { from, merge } from '../../provenance.ts';
 import { typed } from '../../typed.ts';
 import { selects } from '../../resolve/labels.ts';
 import { meshGateway } from '../../resolve/virtual-service.ts';
+import { sessionConfig } from '../filter/stateful-session.ts';
 import { httpCors } from './cors.ts';
 import { httpFault } from './fault.ts';
 import { hashPolicy } from './hash-policy.ts';
@@ -111,7 +112,7 @@ function httpRoute(
       ...(wanted?.statPrefix !== undefined && wanted.statPrefix !== '' && { stat_prefix: wanted.statPrefix }),
     }),
     action(context, sourced),
-    filterSettings(sourced),
+    filterSettings(context, sourced),
   );
 }
 
@@ -126,9 +127,10 @@ function operation(context: ActionContext, virtualService: VirtualService, route
   return `${virtualHostName(host, port)}${path}`;
 }
 
-function filterSettings(sourced: SourcedRoute<HTTPRoute>): Route | undefined {
+function filterSettings(context: ActionContext, sourced: SourcedRoute<HTTPRoute>): Route | undefined {
   const { fault, corsPolicy } = sourced.route;
-  if (fault === undefined && corsPolicy === undefined) return undefined;
+  const bound = boundService(context, sourced.route);
+  if (fault === undefined && corsPolicy === undefined && bound === undefined) return undefined;
   const settings = merge<NonNullable<Route['typed_per_filter_config']>>(
     fault === undefined
       ? undefined
@@ -140,6 +142,13 @@ function filterSettings(sourced: SourcedRoute<HTTPRoute>): Route | undefined {
       : from(causes(sourced, 'corsPolicy'), {
           'envoy.filters.http.cors': typed('envoy.extensions.filters.http.cors.v3.CorsPolicy', httpCors(corsPolicy)),
         }),
+    bound === undefined ? undefined : sessionConfig(bound),
   );
   return { typed_per_filter_config: settings };
 }
+
+/** A request can be bound to the endpoints of one service only: of several destinations the first that has sessions. */
+const boundService = (context: ActionContext, route: HTTPRoute): Service | undefined =>
+  (route.route ?? [])
+    .map(({ destination }) => resolveDestination(destination, context).target?.service)
+    .find((service) => service?.session !== undefined);

@@ -113,7 +113,7 @@ function plan(listener: EgressListener, consumer: Consumer, port: number, form: 
 
 /** The one virtual host of a service that is reached at an address of its own: it takes every host name. */
 function ownHost(listener: EgressListener, consumer: Consumer, host: string, port: number): PlannedHost | undefined {
-  const planned = plan(listener, consumer, port, 'host').byName.get(`${host}:${port}`);
+  const planned = plan(listener, consumer, port, 'host').named(`${host}:${port}`);
   if (planned?.target === undefined) return undefined;
   return plannedHost(planned.target, planned.routed, sharedValue(['*']), planned.name, port);
 }

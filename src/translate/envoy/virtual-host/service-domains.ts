@@ -56,6 +56,12 @@ interface Name {
 const full = (name: string): Name => ({ name, short: false });
 const anythingBelow = ({ name, short }: Name): Name => ({ name: `*.${name}`, short });
 
+/** The names of a host in DNS: the full one, and what the caller may leave out of it. */
+export const lookupNames = (host: string, dnsDomain: string): readonly string[] => [
+  host,
+  ...shortNames(host, dnsDomain),
+];
+
 /** The full name, also with the trailing dot of an absolute one, then what the caller may leave out of it. */
 const namesOf = (host: string, dnsDomain: string): readonly Name[] => [
   full(host),

@@ -20,15 +20,23 @@ export interface Claim {
   /** The service behind the host; absent for a host that only a VirtualService names. */
   readonly target: RouteTarget | undefined;
   /** The VirtualService whose routes it gets instead of the default one. */
-  readonly routed: RoutedVirtualService | undefined;
+  readonly by: Claimant | undefined;
+}
+
+/** A VirtualService as far as hosts go, whatever its routes are: equal ones are the very same. */
+export interface Claimant {
+  readonly source: SourceRef;
+  readonly hosts: readonly string[];
+  /** Whether it has routes for this caller on this port. */
+  readonly applies: boolean;
 }
 
 export interface Port {
   /** Services that have the port, whatever they speak, in order of precedence. */
   readonly targets: readonly RouteTarget[];
   /** In order of precedence. */
-  readonly virtualServices: readonly RoutedVirtualService[];
-  readonly consumer: Consumer;
+  readonly claimants: readonly Claimant[];
+  readonly dnsDomain: string;
   readonly number: number;
   readonly form: DomainForm;
 }
@@ -36,8 +44,8 @@ export interface Port {
 /** A VirtualService with routes for a host that another one has. */
 export interface Beaten {
   readonly host: string;
-  readonly winner: RoutedVirtualService;
-  readonly loser: RoutedVirtualService;
+  readonly winner: Claimant;
+  readonly loser: Claimant;
 }
 
 /** The caller as `routed` looks at it: everything that its matches do not ask for is left out. */
@@ -49,33 +57,40 @@ export const callerOf = memo((consumer: Consumer, { virtualService }: RoutedVirt
   }),
 );
 
-export const hostSource = ({ virtualService }: RoutedVirtualService, host: string): SourceRef =>
-  at(virtualService.source, `spec.hosts[${virtualService.hosts.indexOf(host)}]`);
+export const claimantOf = memo((consumer: Consumer, routed: RoutedVirtualService, port: number): Claimant =>
+  sharedValue({
+    source: routed.virtualService.source,
+    hosts: routed.virtualService.hosts,
+    applies: hasRoutes(routed.virtualService, callerOf(consumer, routed), port),
+  }),
+);
+
+export const hostSource = ({ source, hosts }: Claimant, host: string): SourceRef =>
+  at(source, `spec.hosts[${hosts.indexOf(host)}]`);
 
 /** In order of precedence: what VirtualServices claim, then what is left of the services. */
 export function portClaims(port: Port): { readonly claims: readonly Claim[]; readonly beaten: readonly Beaten[] } {
-  const applicable = port.virtualServices.filter((routed) =>
-    hasRoutes(routed.virtualService, callerOf(port.consumer, routed), port.number),
-  );
-  const index = indexVirtualServices(port.virtualServices);
-  const served = servedHosts(port, index, new Set(applicable));
-  const won = Map.groupBy(served, (host) => host.routed);
+  const index = indexVirtualServices(port.claimants);
+  const served = servedHosts(port, index);
+  const won = Map.groupBy(served, (host) => host.by);
   const known = knownHosts(port.targets);
   const httpHosts = new Set(served.map(({ host }) => host));
   const unclaimedAliases = Map.groupBy(
-    served.filter((host) => host.alias !== undefined && host.routed === undefined),
+    served.filter((host) => host.alias !== undefined && host.by === undefined),
     (host) => host.target,
   );
   const claimOf = (host: ServedHost): Claim => serviceClaim(port, host, unclaimedAliases.get(host.target) ?? []);
   return {
     claims: [
-      ...applicable.flatMap((routed) => [
-        ...ownHosts(port, routed, known, won.has(routed), httpHosts).map((host) => hostClaim(port, routed, host)),
-        ...(won.get(routed) ?? []).map(claimOf),
-      ]),
+      ...port.claimants
+        .filter(({ applies }) => applies)
+        .flatMap((by) => [
+          ...ownHosts(port, by, known, won.has(by), httpHosts).map((host) => hostClaim(port, by, host)),
+          ...(won.get(by) ?? []).map(claimOf),
+        ]),
       ...(won.get(undefined) ?? []).filter((host) => host.alias === undefined).map(claimOf),
     ],
-    beaten: beatenFor(served, index, new Set(applicable)),
+    beaten: beatenFor(served, index),
   };
 }
 
@@ -85,24 +100,20 @@ interface ServedHost {
   readonly target: RouteTarget;
   /** Set for the name of an ExternalName service that leads to `target`. */
   readonly alias: SourceRef | undefined;
-  readonly routed: RoutedVirtualService | undefined;
+  readonly by: Claimant | undefined;
 }
 
 const speaksHttp = (protocol: Protocol): boolean => isHttp(protocol) || protocol === 'Auto';
 
 /** Names of the services that speak HTTP on the port, or may turn out to. */
-const servedHosts = (
-  port: Port,
-  index: VirtualServiceIndex,
-  applicable: ReadonlySet<RoutedVirtualService>,
-): readonly ServedHost[] =>
+const servedHosts = (port: Port, index: VirtualServiceIndex<Claimant>): readonly ServedHost[] =>
   port.targets
     .filter(({ service }) => service.ports.some((one) => one.number === port.number && speaksHttp(one.protocol)))
     .flatMap((target) => [
       { host: target.service.hostname, target, alias: undefined },
       ...target.service.aliases.map((alias) => ({ host: alias.hostname, target, alias: alias.source })),
     ])
-    .map((named) => ({ ...named, routed: candidates(index, named.host).find((routed) => applicable.has(routed)) }));
+    .map((named) => ({ ...named, by: candidates(index, named.host).find(({ applies }) => applies) }));
 
 const knownHosts = (targets: readonly RouteTarget[]): ReadonlySet<string> =>
   new Set(targets.flatMap(({ service }) => [service, ...service.aliases].map(({ hostname }) => hostname)));
@@ -113,50 +124,45 @@ const knownHosts = (targets: readonly RouteTarget[]): ReadonlySet<string> =>
  */
 function ownHosts(
   port: Port,
-  { virtualService }: RoutedVirtualService,
+  { hosts }: Claimant,
   known: ReadonlySet<string>,
   hasWon: boolean,
   httpHosts: ReadonlySet<string>,
 ): readonly string[] {
   const always = port.number === 80 && port.form === 'host';
-  if (!always && !hasWon && !virtualService.hosts.some((host) => httpHosts.has(host))) return [];
-  return virtualService.hosts.filter((host) =>
+  if (!always && !hasWon && !hosts.some((host) => httpHosts.has(host))) return [];
+  return hosts.filter((host) =>
     isWildcard(host) ? ![...known].some((name) => hostMatches(host, name)) : !known.has(host),
   );
 }
 
-const hostClaim = (port: Port, routed: RoutedVirtualService, host: string): Claim => ({
+const hostClaim = (port: Port, by: Claimant, host: string): Claim => ({
   host,
   domains: hostDomains(host, port.number, port.form),
-  source: hostSource(routed, host),
+  source: hostSource(by, host),
   target: undefined,
-  routed,
+  by,
 });
 
 const noAliases: readonly string[] = sharedValue([]);
 
 /** An alias that a VirtualService has is a host of its own and no longer a name of its service. */
-function serviceClaim(port: Port, { host, target, alias, routed }: ServedHost, aliases: readonly ServedHost[]): Claim {
-  const { dnsDomain } = port.consumer;
+function serviceClaim(port: Port, { host, target, alias, by }: ServedHost, aliases: readonly ServedHost[]): Claim {
+  const { dnsDomain } = port;
   const { service } = target;
   const names = aliases.length === 0 ? noAliases : sharedValue(aliases.map((one) => one.host));
   const domains =
     alias === undefined
       ? serviceDomains(service, names, dnsDomain, port.number, port.form)
       : aliasDomains(host, dnsDomain, port.number, port.form);
-  return { host, domains, source: alias ?? service.source, target, routed };
+  return { host, domains, source: alias ?? service.source, target, by };
 }
 
-function beatenFor(
-  served: readonly ServedHost[],
-  index: VirtualServiceIndex,
-  applicable: ReadonlySet<RoutedVirtualService>,
-): readonly Beaten[] {
-  return served.flatMap(({ host, routed: winner }) =>
+const beatenFor = (served: readonly ServedHost[], index: VirtualServiceIndex<Claimant>): readonly Beaten[] =>
+  served.flatMap(({ host, by: winner }) =>
     winner === undefined
       ? []
       : candidates(index, host)
-          .filter((loser) => loser !== winner && applicable.has(loser))
+          .filter((loser) => loser !== winner && loser.applies)
           .map((loser) => ({ host, winner, loser })),
   );
-}

@@ -5,13 +5,13 @@
 import type { Problem } from '../../../model/problem.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { Consumer } from '../../../model/view.ts';
-import { memo } from '../../../model/memo.ts';
+import { memo, sharedList } from '../../../model/memo.ts';
 import { describeSource } from '../../../model/source.ts';
 import { virtualHostName } from '../../names.ts';
 import { compareText } from '../../resolve/order.ts';
 import type { RoutedVirtualService, RouteTarget } from '../route/route-target.ts';
 import { domainTexts, type DomainForm } from './service-domains.ts';
-import { hostSource, portClaims, type Beaten, type Claim } from './virtual-host-claims.ts';
+import { claimantOf, hostSource, portClaims, type Beaten, type Claim, type Claimant } from './virtual-host-claims.ts';
 
 export interface PlannedHost {
   /** `store.shop.svc.cluster.local:80` */
@@ -25,8 +25,8 @@ export interface PlannedHost {
 export interface PortPlan {
   /** Those that have a domain, by name. */
   readonly hosts: readonly PlannedHost[];
-  /** Also those that lost all domains to others: an own address may still lead to them. */
-  readonly byName: ReadonlyMap<string, PlannedHost>;
+  /** Also finds one that lost all domains to others: an own address may still lead to it. */
+  named(name: string): PlannedHost | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -39,15 +39,60 @@ export const planPort = memo(
     number: number,
     form: DomainForm,
   ): PortPlan => {
-    const { claims, beaten } = portClaims({ targets, virtualServices, consumer, number, form });
-    const settled = settle(claims, number);
-    const hosts = [...settled.byName.values()].filter((host) => host.domains.length > 0);
+    const claimants = sharedList(virtualServices.map((routed) => claimantOf(consumer, routed, number)));
+    const layout = layoutOf(targets, claimants, number, form, consumer.dnsDomain);
+    const routedBy = new Map(claimants.map((claimant, i) => [claimant, virtualServices[i]]));
+    const withRoutes = (place: Place): PlannedHost =>
+      planned(place, place.by === undefined ? undefined : routedBy.get(place.by));
     return {
-      hosts: hosts.toSorted((a, b) => compareText(a.name, b.name)),
+      hosts: layout.places.map(withRoutes),
+      named: (name) => {
+        const place = layout.byName.get(name);
+        return place === undefined ? undefined : withRoutes(place);
+      },
+      problems: layout.problems,
+    };
+  },
+);
+
+/** A virtual host without its routes. */
+interface Place {
+  readonly name: string;
+  readonly port: number;
+  readonly domains: readonly string[];
+  readonly target: RouteTarget | undefined;
+  readonly by: Claimant | undefined;
+}
+
+interface Layout {
+  /** Those that have a domain, by name. */
+  readonly places: readonly Place[];
+  readonly byName: ReadonlyMap<string, Place>;
+  readonly problems: readonly Problem[];
+}
+
+/** Stays as it is when routes change and their hosts do not. */
+const layoutOf = memo(
+  (
+    targets: readonly RouteTarget[],
+    claimants: readonly Claimant[],
+    number: number,
+    form: DomainForm,
+    dnsDomain: string,
+  ): Layout => {
+    const { claims, beaten } = portClaims({ targets, claimants, dnsDomain, number, form });
+    const settled = settle(claims, number);
+    const places = [...settled.byName.values()].filter(({ domains }) => domains.length > 0);
+    return {
+      places: places.toSorted((a, b) => compareText(a.name, b.name)),
       byName: settled.byName,
       problems: [...beaten.map(beatenProblem), ...settled.problems],
     };
   },
+);
+
+const planned = memo(({ target, domains, name, port }: Place, routed: RoutedVirtualService | undefined): PlannedHost =>
+  plannedHost(target, routed, domains, name, port),
 );
 
 /** One object for each content, so that it can stand for it. */
@@ -62,10 +107,10 @@ export const plannedHost = memo(
 );
 
 /** The first to claim a domain has it. `*` is taken: it stands for unknown hosts. */
-function settle(claims: readonly Claim[], port: number): Pick<PortPlan, 'byName' | 'problems'> {
+function settle(claims: readonly Claim[], port: number): Pick<Layout, 'byName' | 'problems'> {
   const fullNames = new Set(claims.map((claim) => claim.host));
   const owners = new Map<string, SourceRef | undefined>([['*', undefined]]);
-  const byName = new Map<string, PlannedHost>();
+  const byName = new Map<string, Place>();
   const problems: Problem[] = [];
   for (const claim of claims) {
     const name = virtualHostName(claim.host, port);
@@ -81,7 +126,7 @@ function settle(claims: readonly Claim[], port: number): Pick<PortPlan, 'byName'
       return !taken;
     });
     const domains = domainTexts(won.length === claim.domains.length ? claim.domains : won);
-    byName.set(name, plannedHost(claim.target, claim.routed, domains, name, port));
+    byName.set(name, { name, port, domains, target: claim.target, by: claim.by });
   }
   return { byName, problems };
 }
@@ -94,6 +139,6 @@ const duplicateDomain = (source: SourceRef, domain: string, owner: SourceRef | u
 });
 
 const beatenProblem = ({ host, winner, loser }: Beaten): Problem => {
-  const named = loser.virtualService.hosts.includes(host) ? host : (loser.virtualService.hosts[0] ?? host);
-  return duplicateDomain(hostSource(loser, named), host, winner.virtualService.source);
+  const named = loser.hosts.includes(host) ? host : (loser.hosts[0] ?? host);
+  return duplicateDomain(hostSource(loser, named), host, winner.source);
 };

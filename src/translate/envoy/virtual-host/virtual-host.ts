@@ -9,6 +9,7 @@ import { assertNever, invariant } from '../../../model/invariant.ts';
 import { memo } from '../../../model/memo.ts';
 import { passthroughCluster } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
+import { sessionConfig } from '../filter/stateful-session.ts';
 import { defaultRoute, virtualServiceRoutes, type Caller } from '../route/route.ts';
 import type { Route } from '../route/route-action.ts';
 import type { PlannedHost } from './virtual-host-plan.ts';
@@ -29,6 +30,7 @@ export const virtualHost = memo(
         routed === undefined
           ? undefined
           : from(routed.virtualService.source, target === undefined ? { name, domains } : {}),
+        target?.service.session === undefined ? undefined : { typed_per_filter_config: sessionConfig(target.service) },
         hostRoutes(settings, planned, caller, port),
       ),
     );

@@ -5,27 +5,35 @@ import { memo, sharedList } from '../../../model/memo.ts';
 import { bySpecificity, hostMatches, isWildcard } from '../../resolve/host.ts';
 import type { RoutedVirtualService } from '../route/route-target.ts';
 
-export interface VirtualServiceIndex {
-  readonly exact: ReadonlyMap<string, readonly RoutedVirtualService[]>;
+interface Hosts {
+  readonly hosts: readonly string[];
+}
+
+export interface VirtualServiceIndex<T> {
+  readonly exact: ReadonlyMap<string, readonly T[]>;
   /** The most specific first. */
-  readonly wildcards: readonly (readonly [string, readonly RoutedVirtualService[]])[];
+  readonly wildcards: readonly (readonly [string, readonly T[]])[];
 }
 
 /** `all` is in order of precedence. */
-export const indexVirtualServices = memo((all: readonly RoutedVirtualService[]): VirtualServiceIndex => {
-  const byHost = Map.groupBy(
-    all.flatMap((routed) => routed.virtualService.hosts.map((host) => ({ host, routed }))),
-    ({ host }) => host,
-  );
-  const entries = [...byHost].map(([host, named]) => [host, named.map(({ routed }) => routed)] as const);
+export function indexVirtualServices<T extends Hosts>(all: readonly T[]): VirtualServiceIndex<T> {
+  const byHost = new Map<string, T[]>();
+  for (const one of all) {
+    for (const host of one.hosts) {
+      const known = byHost.get(host);
+      if (known === undefined) byHost.set(host, [one]);
+      else known.push(one);
+    }
+  }
+  const entries = [...byHost];
   return {
     exact: new Map(entries.filter(([host]) => !isWildcard(host))),
     wildcards: entries.filter(([host]) => isWildcard(host)).toSorted(([a], [b]) => bySpecificity(a, b)),
   };
-});
+}
 
 /** All that compete for the host, the winner being the first of them that has routes for the caller. */
-export const candidates = (index: VirtualServiceIndex, host: string): readonly RoutedVirtualService[] =>
+export const candidates = <T>(index: VirtualServiceIndex<T>, host: string): readonly T[] =>
   index.exact.get(host) ?? index.wildcards.find(([pattern]) => hostMatches(pattern, host))?.[1] ?? [];
 
 /** Those of `all` that compete for one of the hosts, in the order of `all`. */
@@ -33,10 +41,14 @@ export function selectVirtualServices(
   all: readonly RoutedVirtualService[],
   hosts: readonly string[],
 ): readonly RoutedVirtualService[] {
-  const index = indexVirtualServices(all);
+  const index = indexRouted(all);
   const wanted = new Set(hosts.flatMap((host) => index.exact.get(host) ?? []));
   for (const [pattern, named] of index.wildcards) {
-    if (hosts.some((host) => hostMatches(pattern, host))) for (const routed of named) wanted.add(routed);
+    if (hosts.some((host) => hostMatches(pattern, host))) for (const one of named) wanted.add(one);
   }
-  return sharedList(all.filter((routed) => wanted.has(routed)));
+  return sharedList(all.filter(({ virtualService }) => wanted.has(virtualService)));
 }
+
+const indexRouted = memo((all: readonly RoutedVirtualService[]) =>
+  indexVirtualServices(all.map(({ virtualService }) => virtualService)),
+);

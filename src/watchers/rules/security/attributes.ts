@@ -42,7 +42,8 @@ export function* checkCondition({ key, values, notValues }: Condition, path: Fie
 function* checkKey(key: string, path: FieldPath): Drafts {
   if (plain.has(key) || Object.hasOwn(checks, key)) return;
   if (!withKey.some((prefix) => key.startsWith(prefix))) yield invalid(path, `there is no attribute ${key}`);
-  else if (!/^[^[]+\[.+\]$/.test(key)) yield invalid(path, `${key} needs a name in brackets: request.headers[x-user]`);
+  else if (!/^[^[]+\[[^\0\r\n]+\]$/.test(key))
+    yield invalid(path, `${key} needs a name in brackets: request.headers[x-user]`);
 }
 
 export function* checkSubnets(values: Values, path: FieldPath): Drafts {

@@ -5,6 +5,7 @@ import type { Drafts } from '../../draft.ts';
 import type { FieldPath } from '../../field-path.ts';
 import { doubtful, invalid, missing } from '../../draft.ts';
 import { atMostOne, checkDuration, checkTargets } from '../common.ts';
+import { isUsableKey } from '../../public-key.ts';
 import { isStrictHeaderName } from '../syntax/header.ts';
 
 export function* requestAuthentication({ spec }: KindMap['RequestAuthentication']): Drafts {
@@ -24,8 +25,17 @@ function* checkRule(rule: JWTRule, path: FieldPath): Drafts {
     if (!isStrictHeaderName(header))
       yield invalid([...path, 'outputClaimToHeaders', index, 'header'], `"${header}" is not a header name`);
   }
+  for (const [index, { name, prefix }] of (rule.fromHeaders ?? []).entries()) {
+    if (!isHeaderText(name) || !isHeaderText(prefix ?? ''))
+      yield invalid([...path, 'fromHeaders', index], 'a header has no line breaks');
+  }
+  if (!isHeaderText(rule.outputPayloadToHeader ?? ''))
+    yield invalid([...path, 'outputPayloadToHeader'], 'a header has no line breaks');
   yield* checkDuration(rule.timeout, [...path, 'timeout']);
 }
+
+/** What a proxy takes as a header's name or the beginning of its value. */
+const isHeaderText = (text: string): boolean => !['\0', '\r', '\n'].some((character) => text.includes(character));
 
 function isHttpUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -37,6 +47,9 @@ function* checkKeys(jwks: string, path: FieldPath): Drafts {
   const parsed = parseJson(jwks);
   const keys: unknown = typeof parsed === 'object' && parsed !== null && 'keys' in parsed ? parsed.keys : [parsed];
   if (!Array.isArray(keys) || !keys.every(isKey)) return yield invalid(path, 'is not a JSON Web Key Set');
+  const broken = keys.findIndex((key) => !isUsableKey(key));
+  if (broken >= 0)
+    return yield invalid(path, `key ${broken + 1} of the set is not one that tokens can be verified with`);
   for (const [index, key] of keys.entries()) {
     if ('d' in key || 'k' in key)
       yield doubtful(path, `key ${index + 1} of the set is private: only publish public keys`);

@@ -1,0 +1,95 @@
+// All that a daemon does with certificates, in one piece: its own, those of the workloads over SDS or for their signing
+// requests, and who is let in by showing one. It follows the authority through every rotation.
+import type { Metadata } from '@grpc/grpc-js';
+import type { PeerCertificate } from 'node:tls';
+import type { WorkloadIdentity } from '../model/identity.ts';
+import type { SecretSource, TlsSource } from '../model/secret-source.ts';
+import type { PeerTerms } from './peer.ts';
+import type { ResidentOptions } from './resident.ts';
+import type { TrustingProxy } from './rotator.ts';
+import type { WorkloadSecretsOptions } from './secrets.ts';
+import type { TokenAuthority } from './token.ts';
+import { systemClock } from './clock.ts';
+import { certificateService } from './certificate-service.ts';
+import { fileSecrets, isFileSecret } from './file-secrets.ts';
+import { peerIdentity } from './peer.ts';
+import { openResident } from './resident.ts';
+import { workloadSecrets } from './secrets.ts';
+import { serverIdentity } from './server-identity.ts';
+import { loadOrCreateTokenKey } from './storage.ts';
+import { tokenAuthority } from './token.ts';
+
+export interface CertificatesOptions extends ResidentOptions {
+  readonly names: WorkloadSecretsOptions['names'];
+  readonly tokenAudience: string;
+  /** Of the server. */
+  readonly dnsNames?: readonly string[];
+  /** Of workloads, in milliseconds. */
+  readonly ttl?: number;
+  /** When another signer comes, certificates are replaced within this time, in milliseconds. */
+  readonly spread?: number;
+}
+
+/** Throws a StorageError when the state directory or the plugged-in authority cannot be used. */
+export async function openCertificates(options: CertificatesOptions) {
+  const { log, ttl, spread, dnsNames } = options;
+  const resident = await openResident(options);
+  const { authority } = resident;
+  const { clock = systemClock } = options;
+  const tokens = tokenAuthority(await loadOrCreateTokenKey(options.directory));
+  const identity = serverIdentity({
+    authority,
+    ...(dnsNames !== undefined && { dnsNames }),
+    onFault: (error) => log.error('no certificate for this server', { reason: String(error) }),
+  });
+  await identity.ready;
+  const workloads = workloadSecrets({
+    authority,
+    names: options.names,
+    onFault: ({ node }, error) => log.error('no certificate for a proxy', { node: node.id, reason: String(error) }),
+    ...(ttl !== undefined && { ttl }),
+    ...(spread !== undefined && { spread }),
+  });
+  const authenticate = authenticator(tokens, options.tokenAudience, () => {
+    return { trustDomain: options.trustDomain, crl: authority.crl, now: clock.now() };
+  });
+  const service = certificateService({
+    authority,
+    authenticate,
+    onCertified: (until) => resident.handedOut(until),
+    onFault: (caller, error) =>
+      log.error('no certificate for a request', { workload: caller?.serviceAccount, reason: String(error) }),
+    ...(ttl !== undefined && { ttl }),
+  });
+  return {
+    secrets: withFiles(workloads),
+    identity: identity satisfies TlsSource,
+    authenticate,
+    service,
+    plug: resident.plug.bind(resident),
+    status: () => resident.status(),
+    start: (proxies: () => readonly TrustingProxy[]) =>
+      resident.start({ proxies, isReissued: () => workloads.isReissued() }),
+    stop: () => {
+      resident.stop();
+      identity.stop();
+    },
+  };
+}
+
+/** A certificate of this mesh counts before a token. */
+function authenticator(tokens: TokenAuthority, audience: string, terms: () => PeerTerms) {
+  return (metadata: Metadata, peer: PeerCertificate | undefined): Promise<WorkloadIdentity | undefined> => {
+    const current = terms();
+    const known = peer === undefined ? undefined : peerIdentity(peer.raw, current);
+    if (known !== undefined) return Promise.resolve(known);
+    const [header = ''] = metadata.get('authorization').map(String);
+    const token = header.startsWith('Bearer ') ? header.slice('Bearer '.length) : '';
+    return Promise.resolve(tokens.verify(token, { audience, now: current.now }));
+  };
+}
+
+const withFiles = (others: SecretSource): SecretSource => ({
+  watch: (workload, name, onChange, signal) =>
+    (isFileSecret(name) ? fileSecrets : others).watch(workload, name, onChange, signal),
+});

@@ -1,0 +1,43 @@
+// Who is at the other end of a TLS connection, by the certificate that this mesh gave to it.
+// https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md#5-validation
+import 'reflect-metadata'; // before @peculiar/x509, which does not load without it
+import type { WorkloadIdentity } from '../model/identity.ts';
+import { X509Certificate } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+import { pemBlocks } from './pem.ts';
+import { parseSpiffeId } from './spiffe-id.ts';
+
+export interface PeerTerms {
+  readonly trustDomain: string;
+  /** PEM. */
+  readonly crl: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+const clientAuth = '1.3.6.1.5.5.7.3.2';
+
+/**
+ * The identity in a certificate, DER, whose chain the TLS handshake has verified against the mesh's roots. Undefined if it
+ * is not one of a workload, not valid any more (connections outlive certificates), or revoked.
+ */
+export function peerIdentity(raw: Buffer, { trustDomain, crl, now }: PeerTerms): WorkloadIdentity | undefined {
+  const certificate = new X509Certificate(raw);
+  const [, uri] = /^URI:([^,"\s]+)$/.exec(certificate.subjectAltName ?? '') ?? [];
+  const identity = uri === undefined ? undefined : parseSpiffeId(uri);
+  const isValid = Date.parse(certificate.validFrom) <= now && now < Date.parse(certificate.validTo);
+  const isClient = !certificate.ca && (certificate.keyUsage ?? []).includes(clientAuth);
+  if (identity?.trustDomain !== trustDomain || !isValid || !isClient) return undefined;
+  return crl !== undefined && isRevoked(certificate, crl) ? undefined : identity;
+}
+
+function isRevoked({ raw, serialNumber }: X509Certificate, crl: string): boolean {
+  const { issuer } = new x509.X509Certificate(raw);
+  return lists(crl).some((list) => list.issuer === issuer && list.findRevoked(serialNumber.toLowerCase()) !== null);
+}
+
+let last: { readonly text: string; readonly lists: readonly x509.X509Crl[] } | undefined;
+function lists(text: string): readonly x509.X509Crl[] {
+  if (last?.text !== text) last = { text, lists: pemBlocks(text, 'X509 CRL').map((block) => new x509.X509Crl(block)) };
+  return last.lists;
+}

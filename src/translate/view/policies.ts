@@ -1,0 +1,31 @@
+// The policies that decide who may talk to one workload.
+// https://istio.io/latest/docs/concepts/security/
+import { memo, sharedList } from '../../model/memo.ts';
+import type { Proxy } from '../../model/proxy.ts';
+import type { WorkloadPolicies } from '../../model/workload-policies.ts';
+import { noPolicies } from '../../model/workload-policies.ts';
+import { authorizerOf } from '../resolve/extension-provider.ts';
+import type { ResolvedMesh } from '../resolve/mesh.ts';
+import { policiesFor } from '../resolve/policy-attachment.ts';
+import { tokenRules } from '../resolve/request-authentication.ts';
+
+/** The same object for all workloads with the same policies. */
+export function workloadPolicies(resolved: ResolvedMesh, proxy: Proxy): WorkloadPolicies {
+  const { mesh, authorization, authentication, keySets } = resolved;
+  const { settings, services } = mesh;
+  const own = [settings.rootNamespace, proxy.namespace];
+  const policies = policiesFor(authorization, own, proxy.labels);
+  const tokens = tokenRules(mesh, policiesFor(authentication, own.toReversed(), proxy.labels), keySets);
+  if (policies.length === 0 && tokens.length === 0) return noPolicies;
+  const asked = policies.flatMap(({ spec }) => (spec.action === 'CUSTOM' ? [spec.provider?.name ?? ''] : []));
+  const authorizers = [...new Set(asked)].map((name) => authorizerOf(settings, services, name));
+  return together(policies, sharedList(authorizers), tokens);
+}
+
+const together = memo(
+  (
+    authorization: WorkloadPolicies['authorization'],
+    authorizers: WorkloadPolicies['authorizers'],
+    tokens: WorkloadPolicies['tokens'],
+  ): WorkloadPolicies => ({ authorization, authorizers, tokens }),
+);

@@ -1,0 +1,145 @@
+import { describe, expect, it, test } from 'vitest';
+
+import { trustDomains, withAliases } from '../../src/translate/envoy/rbac/trust-domain.ts';
+import { groupPolicies, policiesFor, targetedWithoutEffect } from '../../src/translate/resolve/policy-attachment.ts';
+import { filters, matched, objects, policy } from '../support/authorization.ts';
+import { makeSettings } from '../support/make.ts';
+import { matchingEntries } from '../support/rbac.ts';
+
+const shears = 'spiffe://cluster.local/ns/tools/sa/shears';
+
+describe('which policies hold for a workload', () => {
+  const all = groupPolicies(
+    objects(
+      policy('everywhere', '{}', { namespace: 'root' }),
+      policy('roses', '{selector: {matchLabels: {app: rose}}}', { namespace: 'root' }),
+      policy('b-own', '{}'),
+      policy('a-own', '{selector: {matchLabels: {app: rose}}}'),
+      policy('gateway', '{targetRef: {kind: Gateway, group: gateway.networking.k8s.io, name: gate}}'),
+      policy('elsewhere', '{}', { namespace: 'meadow' }),
+    ),
+  );
+  const names = (labels: Record<string, string>) =>
+    policiesFor(all, ['root', 'garden'], labels).map(({ metadata }) => metadata.name);
+
+  it('is decided by namespace and labels; targets are not for sidecars', () => {
+    expect(names({ app: 'rose' })).toEqual(['everywhere', 'roses', 'a-own', 'b-own']);
+    expect(names({ app: 'oak' })).toEqual(['everywhere', 'b-own']);
+  });
+
+  it('is the same list for the same policies', () => {
+    expect(policiesFor(all, ['root', 'garden'], { app: 'oak' })).toBe(
+      policiesFor(all, ['root', 'garden'], { app: 'elm' }),
+    );
+  });
+
+  it('counts policies of the root namespace once for its own workloads', () => {
+    expect(policiesFor(all, ['root', 'root'], {})).toHaveLength(1);
+  });
+});
+
+describe('a policy with targets', () => {
+  it('is told of: it has no effect yet', () => {
+    const yaml = policy('gateway', '{targetRef: {kind: Gateway, group: gateway.networking.k8s.io, name: gate}}');
+    expect(targetedWithoutEffect(objects(yaml, policy('own', '{}'))).map(({ source }) => source?.name)).toEqual([
+      'gateway',
+    ]);
+  });
+});
+
+describe('filters by action', () => {
+  it('are AUDIT, DENY, ALLOW, each only with policies of its action', () => {
+    const { http, tcp } = filters([
+      policy('allow', '{rules: [{}]}'),
+      policy('deny', '{action: DENY, rules: [{}]}'),
+      policy('audit', '{action: AUDIT, rules: [{}]}'),
+    ]);
+    expect(http.map(({ rules }) => rules?.action)).toEqual(['LOG', 'DENY', 'ALLOW']);
+    expect(tcp.map(({ rules }) => rules?.action)).toEqual(['LOG', 'DENY', 'ALLOW']);
+    expect(filters([policy('deny', '{action: DENY, rules: [{}]}')]).http).toHaveLength(1);
+  });
+
+  it('name entries by namespace, policy and rule', () => {
+    const [filter] = filters([policy('two', '{rules: [{}, {}]}')]).http;
+    expect(Object.keys(filter?.rules?.policies ?? {})).toEqual([
+      'ns[garden]-policy[two]-rule[0]',
+      'ns[garden]-policy[two]-rule[1]',
+    ]);
+  });
+
+  it('of a policy without rules match nothing: an ALLOW lets nothing through', () => {
+    expect(matched(policy('nobody', '{}'), { path: '/', identity: shears })).toEqual([]);
+    expect(matched(policy('everybody', '{rules: [{}]}'), {})).toEqual(['ns[garden]-policy[everybody]-rule[0]']);
+  });
+
+  it.each([
+    ['ALLOW', 'istio_dry_run_allow_'],
+    ['DENY', 'istio_dry_run_deny_'],
+  ])('of a dry run of %s are shadow rules', (action, prefix) => {
+    const [dry, ...others] = filters([
+      policy('dry', `{action: ${action}, rules: [{}]}`, { annotations: '{istio.io/dry-run: "true"}' }),
+    ]).http;
+    expect(others).toEqual([]);
+    expect(dry?.rules).toBeUndefined();
+    expect(dry?.shadow_rules?.action).toBe(action);
+    expect(dry?.shadow_rules_stat_prefix).toBe(prefix);
+  });
+
+  it('keep the enforced policies beside a dry run', () => {
+    const [both] = filters([
+      policy('dry', '{action: DENY, rules: [{}]}', { annotations: '{istio.io/dry-run: "true"}' }),
+      policy('real', '{action: DENY, rules: [{}]}'),
+    ]).http;
+    expect(Object.keys(both?.rules?.policies ?? {})).toEqual(['ns[garden]-policy[real]-rule[0]']);
+    expect(Object.keys(both?.shadow_rules?.policies ?? {})).toEqual(['ns[garden]-policy[dry]-rule[0]']);
+  });
+});
+
+describe('on plain connections', () => {
+  const http = "{to: [{operation: {ports: ['7070']}}, {operation: {paths: [/weed]}}]}";
+  const l4 = "{to: [{operation: {ports: ['7070']}}]}";
+
+  it('an ALLOW rule that looks at HTTP is left out, and the filter stays', () => {
+    const [allow] = filters([policy('p', `{rules: [${http}]}`)]).tcp;
+    expect(allow?.rules).toEqual({ action: 'ALLOW', policies: {} });
+    expect(Object.keys(filters([policy('p', `{rules: [${http}, ${l4}]}`)]).tcp[0]?.rules?.policies ?? {})).toEqual([
+      'ns[garden]-policy[p]-rule[1]',
+    ]);
+  });
+
+  it.each(['DENY', 'AUDIT'])('a %s rule does without, and matches more', (action) => {
+    const [filter] = filters([
+      policy('p', `{action: ${action}, rules: [{to: [{operation: {methods: [DELETE]}}]}]}`),
+    ]).tcp;
+    expect(matchingEntries(filter?.rules ?? {}, { port: 1 })).toHaveLength(1);
+  });
+
+  it('have a statistics prefix', () => {
+    expect((filters([policy('p', '{rules: [{}]}')]).tcp[0] as { stat_prefix?: string }).stat_prefix).toBe('tcp.');
+  });
+});
+
+describe('trust domains', () => {
+  const domains = trustDomains(
+    makeSettings({ trustDomain: 'new.example', trustDomainAliases: ['z.example', 'old.example', 'new.example'] }),
+  );
+
+  it('are the own one, then the aliases by name, each once', () => {
+    expect(domains).toEqual(['new.example', 'old.example', 'z.example']);
+  });
+
+  test.each([
+    ['of the mesh', 'old.example/ns/a/sa/b', ['new.example/ns/a/sa/b', 'old.example/ns/a/sa/b', 'z.example/ns/a/sa/b']],
+    [
+      'cluster.local',
+      'cluster.local/ns/a/sa/b',
+      ['new.example/ns/a/sa/b', 'old.example/ns/a/sa/b', 'z.example/ns/a/sa/b'],
+    ],
+    ['of others', 'far.example/ns/a/sa/b', ['far.example/ns/a/sa/b']],
+    ['any', '*/ns/a/sa/b', ['*/ns/a/sa/b']],
+    ['by pattern', '*ld.example/ns/a/sa/b', ['new.example/ns/a/sa/b', '*ld.example/ns/a/sa/b', 'z.example/ns/a/sa/b']],
+    ['that is no whole identity', 'old.example/ns/a/*', ['old.example/ns/a/*']],
+  ])('%s', (_, principal, expected) => {
+    expect(withAliases([principal], domains)).toEqual(expected);
+  });
+});

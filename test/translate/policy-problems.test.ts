@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Protocol } from '../../src/model/mesh.ts';
+import type { InboundPort } from '../../src/model/view.ts';
+import type { WorkloadPolicies } from '../../src/model/workload-policies.ts';
+import { noPolicies } from '../../src/model/workload-policies.ts';
+import { policyProblems } from '../../src/translate/envoy/rbac/policy-problems.ts';
+import { translate } from '../../src/translate/translate.ts';
+import { objects, policy } from '../support/authorization.ts';
+import { makeInboundView, makePort, makeSource } from '../support/make.ts';
+import { snapshotOf } from '../support/snapshot.ts';
+
+const port = (number: number, protocol: Protocol, mtls: InboundPort['mtls'] = 'STRICT'): InboundPort => ({
+  source: makeSource('Service', 'garden', 'rose'),
+  targetPort: number,
+  servicePort: makePort(number, protocol),
+  service: undefined,
+  mtls,
+  policy: undefined,
+  connectionPool: undefined,
+});
+
+function problems(spec: string, ports: readonly InboundPort[], more: Partial<WorkloadPolicies> = {}) {
+  const authorization = [...objects(policy('p', spec)).values()];
+  return policyProblems(makeInboundView({ ports, policies: { ...noPolicies, authorization, ...more } }));
+}
+
+const codes = (...args: Parameters<typeof problems>): readonly string[] => problems(...args).map(({ code }) => code);
+
+describe('identities where plaintext is taken', () => {
+  const rule = '{rules: [{from: [{source: {principals: [a/ns/b/sa/c]}}]}]}';
+
+  it('are told of with the ports', () => {
+    const [problem] = problems(rule, [port(80, 'HTTP', 'PERMISSIVE'), port(81, 'HTTP'), port(82, 'HTTP', 'DISABLE')]);
+    expect(problem).toMatchObject({
+      code: 'identity-in-plaintext',
+      severity: 'warning',
+      source: { kind: 'AuthorizationPolicy', name: 'p', path: 'spec.rules[0]' },
+      message: expect.stringMatching(/^ports 80, 82 take also plaintext.*never matches/) as unknown,
+    });
+  });
+
+  it('are no matter under STRICT, or on other ports than the rule is about', () => {
+    expect(codes(rule, [port(80, 'HTTP')])).toEqual([]);
+    const about = "{rules: [{from: [{source: {namespaces: [b]}}], to: [{operation: {ports: ['81']}}]}]}";
+    expect(codes(about, [port(80, 'HTTP', 'PERMISSIVE'), port(81, 'HTTP')])).toEqual([]);
+    const except =
+      "{rules: [{from: [{source: {serviceAccounts: [b]}}], when: [{key: destination.port, notValues: ['80']}]}]}";
+    expect(codes(except, [port(80, 'HTTP', 'PERMISSIVE')])).toEqual([]);
+  });
+
+  it('of a DENY rule leave out who comes in plaintext', () => {
+    const [problem] = problems(`{action: DENY, ${rule.slice(1)}`, [port(80, 'HTTP', 'PERMISSIVE')]);
+    expect(problem?.message).toContain('does not deny it');
+  });
+});
+
+describe('fields of HTTP on TCP ports', () => {
+  const rule = '{to: [{operation: {methods: [GET]}}]}';
+
+  it('are told of by what they do there', () => {
+    const allow = problems(`{rules: [${rule}]}`, [port(9000, 'TCP')]);
+    const deny = problems(`{action: DENY, rules: [${rule}]}`, [port(9000, 'Mongo')]);
+    expect(allow[0]?.message).toContain('allows nothing');
+    expect(deny[0]?.message).toContain('matches more');
+  });
+
+  it('are no matter on HTTP ports and where the protocol is detected', () => {
+    expect(codes(`{rules: [${rule}]}`, [port(80, 'GRPC'), port(81, 'Auto')])).toEqual([]);
+  });
+});
+
+describe('authorizers and keys', () => {
+  const custom = '{action: CUSTOM, provider: {name: gate}, rules: [{}]}';
+  const usable = {
+    name: 'gate',
+    source: makeSource('ConfigMap', 'x', 'istio'),
+    host: 'h',
+    port: 1,
+    protocol: 'grpc',
+    settings: {},
+  } as const;
+
+  it('that nobody can ask are told of', () => {
+    expect(codes(custom, [], { authorizers: [{ name: 'gate', fault: 'gone' }] })).toEqual(['unusable-provider']);
+    expect(codes(custom, [], { authorizers: [usable] })).toEqual([]);
+  });
+
+  it('that are too many are told of', () => {
+    expect(codes(custom, [], { authorizers: [usable, { ...usable, name: 'door' }] })).toEqual(['several-providers']);
+  });
+
+  it('that nothing leads to are told of', () => {
+    const source = makeSource('RequestAuthentication', 'garden', 'r');
+    const token = (issuer: string) => ({ source, rule: { issuer }, keys: { kind: 'none' } }) as const;
+    expect(codes('{}', [], { tokens: [token('wren'), token('https://wren.example')] })).toEqual(['keys-unavailable']);
+  });
+});
+
+describe('one proxy', () => {
+  it('has the problems of its own policies among its conflicts', () => {
+    const snapshot = snapshotOf(`---
+apiVersion: v1
+kind: Service
+metadata: {name: rose, namespace: garden}
+spec: {selector: {app: rose}, clusterIP: 10.0.0.1, ports: [{name: http, port: 80}]}
+${policy('p', '{rules: [{from: [{source: {namespaces: [shed]}}]}]}')}`);
+    const found = (app: string) => {
+      const id = 'sidecar~10.1.1.1~any-1.garden~garden.svc.cluster.local';
+      return translate(snapshot).conflicts({ id, cluster: '', metadata: { LABELS: { app } } });
+    };
+    expect(found('rose').map(({ code }) => code)).toEqual(['identity-in-plaintext']);
+    expect(found('oak')).toEqual([]);
+  });
+});
+
+describe('a DestinationRule that turns mutual TLS off', () => {
+  const mesh = (mode: string, tls: string, host = 'rose'): string => `---
+apiVersion: v1
+kind: Service
+metadata: {name: rose, namespace: garden}
+spec: {clusterIP: 10.0.0.1, ports: [{name: http, port: 80}]}
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: garden}
+spec: {mtls: {mode: ${mode}}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: rose, namespace: garden}
+spec: {host: ${host}, trafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: ${tls}}}]}}
+`;
+  const found = (yaml: string) => translate(snapshotOf(yaml)).problems.filter(({ code }) => code === 'mtls-turned-off');
+
+  it('for a host that insists on it is told of', () => {
+    expect(found(mesh('STRICT', 'DISABLE'))).toMatchObject([
+      { source: { kind: 'DestinationRule', name: 'rose', path: 'spec.trafficPolicy.portLevelSettings[0].tls' } },
+    ]);
+    expect(found(mesh('STRICT', 'SIMPLE', '"*.garden.svc.cluster.local"'))).toHaveLength(1);
+  });
+
+  it('is no matter when the host takes plaintext, or when it is not off', () => {
+    expect(found(mesh('PERMISSIVE', 'DISABLE'))).toEqual([]);
+    expect(found(mesh('STRICT', 'ISTIO_MUTUAL'))).toEqual([]);
+    expect(found(mesh('STRICT', 'SIMPLE', 'elsewhere.example'))).toEqual([]);
+  });
+});
