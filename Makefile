@@ -7,6 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 INSTALLED := node_modules/.package-lock.json
 TYPES := src/xds/generated/messages.ts
+RECORDED := ../shared/parity/scenarios
 
 .PHONY: help build check test golden bench bench-lazy parity demo lint format typecheck protos envoy clean
 
@@ -39,9 +40,10 @@ bench: $(TYPES) ## Count the work of each kind of change, at 10 to 1,000 service
 bench-lazy: envoy ## Measure an Envoy with lazy configuration in a mesh of 1,000 services (needs root and iptables)
 	@node bench/lazy.ts
 
-parity: $(TYPES) ## Compare with what Istio generates, where its recorded scenarios are at hand
-	@if [ -d ../shared/parity ]; then \
-	  ../shared/parity/compare.mjs --bin '$(CURDIR)/bin/keelson' $(if $(ONLY),--only $(ONLY)) ../shared/parity/scenarios; \
+parity: envoy ## Compare with what Istio generates and ask Envoy, where Istio's recorded scenarios are at hand
+	@if [ -d $(RECORDED) ]; then \
+	  ../shared/parity/compare.mjs --bin '$(CURDIR)/bin/keelson' $(if $(ONLY),--only $(ONLY)) $(RECORDED); \
+	  node test/parity/nacks.ts $(RECORDED) $(if $(ONLY),--only $(ONLY)); \
 	else echo 'The recorded scenarios are not here: nothing compared.'; fi
 
 lint: $(TYPES) ## Lint

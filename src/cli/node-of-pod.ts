@@ -1,4 +1,4 @@
-// The node that the Envoy beside a Pod presents itself with, from the Pod alone: what an injected sidecar learns from
+// The node that the Envoy of a Pod presents itself with, from the Pod alone: what an injected proxy learns from
 // the downward API, so that a directory of YAML and a cluster lead to the same proxies.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-node
 import type { Locality } from '../model/proxy.ts';
@@ -29,7 +29,7 @@ export function nodeOfPod(pod: Pod, snapshot: Snapshot): NodeInfo | undefined {
   const host = snapshot.objects.Node.get(`/${pod.spec.nodeName ?? ''}`);
   const locality = podLocality(labels, host?.metadata.labels);
   return {
-    id: `sidecar~${primary}~${name}.${namespace}~${namespace}.svc.cluster.local`,
+    id: `${isGateway(pod) ? 'router' : 'sidecar'}~${primary}~${name}.${namespace}~${namespace}.svc.cluster.local`,
     cluster: `${labels['app'] ?? canonicalName}.${namespace}`,
     metadata: {
       NAME: name,
@@ -53,6 +53,10 @@ export function nodeOfPod(pod: Pod, snapshot: Snapshot): NodeInfo | undefined {
     ...(locality.region === '' ? {} : { locality: localityMessage(locality) }),
   };
 }
+
+/** A Pod that is nothing but a proxy asks for the template of gateways, not for a sidecar. */
+const isGateway = ({ metadata }: Pod): boolean =>
+  (metadata.annotations['inject.istio.io/templates'] ?? '').split(',').some((name) => name.trim() === 'gateway');
 
 function podAddresses({ status }: Pod): readonly string[] {
   const listed = (status.podIPs ?? []).flatMap(({ ip }) => (ip === undefined || ip === '' ? [] : [ip]));

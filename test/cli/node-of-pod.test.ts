@@ -35,6 +35,13 @@ const makeNamed = (kind: 'Node' | 'Namespace', name: string, labels: Readonly<Re
 });
 
 describe('nodeOfPod', () => {
+  test('is a router where the Pod is a gateway', () => {
+    const id = (templates: string) =>
+      nodeOfPod(makePod({ metadata: { annotations: { 'inject.istio.io/templates': templates } } }), emptySnapshot)?.id;
+    expect(id('own, gateway')).toBe('router~10.1.0.7~crane-7.harbour~harbour.svc.cluster.local');
+    expect(id('sidecar')).toBe('sidecar~10.1.0.7~crane-7.harbour~harbour.svc.cluster.local');
+  });
+
   test('says who the proxy is, as an injected sidecar would', () => {
     const pod = makePod({
       metadata: { labels: { app: 'crane', version: 'v2' } },

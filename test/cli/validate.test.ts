@@ -43,10 +43,12 @@ describe('keelson validate', () => {
     expect(stdout).toMatch(/odd\.yaml:1:1 +warning +Deployment app +apps\/v1 Deployment is not read/);
   });
 
-  test('a kind that changes nothing yet', async () => {
+  test('a server that changes nothing yet', async () => {
     const { code, stdout } = await run(join(folder, 'idle.yaml'));
     expect(code).toBe(0);
-    expect(stdout).toMatch(/idle\.yaml:1:1 +warning +Gateway infra\/edge +Gateway objects are checked but have no effect/);
+    expect(stdout).toMatch(
+      /idle\.yaml:1:1 +warning +Gateway infra\/edge +spec\.servers\[0\] +server "http" \(HTTP on port 80\) is checked but has no effect/,
+    );
   });
 
   test('errors, with file, line, object and field', async () => {

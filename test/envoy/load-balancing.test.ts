@@ -13,7 +13,11 @@ let lab: Lab;
 
 beforeAll(async () => {
   vi.stubEnv('PILOT_ENABLE_PERSISTENT_SESSION_FILTER', 'true');
-  lab = await startLab({ workloads: ['store-v1', 'store-v2', 'store-v3'], ports: [http, tcp] });
+  lab = await startLab({
+    workloads: ['store-v1', 'store-v2', 'store-v3'],
+    ports: [http, tcp],
+    files: { 'turns.yaml': destinationRule('sticky', 'trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN } }') },
+  });
 });
 afterAll(async () => {
   vi.unstubAllEnvs();

@@ -8,6 +8,7 @@ import { translate } from '../../src/translate/translate.ts';
 import { snapshotOf } from './snapshot.ts';
 
 export interface Asking {
+  readonly type?: 'sidecar' | 'router';
   readonly name?: string;
   readonly namespace?: string;
   readonly address?: string;
@@ -20,12 +21,13 @@ export interface Asking {
 export type Message = any;
 
 export const nodeOf = ({
+  type = 'sidecar',
   name = 'web-1',
   namespace = 'garden',
   address = '10.2.0.1',
   metadata = {},
 }: Asking): NodeInfo => ({
-  id: `sidecar~${address}~${name}.${namespace}~${namespace}.svc.cluster.local`,
+  id: `${type}~${address}~${name}.${namespace}~${namespace}.svc.cluster.local`,
   cluster: `web.${namespace}`,
   metadata: { NAMESPACE: namespace, ...metadata },
 });

@@ -5,12 +5,31 @@ import type { Problem } from '../../model/problem.ts';
 import type { AnyObject, Kind } from '../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import { at } from '../../model/source.ts';
+import { isAutoPassthrough } from '../gateway/auto-passthrough.ts';
 
-const kinds: readonly Kind[] = ['EnvoyFilter', 'Gateway', 'Telemetry', 'TrafficExtension', 'WasmPlugin'];
+const kinds: readonly Kind[] = ['EnvoyFilter', 'Telemetry', 'TrafficExtension', 'WasmPlugin'];
 
-/** A warning for every object of a kind that has no translation. */
-export const withoutEffect = (objects: SnapshotObjects): readonly Problem[] =>
-  kinds.flatMap((kind) => warnings(objects[kind] as ReadonlyMap<string, AnyObject>));
+/** A warning for every object of a kind that has no translation, and for every server of a Gateway that has none. */
+export const withoutEffect = (objects: SnapshotObjects): readonly Problem[] => [
+  ...kinds.flatMap((kind) => warnings(objects[kind] as ReadonlyMap<string, AnyObject>)),
+  ...servers(objects.Gateway),
+];
+
+const servers = memo((gateways: SnapshotObjects['Gateway']): readonly Problem[] =>
+  [...gateways.values()].flatMap(({ spec, source, position }) =>
+    (spec.servers ?? []).flatMap((server, i) =>
+      isAutoPassthrough(server)
+        ? []
+        : {
+            code: 'no-effect',
+            severity: 'warning' as const,
+            message: `server "${server.port.name}" (${server.port.protocol} on port ${server.port.number}) is checked but has no effect yet: only TLS servers of mode AUTO_PASSTHROUGH have`,
+            source: at(source, `spec.servers[${i}]`),
+            ...(position !== undefined && { position }),
+          },
+    ),
+  ),
+);
 
 /** TLS of a Sidecar's own needs a switch of the control plane. */
 export const ingressTlsWithoutEffect = (settings: MeshSettings, sidecars: SnapshotObjects['Sidecar']) =>
