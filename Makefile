@@ -65,7 +65,7 @@ protos: ## Generate the types of Envoy's messages again
 envoy: $(TYPES)
 	@node scripts/envoy.ts > /dev/null
 
-$(TYPES): $(INSTALLED) scripts/generate-types.ts src/xds/protos.ts src/xds/newer-fields.ts src/xds/descriptors.ts $(shell find protos -name '*.proto')
+$(TYPES): $(INSTALLED) scripts/generate-types.ts src/xds/codec/protos.ts src/xds/codec/newer-fields.ts src/xds/codec/descriptors.ts $(shell find protos -name '*.proto')
 	@echo 'Generating types of Envoy messages ...' >&2
 	@npm run --silent protos
 	@touch $@

@@ -7,12 +7,12 @@ import 'reflect-metadata'; // before @peculiar/x509, which does not load without
 import * as x509 from '@peculiar/x509';
 
 import type { Authority } from '../src/ca/authority.ts';
-import type { KeyAlgorithm } from '../src/ca/keys.ts';
+import type { KeyAlgorithm } from '../src/ca/certificate/keys.ts';
 
 import { createRoot, openAuthority } from '../src/ca/authority.ts';
 import { certificateIssuer } from '../src/ca/certificate-service.ts';
-import { generateKeys } from '../src/ca/keys.ts';
-import { workloadTemplate } from '../src/ca/template.ts';
+import { generateKeys } from '../src/ca/certificate/keys.ts';
+import { workloadTemplate } from '../src/ca/certificate/template.ts';
 
 const count = Number(process.argv[2] ?? 2000);
 const hour = 3600_000;

@@ -5,8 +5,8 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 
 import type { Configuration, NodeInfo, TypeUrl } from '../src/model/resource.ts';
 import { resourceTypes } from '../src/model/resource.ts';
-import { encodeMessage } from '../src/xds/encode.ts';
-import { protoRoot } from '../src/xds/protos.ts';
+import { encodeMessage } from '../src/xds/codec/encode.ts';
+import { protoRoot } from '../src/xds/codec/protos.ts';
 import { adsService } from '../src/xds/service.ts';
 
 const request = 'envoy.service.discovery.v3.DeltaDiscoveryRequest';

@@ -8,7 +8,7 @@ import { invariant } from '../src/model/invariant.ts';
 import type { Snapshot } from '../src/model/snapshot.ts';
 import type { Translation } from '../src/translate/translate.ts';
 import { translate } from '../src/translate/translate.ts';
-import { encodeCount } from '../src/xds/cache.ts';
+import { encodeCount } from '../src/xds/codec/cache.ts';
 import { connect } from './client.ts';
 import { rebuilt } from './count.ts';
 import type { Change } from './mesh.ts';

@@ -6,9 +6,9 @@ import type { NodeInfo } from './model/resource.ts';
 import type { Snapshot } from './model/snapshot.ts';
 
 import { createRoot } from './ca/authority.ts';
-import { pluggedSecret, pluggedSigner } from './ca/plugged.ts';
-import { rootLifetime } from './ca/resident.ts';
-import { trustedRoots } from './ca/root-rotation.ts';
+import { pluggedSecret, pluggedSigner } from './ca/root/plugged.ts';
+import { rootLifetime } from './ca/root/resident.ts';
+import { trustedRoots } from './ca/root/root-rotation.ts';
 import { loadAuthority, loadOrCreateRoot, loadOrCreateTokenKey } from './ca/storage.ts';
 import { tokenAuthority } from './ca/token.ts';
 import { objectKey } from './model/object.ts';

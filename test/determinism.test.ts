@@ -9,7 +9,7 @@ import { translate } from '../src/translate/translate.ts';
 import { withDerivedSlices } from '../src/watchers/endpoint-slices.ts';
 import { Store } from '../src/watchers/store.ts';
 import { nodeOfProxy } from '../src/cli/offline.ts';
-import { cachedResource } from '../src/xds/cache.ts';
+import { cachedResource } from '../src/xds/codec/cache.ts';
 import { goldenCases } from './support/golden-cases.ts';
 import { objectsOf } from './support/snapshot.ts';
 

@@ -11,7 +11,7 @@ import { translate } from '../src/translate/translate.ts';
 import { withDerivedSlices } from '../src/watchers/endpoint-slices.ts';
 import { parse } from '../src/watchers/parse.ts';
 import { Store } from '../src/watchers/store.ts';
-import { cachedResource } from '../src/xds/cache.ts';
+import { cachedResource } from '../src/xds/codec/cache.ts';
 import type { Raw } from './support/random-mesh.ts';
 import { randomMeshNodes, randomObjects } from './support/random-mesh.ts';
 

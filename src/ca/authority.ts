@@ -2,17 +2,17 @@
 // checked before it leaves, by another library than the one that made it.
 // https://www.rfc-editor.org/rfc/rfc5280
 import type { KeyObject } from 'node:crypto';
-import type { KeyAlgorithm } from './keys.ts';
+import type { KeyAlgorithm } from './certificate/keys.ts';
 import type { Signer } from './signer.ts';
-import type { CertificateTemplate } from './template.ts';
+import type { CertificateTemplate } from './certificate/template.ts';
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { Bug } from '../model/invariant.ts';
-import { holder, signCertificate } from './certificate.ts';
-import { generateKeys, signatureScheme } from './keys.ts';
-import { workQueue } from './queue.ts';
+import { holder, signCertificate } from './certificate/certificate.ts';
+import { generateKeys, signatureScheme } from './certificate/keys.ts';
+import { workQueue } from './certificate/queue.ts';
 import { issuerOf } from './signer.ts';
-import { rootTemplate } from './template.ts';
-import { complaints } from './validate.ts';
+import { rootTemplate } from './certificate/template.ts';
+import { complaints } from './certificate/validate.ts';
 
 /** PEM, certificate (with what leads from it to the root) and key of PKCS #8. */
 export interface KeyPair {

@@ -12,10 +12,10 @@ import { loadPackageDefinition, status } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { spiffeId } from '../model/identity.ts';
 import { systemClock } from './clock.ts';
-import { readSigningRequest } from './csr.ts';
-import { workQueue } from './queue.ts';
+import { readSigningRequest } from './certificate/csr.ts';
+import { workQueue } from './certificate/queue.ts';
 import { rateLimiter } from './rate-limit.ts';
-import { workloadTemplate } from './template.ts';
+import { workloadTemplate } from './certificate/template.ts';
 
 export interface CertificateServiceOptions {
   readonly authority: Authority;

@@ -4,7 +4,7 @@ import 'reflect-metadata'; // before @peculiar/x509, which does not load without
 import type { WorkloadIdentity } from '../model/identity.ts';
 import { X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { pemBlocks } from './pem.ts';
+import { pemBlocks } from './certificate/pem.ts';
 import { parseSpiffeId } from './spiffe-id.ts';
 
 export interface PeerTerms {

@@ -6,12 +6,12 @@ import type { SecretSource, Workload } from '../model/secret-source.ts';
 import type { Authority, Issued } from './authority.ts';
 import type { Clock } from './clock.ts';
 import type { Rotation } from './rotation.ts';
-import type { SubjectNames } from './template.ts';
+import type { SubjectNames } from './certificate/template.ts';
 import { spiffeId } from '../model/identity.ts';
 import { resourceTypes } from '../model/resource.ts';
 import { systemClock } from './clock.ts';
 import { rotate } from './rotation.ts';
-import { workloadTemplate } from './template.ts';
+import { workloadTemplate } from './certificate/template.ts';
 
 export interface WorkloadSecretsOptions {
   readonly authority: Authority;

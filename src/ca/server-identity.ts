@@ -4,7 +4,7 @@ import type { Authority } from './authority.ts';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
 import { rotate } from './rotation.ts';
-import { serverTemplate } from './template.ts';
+import { serverTemplate } from './certificate/template.ts';
 
 export interface ServerIdentityOptions {
   readonly authority: Authority;

@@ -3,11 +3,11 @@
 // https://istio.io/latest/docs/tasks/security/cert-management/plugin-ca-cert/
 import 'reflect-metadata'; // before @peculiar/x509, which does not load without it
 import type { KeyObject } from 'node:crypto';
-import type { Issuer } from './certificate.ts';
+import type { Issuer } from './certificate/certificate.ts';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { signatureScheme, weakness } from './keys.ts';
-import { pemBlocks } from './pem.ts';
+import { signatureScheme, weakness } from './certificate/keys.ts';
+import { pemBlocks } from './certificate/pem.ts';
 
 /** Everything in PEM, one certificate per text. */
 export interface Signer {

@@ -2,11 +2,11 @@
 // processes makes and the others find; and the state of a rotation, which the daemon replaces step by step. A file
 // is written whole or not at all, and only its owner may read it.
 import type { KeyPair } from './authority.ts';
-import type { RotationState } from './root-rotation.ts';
+import type { RotationState } from './root/root-rotation.ts';
 import { randomBytes, randomUUID, X509Certificate } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { pemBlocks } from './pem.ts';
+import { pemBlocks } from './certificate/pem.ts';
 import { readSigner } from './signer.ts';
 
 const rootFile = 'root.pem';

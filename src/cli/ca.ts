@@ -5,7 +5,7 @@ import type { Io } from './io.ts';
 import { parseArgs } from 'node:util';
 
 import { expiry } from '../ca/expiry.ts';
-import { trustedRoots } from '../ca/root-rotation.ts';
+import { trustedRoots } from '../ca/root/root-rotation.ts';
 import type { SavedAuthority } from '../ca/storage.ts';
 import { loadAuthority, requestRotation, rotationRequest } from '../ca/storage.ts';
 import { defaultStateDirectory } from '../config.ts';

@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import type { NodeInfo } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { objectKey } from '../model/object.ts';
-import type { LoadedConfig } from '../watchers/load-config.ts';
-import { loadConfig } from '../watchers/load-config.ts';
-import { findMessage } from '../xds/descriptors.ts';
+import type { LoadedConfig } from '../watchers/files/load-config.ts';
+import { loadConfig } from '../watchers/files/load-config.ts';
+import { findMessage } from '../xds/codec/descriptors.ts';
 import { UsageError } from './io.ts';
 import { nodeOfPod } from './node-of-pod.ts';
 

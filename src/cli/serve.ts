@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 
-import type { KeyAlgorithm } from '../ca/keys.ts';
-import { keyAlgorithms } from '../ca/keys.ts';
+import type { KeyAlgorithm } from '../ca/certificate/keys.ts';
+import { keyAlgorithms } from '../ca/certificate/keys.ts';
 import { defaultDnsNames } from '../ca/server-identity.ts';
 import { defaultStateDirectory } from '../config.ts';
 import type { DaemonOptions } from '../main.ts';

@@ -4,16 +4,11 @@ import type { MeshConfigSpec, Subset, TrafficPolicy } from './schema/index.ts';
 import type { Locality } from './proxy.ts';
 import type { SourceRef } from './source.ts';
 import type { VirtualService } from './virtual-service.ts';
+import type { Visibility } from './visibility.ts';
 
 /** What a port speaks. 'Auto' is decided per connection by looking at the first bytes. */
 export type Protocol =
   | 'HTTP' | 'HTTP2' | 'HTTP_PROXY' | 'GRPC' | 'GRPC-Web' | 'HTTPS' | 'TLS' | 'TCP' | 'Mongo' | 'MySQL' | 'Redis' | 'UDP' | 'Auto'; // prettier-ignore
-
-/** Which namespaces may use something: all, none, or those listed. */
-export interface Visibility {
-  readonly everywhere: boolean;
-  readonly namespaces: readonly string[];
-}
 
 export interface ServicePort {
   readonly name: string;

@@ -1,7 +1,7 @@
 // A VirtualService as meaning: names resolved, delegates joined. Other route APIs become the same values.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/
 import type { HTTPRoute, TCPRoute, TLSRoute } from './schema/index.ts';
-import type { Visibility } from './mesh.ts';
+import type { Visibility } from './visibility.ts';
 import type { Problem } from './problem.ts';
 import type { SourceRef } from './source.ts';
 

@@ -13,7 +13,7 @@ import { inboundFixedClusters } from './envoy/cluster/fixed-clusters.ts';
 import type { InboundFacts } from './envoy/cluster/inbound-cluster.ts';
 import { inboundCluster } from './envoy/cluster/inbound-cluster.ts';
 import { dnsListeners } from './envoy/listener/dns-listener.ts';
-import { inboundListeners } from './envoy/listener/inbound-listener.ts';
+import { inboundListeners } from './envoy/listener/inbound/inbound-listener.ts';
 import type { CallerPlace } from './envoy/endpoint/locality.ts';
 import { reachFrom } from './envoy/endpoint/reach.ts';
 import type { ClusterFacts } from './envoy/cluster/outbound-cluster.ts';

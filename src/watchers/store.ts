@@ -5,7 +5,7 @@ import type { AnyObject, Kind } from '../model/schema/index.ts';
 import type { Snapshot, SnapshotObjects } from '../model/snapshot.ts';
 import { objectKey } from '../model/object.ts';
 import { emptySnapshot, kinds } from '../model/snapshot.ts';
-import { sameContent } from './same-content.ts';
+import { sameContent } from './files/same-content.ts';
 
 type Listener = (snapshot: Snapshot) => void;
 type ObjectsByKind = ReadonlyMap<Kind, ReadonlyMap<ObjectKey, AnyObject>>;

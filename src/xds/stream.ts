@@ -5,21 +5,21 @@
 import type { WorkloadIdentity } from '../model/identity.ts';
 import type { Configuration, Layer, NodeInfo, TypeUrl } from '../model/resource.ts';
 import type { SecretSource } from '../model/secret-source.ts';
-import type { CachedResource } from './cache.ts';
-import type { Encode } from './proxy-state.ts';
-import type { Quarantine } from './quarantine.ts';
-import type { DeltaRequest, Dialect, RequestLimits, SotwRequest } from './requests.ts';
+import type { CachedResource } from './codec/cache.ts';
+import type { Encode } from './subscription/proxy-state.ts';
+import type { Quarantine } from './subscription/quarantine.ts';
+import type { DeltaRequest, Dialect, RequestLimits, SotwRequest } from './subscription/requests.ts';
 import type { ProxyStatus, TypeStatus } from './status.ts';
-import type { Sent, Settled } from './subscription.ts';
+import type { Sent, Settled } from './subscription/subscription.ts';
 import { spiffeId } from '../model/identity.ts';
 import { resourceTypes } from '../model/resource.ts';
-import { Aliases } from './aliases.ts';
-import { rejectedNames } from './nack.ts';
-import { endpointsName, ProxyState } from './proxy-state.ts';
-import { InvalidRequest } from './requests.ts';
-import { deltaResponse, sotwResponse } from './responses.ts';
-import { Subscription } from './subscription.ts';
-import { Watches } from './watches.ts';
+import { Aliases } from './subscription/aliases.ts';
+import { rejectedNames } from './subscription/nack.ts';
+import { endpointsName, ProxyState } from './subscription/proxy-state.ts';
+import { InvalidRequest } from './subscription/requests.ts';
+import { deltaResponse, sotwResponse } from './subscription/responses.ts';
+import { Subscription } from './subscription/subscription.ts';
+import { Watches } from './subscription/watches.ts';
 
 export interface StreamEnvironment {
   readonly encode: Encode;

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Authority } from '../../src/ca/authority.ts';
-import type { CertificateTemplate, SubjectNames } from '../../src/ca/template.ts';
+import type { CertificateTemplate, SubjectNames } from '../../src/ca/certificate/template.ts';
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';
 import { parseSpiffeId } from '../../src/ca/spiffe-id.ts';
-import { serverTemplate, workloadTemplate } from '../../src/ca/template.ts';
-import { complaints } from '../../src/ca/validate.ts';
+import { serverTemplate, workloadTemplate } from '../../src/ca/certificate/template.ts';
+import { complaints } from '../../src/ca/certificate/validate.ts';
 
 const now = Date.now();
 const hour = 60 * 60_000;

@@ -2,7 +2,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bitString, integer, objectIdentifier, octetString, sequence, time, utf8String } from '../../src/ca/der.ts';
+import {
+  bitString,
+  integer,
+  objectIdentifier,
+  octetString,
+  sequence,
+  time,
+  utf8String,
+} from '../../src/ca/certificate/der.ts';
 import { inScratch, openssl } from '../support/openssl.ts';
 
 const read = (der: Buffer): string =>

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { fileSecrets, isFileSecret } from '../../src/ca/file-secrets.ts';
 import type { Resource } from '../../src/model/resource.ts';
 import type { Workload } from '../../src/model/secret-source.ts';
-import { cachedResource } from '../../src/xds/cache.ts';
-import { printAny } from '../../src/xds/print.ts';
+import { cachedResource } from '../../src/xds/codec/cache.ts';
+import { printAny } from '../../src/xds/codec/print.ts';
 
 const workload: Workload = {
   identity: { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'web' },

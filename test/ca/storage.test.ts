@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';
 import { loadOrCreateRoot, StorageError } from '../../src/ca/storage.ts';
-import { workloadTemplate } from '../../src/ca/template.ts';
+import { workloadTemplate } from '../../src/ca/certificate/template.ts';
 
 const now = Date.now();
 const create = () => createRoot('cluster.local', now, 60_000);

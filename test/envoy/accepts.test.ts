@@ -10,7 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { bookshopPods, podsFile } from '../../demo/pods.ts';
 import { nodeOfProxy } from '../../src/cli/offline.ts';
 import { translate } from '../../src/translate/translate.ts';
-import { loadConfig } from '../../src/watchers/load-config.ts';
+import { loadConfig } from '../../src/watchers/files/load-config.ts';
 import { acceptance } from '../support/acceptance.ts';
 import { goldenCases } from '../support/golden-cases.ts';
 import { ownNetwork, whyNoNetwork } from '../support/network-namespace.ts';

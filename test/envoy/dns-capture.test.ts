@@ -11,8 +11,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { freePort } from '../../scripts/ports.ts';
 import { resourceTypes } from '../../src/model/resource.ts';
-import { cachedResource } from '../../src/xds/cache.ts';
-import { printAny } from '../../src/xds/print.ts';
+import { cachedResource } from '../../src/xds/codec/cache.ts';
+import { printAny } from '../../src/xds/codec/print.ts';
 import { startEnvoy } from '../support/envoy.ts';
 import { translated } from '../support/translated.ts';
 

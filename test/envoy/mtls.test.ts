@@ -12,7 +12,7 @@ import { connect } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';
-import { workloadTemplate } from '../../src/ca/template.ts';
+import { workloadTemplate } from '../../src/ca/certificate/template.ts';
 import { directoryRoot } from '../../src/credentials.ts';
 import { listening } from '../support/backend.ts';
 import { http, startLab, yaml } from '../support/lab.ts';

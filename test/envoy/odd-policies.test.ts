@@ -10,7 +10,7 @@ import type { AuthorizationPolicy, RequestAuthentication } from '../../src/model
 import { noKeySets } from '../../src/model/key-source.ts';
 import { jwtFilters } from '../../src/translate/envoy/jwt/jwt-filter.ts';
 import { authorizationFilters } from '../../src/translate/envoy/rbac/rbac-filter.ts';
-import { tokenRules } from '../../src/translate/resolve/request-authentication.ts';
+import { tokenRules } from '../../src/translate/resolve/security/request-authentication.ts';
 import { parse } from '../../src/watchers/parse.ts';
 import { validateBootstrap } from '../support/envoy.ts';
 import { makeSettings } from '../support/make.ts';

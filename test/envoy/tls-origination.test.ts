@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';
-import { serverTemplate, workloadTemplate } from '../../src/ca/template.ts';
+import { serverTemplate, workloadTemplate } from '../../src/ca/certificate/template.ts';
 import { listening } from '../support/backend.ts';
 import { http, startLab } from '../support/lab.ts';
 

@@ -9,7 +9,7 @@ import { connect, createServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';
-import { serverTemplate } from '../../src/ca/template.ts';
+import { serverTemplate } from '../../src/ca/certificate/template.ts';
 import { listening } from '../support/backend.ts';
 import { startLab } from '../support/lab.ts';
 import { virtualService } from '../support/rules.ts';

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 
 import { nodeFromFile } from '../../src/cli/offline.ts';
 import { translate } from '../../src/translate/translate.ts';
-import { loadConfig } from '../../src/watchers/load-config.ts';
+import { loadConfig } from '../../src/watchers/files/load-config.ts';
 import { acceptance } from '../support/acceptance.ts';
 import { ownNetwork, whyNoNetwork } from '../support/network-namespace.ts';
 

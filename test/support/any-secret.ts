@@ -4,7 +4,7 @@ import type { MessageOf } from '../../src/xds/generated/messages.ts';
 import type { SecretSource } from '../../src/model/secret-source.ts';
 
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';
-import { workloadTemplate } from '../../src/ca/template.ts';
+import { workloadTemplate } from '../../src/ca/certificate/template.ts';
 import { resourceTypes } from '../../src/model/resource.ts';
 
 type Secret = MessageOf['envoy.extensions.transport_sockets.tls.v3.Secret'];

@@ -1,6 +1,6 @@
 // One app behind an Envoy that decides who may come in, two apps of the mesh that call it, and whoever is outside: for
 // tests of policies. All in the namespace `lab`, on loopback.
-import type { FetchOptions } from '../../src/watchers/jwks-fetch.ts';
+import type { FetchOptions } from '../../src/watchers/jwks/jwks-fetch.ts';
 import type { Backend, TcpBackend } from './backend.ts';
 import type { CorpusRequest } from './corpus.ts';
 import type { LiveMesh } from './live-mesh.ts';

@@ -4,7 +4,7 @@ import { sharedList } from '../../src/model/memo.ts';
 import type { Resource } from '../../src/model/resource.ts';
 import type { InboundPort, OutboundView, ProxyView, ServiceView } from '../../src/model/view.ts';
 import type { VirtualService } from '../../src/model/virtual-service.ts';
-import { inboundListeners } from '../../src/translate/envoy/listener/inbound-listener.ts';
+import { inboundListeners } from '../../src/translate/envoy/listener/inbound/inbound-listener.ts';
 import { outboundListeners } from '../../src/translate/envoy/listener/outbound-listeners.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
 import {

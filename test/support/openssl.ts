@@ -1,5 +1,5 @@
 // Authorities as others make them: by OpenSSL, with its own ideas of keys, names and extensions.
-import type { SecretObject } from '../../src/ca/plugged.ts';
+import type { SecretObject } from '../../src/ca/root/plugged.ts';
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

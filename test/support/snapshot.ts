@@ -26,5 +26,5 @@ export const snapshotOf = (yaml: string): Snapshot => new Store().apply('test', 
 export function objectOf<K extends keyof KindMap>(kind: K, yaml: string): KindMap[K] {
   const [object] = snapshotOf(yaml).objects[kind].values();
   if (object === undefined) throw new Error(`there is no ${kind} in it`);
-  return object as KindMap[K];
+  return object;
 }

@@ -1,7 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
 
 import { trustDomains, withAliases } from '../../src/translate/envoy/rbac/trust-domain.ts';
-import { groupPolicies, policiesFor, targetedWithoutEffect } from '../../src/translate/resolve/policy-attachment.ts';
+import {
+  groupPolicies,
+  policiesFor,
+  targetedWithoutEffect,
+} from '../../src/translate/resolve/security/policy-attachment.ts';
 import { filters, matched, objects, policy } from '../support/authorization.ts';
 import { makeSettings } from '../support/make.ts';
 import { matchingEntries } from '../support/rbac.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { withAutoAddresses } from '../../src/translate/resolve/auto-addresses.ts';
+import { withAutoAddresses } from '../../src/translate/resolve/service-entry/auto-addresses.ts';
 import { makeExternalService } from '../support/make.ts';
 import { translated } from '../support/translated.ts';
 

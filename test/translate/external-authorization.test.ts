@@ -2,7 +2,7 @@ import { describe, expect, it, test } from 'vitest';
 
 import type { ExtensionProvider } from '../../src/model/schema/index.ts';
 import { externalAuthorizationFilters } from '../../src/translate/envoy/rbac/external-authorization.ts';
-import { authorizerOf } from '../../src/translate/resolve/extension-provider.ts';
+import { authorizerOf } from '../../src/translate/resolve/security/extension-provider.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
 import { objects, policy } from '../support/authorization.ts';
 import { makeService, makeSettings, plain } from '../support/make.ts';

@@ -8,8 +8,8 @@ import type { Configuration, Layer, Resource } from '../../src/model/resource.ts
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
 import { translate } from '../../src/translate/translate.ts';
-import { cachedResource } from '../../src/xds/cache.ts';
-import { canonicalName, findResource } from '../../src/xds/catalog.ts';
+import { cachedResource } from '../../src/xds/codec/cache.ts';
+import { canonicalName, findResource } from '../../src/xds/subscription/catalog.ts';
 import { snapshotOf } from '../support/snapshot.ts';
 
 type VirtualHost = MessageOf['envoy.config.route.v3.VirtualHost'];

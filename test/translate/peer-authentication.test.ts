@@ -5,7 +5,7 @@ import {
   namespaceMtls,
   peerAuthenticationsFor,
   workloadMtls,
-} from '../../src/translate/resolve/peer-authentication.ts';
+} from '../../src/translate/resolve/security/peer-authentication.ts';
 import { snapshotOf } from '../support/snapshot.ts';
 
 const policy = (namespace: string, name: string, spec: string, created = '2026-01-01T00:00:00Z'): string => `---

@@ -6,7 +6,7 @@ import type { Features } from '../../src/model/mesh.ts';
 import type { Service } from '../../src/model/mesh.ts';
 import { jwtFilters } from '../../src/translate/envoy/jwt/jwt-filter.ts';
 import { keysOfNobody } from '../../src/translate/envoy/jwt/keys-of-nobody.ts';
-import { tokenRules } from '../../src/translate/resolve/request-authentication.ts';
+import { tokenRules } from '../../src/translate/resolve/security/request-authentication.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
 import { makePort, makeService, makeSettings } from '../support/make.ts';
 import { snapshotOf } from '../support/snapshot.ts';

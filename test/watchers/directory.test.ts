@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Problem } from '../../src/model/problem.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
-import { watchDirectory } from '../../src/watchers/directory.ts';
-import { loadConfig } from '../../src/watchers/load-config.ts';
+import { watchDirectory } from '../../src/watchers/files/directory.ts';
+import { loadConfig } from '../../src/watchers/files/load-config.ts';
 
 const service = (name: string, port = 80): string =>
   `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}, namespace: shop}\nspec:\n  ports:\n  - port: ${port}\n`;

@@ -6,10 +6,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, test } from 'vitest';
 
-import { fetchKeys } from '../../src/watchers/jwks-fetch.ts';
-import { KeyWatcher } from '../../src/watchers/jwks.ts';
-import { isFetchable } from '../../src/watchers/public-address.ts';
-import { usableKeySet } from '../../src/watchers/public-key.ts';
+import { fetchKeys } from '../../src/watchers/jwks/jwks-fetch.ts';
+import { KeyWatcher } from '../../src/watchers/jwks/jwks.ts';
+import { isFetchable } from '../../src/watchers/jwks/public-address.ts';
+import { usableKeySet } from '../../src/watchers/jwks/public-key.ts';
 import { snapshotOf } from '../support/snapshot.ts';
 
 const keySet = (kid: string): string => JSON.stringify({ keys: [{ kty: 'RSA', kid, e: 'AQAB', n: 'AQ' }] });

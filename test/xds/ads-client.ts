@@ -1,9 +1,9 @@
 // A proxy for tests: speaks ADS to a real server over a real connection, request by request.
 import type { ChannelCredentials, ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import type { JsonObject } from '../../src/xds/print.ts';
-import { encodeMessage } from '../../src/xds/encode.ts';
-import { print } from '../../src/xds/print.ts';
+import type { JsonObject } from '../../src/xds/codec/print.ts';
+import { encodeMessage } from '../../src/xds/codec/encode.ts';
+import { print } from '../../src/xds/codec/print.ts';
 import { adsService } from '../../src/xds/service.ts';
 
 export interface DeltaResponse {

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Configuration } from '../../src/model/resource.ts';
 import type { XdsServerOptions } from '../../src/xds/server.ts';
 import type { Mesh } from './mesh.ts';
-import { cachedResource } from '../../src/xds/cache.ts';
+import { cachedResource } from '../../src/xds/codec/cache.ts';
 import { DeltaClient, names } from './ads-client.ts';
 import { cluster, configuration, endpoints, listener, route, startMesh, staticCluster, types } from './mesh.ts';
 

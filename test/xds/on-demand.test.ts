@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Configuration, Layer, OnDemand, Resource } from '../../src/model/resource.ts';
 import type { DeltaResponse } from './ads-client.ts';
 import type { Mesh } from './mesh.ts';
-import { cachedResource } from '../../src/xds/cache.ts';
+import { cachedResource } from '../../src/xds/codec/cache.ts';
 import { DeltaClient, names } from './ads-client.ts';
 import { cluster, configuration, empty, endpoints, layer, route, startMesh, staticCluster, types } from './mesh.ts';
 

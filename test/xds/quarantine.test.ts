@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { cachedResource } from '../../src/xds/cache.ts';
-import { Quarantine } from '../../src/xds/quarantine.ts';
+import { cachedResource } from '../../src/xds/codec/cache.ts';
+import { Quarantine } from '../../src/xds/subscription/quarantine.ts';
 import { staticCluster } from './mesh.ts';
 
 const version = (seconds: number) => cachedResource(staticCluster('a', seconds));

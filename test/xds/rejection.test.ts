@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Configuration } from '../../src/model/resource.ts';
 import type { Mesh } from './mesh.ts';
-import { rejectedNames } from '../../src/xds/nack.ts';
+import { rejectedNames } from '../../src/xds/subscription/nack.ts';
 import { DeltaClient, names } from './ads-client.ts';
 import { configuration, endpoints, layer, startMesh, staticCluster, types } from './mesh.ts';
 

@@ -8,7 +8,7 @@ import type { XdsServerOptions } from '../../src/xds/server.ts';
 import type { ClientOptions } from './ads-client.ts';
 import type { Mesh } from './mesh.ts';
 import { Bug } from '../../src/model/invariant.ts';
-import { encodeCount } from '../../src/xds/cache.ts';
+import { encodeCount } from '../../src/xds/codec/cache.ts';
 import { createXdsServer } from '../../src/xds/server.ts';
 import { DeltaClient, names, node } from './ads-client.ts';
 import { configuration, layer, listener, startMesh, staticCluster, types } from './mesh.ts';

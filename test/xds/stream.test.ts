@@ -2,8 +2,8 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Configuration } from '../../src/model/resource.ts';
 import type { StreamEnvironment } from '../../src/xds/stream.ts';
-import { cachedResource, encodeCount } from '../../src/xds/cache.ts';
-import { Quarantine } from '../../src/xds/quarantine.ts';
+import { cachedResource, encodeCount } from '../../src/xds/codec/cache.ts';
+import { Quarantine } from '../../src/xds/subscription/quarantine.ts';
 import { ProxyStream } from '../../src/xds/stream.ts';
 import { cluster, configuration, endpoints, layer, listener, staticCluster, types } from './mesh.ts';
 

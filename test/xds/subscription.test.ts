@@ -1,9 +1,9 @@
 // The state of the protocol alone: no server, no bytes on a wire.
 import { describe, expect, test } from 'vitest';
-import type { DeltaRequest, SotwRequest } from '../../src/xds/requests.ts';
-import type { Catalog, Update } from '../../src/xds/subscription.ts';
-import { cachedResource } from '../../src/xds/cache.ts';
-import { Subscription } from '../../src/xds/subscription.ts';
+import type { DeltaRequest, SotwRequest } from '../../src/xds/subscription/requests.ts';
+import type { Catalog, Update } from '../../src/xds/subscription/subscription.ts';
+import { cachedResource } from '../../src/xds/codec/cache.ts';
+import { Subscription } from '../../src/xds/subscription/subscription.ts';
 import { staticCluster, types } from './mesh.ts';
 
 const now = { removals: true, maxBytes: 1e6 };

@@ -6,7 +6,7 @@ import type { KindMap, MeshNetworksSpec } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { at } from '../../model/source.ts';
 import { contains } from './cidr.ts';
-import { kubernetesHostname } from './kubernetes-service.ts';
+import { kubernetesHostname } from './kubernetes/kubernetes-service.ts';
 import { compareText } from './order.ts';
 
 type KubernetesService = KindMap['Service'];

@@ -4,8 +4,8 @@ import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import type { MeshSettings, Service, ServiceEndpoints } from '../../model/mesh.ts';
 import { serviceKey } from '../../model/mesh.ts';
 import { spiffeId } from '../../model/identity.ts';
-import { namespaceMtls } from './peer-authentication.ts';
-import type { PeerAuthentications } from './peer-authentication.ts';
+import { namespaceMtls } from './security/peer-authentication.ts';
+import type { PeerAuthentications } from './security/peer-authentication.ts';
 import { isHttp } from './protocol.ts';
 
 export interface ServiceFacts {

@@ -4,10 +4,10 @@ import { memo, sharedList } from '../../model/memo.ts';
 import type { Proxy } from '../../model/proxy.ts';
 import type { WorkloadPolicies } from '../../model/workload-policies.ts';
 import { noPolicies } from '../../model/workload-policies.ts';
-import { authorizerOf } from '../resolve/extension-provider.ts';
+import { authorizerOf } from '../resolve/security/extension-provider.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
-import { policiesFor } from '../resolve/policy-attachment.ts';
-import { tokenRules } from '../resolve/request-authentication.ts';
+import { policiesFor } from '../resolve/security/policy-attachment.ts';
+import { tokenRules } from '../resolve/security/request-authentication.ts';
 
 /** The same object for all workloads with the same policies. */
 export function workloadPolicies(resolved: ResolvedMesh, proxy: Proxy): WorkloadPolicies {

@@ -2,8 +2,8 @@
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-node
 import type { InterceptionMode, Locality, Proxy } from '../../model/proxy.ts';
 import type { NodeInfo } from '../../model/resource.ts';
-import type { PodIndex } from '../resolve/pods.ts';
-import type { VirtualMachines } from '../resolve/virtual-machines.ts';
+import type { PodIndex } from '../resolve/kubernetes/pods.ts';
+import type { VirtualMachines } from '../resolve/service-entry/virtual-machines.ts';
 import { canonical, podLocality } from '../resolve/workload.ts';
 import type { Installation } from '../resolve/mesh-settings.ts';
 

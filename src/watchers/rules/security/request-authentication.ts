@@ -5,7 +5,7 @@ import type { Drafts } from '../../draft.ts';
 import type { FieldPath } from '../../field-path.ts';
 import { doubtful, invalid, missing } from '../../draft.ts';
 import { atMostOne, checkDuration, checkTargets } from '../common.ts';
-import { isUsableKey } from '../../public-key.ts';
+import { isUsableKey } from '../../jwks/public-key.ts';
 import { isStrictHeaderName } from '../syntax/header.ts';
 
 export function* requestAuthentication({ spec }: KindMap['RequestAuthentication']): Drafts {

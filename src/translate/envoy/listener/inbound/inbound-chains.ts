@@ -1,0 +1,180 @@
+// The filter chains of one port that receives traffic, and those for ports that nothing is known of.
+// https://istio.io/latest/docs/reference/config/security/peer_authentication/
+import { memo, sharedValue } from '../../../../model/memo.ts';
+import type { MeshSettings, MtlsMode, Protocol } from '../../../../model/mesh.ts';
+import type { SourceRef } from '../../../../model/source.ts';
+import type { InboundPort } from '../../../../model/view.ts';
+import type { MessageOf } from '../../../../xds/generated/messages.ts';
+import { inboundCluster, inboundPassthroughCluster, listenerName, virtualInbound } from '../../../names.ts';
+import { from } from '../../../provenance.ts';
+import { isHttp, isHttp2 } from '../../../resolve/protocol.ts';
+import { meshTls, serverTls } from './downstream-tls.ts';
+import type { PlannedChain } from '../filter-chain.ts';
+import { chainMatch, plannedChain } from '../filter-chain.ts';
+import { inboundHttpConnectionManager } from '../../filter/http-connection-manager.ts';
+import type { InboundMatch } from './inbound-match.ts';
+import { inboundMatches } from './inbound-match.ts';
+import { inboundRoutes } from './inbound-route.ts';
+import type { HttpFacts } from '../listener-facts.ts';
+import type { Guard } from '../../rbac/guard.ts';
+import { peerMetadata, tcpFilters } from '../../filter/network-filters.ts';
+import { statPrefix } from '../stat-prefix.ts';
+import { blackHole, plainTcpProxy } from '../../filter/tcp-proxy.ts';
+
+type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
+type TransportSocket = MessageOf['envoy.config.core.v3.TransportSocket'];
+
+/** A port as its chains need it, whether or not a service is behind it. */
+interface Receiver {
+  readonly settings: MeshSettings;
+  readonly facts: HttpFacts;
+  readonly guard: Guard;
+  readonly source: SourceRef;
+  readonly cluster: string;
+  readonly host: string;
+  /** The service's port, by which routes and statistics are named. */
+  readonly port: number;
+  readonly protocol: Protocol;
+  readonly httpStat: string;
+  readonly tcpStat: string;
+  readonly destinationPort: number | undefined;
+  readonly name: (http: boolean) => string;
+  readonly metadata: FilterChain['metadata'];
+}
+
+/** `bind` names the chains: the wildcard, or the address of the Sidecar's ingress listener. */
+export const inboundPortChains = memo(
+  (
+    settings: MeshSettings,
+    facts: HttpFacts,
+    guard: Guard,
+    bind: string,
+    port: InboundPort,
+  ): readonly PlannedChain[] => {
+    const { ingress, mtls, source, targetPort, service, servicePort } = port;
+    const tls = settings.features.tlsOnSidecarIngress && mtls === 'DISABLE' ? ingress?.tls : undefined;
+    const protocol = tls === undefined ? servicePort.protocol : withoutTls(servicePort.protocol);
+    const host = ingress === undefined ? (service?.hostname ?? '') : `${source.name}.${source.namespace}`;
+    const cluster = inboundCluster(targetPort);
+    const name = listenerName(bind, targetPort);
+    const receiver: Receiver = {
+      settings,
+      facts,
+      guard,
+      source,
+      cluster,
+      host,
+      port: servicePort.number,
+      protocol,
+      httpStat: `inbound_${name}`,
+      tcpStat: statPrefix(settings.inboundClusterStatName, cluster, {
+        service: ingress === undefined ? service : undefined,
+        host,
+        port: servicePort,
+        portNumber: servicePort.number,
+      }),
+      destinationPort: targetPort,
+      name: () => name,
+      metadata: ingress === undefined ? undefined : sidecarMetadata(source),
+    };
+    if (tls === undefined)
+      return inboundMatches(mtls, protocol).map((match) =>
+        chain(receiver, match, match.mtls ? meshTls(settings) : undefined),
+      );
+    return [chain(receiver, { transportProtocol: 'tls', mtls: false, http: isHttp(protocol) }, serverTls(tls))];
+  },
+);
+
+/** Everything that no port's chains take: passed on to where it was going. Port 0 means any port. */
+export const passthroughChains = memo(
+  (settings: MeshSettings, facts: HttpFacts, guard: Guard, mode: MtlsMode, port: number): readonly PlannedChain[] => {
+    const receiver: Receiver = {
+      settings,
+      facts,
+      guard,
+      source: settings.source,
+      cluster: inboundPassthroughCluster,
+      host: '',
+      port: 0,
+      protocol: 'Auto',
+      httpStat: inboundPassthroughCluster,
+      tcpStat: statPrefix(settings.inboundClusterStatName, inboundPassthroughCluster, {
+        service: undefined,
+        host: '',
+        port: { name: virtualInbound, number: port },
+        portNumber: port,
+      }),
+      destinationPort: port === 0 ? undefined : port,
+      name: (http) => (http ? `${virtualInbound}-catchall-http` : virtualInbound),
+      metadata: undefined,
+    };
+    return inboundMatches(mode, 'Auto').map((match) =>
+      chain(receiver, match, match.mtls ? meshTls(settings) : undefined),
+    );
+  },
+);
+
+/** Connections to the listener's own port would go round in circles. */
+export const blackHoleChain = memo((port: number): PlannedChain =>
+  plannedChain(
+    chainMatch({ destinationPort: port }),
+    { name: `${virtualInbound}-blackhole`, filters: [blackHole] },
+    undefined,
+  ),
+);
+
+function chain(receiver: Receiver, match: InboundMatch, socket: TransportSocket | undefined): PlannedChain {
+  const { destinationPort, metadata, name, source } = receiver;
+  const { transportProtocol, applicationProtocols, mtls, http } = match;
+  const terminal = http ? requestFilters(receiver) : connectionFilters(receiver);
+  const message: FilterChain = {
+    name: name(http),
+    filters: mtls ? [peerMetadata, ...terminal] : terminal,
+    ...(metadata !== undefined && { metadata }),
+    ...(socket !== undefined && { transport_socket: socket }),
+  };
+  const condition = chainMatch({
+    ...(destinationPort !== undefined && { destinationPort }),
+    transportProtocol,
+    ...(applicationProtocols !== undefined && { applicationProtocols }),
+  });
+  return plannedChain(condition, from(source, message), undefined);
+}
+
+function requestFilters({
+  settings,
+  facts,
+  guard,
+  cluster,
+  host,
+  port,
+  protocol,
+  httpStat,
+}: Receiver): FilterChain['filters'] & object {
+  const grpc = protocol === 'GRPC' || protocol === 'GRPC-Web';
+  const http = sharedValue({ statPrefix: httpStat, grpcWeb: protocol === 'GRPC-Web', http2: isHttp2(protocol) });
+  return [inboundHttpConnectionManager(settings, facts, guard, http, inboundRoutes(cluster, host, port, !grpc))];
+}
+
+const connectionFilters = ({
+  settings,
+  facts,
+  guard,
+  cluster,
+  protocol,
+  tcpStat,
+}: Receiver): FilterChain['filters'] & object => [
+  ...guard.external.tcp,
+  ...guard.authorization.tcp,
+  ...tcpFilters(protocol, tcpStat, plainTcpProxy(settings, facts.connection, cluster, tcpStat)),
+];
+
+/** What is left of a protocol when its TLS has ended here. */
+function withoutTls(protocol: Protocol): Protocol {
+  if (protocol === 'HTTPS') return 'HTTP';
+  return protocol === 'TLS' ? 'TCP' : protocol;
+}
+
+const sidecarMetadata = ({ namespace, name }: SourceRef): FilterChain['metadata'] => ({
+  filter_metadata: { istio: { config: `/apis/networking.istio.io/v1/namespaces/${namespace}/sidecar/${name}` } },
+});

@@ -1,0 +1,157 @@
+// The listeners for what a workload receives: one that redirected connections arrive at, with chains for every port, and
+// those that a Sidecar object has bound for real.
+// https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
+import { memo, sharedList, sharedValue } from '../../../../model/memo.ts';
+import type { MeshSettings } from '../../../../model/mesh.ts';
+import type { Proxy } from '../../../../model/proxy.ts';
+import type { Resource } from '../../../../model/resource.ts';
+import { resourceTypes } from '../../../../model/resource.ts';
+import type { SourceRef } from '../../../../model/source.ts';
+import type { InboundPort, InboundView, ProxyView } from '../../../../model/view.ts';
+import type { MessageOf } from '../../../../xds/generated/messages.ts';
+import { protoDuration } from '../../../duration.ts';
+import { listenerName, virtualInbound } from '../../../names.ts';
+import { from } from '../../../provenance.ts';
+import { listenerAccessLog } from '../../filter/access-log.ts';
+import type { Guard } from '../../rbac/guard.ts';
+import { guardOf } from '../../rbac/guard.ts';
+import type { PlannedChain } from '../filter-chain.ts';
+import { filterChain, plaintextHttp } from '../filter-chain.ts';
+import { blackHoleChain, inboundPortChains, passthroughChains } from './inbound-chains.ts';
+import { acceptSlowly, listenerAddress } from '../listener-address.ts';
+import type { ConnectionFacts, HttpFacts } from '../listener-facts.ts';
+import { httpFacts, inboundListenerPort, localAddresses } from '../listener-facts.ts';
+import { forPorts, httpInspector, originalDestination, originalSource, tlsInspector } from '../listener-filters.ts';
+
+type Listener = MessageOf['envoy.config.listener.v3.Listener'];
+type ListenerFilter = MessageOf['envoy.config.listener.v3.ListenerFilter'];
+
+/** Without interception a proxy only receives on ports that a Sidecar object binds. */
+export function inboundListeners({ settings, proxy, inbound }: ProxyView): readonly Resource[] {
+  const facts = httpFacts(settings, proxy);
+  const guard = guardOf(settings, inbound.policies);
+  const intercepted = proxy.interceptionMode !== 'NONE';
+  const isBound = ({ ingress }: InboundPort): boolean =>
+    ingress !== undefined && (!intercepted || ingress.captureMode === 'NONE');
+  const bound = inbound.ports
+    .filter((port) => isBound(port) && canBind(proxy, port))
+    .map((port) => boundListener(settings, facts, guard, bindOf(proxy, port), port));
+  if (!intercepted) return bound;
+  const port = inboundListenerPort(settings);
+  const chains = [
+    blackHoleChain(port),
+    ...catchAll(settings, facts, guard, inbound),
+    ...inbound.ports
+      .filter((candidate) => !isBound(candidate))
+      .flatMap((candidate) => inboundPortChains(settings, facts, guard, bindOf(proxy, candidate), candidate)),
+  ];
+  const [wildcard] = localAddresses(proxy).wildcards;
+  return [
+    ...bound,
+    virtualInboundListener(
+      settings,
+      facts.connection,
+      wildcard,
+      port,
+      proxy.interceptionMode === 'TPROXY',
+      sharedList(chains),
+    ),
+  ];
+}
+
+const canBind = ({ metadata }: Proxy, { targetPort }: InboundPort): boolean =>
+  targetPort >= 1024 || String(metadata['UNPRIVILEGED_POD']) !== 'true';
+
+/** A Sidecar's listener is on the workload's address unless it says otherwise. */
+function bindOf(proxy: Proxy, { ingress }: InboundPort): string {
+  const [wildcard] = localAddresses(proxy).wildcards;
+  if (ingress === undefined) return wildcard;
+  return (ingress.bind ?? '') === '' ? (proxy.ipAddresses[0] ?? wildcard) : (ingress.bind ?? wildcard);
+}
+
+/** For unknown ports, and for ports that nothing but a PeerAuthentication names. */
+function catchAll(
+  settings: MeshSettings,
+  facts: HttpFacts,
+  guard: Guard,
+  { ports, defaultMtls, portMtls }: InboundView,
+): readonly PlannedChain[] {
+  const known = new Set(ports.map(({ targetPort }) => targetPort));
+  // An object's numeric keys come in ascending order.
+  const others = Object.entries(portMtls)
+    .map(([port, mode]) => ({ port: Number(port), mode }))
+    .filter(({ port }) => !known.has(port));
+  return [{ port: 0, mode: defaultMtls }, ...others].flatMap(({ port, mode }) =>
+    passthroughChains(settings, facts, guard, mode, port),
+  );
+}
+
+const virtualInboundListener = memo(
+  (
+    settings: MeshSettings,
+    connection: ConnectionFacts,
+    bind: string,
+    port: number,
+    transparent: boolean,
+    chains: readonly PlannedChain[],
+  ): Resource => {
+    const entry = [originalDestination, ...(transparent ? [originalSource] : [])];
+    const message: Listener = {
+      name: virtualInbound,
+      address: listenerAddress(bind, port),
+      ...(transparent && { transparent: true }),
+      ...receiving(settings, connection, entry, chains),
+    };
+    return { type: resourceTypes.listener, name: virtualInbound, message: from(settings.source, message) };
+  },
+);
+
+const boundListener = memo(
+  (settings: MeshSettings, facts: HttpFacts, guard: Guard, bind: string, port: InboundPort): Resource => {
+    const name = listenerName(bind, port.targetPort);
+    const chains = inboundPortChains(settings, facts, guard, bind, port);
+    const message: Listener = {
+      name,
+      address: listenerAddress(bind, port.targetPort),
+      ...receiving(settings, facts.connection, [], chains),
+    };
+    return { type: resourceTypes.listener, name, message: from(sharedValue<SourceRef>(port.source), message) };
+  },
+);
+
+function receiving(
+  settings: MeshSettings,
+  connection: ConnectionFacts,
+  entry: readonly ListenerFilter[],
+  chains: readonly PlannedChain[],
+): Partial<Listener> {
+  const filters = [...entry, ...inspectors(chains)];
+  return {
+    traffic_direction: 'INBOUND',
+    filter_chains: chains.map(filterChain),
+    ...(filters.length > 0 && { listener_filters: filters }),
+    listener_filters_timeout: protoDuration(settings.protocolDetectionTimeout ?? '0s'),
+    continue_on_listener_filters_timeout: true,
+    ...acceptSlowly,
+    ...listenerAccessLog(settings, connection),
+  };
+}
+
+/** First bytes are only looked at on ports where some chain depends on them: servers that speak first would hang. */
+function inspectors(chains: readonly PlannedChain[]): readonly ListenerFilter[] {
+  const tls = needs(chains, ({ match }) => match.transportProtocol === 'tls');
+  const http = needs(chains, ({ match }) =>
+    plaintextHttp.some((protocol) => match.applicationProtocols?.includes(protocol)),
+  );
+  return [forPorts(tlsInspector, tls, 'leave-out') ?? [], forPorts(httpInspector, http, 'look-at') ?? []].flat();
+}
+
+/** By port, 0 standing for every other one. */
+function needs(chains: readonly PlannedChain[], test: (chain: PlannedChain) => boolean): ReadonlyMap<number, boolean> {
+  const byPort = new Map<number, boolean>();
+  for (const chain of chains) {
+    const port = chain.match.destinationPort ?? 0;
+    byPort.set(port, (byPort.get(port) ?? false) || test(chain));
+  }
+  return byPort;
+}

@@ -1,0 +1,177 @@
+// What there is to know of a message to read and write it: a small view of protobufjs's reflection that the encoder,
+// the printer and the generator of types share.
+// https://protobuf.dev/programming-guides/proto3/
+import protobuf from 'protobufjs';
+import { Bug } from '../../model/invariant.ts';
+import { protoRoot } from './protos.ts';
+
+export type ScalarType =
+  | 'double'
+  | 'float'
+  | 'int32'
+  | 'uint32'
+  | 'sint32'
+  | 'fixed32'
+  | 'sfixed32'
+  | 'int64'
+  | 'uint64'
+  | 'sint64'
+  | 'fixed64'
+  | 'sfixed64'
+  | 'bool'
+  | 'string'
+  | 'bytes';
+
+export type FieldType =
+  | { readonly kind: 'scalar'; readonly scalar: ScalarType }
+  | { readonly kind: 'enum'; readonly enum: EnumDescriptor }
+  | { readonly kind: 'message'; readonly message: MessageDescriptor };
+
+export interface EnumDescriptor {
+  readonly name: string;
+  readonly numbers: ReadonlyMap<string, number>;
+  readonly names: ReadonlyMap<number, string>;
+}
+
+export interface FieldDescriptor {
+  readonly name: string;
+  readonly jsonName: string;
+  readonly number: number;
+  readonly type: FieldType;
+  readonly cardinality: 'single' | 'repeated' | 'map';
+  /** Of a map: how the two fields of an entry are. */
+  readonly entry?: { readonly key: ScalarType; readonly value: FieldDescriptor };
+  readonly packed: boolean;
+  /** Absent and zero are told apart: members of a oneof and `optional` fields. Messages always are. */
+  readonly presence: boolean;
+  /** The oneof that at most one field may be set of. */
+  readonly oneof?: string;
+  /** Holds a secret: never printed. */
+  readonly sensitive: boolean;
+}
+
+/** Messages that JSON writes in a form of their own. */
+export type WellKnown = 'any' | 'struct' | 'value' | 'list' | 'duration' | 'timestamp' | 'field-mask' | 'wrapper';
+
+export interface MessageDescriptor {
+  readonly name: string;
+  readonly wellKnown: WellKnown | undefined;
+  readonly fields: readonly FieldDescriptor[];
+  readonly byName: ReadonlyMap<string, FieldDescriptor>;
+  readonly byNumber: ReadonlyMap<number, FieldDescriptor>;
+}
+
+const wellKnown: Readonly<Record<string, WellKnown>> = {
+  'google.protobuf.Any': 'any',
+  'google.protobuf.Struct': 'struct',
+  'google.protobuf.Value': 'value',
+  'google.protobuf.ListValue': 'list',
+  'google.protobuf.Duration': 'duration',
+  'google.protobuf.Timestamp': 'timestamp',
+  'google.protobuf.FieldMask': 'field-mask',
+  'google.protobuf.BoolValue': 'wrapper',
+  'google.protobuf.StringValue': 'wrapper',
+  'google.protobuf.BytesValue': 'wrapper',
+  'google.protobuf.Int32Value': 'wrapper',
+  'google.protobuf.UInt32Value': 'wrapper',
+  'google.protobuf.Int64Value': 'wrapper',
+  'google.protobuf.UInt64Value': 'wrapper',
+  'google.protobuf.FloatValue': 'wrapper',
+  'google.protobuf.DoubleValue': 'wrapper',
+};
+
+const messages = new Map<string, MessageDescriptor>();
+const enums = new Map<string, EnumDescriptor>();
+
+/** The message of this full name, or undefined if there is none. */
+export function findMessage(name: string): MessageDescriptor | undefined {
+  const known = messages.get(name);
+  if (known !== undefined) return known;
+  const type = protoRoot().lookup(name, protobuf.Type, true);
+  return type instanceof protobuf.Type && fullName(type) === name ? describeMessage(type) : undefined;
+}
+
+/** The message of this full name, which the program relies on. */
+export function messageDescriptor(name: string): MessageDescriptor {
+  const found = findMessage(name);
+  if (found === undefined) throw new Bug(`no message type ${name}`);
+  return found;
+}
+
+/** The names of all message types but the entries of maps, sorted. */
+export function messageNames(): readonly string[] {
+  const names: string[] = [];
+  const visit = (space: protobuf.NamespaceBase): void => {
+    if (space instanceof protobuf.Type) names.push(fullName(space));
+    for (const nested of space.nestedArray) if (nested instanceof protobuf.Namespace) visit(nested);
+  };
+  visit(protoRoot());
+  return names.sort();
+}
+
+function describeMessage(type: protobuf.Type): MessageDescriptor {
+  const name = fullName(type);
+  const known = messages.get(name);
+  if (known !== undefined) return known;
+  const fields: FieldDescriptor[] = [];
+  const byName = new Map<string, FieldDescriptor>();
+  const byNumber = new Map<number, FieldDescriptor>();
+  const message = { name, wellKnown: wellKnown[name], fields, byName, byNumber };
+  messages.set(name, message);
+  for (const field of type.fieldsArray.toSorted((a, b) => a.id - b.id)) {
+    const described = describeField(field.resolve());
+    fields.push(described);
+    byName.set(described.name, described);
+    byNumber.set(described.number, described);
+  }
+  return message;
+}
+
+function describeField(field: protobuf.Field): FieldDescriptor {
+  const optional = field.options?.['proto3_optional'] === true;
+  const oneof = optional ? undefined : field.partOf?.name;
+  const described: FieldDescriptor = {
+    name: field.name,
+    jsonName: lowerCamelCase(field.name),
+    number: field.id,
+    type: describeType(field),
+    cardinality: field.map ? 'map' : field.repeated ? 'repeated' : 'single',
+    packed: field.packed && isPackable(field),
+    presence: optional || oneof !== undefined,
+    ...(oneof !== undefined && { oneof }),
+    sensitive: field.options?.['(udpa.annotations.sensitive)'] === true,
+  };
+  if (!(field instanceof protobuf.MapField)) return described;
+  const value: FieldDescriptor = { ...described, number: 2, cardinality: 'single', presence: true };
+  return { ...described, entry: { key: field.keyType as ScalarType, value } };
+}
+
+/** Numbers, booleans and enums: what is not length-delimited itself. */
+function isPackable(field: protobuf.Field): boolean {
+  return !(field.resolvedType instanceof protobuf.Type) && field.type !== 'string' && field.type !== 'bytes';
+}
+
+function describeType(field: protobuf.Field): FieldType {
+  const resolved = field.resolvedType;
+  if (resolved instanceof protobuf.Type) return { kind: 'message', message: describeMessage(resolved) };
+  if (resolved instanceof protobuf.Enum) return { kind: 'enum', enum: describeEnum(resolved) };
+  return { kind: 'scalar', scalar: field.type as ScalarType };
+}
+
+function describeEnum(type: protobuf.Enum): EnumDescriptor {
+  const name = fullName(type);
+  let described = enums.get(name);
+  if (described === undefined) {
+    const entries = Object.entries(type.values);
+    const names = new Map<number, string>();
+    for (const [key, value] of entries) if (!names.has(value)) names.set(value, key);
+    enums.set(name, (described = { name, numbers: new Map(entries), names }));
+  }
+  return described;
+}
+
+const fullName = (object: protobuf.ReflectionObject): string => object.fullName.slice(1);
+
+/** `filter_chain_match` to `filterChainMatch`, as the protobuf compiler derives JSON names. */
+export const lowerCamelCase = (name: string): string =>
+  name.replace(/_(.)/g, (_match, letter: string) => letter.toUpperCase());

@@ -1,0 +1,121 @@
+// Resources that a proxy rejected: within their scope they are not sent again, and the last version that a proxy
+// accepted stays in force, for proxies that come later too. Another version gets another try.
+import type { Resource, TypeUrl } from '../../model/resource.ts';
+import type { CachedResource } from '../codec/cache.ts';
+import type { Wanted } from './subscription.ts';
+
+export interface Rejection {
+  readonly scope: string;
+  readonly type: TypeUrl;
+  readonly name: string;
+  readonly version: string;
+  /** The proxy's own words. */
+  readonly error: string;
+  /** The rejected resource, for what it came from. */
+  readonly resource: Resource;
+  /** The ids of the nodes that rejected it. */
+  readonly nodes: readonly string[];
+  /** When it was rejected first, in milliseconds since 1970. */
+  readonly since: number;
+}
+
+interface Entry {
+  /** The last version accepted, and the one before it in case another proxy rejects the last. */
+  good?: CachedResource;
+  earlier?: CachedResource;
+  /** By version. */
+  rejections?: Map<string, Rejection>;
+}
+
+/** Of the nodes that rejected one resource, so that a big mesh does not make a long list. */
+const maxNodes = 100;
+
+export class Quarantine {
+  /** By scope, type and name. */
+  readonly #entries = new Map<string, Map<TypeUrl, Map<string, Entry>>>();
+  /** Scopes that ever had a rejection: the others need no look. */
+  readonly #troubled = new Set<string>();
+  readonly #onRejected: (rejection: Rejection) => void;
+
+  /** `onRejected` hears of every version once, when the first proxy rejects it. */
+  constructor(onRejected: (rejection: Rejection) => void = () => {}) {
+    this.#onRejected = onRejected;
+  }
+
+  /** What is to be sent instead of `wanted`, which may be `wanted`. */
+  inForce(scope: string, wanted: CachedResource): Wanted {
+    if (!this.#troubled.has(scope)) return wanted;
+    const entry = this.#entries.get(scope)?.get(wanted.type)?.get(wanted.name);
+    if (entry?.rejections?.has(wanted.content) !== true) return wanted;
+    return entry.good ?? 'withheld';
+  }
+
+  accepted(scope: string, resource: CachedResource): void {
+    const entry = this.#entry(scope, resource);
+    if (entry.good?.content === resource.content || entry.rejections?.has(resource.content) === true) return;
+    if (entry.good !== undefined) entry.earlier = entry.good;
+    entry.good = resource;
+    delete entry.rejections;
+  }
+
+  rejected(scope: string, resource: CachedResource, by: { node: string; error: string; at: number }): void {
+    this.#troubled.add(scope);
+    const entry = this.#entry(scope, resource);
+    const { type, name, content: version, source } = resource;
+    const known = entry.rejections?.get(version);
+    const nodes = [...new Set([...(known?.nodes ?? []), by.node])].slice(0, maxNodes);
+    const since = known?.since ?? by.at;
+    entry.rejections ??= new Map();
+    const rejection = { scope, type, name, version, error: by.error, resource: source, nodes, since };
+    entry.rejections.set(version, rejection);
+    if (known === undefined) this.#onRejected(rejection);
+    if (entry.good?.content === version) stepBack(entry);
+  }
+
+  rejections(): readonly Rejection[] {
+    const entries = [...this.#names()].flatMap(([, names]) => [...names.values()]);
+    return entries.flatMap(({ rejections }) => [...(rejections?.values() ?? [])]);
+  }
+
+  /** Forgets what no proxy is to have any more. */
+  retain(isLive: (scope: string, name: string) => boolean): void {
+    for (const [scope, names] of this.#names()) {
+      for (const name of names.keys()) if (!isLive(scope, name)) names.delete(name);
+    }
+    for (const [scope, types] of this.#entries) {
+      if ([...types.values()].some((names) => names.size > 0)) continue;
+      this.#entries.delete(scope);
+      this.#troubled.delete(scope);
+    }
+  }
+
+  /** How many resources it knows of. */
+  get size(): number {
+    return [...this.#names()].reduce((sum, [, names]) => sum + names.size, 0);
+  }
+
+  *#names(): Generator<[scope: string, names: Map<string, Entry>]> {
+    for (const [scope, types] of this.#entries) for (const names of types.values()) yield [scope, names];
+  }
+
+  #entry(scope: string, { type, name }: CachedResource): Entry {
+    const names = made(made(this.#entries, scope, newMap<TypeUrl, Map<string, Entry>>), type, newMap<string, Entry>);
+    return made(names, name, (): Entry => ({}));
+  }
+}
+
+const newMap = <K, V>(): Map<K, V> => new Map();
+
+/** The value of this key, which is made if there is none. */
+function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
+}
+
+/** Another proxy rejects what one accepted: the version before is in force. */
+function stepBack(entry: Entry): void {
+  delete entry.good;
+  if (entry.earlier !== undefined) entry.good = entry.earlier;
+  delete entry.earlier;
+}

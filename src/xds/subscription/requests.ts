@@ -1,0 +1,141 @@
+// Reads what a proxy sends on an ADS stream, within limits: DiscoveryRequest and DeltaDiscoveryRequest.
+// https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/discovery/v3/discovery.proto
+import protobuf from 'protobufjs';
+import type { NodeInfo, TypeUrl } from '../../model/resource.ts';
+import type { JsonObject } from '../codec/print.ts';
+import { print } from '../codec/print.ts';
+
+export type Dialect = 'delta' | 'sotw';
+
+export interface RequestLimits {
+  /** Of names in one request, and of those that one subscription holds. */
+  readonly names: number;
+  /** Of one name, in UTF-16 units. */
+  readonly nameLength: number;
+}
+
+interface AnyRequest {
+  readonly typeUrl: TypeUrl;
+  /** Of the response that this acknowledges; '' if none. */
+  readonly nonce: string;
+  /** Why that response is rejected. */
+  readonly error: string | undefined;
+  readonly node: NodeInfo | undefined;
+}
+
+/** State of the world: the names are all that the proxy wants. */
+export interface SotwRequest extends AnyRequest {
+  readonly names: readonly string[];
+}
+
+/** Incremental: the names are what the proxy wants more, and no longer. */
+export interface DeltaRequest extends AnyRequest {
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+  /** What the proxy still has from an earlier stream: name to version. */
+  readonly versions: ReadonlyMap<string, string>;
+}
+
+/** The proxy's mistake: it asked for what cannot be served. */
+export class InvalidRequest extends Error {
+  override readonly name = 'InvalidRequest';
+}
+
+/** Reads a request of either dialect. Throws an InvalidRequest. */
+export const readRequest = (dialect: Dialect, bytes: Uint8Array, limits: RequestLimits): DeltaRequest | SotwRequest =>
+  dialect === 'delta' ? deltaRequest(bytes, limits) : sotwRequest(bytes, limits);
+
+type FieldReader = (reader: protobuf.Reader) => void;
+
+/** Throws an InvalidRequest. */
+function sotwRequest(bytes: Uint8Array, limits: RequestLimits): SotwRequest {
+  const request = { typeUrl: '', nonce: '', error: undefined, node: undefined, names: [] as string[] };
+  readMessage(bytes, {
+    2: (reader) => Object.assign(request, { node: nodeInfo(reader.bytes()) }),
+    3: (reader) => addName(request.names, reader, limits),
+    4: (reader) => Object.assign(request, { typeUrl: reader.string() }),
+    5: (reader) => Object.assign(request, { nonce: reader.string() }),
+    6: (reader) => Object.assign(request, { error: statusMessage(reader.bytes()) }),
+  });
+  return request;
+}
+
+/** Throws an InvalidRequest. */
+function deltaRequest(bytes: Uint8Array, limits: RequestLimits): DeltaRequest {
+  const subscribe: string[] = [];
+  const unsubscribe: string[] = [];
+  const versions = new Map<string, string>();
+  const request = { typeUrl: '', nonce: '', error: undefined, node: undefined, subscribe, unsubscribe, versions };
+  readMessage(bytes, {
+    1: (reader) => Object.assign(request, { node: nodeInfo(reader.bytes()) }),
+    2: (reader) => Object.assign(request, { typeUrl: reader.string() }),
+    3: (reader) => addName(subscribe, reader, limits),
+    4: (reader) => addName(unsubscribe, reader, limits),
+    5: (reader) => addVersion(versions, reader.bytes(), limits),
+    6: (reader) => Object.assign(request, { nonce: reader.string() }),
+    7: (reader) => Object.assign(request, { error: statusMessage(reader.bytes()) }),
+  });
+  return request;
+}
+
+function readMessage(bytes: Uint8Array, fields: Readonly<Record<number, FieldReader>>): void {
+  try {
+    const reader = protobuf.Reader.create(bytes);
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      const read = (tag & 7) === 2 ? fields[tag >>> 3] : undefined;
+      if (read === undefined) reader.skipType(tag & 7);
+      else read(reader);
+    }
+  } catch (error) {
+    if (error instanceof InvalidRequest) throw error;
+    throw new InvalidRequest('the request cannot be read', { cause: error });
+  }
+}
+
+function addName(names: string[], reader: protobuf.Reader, limits: RequestLimits): void {
+  names.push(checkedName(reader.string(), limits));
+  if (names.length > limits.names) throw new InvalidRequest(`more than ${limits.names} names`);
+}
+
+function addVersion(versions: Map<string, string>, bytes: Uint8Array, limits: RequestLimits): void {
+  let name = '';
+  let version = '';
+  readMessage(bytes, {
+    1: (reader) => (name = checkedName(reader.string(), limits)),
+    2: (reader) => (version = reader.string()),
+  });
+  versions.set(name, version);
+  if (versions.size > limits.names) throw new InvalidRequest(`more than ${limits.names} names`);
+}
+
+function checkedName(name: string, limits: RequestLimits): string {
+  if (name.length > limits.nameLength) throw new InvalidRequest(`a name longer than ${limits.nameLength} characters`);
+  return name;
+}
+
+function statusMessage(bytes: Uint8Array): string {
+  let message = '';
+  readMessage(bytes, { 2: (reader) => (message = reader.string()) });
+  return message === '' ? 'rejected without a reason' : message;
+}
+
+function nodeInfo(bytes: Uint8Array): NodeInfo {
+  const node = print('envoy.config.core.v3.Node', bytes) as JsonObject;
+  const locality = node['locality'] as JsonObject | undefined;
+  return {
+    id: (node['id'] ?? '') as string,
+    cluster: (node['cluster'] ?? '') as string,
+    metadata: (node['metadata'] ?? {}) as JsonObject,
+    ...(locality !== undefined && { locality: localityInfo(locality) }),
+  };
+}
+
+function localityInfo(locality: JsonObject): NonNullable<NodeInfo['locality']> {
+  const { region, zone, subZone } = locality as Readonly<Record<string, string>>;
+  return {
+    ...(region !== undefined && { region }),
+    ...(zone !== undefined && { zone }),
+    ...(subZone !== undefined && { sub_zone: subZone }),
+  };
+}

@@ -1,0 +1,283 @@
+// What one proxy wants and has of one type: the whole state of the xDS protocol, for both of its dialects, without
+// any I/O or clock. Requests change it, `next` tells what is to be sent, `sent` notes that it was.
+// https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
+import type { CachedResource } from '../codec/cache.ts';
+import type { DeltaRequest, SotwRequest } from './requests.ts';
+
+/** A version that the proxy has; without its resource if it had it before this stream began. */
+export interface Held {
+  readonly version: string;
+  readonly resource?: CachedResource;
+}
+
+/** What the proxy is to have under a name: nothing, or what it has already because the new version is rejected. */
+export type Wanted = CachedResource | 'absent' | 'withheld';
+
+export interface Catalog {
+  names(): Iterable<string>;
+  find(name: string): Wanted;
+}
+
+export interface Sent {
+  readonly name: string;
+  /** Undefined if it was removed. */
+  readonly after: Held | undefined;
+  /** What the proxy goes back to if it rejects. */
+  readonly before: Held | undefined;
+}
+
+export interface Update {
+  /** On the wire. */
+  readonly resources: readonly CachedResource[];
+  readonly removed: readonly string[];
+  /** What is new to the proxy: all of `resources` but for a full state. */
+  readonly sent: readonly Sent[];
+}
+
+export interface Settled {
+  readonly sent: readonly Sent[];
+  /** Why the proxy rejects the response; undefined if it accepts. */
+  readonly error: string | undefined;
+}
+
+export interface Pacing {
+  /** Whether removals may go now, which break what still refers to them. */
+  readonly removals: boolean;
+  /** A response is closed when it has this many bytes. Full states are never divided. */
+  readonly maxBytes: number;
+}
+
+export interface SubscriptionKind {
+  readonly incremental: boolean;
+  /**
+   * Of listeners and clusters: naming nothing means everything; and without increments every response holds all
+   * there is, so that what it does not hold is gone. Of other types such a response has no way to say that.
+   */
+  readonly fullState: boolean;
+}
+
+export class Subscription {
+  readonly kind: SubscriptionKind;
+  wildcard = false;
+  readonly names = new Set<string>();
+  readonly has = new Map<string, Held>();
+  pending: { readonly nonce: string; readonly sent: readonly Sent[] } | undefined;
+
+  /** To be compared with what there is. */
+  readonly #due = new Set<string>();
+  /** Gone, but still with the proxy until removals may go. */
+  readonly #leaving = new Set<string>();
+  /** To be answered even if the proxy has it or it does not exist. */
+  readonly #asked = new Set<string>();
+  /** To be sent in a response of its own, so that a rejection tells which one is meant. */
+  readonly #alone = new Set<string>();
+  #answer = false;
+  #requests = 0;
+  #lastNonce = '';
+  /** Whether an empty list still means everything, as it does until a name was given. */
+  #namesGiven = false;
+
+  constructor(kind: SubscriptionKind) {
+    this.kind = kind;
+  }
+
+  /** Anything not yet sent or not yet acknowledged, but for removals that wait. */
+  get busy(): boolean {
+    return this.pending !== undefined || this.#due.size > 0;
+  }
+
+  /** There may be something to send at once. */
+  get ready(): boolean {
+    return this.pending === undefined && (this.#due.size > 0 || this.#answer);
+  }
+
+  /** Takes an incremental request in; returns the response that it settles. */
+  delta(request: DeltaRequest, catalog: Catalog): Settled | undefined {
+    const first = this.#requests++ === 0;
+    const settled = this.#settle(request.nonce, request.error);
+    if (first) for (const [name, version] of request.versions) this.has.set(name, { version });
+    const legacy = first && this.kind.fullState && request.subscribe.length === 0;
+    if (legacy || request.subscribe.includes('*')) this.#subscribeAll(catalog);
+    for (const name of request.subscribe) if (name !== '*') this.#subscribe(name, first);
+    for (const name of request.unsubscribe) this.#unsubscribe(name);
+    if (first) for (const name of this.has.keys()) if (!this.wants(name)) this.has.delete(name);
+    return settled;
+  }
+
+  /** Takes a state-of-the-world request in; returns the response that it settles. */
+  sotw(request: SotwRequest, catalog: Catalog): Settled | undefined {
+    const first = this.#requests++ === 0;
+    if (!first && request.nonce !== this.#lastNonce) return undefined;
+    const settled = this.#settle(request.nonce, request.error);
+    this.#namesGiven ||= request.names.length > 0;
+    const wildcard = request.names.includes('*') || (this.kind.fullState && !this.#namesGiven);
+    if (wildcard && !this.wildcard) this.#subscribeAll(catalog);
+    if (!wildcard && this.wildcard) this.#unsubscribe('*');
+    const names = new Set(request.names);
+    names.delete('*');
+    for (const name of this.names) if (!names.has(name)) this.#unsubscribe(name);
+    for (const name of names) if (!this.names.has(name)) this.#subscribe(name, false);
+    return settled;
+  }
+
+  /** These names may mean something else now. */
+  touch(names: Iterable<string>): void {
+    for (const name of names) if (this.wants(name)) this.#due.add(name);
+  }
+
+  /** So may all names that the proxy asked for or has. */
+  touchAsked(): void {
+    for (const name of this.names) this.#due.add(name);
+    this.touch(this.has.keys());
+  }
+
+  /** What it has stays in sight under another name: it is asked for as if by the proxy itself. */
+  follow(name: string): void {
+    if (!this.names.has(name)) this.#subscribe(name, true);
+  }
+
+  /** The proxy did not take these; it goes on with what it had. */
+  revert(rejected: readonly Sent[]): void {
+    for (const { name, before, after } of rejected) {
+      if (after === undefined || !this.wants(name)) continue;
+      if (before === undefined) this.has.delete(name);
+      else this.has.set(name, before);
+      this.#due.add(name);
+    }
+  }
+
+  /** Whether the proxy took these is unclear: they are sent again, each in a response of its own. */
+  resend(unclear: readonly Sent[]): void {
+    this.revert(unclear);
+    for (const { name, after } of unclear) {
+      if (after === undefined || !this.wants(name)) continue;
+      this.#asked.add(name);
+      this.#alone.add(name);
+    }
+  }
+
+  /** The version that the proxy has and does not have to confirm any more. */
+  accepted(name: string): string | undefined {
+    const isPending = this.pending?.sent.some((sent) => sent.name === name) === true;
+    return isPending ? undefined : this.has.get(name)?.version;
+  }
+
+  wants(name: string): boolean {
+    return this.wildcard || this.names.has(name);
+  }
+
+  /** What is to be sent now; undefined if nothing, or if the last response is not acknowledged yet. */
+  next(catalog: Catalog, pacing: Pacing): Update | undefined {
+    if (this.pending !== undefined) return undefined;
+    const sent = [...this.#additions(catalog, pacing.maxBytes), ...this.#removals(pacing.removals)];
+    if (sent.length === 0 && !this.#answer) return undefined;
+    const removed = sent.filter(({ after }) => after === undefined).map(({ name }) => name);
+    const changed = sent.flatMap(({ after }) => after?.resource ?? []);
+    if (!this.kind.fullState || this.kind.incremental) return { resources: changed, removed, sent };
+    return { resources: this.#fullState(sent), removed: [], sent };
+  }
+
+  /** `update` was sent under this nonce. */
+  sent(update: Update, nonce: string): void {
+    this.pending = { nonce, sent: update.sent };
+    this.#lastNonce = nonce;
+    this.#answer = false;
+    for (const { name, after } of update.sent) {
+      this.#due.delete(name);
+      this.#leaving.delete(name);
+      this.#asked.delete(name);
+      if (after === undefined) this.has.delete(name);
+      else this.has.set(name, after);
+    }
+  }
+
+  #settle(nonce: string, error: string | undefined): Settled | undefined {
+    if (this.pending === undefined || nonce !== this.pending.nonce) return undefined;
+    const { sent } = this.pending;
+    this.pending = undefined;
+    for (const { name } of sent) this.#alone.delete(name);
+    return { sent, error };
+  }
+
+  #subscribeAll(catalog: Catalog): void {
+    if (!this.wildcard) this.#answer = true;
+    this.wildcard = true;
+    for (const name of catalog.names()) this.#due.add(name);
+    for (const name of this.has.keys()) this.#due.add(name);
+  }
+
+  /** A name that is asked for again is sent again: the proxy has forgotten it. */
+  #subscribe(name: string, first: boolean): void {
+    this.names.add(name);
+    this.#due.add(name);
+    if (!first || !this.has.has(name)) this.#asked.add(name);
+    if (!this.kind.incremental) this.#answer = true;
+  }
+
+  #unsubscribe(name: string): void {
+    if (name === '*') {
+      this.wildcard = false;
+      for (const held of this.has.keys()) if (!this.names.has(held)) this.#drop(held);
+    } else if (this.names.delete(name)) {
+      if (!this.wildcard) this.#drop(name);
+      else if (this.kind.incremental) this.#askedAnew(name);
+    }
+  }
+
+  /** The wildcard still covers a name that is no longer asked for by itself: its state is told once more. */
+  #askedAnew(name: string): void {
+    this.#due.add(name);
+    this.#asked.add(name);
+  }
+
+  #drop(name: string): void {
+    this.has.delete(name);
+    for (const names of [this.#due, this.#leaving, this.#asked, this.#alone]) names.delete(name);
+  }
+
+  #additions(catalog: Catalog, maxBytes: number): Sent[] {
+    const sent: Sent[] = [];
+    let bytes = 0;
+    for (const name of this.#due) {
+      if (sent.length > 0 && (bytes >= maxBytes || this.#alone.has(name))) break;
+      const change = this.#change(name, catalog.find(name));
+      if (change === undefined) continue;
+      sent.push(change);
+      bytes += change.after?.resource?.bytes.length ?? 0;
+      if (this.#alone.has(name)) break;
+    }
+    return sent;
+  }
+
+  /** What the name is due for; undefined, and it is due no more, if nothing or if it has to wait. */
+  #change(name: string, wanted: Wanted): Sent | undefined {
+    const before = this.has.get(name);
+    const asked = this.#asked.has(name);
+    this.#leaving.delete(name);
+    if (wanted === 'absent' && asked && this.kind.incremental) return { name, before, after: undefined };
+    if (typeof wanted !== 'string' && (asked || before?.version !== wanted.version))
+      return { name, before, after: { version: wanted.version, resource: wanted } };
+    this.#due.delete(name);
+    if (wanted !== 'withheld') this.#asked.delete(name);
+    if (wanted === 'absent' && before !== undefined) this.#leaving.add(name);
+    return undefined;
+  }
+
+  #removals(allowed: boolean): Sent[] {
+    if (!allowed) return [];
+    if (!this.kind.incremental && !this.kind.fullState) {
+      for (const name of this.#leaving) this.#drop(name);
+    }
+    return [...this.#leaving].map((name) => ({ name, before: this.has.get(name), after: undefined }));
+  }
+
+  /** Everything the proxy has, with these changes. */
+  #fullState(sent: readonly Sent[]): CachedResource[] {
+    const state = new Map(this.has);
+    for (const { name, after } of sent) {
+      if (after === undefined) state.delete(name);
+      else state.set(name, after);
+    }
+    return [...state.values()].flatMap(({ resource }) => resource ?? []);
+  }
+}
