@@ -116,12 +116,9 @@ describe('a random mesh', () => {
         fc.array(fc.nat({ max: 29 }), { maxLength: 10 }),
         (first, second, removed) => {
           const store = new Store();
-          let raws = first;
-          versions(snapshotOf(parsed(raws), store));
-          for (const raw of second) {
-            raws = [...raws, raw];
-            versions(snapshotOf(parsed(raws), store));
-          }
+          let raws: readonly Raw[] = [...first, ...second];
+          for (let count = first.length; count <= raws.length; count++)
+            versions(snapshotOf(parsed(raws.slice(0, count)), store));
           for (const i of removed) {
             raws = raws.filter((_, position) => position !== i);
             versions(snapshotOf(parsed(raws), store));

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Kind } from '../../src/model/schema/index.ts';
 import { kinds } from '../../src/model/snapshot.ts';
 import { apiVersions, kindTable } from '../../src/watchers/kinds.ts';
 import { describeProblem } from '../../src/model/problem.ts';
