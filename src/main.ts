@@ -73,13 +73,25 @@ export interface Daemon {
 
 /** Resolves when proxies can connect. Throws when the directory, the state or the address cannot be used. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const stopping = new AbortController();
+  try {
+    return await start(options, stopping);
+  } catch (error) {
+    stopping.abort();
+    throw error;
+  }
+}
+
+/** Whatever it has started ends with `stopping`. */
+async function start(options: DaemonOptions, stopping: AbortController): Promise<Daemon> {
   const { log } = options;
+  const atEnd = (stop: () => void): void => stopping.signal.addEventListener('abort', stop);
   // A directory that is missing at the start is a mistake; later it may come and go.
   await readdir(options.config).catch((cause: Error) => {
     throw new Error(`the directory ${options.config} cannot be read`, { cause });
   });
-  const stopping = new AbortController();
-  const mesh = new LiveMesh(options.onProblems, options.keys ?? {});
+  const mesh = new LiveMesh(log, options.onProblems, options.keys ?? {});
+  atEnd(() => mesh.stop());
   await watchDirectory(options.config, (snapshot, problems) => mesh.replace(snapshot, problems), {
     signal: stopping.signal,
   });
@@ -97,6 +109,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     ...(options.dnsNames !== undefined && { dnsNames: options.dnsNames }),
     ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
   });
+  atEnd(() => certificates.stop());
   const server = createXdsServer({
     translate: (node) => mesh.configuration(node),
     secrets: certificates.secrets,
@@ -117,7 +130,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   certificates.start(() =>
     server.status().map(({ node, unacceptedSecrets }) => ({ name: node.id, unacceptedSecrets })),
   );
-  const port = await server.listen(options.xdsAddress);
+  const port = await server.listen(options.xdsAddress).catch((cause: Error) => {
+    throw new Error(`cannot listen on ${options.xdsAddress}`, { cause });
+  });
   return {
     port,
     status: () => server.status(),
@@ -126,8 +141,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     authority: () => certificates.status(),
     close: async () => {
       stopping.abort();
-      mesh.stop();
-      certificates.stop();
       await server.close();
     },
   };
@@ -145,12 +158,14 @@ class LiveMesh {
   problems: readonly Problem[] = [];
   readonly #installation = installationWith(features());
   #translation: Translation = translate(emptySnapshot, this.#installation);
+  readonly #log: Log;
   readonly #onProblems: (problems: readonly Problem[]) => void;
   readonly #keys: KeyWatcher;
   #objectProblems: readonly Problem[] = [];
   #authorityProblems: readonly Problem[] = [];
 
-  constructor(onProblems: (problems: readonly Problem[]) => void, fetching: FetchOptions) {
+  constructor(log: Log, onProblems: (problems: readonly Problem[]) => void, fetching: FetchOptions) {
+    this.#log = log;
     this.#onProblems = onProblems;
     this.#keys = new KeyWatcher({ ...fetching, onChange: () => this.#translate() });
   }
@@ -176,8 +191,14 @@ class LiveMesh {
     this.#report();
   }
 
+  /** A mesh that cannot be resolved is a bug of ours: the one before stays in force. */
   #translate(): void {
-    this.#translation = translate(this.snapshot, this.#installation, this.#keys.keySets);
+    try {
+      this.#translation = translate(this.snapshot, this.#installation, this.#keys.keySets);
+    } catch (error) {
+      this.#log.error('a change cannot be taken in', { reason: error instanceof Error ? error.stack : String(error) });
+      return;
+    }
     this.#report();
     this.onChange();
   }

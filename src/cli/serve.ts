@@ -90,7 +90,7 @@ function keyOption<Name extends string>(name: Name, option: string, text: string
   return { [name]: algorithm } as { [K in Name]: KeyAlgorithm };
 }
 
-/** Tells of problems that are new, and when the last one is gone. */
+/** Tells of problems that are new, and of those that are gone. */
 function problemReporter(log: Log): (problems: readonly Problem[]) => void {
   let known = new Set<string>();
   return (problems) => {
@@ -98,15 +98,14 @@ function problemReporter(log: Log): (problems: readonly Problem[]) => void {
     for (const [line, { severity, code }] of lines) {
       if (!known.has(line)) log[severity === 'error' ? 'error' : 'warn'](line, { code });
     }
-    if (known.size > 0 && lines.size === 0) log.info('all problems are solved');
+    for (const line of known) if (!lines.has(line)) log.info(`solved: ${line}`);
     known = new Set(lines.keys());
   };
 }
 
 /** Something about the machine rather than about us: a directory, a file or an address. */
 const isFault = (error: unknown): error is Error =>
-  error instanceof Error &&
-  ('code' in error || error.cause !== undefined || error.name === 'StorageError' || /bind/i.test(error.message));
+  error instanceof Error && ('code' in error || error.cause !== undefined || error.name === 'StorageError');
 
 const reason = (error: Error): string =>
   error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
