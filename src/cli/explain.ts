@@ -13,10 +13,14 @@ import { translate } from '../translate/translate.ts';
 import type { Io } from './io.ts';
 import { exit, table, UsageError } from './io.ts';
 import { loadFiles, nodeOfProxy } from './offline.ts';
+import { suggestSidecar } from './suggest-sidecar.ts';
+
+const defaultAdmin = 'http://127.0.0.1:15000';
 
 const help = `Shows which objects and fields caused what a proxy is sent.
 
 Usage: keelson explain --config FILE_OR_DIR... --proxy POD.NAMESPACE [KIND [NAME [FIELD]]]
+       keelson explain --config FILE_OR_DIR... --proxy POD.NAMESPACE --suggest-sidecar [--admin URL]
 
   KIND    cluster, listener, route, endpoint or virtualHost; without it all resources are listed
   NAME    a resource, for example 'outbound|80||store.shop.svc.cluster.local'
@@ -25,6 +29,9 @@ Usage: keelson explain --config FILE_OR_DIR... --proxy POD.NAMESPACE [KIND [NAME
   --config PATH   a YAML file or a directory of them; may be repeated
   --proxy NAME    the proxy, by the name of a Pod in the configuration
   --json          machine-readable output
+
+  --suggest-sidecar   print a Sidecar object that lets through only the services the proxy has used since it started
+  --admin URL         the admin interface of its Envoy, which counts them; default: ${defaultAdmin}
 
   keelson explain --config shop/ --proxy web-1.shop route 80 'virtual_hosts[1].routes[0]'
 `;
@@ -42,6 +49,8 @@ export async function explain(argv: readonly string[], io: Io): Promise<number> 
       config: { type: 'string', multiple: true },
       proxy: { type: 'string' },
       json: { type: 'boolean' },
+      'suggest-sidecar': { type: 'boolean' },
+      admin: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -49,6 +58,8 @@ export async function explain(argv: readonly string[], io: Io): Promise<number> 
   if (values.config === undefined) throw new UsageError('--config is missing');
   if (values.proxy === undefined) throw new UsageError('--proxy is missing');
   const { snapshot } = await loadFiles(values.config);
+  if (values['suggest-sidecar'] === true)
+    return suggestSidecar(snapshot, values.proxy, values.admin ?? defaultAdmin, values.json === true, io);
   const configuration = translate(snapshot, installationWith(features())).configuration(
     nodeOfProxy(values.proxy, snapshot),
   );

@@ -70,7 +70,12 @@ const toJson = ({ code, severity, message, source, position }: Problem): object 
   severity,
   ...position,
   ...(source && {
-    object: { kind: source.kind, namespace: source.namespace, name: source.name },
+    object: {
+      ...(source.group !== undefined && { group: source.group }),
+      kind: source.kind,
+      namespace: source.namespace,
+      name: source.name,
+    },
     field: source.path ?? '',
   }),
   message,

@@ -30,6 +30,7 @@ export interface ObjectMeta {
 /** What every parsed object has; a kind adds `spec`, `status`, `data`, ... of its own schema. */
 export interface ObjectBase {
   readonly apiVersion: string;
+  /** As in the table of kinds: a Gateway of Gateway API is a KubernetesGateway, whatever it calls itself. */
   readonly kind: string;
   readonly metadata: ObjectMeta;
   readonly source: SourceRef;

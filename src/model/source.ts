@@ -3,7 +3,10 @@
 
 /** One object, or one field of it. `path` is written as in `kubectl explain`: `spec.http[0].route[1].weight`. */
 export interface SourceRef {
+  /** What the object calls itself. */
   readonly kind: string;
+  /** The API group, where that alone tells two kinds of one name apart. */
+  readonly group?: string;
   readonly namespace: string;
   readonly name: string;
   readonly path?: string;
@@ -15,8 +18,9 @@ export function at(ref: SourceRef, ...path: readonly string[]): SourceRef {
   return joined === '' ? ref : { ...ref, path: joined };
 }
 
-/** `VirtualService shop/store-routes spec.http[0]`, the form every message and table uses. */
+/** `VirtualService shop/store-routes spec.http[0]`, the form every message and table uses; with its group `Gateway.<group>`. */
 export function describeSource(ref: SourceRef): string {
-  const object = `${ref.kind} ${ref.namespace === '' ? '' : `${ref.namespace}/`}${ref.name}`;
+  const kind = ref.group === undefined ? ref.kind : `${ref.kind}.${ref.group}`;
+  const object = `${kind} ${ref.namespace === '' ? '' : `${ref.namespace}/`}${ref.name}`;
   return ref.path === undefined ? object : `${object} ${ref.path}`;
 }

@@ -12,6 +12,7 @@ import { envoyFilter } from './rules/envoy-filter.ts';
 import { trafficExtension, wasmPlugin } from './rules/extensions.ts';
 import { gateway } from './rules/gateway.ts';
 import { endpointSlice, service } from './rules/kubernetes.ts';
+import { kubernetesGateway } from './rules/kubernetes-gateway.ts';
 import { peerAuthentication } from './rules/security/peer-authentication.ts';
 import { proxyConfig } from './rules/proxy-config.ts';
 import { requestAuthentication } from './rules/security/request-authentication.ts';
@@ -24,6 +25,8 @@ import { schemaCheck } from './schema/schema-check.ts';
 
 export interface KindRow<K extends Kind = Kind> {
   readonly kind: K;
+  /** What objects of it call themselves: two groups may have a kind of one name. */
+  readonly objectKind: string;
   /** '' for Kubernetes' core. */
   readonly group: string;
   /** The preferred one first. */
@@ -43,6 +46,7 @@ const row = <K extends Kind>(
   namespaced = true,
 ): KindRow<K> => ({
   kind,
+  objectKind: kind,
   group,
   versions,
   plural,
@@ -73,6 +77,10 @@ export const kindTable: { readonly [K in Kind]: KindRow<K> } = {
   WorkloadGroup: row('WorkloadGroup', networking, sinceV1alpha3, 'workloadgroups', [workloadGroup]),
   Sidecar: row('Sidecar', networking, sinceV1alpha3, 'sidecars', [sidecar]),
   Gateway: row('Gateway', networking, sinceV1alpha3, 'gateways', [gateway]),
+  KubernetesGateway: {
+    ...row('KubernetesGateway', 'gateway.networking.k8s.io', sinceV1beta1, 'gateways', [kubernetesGateway]),
+    objectKind: 'Gateway',
+  },
   ProxyConfig: row('ProxyConfig', networking, ['v1beta1'], 'proxyconfigs', [proxyConfig]),
   EnvoyFilter: row('EnvoyFilter', networking, ['v1alpha3'], 'envoyfilters', [envoyFilter]),
   PeerAuthentication: row('PeerAuthentication', security, sinceV1beta1, 'peerauthentications', [peerAuthentication]),
@@ -89,14 +97,17 @@ export const kindTable: { readonly [K in Kind]: KindRow<K> } = {
   ]),
 };
 
-/** The row of `kind` as served under `apiVersion` (`v1`, `networking.istio.io/v1`). */
-export function findKind(apiVersion: string, kind: string): KindRow | undefined {
-  const known = Object.hasOwn(kindTable, kind) ? kindTable[kind as Kind] : undefined;
-  return known && apiVersions(known).includes(apiVersion) ? (known as KindRow) : undefined;
-}
-
 export const apiVersions = ({ group, versions }: Pick<KindRow, 'group' | 'versions'>): readonly string[] =>
   versions.map((version) => (group === '' ? version : `${group}/${version}`));
+
+export const kindRows = Object.values(kindTable) as readonly unknown[] as readonly KindRow[];
+
+const served = new Map(
+  kindRows.flatMap((known) => apiVersions(known).map((version) => [`${version} ${known.objectKind}`, known] as const)),
+);
+
+/** The row of objects that call themselves `kind` and are served under `apiVersion` (`v1`, `networking.istio.io/v1`). */
+export const findKind = (apiVersion: string, kind: string): KindRow | undefined => served.get(`${apiVersion} ${kind}`);
 
 /** What the rules of `row`'s kind say about an object of that kind, and, if it is in order, what of it has no effect. */
 export function applyRules(object: KindMap[Kind], { rules }: KindRow, context: RuleContext): readonly Draft[] {

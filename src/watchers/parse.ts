@@ -10,7 +10,7 @@ import type { RuleContext } from './rules/rule.ts';
 import { bodySchemas } from '../model/schema/index.ts';
 import { finishBody } from './finish-body.ts';
 import { problemOf } from './draft.ts';
-import { apiVersions, applyRules, findKind, kindTable } from './kinds.ts';
+import { apiVersions, applyRules, findKind, kindRows } from './kinds.ts';
 import { readMetadata } from './metadata.ts';
 import { measure, normalize } from './schema/normalize.ts';
 import { suggestion } from './schema/suggest.ts';
@@ -44,6 +44,7 @@ export function parse(raw: unknown, options: ParseOptions = {}): ParseResult {
     return refuse('not-an-object', 'this is no Kubernetes object: it needs an apiVersion and a kind');
   const row = findKind(apiVersion, kind);
   if (row === undefined) return { problems: report([unknownKind(apiVersion, kind)]) };
+  if (row.kind !== row.objectKind) Object.assign(source, { group: row.group });
   const size = measure(raw);
   if ('reason' in size) return refuse('too-large', `the object ${size.reason}`);
   const read = readMetadata(metadata, row);
@@ -55,7 +56,14 @@ export function parse(raw: unknown, options: ParseOptions = {}): ParseResult {
   if (faults.length > 0) return { problems: report(faults) };
   const finished = finishBody(row.kind, read.metadata, content);
   const position = options.position && { position: options.position };
-  const object = { apiVersion, kind, metadata: read.metadata, source, ...position, ...finished.body } as AnyObject;
+  const object = {
+    apiVersion,
+    kind: row.kind,
+    metadata: read.metadata,
+    source,
+    ...position,
+    ...finished.body,
+  } as AnyObject;
   const found = [...finished.drafts, ...applyRules(object, row, options.context ?? {})];
   const problems = report(found);
   return found.some(({ severity }) => severity === 'error') ? { problems } : { object, problems };
@@ -90,10 +98,9 @@ function withDefaults(body: Readonly<Record<string, unknown>>, row: KindRow): ob
 }
 
 function unknownKind(apiVersion: string, kind: string): Draft {
-  const known = Object.hasOwn(kindTable, kind) ? kindTable[kind as keyof typeof kindTable] : undefined;
-  const hint = known
-    ? `; Keelson reads ${kind} of ${apiVersions(known).join(', ')}`
-    : suggestion(kind, Object.keys(kindTable));
+  const known = kindRows.filter(({ objectKind }) => objectKind === kind).flatMap(apiVersions);
+  const names = kindRows.map(({ objectKind }) => objectKind);
+  const hint = known.length > 0 ? `; Keelson reads ${kind} of ${known.join(', ')}` : suggestion(kind, names);
   const message = `${apiVersion.slice(0, 253)} ${kind.slice(0, 63)} is not read: it has no effect here${hint}`;
   return { code: 'unknown-kind', severity: 'warning', path: [], message };
 }

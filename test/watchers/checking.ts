@@ -6,7 +6,7 @@ import { parse } from '../../src/watchers/parse.ts';
 
 export const objectOf = (kind: Kind, spec: unknown, metadata: object = {}): object => ({
   apiVersion: apiVersions(kindTable[kind])[0],
-  kind,
+  kind: kindTable[kind].objectKind,
   metadata: { name: 'sample', namespace: 'shop', ...metadata },
   spec,
 });

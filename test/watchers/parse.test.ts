@@ -19,7 +19,10 @@ describe('what is an object', () => {
     expect(said('networking.istio.io/v1', 'VirtualServcie')[0]).toMatch(
       /^unknown-kind .*did you mean "VirtualService"/,
     );
-    expect(said('gateway.networking.k8s.io/v1', 'Gateway')[0]).toMatch(/Keelson reads Gateway of networking.istio.io/);
+    expect(said('gateway.networking.k8s.io/v1alpha2', 'Gateway')[0]).toMatch(
+      /Keelson reads Gateway of networking.istio.io.*, gateway.networking.k8s.io\/v1, gateway.networking.k8s.io\/v1beta1$/,
+    );
+    expect(said('gateway.networking.k8s.io/v1', 'KubernetesGateway')[0]).toMatch(/^unknown-kind /);
     expect(said('apps/v1', 'Deployment')[0]).toMatch(/^unknown-kind apps\/v1 Deployment is not read/);
   });
 
@@ -187,7 +190,7 @@ describe('never throws', () => {
     fc.assert(
       fc.property(kind, metadata, json, json, (name, meta, spec, data) => {
         const row = kindTable[name];
-        const raw = { apiVersion: apiVersions(row)[0], kind: name, metadata: meta, spec, data };
+        const raw = { apiVersion: apiVersions(row)[0], kind: row.objectKind, metadata: meta, spec, data };
         const { object, problems } = parse(raw);
         expect(object === undefined).toBe(problems.some(({ severity }) => severity === 'error'));
       }),

@@ -8,6 +8,7 @@ import { EndpointSliceBody } from './endpoint-slice.ts';
 import { EnvoyFilterSpec } from './envoy-filter.ts';
 import { TrafficExtensionSpec, WasmPluginSpec } from './extensions.ts';
 import { GatewaySpec } from './gateway.ts';
+import { KubernetesGatewayBody } from './kubernetes-gateway.ts';
 import type { MeshConfigSpec, MeshNetworksSpec } from './mesh-config.ts';
 import { ProxyConfigResourceSpec } from './proxy-config.ts';
 import { AuthorizationPolicySpec, PeerAuthenticationSpec, RequestAuthenticationSpec } from './security.ts';
@@ -35,6 +36,7 @@ export const bodySchemas = {
   WorkloadGroup: spec(WorkloadGroupSpec),
   Sidecar: spec(SidecarSpec),
   Gateway: spec(GatewaySpec),
+  KubernetesGateway: KubernetesGatewayBody,
   ProxyConfig: spec(ProxyConfigResourceSpec),
   EnvoyFilter: spec(EnvoyFilterSpec),
   PeerAuthentication: spec(PeerAuthenticationSpec),
@@ -72,6 +74,7 @@ export type * from './endpoint-slice.ts';
 export type * from './envoy-filter.ts';
 export type * from './extensions.ts';
 export type * from './gateway.ts';
+export type * from './kubernetes-gateway.ts';
 export type * from './mesh-config.ts';
 export type * from './mesh-config-providers.ts';
 export type * from './mesh-proxy-config.ts';

@@ -1,10 +1,10 @@
-// What an east-west gateway listens on: the AUTO_PASSTHROUGH servers of the Gateway objects that select its workload, each
-// with the port that the workload really has.
+// What an east-west gateway listens on: the AUTO_PASSTHROUGH servers of the Gateway objects that select its workload, and the
+// listeners like them of the Gateway API's, each with the port that the workload really has.
 // https://istio.io/latest/docs/reference/config/networking/gateway/
 import { sharedValue } from '../../model/memo.ts';
 import type { Service } from '../../model/mesh.ts';
 import type { Proxy } from '../../model/proxy.ts';
-import type { KindMap, Server } from '../../model/schema/index.ts';
+import type { KindMap } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { at } from '../../model/source.ts';
 import { statusPorts } from '../envoy/listener/listener-facts.ts';
@@ -14,8 +14,10 @@ import type { ResolvedMesh } from '../resolve/mesh.ts';
 import type { Target } from '../view/inbound.ts';
 import { serviceTargets } from '../view/inbound.ts';
 import { isAutoPassthrough } from './auto-passthrough.ts';
+import { isWorkloadOf, passesThrough } from './kubernetes-gateway.ts';
 
 type Gateway = KindMap['Gateway'];
+type KubernetesGateway = KindMap['KubernetesGateway'];
 
 export interface PassthroughServer {
   readonly source: SourceRef;
@@ -33,18 +35,21 @@ interface ServerHost {
   readonly host: string;
 }
 
-/** Those of the oldest Gateway first. */
+/** Those of Istio's Gateways first, then those of Gateway API, the oldest of each first. */
 export function passthroughServers(resolved: ResolvedMesh, proxy: Proxy): readonly PassthroughServer[] {
-  const { mesh, gateways } = resolved;
+  const { mesh, gateways, kubernetesGateways } = resolved;
   const onlyOwn = mesh.settings.features.gatewaysOfOwnNamespace;
   const selecting = gateways.filter(
     ({ metadata, spec }) =>
       selects(spec.selector ?? {}, proxy.labels) && (!onlyOwn || metadata.namespace === proxy.namespace),
   );
-  if (selecting.length === 0) return [];
+  const own = kubernetesGateways.filter((gateway) => isWorkloadOf(gateway, proxy));
+  if (selecting.length === 0 && own.length === 0) return [];
   const targets = serviceTargets(resolved, proxy);
-  return selecting
-    .flatMap((gateway) => serversOf(gateway, targets))
+  return [
+    ...selecting.flatMap((gateway) => serversOf(gateway, targets)),
+    ...own.flatMap((gateway) => listenersOf(gateway, targets)),
+  ]
     .filter((server) => canListen(proxy, server))
     .map(sharedValue);
 }
@@ -55,8 +60,21 @@ const serversOf = (gateway: Gateway, targets: readonly Target[]): readonly Passt
       ? {
           source: at(gateway.source, `spec.servers[${i}]`),
           bind: server.bind ?? '',
-          port: listenerPort(server, targets),
+          port: listenerPort(server.port.number, targets),
           hosts: server.hosts.map((host) => serverHost(host, gateway.metadata.namespace)),
+        }
+      : [],
+  );
+
+/** Routes are what a listener allows by namespace: services of all of them are passed through. */
+const listenersOf = (gateway: KubernetesGateway, targets: readonly Target[]): readonly PassthroughServer[] =>
+  (gateway.spec.listeners ?? []).flatMap((listener, i) =>
+    passesThrough(gateway, listener)
+      ? {
+          source: at(gateway.source, `spec.listeners[${i}]`),
+          bind: '',
+          port: listenerPort(listener.port, targets),
+          hosts: [{ namespace: '*', host: listener.hostname || '*' }],
         }
       : [],
   );
@@ -64,10 +82,9 @@ const serversOf = (gateway: Gateway, targets: readonly Target[]): readonly Passt
 const untranslated = 'experimental.istio.io/disable-gateway-port-translation';
 
 /** Servers name the Service's port. One that no Service of the workload has is the workload's own. */
-const listenerPort = ({ port }: Server, targets: readonly Target[]): number =>
-  targets.find(
-    ({ service, servicePort }) => servicePort.number === port.number && service.labels[untranslated] === undefined,
-  )?.targetPort ?? port.number;
+const listenerPort = (port: number, targets: readonly Target[]): number =>
+  targets.find(({ service, servicePort }) => servicePort.number === port && service.labels[untranslated] === undefined)
+    ?.targetPort ?? port;
 
 /** `./host` is the Gateway's own namespace. */
 function serverHost(text: string, ownNamespace: string): ServerHost {

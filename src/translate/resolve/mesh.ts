@@ -45,6 +45,8 @@ export interface ResolvedMesh {
   readonly sidecars: readonly KindMap['Sidecar'][];
   /** Istio's, by creation time, name, namespace. */
   readonly gateways: readonly KindMap['Gateway'][];
+  /** Of Gateway API, in the same order. */
+  readonly kubernetesGateways: readonly KindMap['KubernetesGateway'][];
   readonly mtls: (namespace: string) => PeerAuthentications;
   readonly authorization: PoliciesByNamespace<KindMap['AuthorizationPolicy']>;
   readonly authentication: PoliciesByNamespace<KindMap['RequestAuthentication']>;
@@ -80,6 +82,8 @@ export function resolveMesh(
   const policies = allPolicies(settings, namespaces, objects.DestinationRule);
   const virtualServices = allVirtualServices(settings, namespaces, objects.VirtualService);
   const endpoints = allEndpoints(settings, services, snapshot, pods, mtls, network);
+  const kubernetesGateways = allKubernetesGateways(namespaces, objects.KubernetesGateway);
+  const gatewayServices = servicesOfGateways(settings, networksSpec, namespaces, objects.Service);
   return {
     mesh: {
       settings,
@@ -87,12 +91,13 @@ export function resolveMesh(
       endpoints,
       virtualServices,
       destinationPolicies: policies,
-      networks: meshNetworks(settings, networksSpec, gateways(settings, networksSpec, namespaces, objects.Service)),
+      networks: meshNetworks(settings, networksSpec, gatewayServices, kubernetesGateways),
     },
     pods,
     machines: virtualMachines(objects.WorkloadEntry),
     sidecars: allSidecars(namespaces, objects.Sidecar),
     gateways: allGateways(namespaces, objects.Gateway),
+    kubernetesGateways,
     mtls,
     authorization: groupedAuthorization(objects.AuthorizationPolicy),
     authentication: groupedAuthentication(objects.RequestAuthentication),
@@ -160,7 +165,7 @@ const allServices = memo(
     ),
 );
 
-const gateways = memo(
+const servicesOfGateways = memo(
   (settings: MeshSettings, networks: MeshNetworksSpec, filter: NamespaceFilter, services: Objects<'Service'>) =>
     sharedList(gatewayCandidates(within(services, filter).toSorted(byObjectAge), networks, settings)),
 );
@@ -178,6 +183,10 @@ const allSidecars = memo((filter: NamespaceFilter, objects: Objects<'Sidecar'>) 
 );
 
 const allGateways = memo((filter: NamespaceFilter, objects: Objects<'Gateway'>) =>
+  sharedList(within(objects, filter).toSorted(byObjectAge)),
+);
+
+const allKubernetesGateways = memo((filter: NamespaceFilter, objects: Objects<'KubernetesGateway'>) =>
   sharedList(within(objects, filter).toSorted(byObjectAge)),
 );
 

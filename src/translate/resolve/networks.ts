@@ -5,16 +5,20 @@ import type { MeshSettings, NetworkGateway, Networks } from '../../model/mesh.ts
 import type { KindMap, MeshNetworksSpec } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { at } from '../../model/source.ts';
+import {
+  defaultGatewayPort,
+  gatewayAddresses,
+  gatewayPortLabel,
+  isBetweenNetworks,
+  networkLabel,
+  networkOfGateway,
+} from '../gateway/kubernetes-gateway.ts';
 import { contains } from './cidr.ts';
 import { kubernetesHostname } from './kubernetes/kubernetes-service.ts';
 import { compareText } from './order.ts';
 
 type KubernetesService = KindMap['Service'];
-
-export const networkLabel = 'topology.istio.io/network';
-
-/** Where east-west gateways listen unless their Service says otherwise. */
-const defaultGatewayPort = 15443;
+type KubernetesGateway = KindMap['KubernetesGateway'];
 
 /** The network of a Pod with these labels at this address; '' when nothing says. */
 export type NetworkOf = (labels: Readonly<Record<string, string>>, namespace: string, address: string) => string;
@@ -55,10 +59,16 @@ export const namespaceNetworks = memo((objects: ReadonlyMap<string, KindMap['Nam
 
 /** undefined when there is no gateway at all. */
 export const meshNetworks = memo(
-  (settings: MeshSettings, spec: MeshNetworksSpec, services: readonly KubernetesService[]): Networks | undefined => {
+  (
+    settings: MeshSettings,
+    spec: MeshNetworksSpec,
+    services: readonly KubernetesService[],
+    objects: readonly KubernetesGateway[],
+  ): Networks | undefined => {
     const all = [
       ...written(settings, spec, services),
       ...services.flatMap((service) => labeledGateways(settings, service)),
+      ...objects.flatMap((object) => gatewaysOfObject(settings, object)),
     ];
     if (all.length === 0) return undefined;
     const distinct = [
@@ -113,7 +123,7 @@ function labeledGateways(settings: MeshSettings, service: KubernetesService): re
   const { labels } = service.metadata;
   const network = labels[networkLabel] ?? '';
   if (network === '') return [];
-  const port = Number(labels['networking.istio.io/gatewayPort'] ?? defaultGatewayPort);
+  const port = Number(labels[gatewayPortLabel] ?? defaultGatewayPort);
   const source = at(service.source, 'metadata.labels');
   return externalAddresses(service).map((address) => ({
     source,
@@ -124,10 +134,27 @@ function labeledGateways(settings: MeshSettings, service: KubernetesService): re
   }));
 }
 
-/** Where a Service is reached from outside the cluster. */
+/** Every address of it with every port for connections between networks. */
+function gatewaysOfObject(settings: MeshSettings, object: KubernetesGateway): readonly NetworkGateway[] {
+  const network = networkOfGateway(object);
+  if (network === '') return [];
+  return (object.spec.listeners ?? []).flatMap((listener, i) =>
+    isBetweenNetworks(object, listener)
+      ? gatewayAddresses(object).map((address) => ({
+          source: at(object.source, `spec.listeners[${i}]`),
+          network,
+          cluster: settings.clusterId,
+          address,
+          port: listener.port,
+        }))
+      : [],
+  );
+}
+
+/** Where a Service is reached from outside the cluster, by number: among endpoints Envoy refuses names. */
 const externalAddresses = ({ spec, status }: KubernetesService): readonly string[] => [
   ...(spec.externalIPs ?? []),
-  ...(status.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }) => ip || hostname || []),
+  ...(status.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip || []),
 ];
 
 const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));

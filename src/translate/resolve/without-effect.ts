@@ -6,13 +6,15 @@ import type { AnyObject, Kind } from '../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import { at } from '../../model/source.ts';
 import { isAutoPassthrough } from '../gateway/auto-passthrough.ts';
+import { whyNoEffect } from '../gateway/kubernetes-gateway.ts';
 
 const kinds: readonly Kind[] = ['EnvoyFilter', 'Telemetry', 'TrafficExtension', 'WasmPlugin'];
 
-/** A warning for every object of a kind that has no translation, and for every server of a Gateway that has none. */
+/** A warning for every object of a kind that has no translation, and for every server or listener of a Gateway that has none. */
 export const withoutEffect = (objects: SnapshotObjects): readonly Problem[] => [
   ...kinds.flatMap((kind) => warnings(objects[kind] as ReadonlyMap<string, AnyObject>)),
   ...servers(objects.Gateway),
+  ...listeners(objects.KubernetesGateway),
 ];
 
 const servers = memo((gateways: SnapshotObjects['Gateway']): readonly Problem[] =>
@@ -28,6 +30,24 @@ const servers = memo((gateways: SnapshotObjects['Gateway']): readonly Problem[] 
             ...(position !== undefined && { position }),
           },
     ),
+  ),
+);
+
+const listeners = memo((gateways: SnapshotObjects['KubernetesGateway']): readonly Problem[] =>
+  [...gateways.values()].flatMap((gateway) =>
+    (gateway.spec.listeners ?? []).flatMap((listener, i) => {
+      const { source, position } = gateway;
+      const reason = whyNoEffect(gateway, listener);
+      return reason === undefined
+        ? []
+        : {
+            code: 'no-effect',
+            severity: 'warning' as const,
+            message: `listener "${listener.name}" (${listener.protocol} on port ${listener.port}) is checked but has no effect yet: ${reason}`,
+            source: at(source, `spec.listeners[${i}]`),
+            ...(position !== undefined && { position }),
+          };
+    }),
   ),
 );
 

@@ -51,7 +51,7 @@ const keptNote = (problem: Problem): Problem =>
     : problem;
 
 const nameOf = (source: AnyObject['source'] | undefined): string =>
-  source === undefined ? '' : `${source.kind}/${objectKey(source.namespace, source.name)}`;
+  source === undefined ? '' : `${source.kind}/${source.group ?? ''}/${objectKey(source.namespace, source.name)}`;
 
 /** A `List` is what it lists, to one level. */
 function unfoldList(document: YamlDocument): readonly YamlDocument[] {
