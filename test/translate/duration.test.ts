@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { duration, parseDuration } from '../../src/translate/duration.ts';
+import { duration, nanoseconds } from '../../src/translate/duration.ts';
 
 test.each([
   ['0s', '0s'], ['0', '0s'], ['5s', '5s'], ['1h30m', '5400s'], ['1.5s', '1.5s'], ['250ms', '0.25s'], ['1m0.25s', '60.25s'],
@@ -10,5 +10,5 @@ test.each([
 }); // prettier-ignore
 
 test.each(['', 's', '1', '1 s', '1d', '5s,', 'x5s'])('%j is none', (text) => {
-  expect(() => parseDuration(text)).toThrow(/not a duration/);
+  expect(() => nanoseconds(text)).toThrow(/not a duration/);
 });

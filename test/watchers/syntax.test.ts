@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseDuration } from '../../src/watchers/schema/duration.ts';
+import { parseDuration } from '../../src/model/duration.ts';
 import { headerValueFault } from '../../src/watchers/rules/syntax/header.ts';
 import { covers, dnsNameFault, subnetFault, wildcardNameFault } from '../../src/watchers/rules/syntax/host.ts';
 import { regexFault } from '../../src/watchers/rules/syntax/regex.ts';

@@ -12,7 +12,7 @@ import { isIP } from 'node:net';
 
 import { isFetchable } from './public-address.ts';
 import { usableKeySet } from './public-key.ts';
-import { parseDuration } from '../schema/duration.ts';
+import { parseDuration } from '../../model/duration.ts';
 
 export interface FetchOptions {
   /** Which addresses may be connected to; by default those that are neither local nor a cloud's own. */

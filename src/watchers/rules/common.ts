@@ -4,7 +4,7 @@ import type { PolicyTargetReference, PolicyWorkloadSelector } from '../../model/
 import type { Drafts } from '../draft.ts';
 import type { FieldPath } from '../field-path.ts';
 import { conflict, duplicate, invalid, unsupported } from '../draft.ts';
-import { parseDuration } from '../schema/duration.ts';
+import { parseDuration } from '../../model/duration.ts';
 import { isDnsLabel } from './syntax/host.ts';
 import { checkSelector } from './syntax/labels.ts';
 

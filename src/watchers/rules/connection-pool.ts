@@ -4,7 +4,7 @@ import type { ConnectionPoolSettings, HTTPSettings, TCPSettings } from '../../mo
 import type { Drafts } from '../draft.ts';
 import type { FieldPath } from '../field-path.ts';
 import { conflict, invalid, missing } from '../draft.ts';
-import { parseDuration } from '../schema/duration.ts';
+import { parseDuration } from '../../model/duration.ts';
 import { checkDuration } from './common.ts';
 
 export function* checkConnectionPool(pool: ConnectionPoolSettings | undefined, path: FieldPath): Drafts {

@@ -6,7 +6,7 @@ import type { FieldPath } from '../field-path.ts';
 import { Ajv } from 'ajv';
 import { invariant } from '../../model/invariant.ts';
 import { atLeastOneMillisecond } from '../../model/schema/fields.ts';
-import { parseDuration } from './duration.ts';
+import { parseDuration } from '../../model/duration.ts';
 import { suggestion } from './suggest.ts';
 
 export type SchemaCheck = (value: unknown, nodes: number) => readonly Draft[];

@@ -6,7 +6,7 @@ import type { TrafficPolicy } from '../../../model/schema/index.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { protoDuration } from '../../duration.ts';
+import { duration } from '../../duration.ts';
 import { blackHoleCluster } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
@@ -79,9 +79,9 @@ function connectionLimits(policy: DestinationPolicy | undefined): Partial<TcpPro
   if (policy === undefined || tcp === undefined) return undefined;
   const { idleTimeout, maxConnectionDuration } = tcp;
   return from(policySource(policy, 'connectionPool.tcp'), {
-    ...(idleTimeout !== undefined && { idle_timeout: protoDuration(idleTimeout) }),
+    ...(idleTimeout !== undefined && { idle_timeout: duration(idleTimeout) }),
     ...(maxConnectionDuration !== undefined && {
-      max_downstream_connection_duration: protoDuration(maxConnectionDuration),
+      max_downstream_connection_duration: duration(maxConnectionDuration),
     }),
   });
 }

@@ -3,7 +3,7 @@
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/jwt_authn_filter
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import type { TokenRule } from '../../../model/workload-policies.ts';
-import { protoDuration } from '../../duration.ts';
+import { duration } from '../../duration.ts';
 import { from } from '../../provenance.ts';
 import { compareText } from '../../resolve/order.ts';
 import { extension } from '../../typed.ts';
@@ -66,7 +66,7 @@ function jwtProvider({ source, rule, keys }: TokenRule): JwtProvider {
 
 function keysFrom(keys: TokenRule['keys'], timeout = '5s'): JwtProvider {
   if (keys.kind !== 'remote') return { local_jwks: { inline_string: keys.kind === 'set' ? keys.text : keysOfNobody } };
-  const http_uri = { uri: keys.uri, cluster: keys.cluster, timeout: protoDuration(timeout) };
+  const http_uri = { uri: keys.uri, cluster: keys.cluster, timeout: duration(timeout) };
   return { remote_jwks: { http_uri, cache_duration: '300s' } };
 }
 

@@ -5,7 +5,7 @@ import { sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings } from '../../../model/mesh.ts';
 import type { Proxy } from '../../../model/proxy.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { protoDuration } from '../../duration.ts';
+import { duration } from '../../duration.ts';
 import type { HeaderSettings } from '../filter/proxy-headers.ts';
 import { headerSettings } from '../filter/proxy-headers.ts';
 
@@ -74,13 +74,13 @@ const tracedWorkload = (proxy: Proxy): TracedWorkload => ({
   namespace: proxy.namespace,
 });
 
-const duration = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)){1,4}$/;
+const goDuration = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)){1,4}$/;
 
 /** From the workload's own metadata: what is no duration is ignored. */
 export function connectionFacts({ metadata }: Proxy): ConnectionFacts {
   const idle = metadata['IDLE_TIMEOUT'];
   return sharedValue({
-    ...(typeof idle === 'string' && duration.test(idle) && { idleTimeout: protoDuration(idle) }),
+    ...(typeof idle === 'string' && goDuration.test(idle) && { idleTimeout: duration(idle) }),
     ...(String(metadata['STDOUT_STREAM']) === 'true' && { stdoutStream: true }),
   });
 }

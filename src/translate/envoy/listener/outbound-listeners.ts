@@ -10,7 +10,7 @@ import { resourceTypes } from '../../../model/resource.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { EgressListener, OutboundView, ProxyView, UnknownDestinations } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { protoDuration } from '../../duration.ts';
+import { duration } from '../../duration.ts';
 import { blackHoleCluster, listenerName, passthroughCluster } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import type { PlannedChain } from './filter-chain.ts';
@@ -185,7 +185,7 @@ function inspection(settings: MeshSettings, chains: readonly PlannedChain[]): Pa
   const filters = [...(tls ? [tlsInspector] : []), ...(http ? [httpInspector] : [])];
   return {
     ...(filters.length > 0 && { listener_filters: filters }),
-    listener_filters_timeout: http ? protoDuration(settings.protocolDetectionTimeout ?? '0s') : '0s',
+    listener_filters_timeout: http ? duration(settings.protocolDetectionTimeout ?? '0s') : '0s',
   };
 }
 

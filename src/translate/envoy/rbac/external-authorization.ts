@@ -3,7 +3,7 @@
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/ext_authz_filter
 import type { AuthorizationPolicy, Authorizer, UnusableAuthorizer } from '../../../model/workload-policies.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { protoDuration } from '../../duration.ts';
+import { duration } from '../../duration.ts';
 import { statusCode } from '../../http-status.ts';
 import { outboundCluster } from '../../names.ts';
 import { from } from '../../provenance.ts';
@@ -114,7 +114,7 @@ function httpAuthorization(authorizer: Authorizer): HttpAuthorization {
 }
 
 /** No answer in ten minutes is no answer. */
-const timeoutOf = ({ settings }: Authorizer): `${number}s` => protoDuration(settings.timeout ?? '10m');
+const timeoutOf = ({ settings }: Authorizer): `${number}s` => duration(settings.timeout ?? '10m');
 
 const clusterOf = ({ host, port }: Authorizer): string => outboundCluster(host, port);
 

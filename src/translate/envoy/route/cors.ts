@@ -2,7 +2,7 @@
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#CorsPolicy
 import type { CorsPolicy } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { parseDuration } from '../../duration.ts';
+import { nanoseconds } from '../../duration.ts';
 import { hundredths } from './fractional-percent.ts';
 import { stringMatcher } from './string-matcher.ts';
 
@@ -15,7 +15,7 @@ export function httpCors(policy: CorsPolicy): HttpCors {
     ...joined('allow_methods', policy.allowMethods),
     ...joined('allow_headers', policy.allowHeaders),
     ...joined('expose_headers', policy.exposeHeaders),
-    ...(policy.maxAge !== undefined && { max_age: String(Math.floor(parseDuration(policy.maxAge) / 1e9)) }),
+    ...(policy.maxAge !== undefined && { max_age: String(Math.floor(nanoseconds(policy.maxAge) / 1e9)) }),
     ...(policy.allowCredentials !== undefined && { allow_credentials: policy.allowCredentials }),
     filter_enabled: { default_value: hundredths(100) },
     // A preflight from another origin goes on to the server unless the user wants it to end here.

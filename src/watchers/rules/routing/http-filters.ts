@@ -4,7 +4,7 @@ import type { CorsPolicy, HTTPFaultInjection, Percent } from '../../../model/sch
 import type { Drafts } from '../../draft.ts';
 import type { FieldPath } from '../../field-path.ts';
 import { doubtful, invalid, missing, unsupported } from '../../draft.ts';
-import { parseDuration } from '../../schema/duration.ts';
+import { parseDuration } from '../../../model/duration.ts';
 import { atMostOne, checkDuration } from '../common.ts';
 import { checkRegex } from './http-match.ts';
 import { isHeaderName } from '../syntax/header.ts';

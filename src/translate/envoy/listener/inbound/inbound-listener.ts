@@ -9,7 +9,7 @@ import { resourceTypes } from '../../../../model/resource.ts';
 import type { SourceRef } from '../../../../model/source.ts';
 import type { InboundPort, InboundView, ProxyView } from '../../../../model/view.ts';
 import type { MessageOf } from '../../../../xds/generated/messages.ts';
-import { protoDuration } from '../../../duration.ts';
+import { duration } from '../../../duration.ts';
 import { listenerName, virtualInbound } from '../../../names.ts';
 import { from } from '../../../provenance.ts';
 import { listenerAccessLog } from '../../filter/access-log.ts';
@@ -130,7 +130,7 @@ function receiving(
     traffic_direction: 'INBOUND',
     filter_chains: chains.map(filterChain),
     ...(filters.length > 0 && { listener_filters: filters }),
-    listener_filters_timeout: protoDuration(settings.protocolDetectionTimeout ?? '0s'),
+    listener_filters_timeout: duration(settings.protocolDetectionTimeout ?? '0s'),
     continue_on_listener_filters_timeout: true,
     ...acceptSlowly,
     ...listenerAccessLog(settings, connection),
