@@ -139,6 +139,17 @@ export async function startTcpEcho(instance: string, at: Address): Promise<TcpBa
   return { instance, connections: () => connections, close: await listening(server, at) };
 }
 
+/** Speaks first, as mail and MySQL servers do: its name and a line end, and then nothing. */
+export async function startGreeting(instance: string, at: Address): Promise<TcpBackend> {
+  let connections = 0;
+  const server = createTcpServer((socket) => {
+    connections++;
+    socket.on('error', () => socket.destroy());
+    socket.write(`${instance} greets\n`);
+  });
+  return { instance, connections: () => connections, close: await listening(server, at) };
+}
+
 function echo(instance: string, socket: Socket): void {
   socket.once('data', (first: Buffer) => {
     socket.write(`${instance}:${first.toString()}`);

@@ -8,7 +8,7 @@ import type { Answer, Call } from './traffic.ts';
 import { stringify } from 'yaml';
 
 import { freePort } from '../../scripts/ports.ts';
-import { startEither, startHttp, startHttp2, startTcpEcho } from './backend.ts';
+import { startEither, startGreeting, startHttp, startHttp2, startTcpEcho } from './backend.ts';
 import { startLiveMesh } from './live-mesh.ts';
 import { send } from './traffic.ts';
 
@@ -19,7 +19,7 @@ export interface Port {
   readonly number: number;
   /** `http`, `tcp-echo`, `auto`, ...: tells the proxies the protocol. */
   readonly name: string;
-  readonly app: 'http' | 'http2' | 'tcp' | 'either';
+  readonly app: 'http' | 'http2' | 'tcp' | 'either' | 'greeting';
 }
 
 export const http: Port = { number: 18080, name: 'http', app: 'http' };
@@ -132,7 +132,7 @@ async function placed(each: string | Workload, host: string, ports: readonly Por
   return { name, service, sidecar, labels: { app: service, version, ...mesh, ...labels }, address: host, apps };
 }
 
-const start = { http: startHttp, http2: startHttp2, tcp: startTcpEcho, either: startEither };
+const start = { http: startHttp, http2: startHttp2, tcp: startTcpEcho, either: startEither, greeting: startGreeting };
 
 async function startApps(workloads: readonly PlacedWorkload[], ports: readonly Port[]) {
   const apps = new Map<string, Backend | TcpBackend>();
@@ -174,7 +174,7 @@ const podObject = (name: string, address: string, { labels = {}, annotations = {
 /** As a Service's port would be understood. */
 const protocolOf = ({ name }: Port): string | undefined => {
   const [prefix = ''] = name.split('-');
-  return { http: 'HTTP', http2: 'HTTP2', grpc: 'GRPC', tcp: 'TCP', tls: 'TLS' }[prefix];
+  return { http: 'HTTP', http2: 'HTTP2', grpc: 'GRPC', tcp: 'TCP', tls: 'TLS', mysql: 'MySQL' }[prefix];
 };
 
 const listenerPort = (port: Port): object => {

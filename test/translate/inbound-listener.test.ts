@@ -30,6 +30,20 @@ const ownChains = (listener: Listener): readonly FilterChain[] =>
 const http = 'HTTP inbound|8080||';
 const tcp = 'inbound|8080||';
 
+describe('the time that the first bytes are waited for', () => {
+  const time = (mode: MtlsMode, protocol: Protocol, settings = makeSettings()): unknown =>
+    virtual(inbound([port(protocol, mode)], { settings })).listener_filters_timeout;
+
+  test('is without end', () => {
+    expect([time('PERMISSIVE', 'HTTP'), time('STRICT', 'MySQL'), time('DISABLE', 'MySQL')]).toEqual(['0s', '0s', '0s']);
+  });
+
+  test('is short where plaintext is taken for a server that speaks first, unless the mesh says otherwise', () => {
+    expect(time('PERMISSIVE', 'MySQL')).toBe('0.5s');
+    expect(time('PERMISSIVE', 'MySQL', makeSettings({ protocolDetectionTimeout: '3s' }))).toBe('3s');
+  });
+});
+
 describe('inspection of first bytes', () => {
   type Range = { readonly destination_port_range: { readonly start: number; readonly end: number } };
   const only = (start: number): Range => ({ destination_port_range: { start, end: start + 1 } });

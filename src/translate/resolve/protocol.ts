@@ -1,6 +1,6 @@
 // What a port speaks, from its appProtocol or the prefix of its name.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
-import type { Protocol } from '../../model/mesh.ts';
+import type { Protocol, ServicePort } from '../../model/mesh.ts';
 
 const byName: Readonly<Record<string, Protocol>> = {
   http: 'HTTP',
@@ -32,6 +32,10 @@ export interface PortNaming {
   readonly transport?: string;
   readonly appProtocol?: string;
 }
+
+/** Whether a client may wait for the server's first bytes before it sends any of its own. */
+export const serverMaySpeakFirst = ({ protocol, number }: ServicePort): boolean =>
+  protocol === 'MySQL' || (protocol === 'TCP' && serverFirstPorts.has(number));
 
 /** An unknown appProtocol does not fall back to the name. */
 export function kubernetesProtocol(port: PortNaming): Protocol {

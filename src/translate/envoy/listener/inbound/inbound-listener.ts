@@ -8,11 +8,12 @@ import type { Resource } from '../../../../model/resource.ts';
 import { resourceTypes } from '../../../../model/resource.ts';
 import type { SourceRef } from '../../../../model/source.ts';
 import type { InboundPort, InboundView, ProxyView } from '../../../../model/view.ts';
-import type { MessageOf } from '../../../../xds/generated/messages.ts';
+import type { Duration, MessageOf } from '../../../../xds/generated/messages.ts';
 import { duration } from '../../../duration.ts';
 import { listenerName, virtualInbound } from '../../../names.ts';
 import { from } from '../../../provenance.ts';
 import { listenerAccessLog } from '../../filter/access-log.ts';
+import { serverMaySpeakFirst } from '../../../resolve/protocol.ts';
 import type { Guard } from '../../rbac/guard.ts';
 import { guardOf } from '../../rbac/guard.ts';
 import type { PlannedChain } from '../filter-chain.ts';
@@ -55,6 +56,10 @@ export function inboundListeners({ settings, proxy, inbound }: ProxyView): reado
       port,
       proxy.interceptionMode === 'TPROXY',
       sharedList(chains),
+      inspectionTime(
+        settings,
+        inbound.ports.filter((candidate) => !isBound(candidate)),
+      ),
     ),
   ];
 }
@@ -94,13 +99,14 @@ const virtualInboundListener = memo(
     port: number,
     transparent: boolean,
     chains: readonly PlannedChain[],
+    time: Duration,
   ): Resource => {
     const entry = [originalDestination, ...(transparent ? [originalSource] : [])];
     const message: Listener = {
       name: virtualInbound,
       address: listenerAddress(bind, port),
       ...(transparent && { transparent: true }),
-      ...receiving(settings, connection, entry, chains),
+      ...receiving(settings, connection, entry, chains, time),
     };
     return { type: resourceTypes.listener, name: virtualInbound, message: from(settings.source, message) };
   },
@@ -113,24 +119,36 @@ const boundListener = memo(
     const message: Listener = {
       name,
       address: listenerAddress(bind, port.targetPort),
-      ...receiving(settings, facts.connection, [], chains),
+      ...receiving(settings, facts.connection, [], chains, inspectionTime(settings, [port])),
     };
     return { type: resourceTypes.listener, name, message: from(sharedValue<SourceRef>(port.source), message) };
   },
 );
+
+/**
+ * How long the first bytes of a connection are waited for; 0 is for ever. Where plaintext is taken from clients that wait for
+ * the server's greeting, for ever would mean that nobody ever says anything.
+ * https://istio.io/latest/docs/ops/deployment/application-requirements/#server-first-protocols
+ */
+function inspectionTime(settings: MeshSettings, ports: readonly InboundPort[]): Duration {
+  const asked = duration(settings.protocolDetectionTimeout ?? '0s');
+  const wouldHang = ports.some(({ mtls, servicePort }) => mtls === 'PERMISSIVE' && serverMaySpeakFirst(servicePort));
+  return asked === '0s' && wouldHang ? '0.5s' : asked;
+}
 
 function receiving(
   settings: MeshSettings,
   connection: ConnectionFacts,
   entry: readonly ListenerFilter[],
   chains: readonly PlannedChain[],
+  time: Duration,
 ): Partial<Listener> {
   const filters = [...entry, ...inspectors(chains)];
   return {
     traffic_direction: 'INBOUND',
     filter_chains: chains.map(filterChain),
     ...(filters.length > 0 && { listener_filters: filters }),
-    listener_filters_timeout: duration(settings.protocolDetectionTimeout ?? '0s'),
+    listener_filters_timeout: time,
     continue_on_listener_filters_timeout: true,
     ...acceptSlowly,
     ...listenerAccessLog(settings, connection),
