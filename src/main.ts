@@ -21,6 +21,7 @@ import { describeSource } from './model/source.ts';
 import { installationWith } from './translate/resolve/mesh-settings.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
 import { canonical, podWorkload } from './translate/resolve/workload.ts';
+import { podNameOf } from './translate/view/proxy.ts';
 import type { Translation } from './translate/translate.ts';
 import { translate } from './translate/translate.ts';
 import { watchDirectory } from './watchers/files/directory.ts';
@@ -221,7 +222,7 @@ class LiveMesh {
  * says so if it runs under the proven identity; only for workloads without one is the proxy's word taken.
  */
 function subjectNames({ identity, node }: Workload, { objects }: Snapshot): Omit<SubjectNames, 'namespace'> {
-  const podName = node.id.split('~')[2]?.slice(0, -identity.namespace.length - 1) ?? '';
+  const podName = podNameOf(node.id.split('~')[2] ?? '', identity.namespace);
   const pod = objects.Pod.get(objectKey(identity.namespace, podName));
   const names =
     pod !== undefined && (pod.spec.serviceAccountName ?? 'default') === identity.serviceAccount

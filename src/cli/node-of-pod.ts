@@ -4,6 +4,8 @@
 import type { Locality } from '../model/proxy.ts';
 import type { NodeInfo } from '../model/resource.ts';
 import type { KindMap } from '../model/schema/index.ts';
+import { networkLabel } from '../model/labels.ts';
+import { podAddresses } from '../model/pod.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 
 import { parse } from 'yaml';
@@ -15,12 +17,10 @@ import { proxyEnvironment } from './proxy-environment.ts';
 type Pod = KindMap['Pod'];
 type Metadata = Readonly<Record<string, unknown>>;
 
-const networkLabel = 'topology.istio.io/network';
-
 /** undefined: the Pod has no address yet, so nothing can be said about it. */
 export function nodeOfPod(pod: Pod, snapshot: Snapshot): NodeInfo | undefined {
   const { name, namespace, labels } = pod.metadata;
-  const addresses = podAddresses(pod);
+  const addresses = ownAddresses(pod);
   const [primary] = addresses;
   if (primary === undefined) return undefined;
   const { workload, canonicalName } = podWorkload(pod);
@@ -58,9 +58,10 @@ export function nodeOfPod(pod: Pod, snapshot: Snapshot): NodeInfo | undefined {
 const isGateway = ({ metadata }: Pod): boolean =>
   (metadata.annotations['inject.istio.io/templates'] ?? '').split(',').some((name) => name.trim() === 'gateway');
 
-function podAddresses({ status }: Pod): readonly string[] {
-  const listed = (status.podIPs ?? []).flatMap(({ ip }) => (ip === undefined || ip === '' ? [] : [ip]));
-  const first = status.podIP ?? '';
+/** The address that the Pod calls its own counts even where the list leaves it out. */
+function ownAddresses(pod: Pod): readonly string[] {
+  const listed = podAddresses(pod);
+  const first = pod.status.podIP ?? '';
   return first === '' || listed.includes(first) ? listed : [first, ...listed];
 }
 

@@ -5,7 +5,7 @@ import type { KindMap } from '../model/schema/index.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 
 import { defaultInstallation } from '../translate/resolve/mesh-settings.ts';
-import { selects } from '../translate/resolve/labels.ts';
+import { selects } from '../model/labels.ts';
 import { byObjectAge } from '../translate/resolve/order.ts';
 
 type Pod = KindMap['Pod'];

@@ -3,8 +3,10 @@
 // https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 import type { AnyObject, EndpointPort, KindMap, ServicePort } from '../model/schema/index.ts';
 import { isIPv6 } from 'node:net';
+import { selects } from '../model/labels.ts';
 import { memo, sharedList, sharedValue } from '../model/memo.ts';
 import { objectKey } from '../model/object.ts';
+import { podAddresses } from '../model/pod.ts';
 
 type Service = KindMap['Service'];
 type Pod = KindMap['Pod'];
@@ -44,26 +46,15 @@ const none: readonly Pod[] = [];
 
 function podsByNamespace(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
   const alive = pods.filter(
-    ({ status }) => addresses(status).length > 0 && !/^(Succeeded|Failed)$/.test(status.phase ?? ''),
+    (pod) => podAddresses(pod).length > 0 && !/^(Succeeded|Failed)$/.test(pod.status.phase ?? ''),
   );
-  const grouped = new Map<string, Pod[]>();
-  for (const pod of alive) {
-    const group = grouped.get(pod.metadata.namespace);
-    if (group) group.push(pod);
-    else grouped.set(pod.metadata.namespace, [pod]);
-  }
+  const grouped = Map.groupBy(alive, (pod) => pod.metadata.namespace);
   return new Map([...grouped].map(([namespace, group]) => [namespace, sharedList(group)]));
 }
 
-const addresses = ({ podIPs, podIP }: Pod['status']): readonly string[] => {
-  const all = (podIPs ?? []).flatMap(({ ip }) => ip ?? []);
-  return all.length > 0 ? all : podIP ? [podIP] : [];
-};
-
-const selected = memo((pods: readonly Pod[], service: Service): readonly Pod[] => {
-  const selector = Object.entries(service.spec.selector ?? {});
-  return sharedList(pods.filter(({ metadata }) => selector.every(([key, value]) => metadata.labels[key] === value)));
-});
+const selected = memo((pods: readonly Pod[], service: Service): readonly Pod[] =>
+  sharedList(pods.filter(({ metadata }) => selects(service.spec.selector ?? {}, metadata.labels))),
+);
 
 const zonesOf = (nodes: readonly KindMap['Node'][]): Zones =>
   Object.fromEntries(
@@ -80,7 +71,7 @@ const slices = memo((service: Service, pods: readonly Pod[], zones: Zones): read
   families.flatMap((family) => {
     const groups = new Map<string, { readonly ports: readonly EndpointPort[]; readonly endpoints: Endpoint[] }>();
     for (const pod of pods) {
-      const own = addresses(pod.status).filter((address) => isIPv6(address) === (family === 'IPv6'));
+      const own = podAddresses(pod).filter((address) => isIPv6(address) === (family === 'IPv6'));
       if (own.length === 0) continue;
       const ports = (service.spec.ports ?? []).flatMap((servicePort) => endpointPort(servicePort, pod));
       const key = JSON.stringify(ports);

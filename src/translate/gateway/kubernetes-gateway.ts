@@ -1,11 +1,11 @@
 // Gateways of Gateway API as east-west gateways: which listeners pass the mesh's mutual TLS on, and for which network they
 // are the way in.
 // https://istio.io/latest/docs/setup/install/multicluster/multi-primary_multi-network/
+import { networkLabel } from '../../model/labels.ts';
 import type { GatewayListener, KindMap } from '../../model/schema/index.ts';
 
 type Gateway = KindMap['KubernetesGateway'];
 
-export const networkLabel = 'topology.istio.io/network';
 export const gatewayPortLabel = 'networking.istio.io/gatewayPort';
 /** Where east-west gateways listen unless something else is said. */
 export const defaultGatewayPort = 15443;

@@ -9,7 +9,7 @@ import type { SourceRef } from '../../model/source.ts';
 import { at } from '../../model/source.ts';
 import { statusPorts } from '../envoy/listener/listener-facts.ts';
 import { hostMatches } from '../resolve/host.ts';
-import { selects } from '../resolve/labels.ts';
+import { selects } from '../../model/labels.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import type { Target } from '../view/inbound.ts';
 import { serviceTargets } from '../view/inbound.ts';

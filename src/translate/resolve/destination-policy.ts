@@ -5,7 +5,7 @@ import type { DestinationPolicy, MeshSettings, PolicySubset, Service } from '../
 import type { KindMap } from '../../model/schema/index.ts';
 import { at } from '../../model/source.ts';
 import { bySpecificity, hostMatches, resolveHost } from './host.ts';
-import { selects } from './labels.ts';
+import { selects } from '../../model/labels.ts';
 import { byObjectAge, compareText } from './order.ts';
 import { isVisible, visibility } from './visibility.ts';
 

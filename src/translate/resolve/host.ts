@@ -1,6 +1,8 @@
 // Host names: short names to fully qualified ones, wildcards and their order.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
 
+import { compareText } from './order.ts';
+
 /** A name without a dot is a service of `namespace`: `store` -> `store.shop.svc.cluster.local`. Others stay. */
 export const resolveHost = (name: string, namespace: string, clusterDomain: string): string =>
   name === '*' || name.includes('.') ? name : `${name}.${namespace}.svc.${clusterDomain}`;
@@ -21,5 +23,5 @@ export const hostsOverlap = (a: string, b: string): boolean => hostMatches(a, b)
 export function bySpecificity(a: string, b: string): number {
   if (isWildcard(a) !== isWildcard(b)) return isWildcard(a) ? 1 : -1;
   if (isWildcard(a) && a.length !== b.length) return b.length - a.length;
-  return a < b ? -1 : a > b ? 1 : 0;
+  return compareText(a, b);
 }

@@ -13,7 +13,7 @@ import { withAutoAddresses } from './service-entry/auto-addresses.ts';
 import { destinationPolicies } from './destination-policy.ts';
 import { kubernetesEndpoints, slicesByService } from './kubernetes/kubernetes-endpoints.ts';
 import { kubernetesServices } from './kubernetes/kubernetes-service.ts';
-import { matchesSelector } from './labels.ts';
+import { matchesSelector } from '../../model/labels.ts';
 import type { Installation } from './mesh-settings.ts';
 import { meshSettings } from './mesh-settings.ts';
 import type { NetworkOf } from './networks.ts';

@@ -1,5 +1,6 @@
 // Networks: which one an address is in, and the gateways through which the others reach it.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshNetworks
+import { networkLabel } from '../../model/labels.ts';
 import { memo } from '../../model/memo.ts';
 import type { MeshSettings, NetworkGateway, Networks } from '../../model/mesh.ts';
 import type { KindMap, MeshNetworksSpec } from '../../model/schema/index.ts';
@@ -10,7 +11,6 @@ import {
   gatewayAddresses,
   gatewayPortLabel,
   isBetweenNetworks,
-  networkLabel,
   networkOfGateway,
 } from '../gateway/kubernetes-gateway.ts';
 import { contains } from './cidr.ts';

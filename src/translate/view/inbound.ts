@@ -13,13 +13,14 @@ import type { InboundPort, InboundView } from '../../model/view.ts';
 import type { WorkloadPolicies } from '../../model/workload-policies.ts';
 import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
-import { selects } from '../resolve/labels.ts';
+import { selects } from '../../model/labels.ts';
 import { compareText } from '../resolve/order.ts';
 import type { WorkloadMtls } from '../resolve/security/peer-authentication.ts';
 import { workloadMtls } from '../resolve/security/peer-authentication.ts';
 import { targetPortOf } from '../resolve/kubernetes/pods.ts';
 import { istioProtocol } from '../resolve/protocol.ts';
 import { workloadPolicies } from './policies.ts';
+import { podNameOf } from './proxy.ts';
 import { sidecarFor } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];
@@ -75,7 +76,7 @@ const view = memo(
 
 /** The service ports that lead to the workload, by creation time, then host: the first service that leads to a port has it. */
 export function serviceTargets({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
-  const pod = pods.byName(proxy.namespace, proxy.id.slice(0, -proxy.namespace.length - 1));
+  const pod = pods.byName(proxy.namespace, podNameOf(proxy.id, proxy.namespace));
   const byAddress = targetsByAddress(mesh.services, mesh.endpoints);
   const addressed = proxy.ipAddresses.flatMap((address) => byAddress.get(address) ?? []);
   const known = new Set(addressed.map(({ service }) => service));

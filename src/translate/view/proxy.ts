@@ -20,7 +20,7 @@ export function proxyOf(
   const { metadata } = node;
   const text = (key: string): string => (typeof metadata[key] === 'string' ? metadata[key] : '');
   const namespace = text('NAMESPACE') || id.slice(id.lastIndexOf('.') + 1);
-  const podName = id.endsWith(`.${namespace}`) ? id.slice(0, -namespace.length - 1) : id;
+  const podName = podNameOf(id, namespace);
   const pod = pods.byName(namespace, podName);
   const workload = text('WORKLOAD_NAME') || podName;
   const addresses = text('INSTANCE_IPS')
@@ -85,3 +85,7 @@ function stringRecord(value: unknown): Readonly<Record<string, string>> {
     Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   );
 }
+
+/** The Pod in `<pod>.<namespace>`, the third part of a node id. */
+export const podNameOf = (id: string, namespace: string): string =>
+  id.endsWith(`.${namespace}`) ? id.slice(0, -namespace.length - 1) : id;

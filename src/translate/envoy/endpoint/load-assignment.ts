@@ -8,7 +8,7 @@ import type { ServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { clusterName } from '../../names.ts';
 import { from } from '../../provenance.ts';
-import { selects } from '../../resolve/labels.ts';
+import { selects } from '../../../model/labels.ts';
 import type { LocalityGroup, LocalityRule, CallerPlace } from './locality.ts';
 import { applyLocality, byLocality, dependsOnPlace, localityGroups, localityRule, weightOf } from './locality.ts';
 import type { Reach } from './reach.ts';

@@ -1,5 +1,6 @@
 // Locality load balancing: priorities and weights of the localities of a cluster, as seen from one place.
 // https://istio.io/latest/docs/tasks/traffic-management/locality-load-balancing/
+import { networkLabel } from '../../../model/labels.ts';
 import type { Endpoint, MeshSettings, Service } from '../../../model/mesh.ts';
 import type { Locality } from '../../../model/proxy.ts';
 import type { LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting } from '../../../model/schema/index.ts';
@@ -25,7 +26,7 @@ export interface LocalityRule {
 }
 
 const sameZone: readonly string[] = [
-  'topology.istio.io/network',
+  networkLabel,
   'topology.kubernetes.io/region',
   'topology.kubernetes.io/zone',
   'topology.istio.io/subzone',
@@ -199,7 +200,7 @@ const placeLabels = (locality: Locality, network: string, node: string): Readonl
   'topology.kubernetes.io/region': locality.region,
   'topology.kubernetes.io/zone': locality.zone,
   'topology.istio.io/subzone': locality.subZone,
-  'topology.istio.io/network': network,
+  [networkLabel]: network,
 });
 
 /** Envoy wants priorities without gaps. */

@@ -11,7 +11,7 @@ import type { VirtualService } from '../../../model/virtual-service.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { configPath, outboundCluster } from '../../names.ts';
 import { from } from '../../provenance.ts';
-import { selects } from '../../resolve/labels.ts';
+import { selects } from '../../../model/labels.ts';
 import { isTls } from '../../resolve/protocol.ts';
 import type { ChainMatch, PlannedChain } from './filter-chain.ts';
 import { chainMatch, plannedChain } from './filter-chain.ts';

@@ -8,7 +8,7 @@ import { memo } from '../../../model/memo.ts';
 import { configPath, outboundCluster, virtualHostName } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
 import { typed } from '../../typed.ts';
-import { selects } from '../../resolve/labels.ts';
+import { selects } from '../../../model/labels.ts';
 import { meshGateway } from '../../resolve/virtual-service.ts';
 import { sessionConfig } from '../filter/stateful-session.ts';
 import { httpCors } from './cors.ts';

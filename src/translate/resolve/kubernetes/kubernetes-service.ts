@@ -1,6 +1,7 @@
 // Kubernetes Services as services of the mesh. ExternalName Services are not services of their own but other names
 // of one (aliases).
 // https://kubernetes.io/docs/concepts/services-networking/service/
+import { spiffeId } from '../../../model/identity.ts';
 import { memo, sharedList } from '../../../model/memo.ts';
 import type { MeshSettings, Service, ServiceAlias } from '../../../model/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
@@ -84,8 +85,8 @@ function declaredIdentities(object: KubernetesService, settings: MeshSettings): 
   const { annotations, namespace } = object.metadata;
   const list = (key: string): readonly string[] => annotations[key]?.split(',').map((entry) => entry.trim()) ?? [];
   return [
-    ...list('alpha.istio.io/kubernetes-serviceaccounts').map(
-      (account) => `spiffe://${settings.trustDomain}/ns/${namespace}/sa/${account}`,
+    ...list('alpha.istio.io/kubernetes-serviceaccounts').map((serviceAccount) =>
+      spiffeId({ trustDomain: settings.trustDomain, namespace, serviceAccount }),
     ),
     ...list('alpha.istio.io/canonical-serviceaccounts').map((account) => `spiffe://${account}`),
   ];

@@ -1,6 +1,7 @@
 // Pods by name, address and namespace, and the Node each runs on.
 import { memo } from '../../../model/memo.ts';
 import { objectKey } from '../../../model/object.ts';
+import { podAddresses } from '../../../model/pod.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 
 type Pod = KindMap['Pod'];
@@ -28,11 +29,6 @@ export const indexPods = memo((pods: ReadonlyMap<string, Pod>, nodes: ReadonlyMa
     nodeOf: (pod) => (pod?.spec?.nodeName === undefined ? undefined : nodes.get(objectKey('', pod.spec.nodeName))),
   };
 });
-
-export function podAddresses(pod: Pod): readonly string[] {
-  const listed = (pod.status?.podIPs ?? []).flatMap((entry) => entry.ip ?? []);
-  return listed.length > 0 ? listed : pod.status?.podIP === undefined ? [] : [pod.status.podIP];
-}
 
 /** The number of a target port in this Pod; a name is looked up among its containers' ports. */
 export function targetPortOf(pod: Pod | undefined, target: number | string): number | undefined {

@@ -3,7 +3,7 @@
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { MtlsMode } from '../../../model/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
-import { selects } from '../labels.ts';
+import { selects } from '../../../model/labels.ts';
 import { byObjectAge } from '../order.ts';
 
 type PeerAuthentication = KindMap['PeerAuthentication'];

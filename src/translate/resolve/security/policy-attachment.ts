@@ -4,7 +4,7 @@ import { sharedList } from '../../../model/memo.ts';
 import type { PolicyTargetReference, PolicyWorkloadSelector } from '../../../model/schema/index.ts';
 import type { ObjectBase } from '../../../model/object.ts';
 import type { Problem } from '../../../model/problem.ts';
-import { selects } from '../labels.ts';
+import { selects } from '../../../model/labels.ts';
 import { byObjectAge } from '../order.ts';
 
 type Labels = Readonly<Record<string, string>>;

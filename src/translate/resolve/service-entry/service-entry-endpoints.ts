@@ -2,13 +2,14 @@
 // https://istio.io/latest/docs/reference/config/networking/service-entry/
 import { memo, sharedList } from '../../../model/memo.ts';
 import type { Endpoint, MeshSettings, Service, ServiceEndpoints, ServicePort } from '../../../model/mesh.ts';
+import { podAddresses } from '../../../model/pod.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
-import { selects } from '../labels.ts';
+import { selects } from '../../../model/labels.ts';
 import type { NetworkOf } from '../networks.ts';
 import { workloadMtls } from '../security/peer-authentication.ts';
 import type { PeerAuthentications } from '../security/peer-authentication.ts';
-import { podAddresses, targetPortOf } from '../kubernetes/pods.ts';
+import { targetPortOf } from '../kubernetes/pods.ts';
 import type { PodIndex } from '../kubernetes/pods.ts';
 import {
   isUp,

@@ -3,7 +3,7 @@
 import { memo, sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings } from '../../../model/mesh.ts';
 import type { KindMap, ServiceEntryVisibility } from '../../../model/schema/index.ts';
-import { matchesSelector } from '../labels.ts';
+import { matchesSelector } from '../../../model/labels.ts';
 
 type Level = NonNullable<ServiceEntryVisibility['defaultVisibility']>;
 

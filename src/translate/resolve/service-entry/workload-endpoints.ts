@@ -1,5 +1,6 @@
 // One WorkloadEntry, or one endpoint written in a ServiceEntry, as an endpoint of a service port.
 // https://istio.io/latest/docs/reference/config/networking/workload-entry/
+import { networkLabel } from '../../../model/labels.ts';
 import type { Endpoint, MeshSettings, ServicePort } from '../../../model/mesh.ts';
 import type { KindMap, WorkloadEntrySpec } from '../../../model/schema/index.ts';
 import type { SourceRef } from '../../../model/source.ts';
@@ -55,7 +56,7 @@ export function workloadEndpoints(
   owner: Owner,
 ): readonly Endpoint[] {
   const address = spec.address ?? '';
-  const network = spec.network ?? owner.labels['topology.istio.io/network'] ?? '';
+  const network = spec.network ?? owner.labels[networkLabel] ?? '';
   if (address === '' && network === '') return [];
   const target = address.startsWith('unix://') ? 0 : (spec.ports?.[port.name] ?? targetNumber(port));
   const declared =

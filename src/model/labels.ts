@@ -2,6 +2,9 @@
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
 type Labels = Readonly<Record<string, string>>;
 
+/** The network that a workload, a Service or a Gateway belongs to. */
+export const networkLabel = 'topology.istio.io/network';
+
 /** Whether `labels` has every pair of `selector`; an empty selector selects everything. */
 export const selects = (selector: Labels, labels: Labels): boolean =>
   Object.entries(selector).every(([key, value]) => labels[key] === value);
