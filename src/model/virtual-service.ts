@@ -7,6 +7,8 @@ import type { SourceRef } from './source.ts';
 
 export interface VirtualService {
   readonly source: SourceRef;
+  /** The API that it was written in: each has its own defaults and precedence. */
+  readonly api: RouteApi;
   readonly name: string;
   readonly namespace: string;
   readonly created: string;
@@ -22,6 +24,8 @@ export interface VirtualService {
   /** What is wrong with it that its object alone does not show: delegates that are not there. */
   readonly problems: readonly Problem[];
 }
+
+export type RouteApi = 'istio' | 'gateway-api' | 'ingress';
 
 /** A route and the fields that it came from; a delegate's route has its own object as source, with the root's as `root`. */
 export interface SourcedRoute<R> {

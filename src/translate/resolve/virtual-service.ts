@@ -95,6 +95,7 @@ const virtualService = memo(
     const joined = ownRoutes(object, scope).map((root) => withDelegate(defaults, scope, root, delegates));
     return {
       source,
+      api: 'istio',
       name: metadata.name,
       namespace: metadata.namespace,
       created: metadata.creationTimestamp,
