@@ -1,5 +1,6 @@
 // The mesh as meaning: services, endpoints, routes and policies, whichever API they were written in. Neither
 // shaped like the resources users write nor like Envoy's messages. Every node has its source.
+import type { Gateway } from './gateway.ts';
 import type { MeshConfigSpec, Subset, TrafficPolicy } from './schema/index.ts';
 import type { Locality } from './proxy.ts';
 import type { SourceRef } from './source.ts';
@@ -166,6 +167,8 @@ export interface Mesh {
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
   /** By creation time, name, namespace. */
   readonly virtualServices: readonly VirtualService[];
+  /** Of all APIs, by creation time, name, namespace. */
+  readonly gateways: readonly Gateway[];
   readonly destinationPolicies: readonly DestinationPolicy[];
   /** undefined as long as no network has a gateway: then there is only one, whatever its parts are called. */
   readonly networks: Networks | undefined;

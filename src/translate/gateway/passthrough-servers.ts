@@ -1,6 +1,7 @@
 // What an east-west gateway listens on: the AUTO_PASSTHROUGH servers of the Gateway objects that select its workload, and the
 // listeners like them of the Gateway API's, each with the port that the workload really has.
 // https://istio.io/latest/docs/reference/config/networking/gateway/
+import type { Gateway } from '../../model/gateway.ts';
 import { sharedValue } from '../../model/memo.ts';
 import type { Service } from '../../model/mesh.ts';
 import type { Proxy } from '../../model/proxy.ts';
@@ -16,7 +17,6 @@ import { serviceTargets } from '../view/inbound.ts';
 import { isAutoPassthrough } from './auto-passthrough.ts';
 import { isWorkloadOf, passesThrough } from './kubernetes-gateway.ts';
 
-type Gateway = KindMap['Gateway'];
 type KubernetesGateway = KindMap['KubernetesGateway'];
 
 export interface PassthroughServer {
@@ -37,11 +37,13 @@ interface ServerHost {
 
 /** Those of Istio's Gateways first, then those of Gateway API, the oldest of each first. */
 export function passthroughServers(resolved: ResolvedMesh, proxy: Proxy): readonly PassthroughServer[] {
-  const { mesh, gateways, kubernetesGateways } = resolved;
+  const { mesh, kubernetesGateways } = resolved;
   const onlyOwn = mesh.settings.features.gatewaysOfOwnNamespace;
-  const selecting = gateways.filter(
-    ({ metadata, spec }) =>
-      selects(spec.selector ?? {}, proxy.labels) && (!onlyOwn || metadata.namespace === proxy.namespace),
+  const selecting = mesh.gateways.filter(
+    ({ namespace, workloads }) =>
+      workloads.by === 'labels' &&
+      selects(workloads.labels, proxy.labels) &&
+      (!onlyOwn || namespace === proxy.namespace),
   );
   const own = kubernetesGateways.filter((gateway) => isWorkloadOf(gateway, proxy));
   if (selecting.length === 0 && own.length === 0) return [];
@@ -55,13 +57,13 @@ export function passthroughServers(resolved: ResolvedMesh, proxy: Proxy): readon
 }
 
 const serversOf = (gateway: Gateway, targets: readonly Target[]): readonly PassthroughServer[] =>
-  (gateway.spec.servers ?? []).flatMap((server, i) =>
+  gateway.servers.flatMap(({ server, source }) =>
     isAutoPassthrough(server)
       ? {
-          source: at(gateway.source, `spec.servers[${i}]`),
+          source,
           bind: server.bind ?? '',
           port: listenerPort(server.port.number, targets),
-          hosts: server.hosts.map((host) => serverHost(host, gateway.metadata.namespace)),
+          hosts: server.hosts.map((host) => serverHost(host, gateway.namespace)),
         }
       : [],
   );

@@ -11,6 +11,7 @@ import type { KindMap, MeshConfigSpec, MeshNetworksSpec } from '../../model/sche
 import type { Snapshot } from '../../model/snapshot.ts';
 import { withAutoAddresses } from './service-entry/auto-addresses.ts';
 import { destinationPolicies } from './destination-policy.ts';
+import { istioGateways } from './gateway/istio-gateway.ts';
 import { kubernetesEndpoints, slicesByService } from './kubernetes/kubernetes-endpoints.ts';
 import { kubernetesServices } from './kubernetes/kubernetes-service.ts';
 import { matchesSelector } from '../../model/labels.ts';
@@ -43,9 +44,7 @@ export interface ResolvedMesh {
   readonly pods: PodIndex;
   readonly machines: VirtualMachines;
   readonly sidecars: readonly KindMap['Sidecar'][];
-  /** Istio's, by creation time, name, namespace. */
-  readonly gateways: readonly KindMap['Gateway'][];
-  /** Of Gateway API, in the same order. */
+  /** Of Gateway API, by creation time, name, namespace. */
   readonly kubernetesGateways: readonly KindMap['KubernetesGateway'][];
   readonly mtls: (namespace: string) => PeerAuthentications;
   readonly authorization: PoliciesByNamespace<KindMap['AuthorizationPolicy']>;
@@ -90,13 +89,13 @@ export function resolveMesh(
       services,
       endpoints,
       virtualServices,
+      gateways: allGateways(namespaces, objects.Gateway),
       destinationPolicies: policies,
       networks: meshNetworks(settings, networksSpec, gatewayServices, kubernetesGateways),
     },
     pods,
     machines: virtualMachines(objects.WorkloadEntry),
     sidecars: allSidecars(namespaces, objects.Sidecar),
-    gateways: allGateways(namespaces, objects.Gateway),
     kubernetesGateways,
     mtls,
     authorization: groupedAuthorization(objects.AuthorizationPolicy),
@@ -183,7 +182,7 @@ const allSidecars = memo((filter: NamespaceFilter, objects: Objects<'Sidecar'>) 
 );
 
 const allGateways = memo((filter: NamespaceFilter, objects: Objects<'Gateway'>) =>
-  sharedList(within(objects, filter).toSorted(byObjectAge)),
+  istioGateways(within(objects, filter).toSorted(byObjectAge)),
 );
 
 const allKubernetesGateways = memo((filter: NamespaceFilter, objects: Objects<'KubernetesGateway'>) =>
