@@ -22,7 +22,7 @@ const help = `Shows which objects and fields caused what a proxy is sent.
 Usage: keelson explain --config FILE_OR_DIR... --proxy POD.NAMESPACE [KIND [NAME [FIELD]]]
        keelson explain --config FILE_OR_DIR... --proxy POD.NAMESPACE --suggest-sidecar [--admin URL]
 
-  KIND    cluster, listener, route, endpoint or virtualHost; without it all resources are listed
+  KIND    cluster, listener, route, endpoint, virtualHost or extension; without it all resources are listed
   NAME    a resource, for example 'outbound|80||store.shop.svc.cluster.local'
   FIELD   a field of it and what is below: 'virtual_hosts[0].routes', 'outlier_detection'
 
@@ -38,7 +38,7 @@ Usage: keelson explain --config FILE_OR_DIR... --proxy POD.NAMESPACE [KIND [NAME
 
 type Origin = readonly [string, readonly SourceRef[]];
 
-const kinds = ['cluster', 'listener', 'route', 'endpoint', 'virtualHost'] as const;
+const kinds = ['cluster', 'listener', 'route', 'endpoint', 'virtualHost', 'extension'] as const;
 type Kind = (typeof kinds)[number];
 
 export async function explain(argv: readonly string[], io: Io): Promise<number> {

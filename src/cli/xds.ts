@@ -32,6 +32,7 @@ const files = {
   routes: 'route',
   endpoints: 'endpoint',
   virtualHosts: 'virtualHost',
+  extensions: 'extension',
 } as const;
 
 export async function xds(argv: readonly string[], io: Io): Promise<number> {
@@ -85,7 +86,7 @@ function printConfiguration(node: NodeInfo, configuration: Configuration | undef
   });
   // Virtual hosts of their own are only what lazy proxies have.
   const shown = printed.filter(([file, resources]) => file !== 'virtualHosts' || Object.keys(resources).length > 0);
-  return { ...Object.fromEntries(shown), extensions: {} };
+  return Object.fromEntries(shown);
 }
 
 async function writeResults(

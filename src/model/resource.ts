@@ -12,6 +12,7 @@ export const resourceTypes = {
   listener: `${prefix}envoy.config.listener.v3.Listener`,
   route: `${prefix}envoy.config.route.v3.RouteConfiguration`,
   virtualHost: `${prefix}envoy.config.route.v3.VirtualHost`,
+  extension: `${prefix}envoy.config.core.v3.TypedExtensionConfig`,
   secret: `${prefix}envoy.extensions.transport_sockets.tls.v3.Secret`,
 } as const;
 export type ResourceKind = keyof typeof resourceTypes;

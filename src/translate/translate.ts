@@ -105,6 +105,7 @@ function sidecarConfiguration(mesh: Mesh, view: ProxyView, caller: CallerFacts):
     listener: [layer(inbound.scope, [...listeners, ...inboundListeners(view), ...dnsListeners(view, mesh.endpoints)])],
     route: [routeLayer(settings, outbound, sharedValue(routeNames))],
     virtualHost: [],
+    extension: [],
   };
 }
 

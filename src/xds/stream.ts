@@ -49,8 +49,10 @@ interface Tracked {
   lastNack: string | undefined;
 }
 
-const { cluster, endpoint, listener, route, virtualHost, secret } = resourceTypes;
-const pushOrder: readonly TypeUrl[] = [cluster, endpoint, listener, route, virtualHost, secret];
+const { cluster, endpoint, listener, route, virtualHost, extension, secret } = resourceTypes;
+const pushOrder: readonly TypeUrl[] = [cluster, endpoint, listener, route, virtualHost, extension, secret];
+/** What breaks others when it goes before them. */
+const referredTo: readonly TypeUrl[] = [endpoint, cluster, extension];
 /** How long listeners and routes wait at most for clusters and their endpoints, in milliseconds. */
 const patience = 3000;
 const maxTypes = 50;
@@ -231,11 +233,11 @@ export class ProxyStream {
     for (const type of pushOrder) {
       const refersToClusters = type === listener || type === route;
       if (refersToClusters && !forced && !this.#clustersInPlace()) this.#wait(type);
-      else this.#push(type, type !== cluster && type !== endpoint);
+      else this.#push(type, !referredTo.includes(type));
     }
     if (forced || this.#clustersInPlace()) this.#stopWaiting();
     if ([listener, route, virtualHost].some((type) => this.#isBusy(type))) return;
-    for (const type of [endpoint, cluster]) this.#push(type, true);
+    for (const type of referredTo) this.#push(type, true);
   }
 
   #clustersInPlace(): boolean {

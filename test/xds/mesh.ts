@@ -43,7 +43,14 @@ export const layer = (scope: string, ...resources: readonly Resource[]): Layer =
   resources: new Map(resources.map((resource) => [resource.name, resource])),
 });
 
-export const empty: Configuration = { cluster: [], endpoint: [], listener: [], route: [], virtualHost: [] };
+export const empty: Configuration = {
+  cluster: [],
+  endpoint: [],
+  listener: [],
+  route: [],
+  virtualHost: [],
+  extension: [],
+};
 
 /** One layer per type. */
 export function configuration(parts: { readonly [K in keyof Configuration]?: readonly Resource[] }): Configuration {

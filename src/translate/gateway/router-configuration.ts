@@ -41,6 +41,7 @@ export function routerConfiguration(
     listener: [layer(`router|${proxy.id}`, passthroughListeners(settings, facts, servers, passed.services))],
     route: [],
     virtualHost: [],
+    extension: [],
   };
 }
 

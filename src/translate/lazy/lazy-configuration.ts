@@ -20,6 +20,7 @@ export function lazyConfiguration(full: Configuration): Configuration {
     listener: [listenerLayer(full.listener[0]?.scope ?? '', kept)],
     route: routes.map((each) => each.routes),
     virtualHost: routes.map((each) => each.virtualHosts),
+    extension: full.extension,
   };
 }
 

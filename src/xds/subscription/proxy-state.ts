@@ -14,7 +14,7 @@ export type Encode = (resource: Resource) => CachedResource | undefined;
 /** What the proxy has under a type and name. */
 export type HeldBy = (type: TypeUrl, name: string) => Held | undefined;
 
-const configured = ['cluster', 'endpoint', 'listener', 'route', 'virtualHost'] as const;
+const configured = ['cluster', 'endpoint', 'listener', 'route', 'virtualHost', 'extension'] as const;
 const kinds = new Map<TypeUrl, ResourceKind>(
   Object.entries(resourceTypes).map(([kind, type]) => [type, kind as ResourceKind]),
 );
@@ -34,7 +34,14 @@ export class ProxyState {
   #secretScope = '';
   /** Versions of the clusters sent, by the name of their endpoints where that is not the cluster's own. */
   readonly #clusterVersions = new Map<string, string>();
-  #configuration: Configuration = { cluster: [], endpoint: [], listener: [], route: [], virtualHost: [] };
+  #configuration: Configuration = {
+    cluster: [],
+    endpoint: [],
+    listener: [],
+    route: [],
+    virtualHost: [],
+    extension: [],
+  };
 
   constructor(encode: Encode, quarantine: Quarantine, held: HeldBy) {
     this.#encode = encode;
