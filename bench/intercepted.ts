@@ -9,7 +9,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-import { bootstrapMessage } from '../src/cli/bootstrap-message.ts';
+import { bootstrapMessage } from '../src/bootstrap/message.ts';
 import { invariant } from '../src/model/invariant.ts';
 import type { NodeInfo } from '../src/model/resource.ts';
 import type { Snapshot } from '../src/model/snapshot.ts';

@@ -3,7 +3,8 @@
 // https://www.envoyproxy.io/docs/envoy/latest/operations/cli
 import type { NodeInfo } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { ControlPlane } from './bootstrap-message.ts';
+import type { ControlPlane } from '../bootstrap/message.ts';
+import type { StaticServices } from '../bootstrap/static-services.ts';
 import type { Io } from './io.ts';
 
 import { mkdir, rename, writeFile } from 'node:fs/promises';
@@ -14,7 +15,9 @@ import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 
 import { defaultStateDirectory } from '../config.ts';
-import { bootstrapMessage, caSecretFile, tokenSecretFile } from './bootstrap-message.ts';
+import { caSecretFile, tokenSecretFile } from '../bootstrap/credential-files.ts';
+import { bootstrapMessage } from '../bootstrap/message.ts';
+import { statusServices } from '../bootstrap/static-services.ts';
 import { issueCredentials } from '../credentials.ts';
 import { exit, UsageError } from './io.ts';
 import { loadFiles, nodeOfProxy } from './offline.ts';
@@ -65,7 +68,8 @@ export async function bootstrap(argv: readonly string[], io: Io): Promise<number
   if (values.out === undefined) {
     const statusPort = port('--status-port', values['status-port'] ?? inPod.statusPort);
     const node = proxy === undefined ? {} : { node: proxy.node };
-    io.stdout(yaml(bootstrapMessage({ ...node, ...settings, statusPort, directory: inPod.directory })));
+    const services = statusServices(statusPort, settings.adminPort);
+    io.stdout(yaml(bootstrapMessage({ ...node, ...settings, services, directory: inPod.directory })));
     return exit.fine;
   }
   if (proxy === undefined) throw new UsageError('--out needs --proxy: a token is for one workload');
@@ -74,7 +78,9 @@ export async function bootstrap(argv: readonly string[], io: Io): Promise<number
     {
       ...settings,
       ...proxy,
-      ...(statusPort === undefined ? {} : { statusPort: port('--status-port', statusPort) }),
+      ...(statusPort === undefined
+        ? {}
+        : { services: statusServices(port('--status-port', statusPort), settings.adminPort) }),
       directory: resolve(values.out),
       state: values.state ?? defaultStateDirectory(),
       hours: number('--token-ttl', values['token-ttl'], 1, 24 * 365),
@@ -116,7 +122,7 @@ function number(option: string, text: string, least: number, most: number): numb
 interface DirectoryOptions extends Proxy {
   readonly controlPlane: ControlPlane;
   readonly adminPort: number;
-  readonly statusPort?: number;
+  readonly services?: StaticServices;
   readonly concurrency: number;
   readonly directory: string;
   readonly state: string;

@@ -8,10 +8,12 @@ import type { MessageOf } from '../xds/generated/messages.ts';
 import { isIP } from 'node:net';
 
 import { extension, typed } from '../translate/typed.ts';
+import { probeClusters } from './probes.ts';
+import type { StaticServices } from './static-services.ts';
+import { assignment, socket } from './static-services.ts';
 
 type Bootstrap = MessageOf['envoy.config.bootstrap.v3.Bootstrap'];
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
-type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 type SecretConfig = MessageOf['envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig'];
 
 export interface ControlPlane {
@@ -26,55 +28,28 @@ export interface BootstrapOptions {
   readonly node?: NodeInfo;
   readonly controlPlane: ControlPlane;
   readonly adminPort: number;
-  /** Where readiness and metrics are served to the outside; absent: nowhere. */
-  readonly statusPort?: number;
+  /** What it serves to the outside by itself; absent: nothing. */
+  readonly services?: StaticServices;
   /** Absolute directory that holds xds-ca.yaml and xds-token.yaml. */
   readonly directory: string;
 }
 
 const xdsCluster = 'xds-grpc';
-const adminCluster = 'admin';
-const socket = (address: string, port: number) => ({ socket_address: { address, port_value: port } });
 
 /** envoy.config.bootstrap.v3.Bootstrap as proto JSON. */
 export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
-  const { node, controlPlane, adminPort, statusPort, directory } = options;
-  const status = statusPort === undefined ? undefined : statusListener(statusPort);
+  const { node, controlPlane, adminPort, services, directory } = options;
   return {
     ...(node === undefined ? {} : { node }),
     admin: { address: socket('127.0.0.1', adminPort) },
     dynamic_resources: dynamicResources(controlPlane.serverName),
     static_resources: {
-      clusters: [xdsServer(controlPlane, directory), ...(status === undefined ? [] : [admin(adminPort)])],
-      ...(status === undefined ? {} : { listeners: [status] }),
+      clusters: [xdsServer(controlPlane, directory), ...(services === undefined ? [] : services.clusters)],
+      ...(services === undefined ? {} : { listeners: services.listeners }),
     },
     ...processSettings,
   };
 }
-
-/** The file `xds-ca.yaml`: which authority may have signed the control plane's certificate, and its name. */
-export function caSecretFile(rootFile: string, serverName: string): { readonly resources: readonly object[] } {
-  const secret = typed('envoy.extensions.transport_sockets.tls.v3.Secret', {
-    name: 'xds_ca',
-    validation_context: {
-      trusted_ca: { filename: rootFile },
-      watched_directory: { path: directoryOf(rootFile) },
-      match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: serverName } }],
-    },
-  });
-  return { resources: [secret] };
-}
-
-/** The file `xds-token.yaml`: where the bearer token is. */
-export function tokenSecretFile(tokenFile: string): { readonly resources: readonly object[] } {
-  const secret = typed('envoy.extensions.transport_sockets.tls.v3.Secret', {
-    name: 'xds_token',
-    generic_secret: { secret: { filename: tokenFile, watched_directory: { path: directoryOf(tokenFile) } } },
-  });
-  return { resources: [secret] };
-}
-
-const directoryOf = (file: string): string => file.slice(0, file.lastIndexOf('/')) || '/';
 
 /** No time limit on the first fetch: listening before the configuration came would refuse or misroute requests. */
 function dynamicResources(serverName: string): NonNullable<Bootstrap['dynamic_resources']> {
@@ -150,56 +125,14 @@ const fileSecret = (name: string, path: string): SecretConfig => ({
   sds_config: { resource_api_version: 'V3', path_config_source: { path } },
 });
 
-const assignment = (cluster: string, host: string, port: number) => ({
-  cluster_name: cluster,
-  endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(host, port) } }] }],
-});
-
-const admin = (port: number): Cluster => ({
-  name: adminCluster,
-  type: 'STATIC',
-  connect_timeout: '1s',
-  load_assignment: assignment(adminCluster, '127.0.0.1', port),
-});
-
-/** Readiness and metrics without exposing the rest of the admin interface. Listens once the configuration came. */
-function statusListener(port: number): Listener {
-  const readiness = extension(
-    'envoy.filters.http.health_check',
-    'envoy.extensions.filters.http.health_check.v3.HealthCheck',
-    { pass_through_mode: false, headers: [{ name: ':path', string_match: { exact: '/healthz/ready' } }] },
-  );
-  const metrics = {
-    match: { path: '/stats/prometheus' },
-    route: { cluster: adminCluster, prefix_rewrite: '/stats/prometheus?usedonly' },
-  };
-  const connectionManager = extension(
-    'envoy.filters.network.http_connection_manager',
-    'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-    {
-      stat_prefix: 'status',
-      generate_request_id: false,
-      route_config: { name: 'status', virtual_hosts: [{ name: 'status', domains: ['*'], routes: [metrics] }] },
-      http_filters: [
-        readiness,
-        extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {}),
-      ],
-    },
-  );
-  return {
-    name: 'status',
-    address: socket('0.0.0.0', port),
-    ignore_global_conn_limit: true,
-    filter_chains: [{ filters: [connectionManager] }],
-  };
-}
-
 /** Statistics of every cluster and listener would be most of an idle proxy's memory: these are what people look at. */
 const keptStats = [
   { prefix: 'cluster_manager' },
   { prefix: 'listener_manager' },
   { prefix: 'server' },
   { prefix: `cluster.${xdsCluster}` },
+  // The health of an application that is probed is read from these.
+  { prefix: `cluster.${probeClusters}` },
   { prefix: 'control_plane' },
   { suffix: 'update_rejected' },
   { suffix: 'ssl_context_update_by_sds' },
