@@ -9,7 +9,7 @@ INSTALLED := node_modules/.package-lock.json
 TYPES := src/xds/generated/messages.ts
 RECORDED := ../shared/parity/scenarios
 
-.PHONY: help build check test golden bench bench-lazy parity demo lint format typecheck protos envoy clean
+.PHONY: help build check test golden bench bench-lazy parity demo lint format typecheck manifests protos envoy clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +57,9 @@ format: $(INSTALLED) ## Format everything
 
 clean: ## Remove everything that can be made again, but the packages
 	@rm -rf dist .cache src/xds/generated
+
+manifests: $(TYPES) ## Write the manifests in manifests/ again
+	@node scripts/manifests.ts
 
 protos: ## Generate the types of Envoy's messages again
 	@rm -f $(TYPES)

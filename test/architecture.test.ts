@@ -19,6 +19,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   bootstrap: ['model', 'translate/typed.ts', 'types:xds/generated'],
   webhooks: ['model', 'watchers', 'bootstrap'],
   admin: ['model'],
+  manifests: ['model', 'watchers'],
   cli: [
     'model',
     'watchers',
@@ -30,6 +31,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'webhooks',
     'bootstrap',
     'admin',
+    'manifests',
     'main.ts',
     'config.ts',
     'credentials.ts',
