@@ -1,5 +1,7 @@
-// A proxy as translation sees it: read once from the node that Envoy sends.
+// A proxy as translation sees it: read once from the node that Envoy sends, with what of users runs inside it.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-node
+
+import type { ExtensionUse } from './extension.ts';
 
 export interface Locality {
   readonly region: string;
@@ -33,6 +35,8 @@ export interface Proxy {
   readonly dnsCapture: boolean;
   /** Port of the explicit HTTP proxy listener, overriding the mesh's. */
   readonly httpProxyPort?: number;
+  /** Code of users that is to run in its chains, in this order. */
+  readonly extensions?: readonly ExtensionUse[];
   /** As sent, for what only one feature reads. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }

@@ -1,5 +1,6 @@
 // What one proxy sees of the mesh and has to do in it: selection only. Parts are shared (the same objects) by all
 // proxies that see the same, so that whatever is built from a part is built once.
+import type { Extension } from './extension.ts';
 import type { DestinationPolicy, MeshSettings, MtlsMode, Protocol, Service, ServicePort } from './mesh.ts';
 import type { Proxy } from './proxy.ts';
 import type { ConnectionPoolSettings, IstioIngressListener } from './schema/index.ts';
@@ -12,6 +13,8 @@ export interface ProxyView {
   readonly proxy: Proxy;
   readonly outbound: OutboundView;
   readonly inbound: InboundView;
+  /** Those that run in it, in order. */
+  readonly extensions: readonly Extension[];
 }
 
 /** A service with what this proxy's namespace says about it. */

@@ -3,6 +3,7 @@
 import type { KeySets } from '../model/key-source.ts';
 import { noKeySets } from '../model/key-source.ts';
 import { sharedValue } from '../model/memo.ts';
+import type { Modules } from '../model/module-source.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Proxy } from '../model/proxy.ts';
@@ -25,6 +26,8 @@ import { dependsOnCaller, endpointLayer, layer, outboundClusterLayer, routeLayer
 import { routerConfiguration } from './gateway/router-configuration.ts';
 import { lazyConfiguration } from './lazy/lazy-configuration.ts';
 import { isLazy } from './lazy/lazy-proxy.ts';
+import { withExtensions } from './envoy/extension/extension-layer.ts';
+import { extensionsFor } from './resolve/extension.ts';
 import type { Installation } from './resolve/mesh-settings.ts';
 import { defaultInstallation } from './resolve/mesh-settings.ts';
 import type { ResolvedMesh } from './resolve/mesh.ts';
@@ -48,6 +51,7 @@ export const translate = (
   snapshot: Snapshot,
   installation: Installation = defaultInstallation,
   keySets: KeySets = noKeySets,
+  modules?: Modules,
 ): Translation => {
   const resolved = resolveMesh(installation, snapshot, keySets);
   const view = (node: NodeInfo): ProxyView | undefined => {
@@ -59,7 +63,12 @@ export const translate = (
     configuration: (node) => {
       const seen = view(node);
       if (seen === undefined) return undefined;
-      const full = configurationOf(resolved, seen);
+      const full = withExtensions(configurationOf(resolved, seen), {
+        extensions: seen.extensions,
+        others: [],
+        modules,
+        secrets: snapshot.objects.Secret,
+      });
       return isLazy(seen.proxy, snapshot, seen.settings.rootNamespace) ? lazyConfiguration(full) : full;
     },
     conflicts: (node) => {
@@ -77,10 +86,14 @@ export const translate = (
   };
 };
 
-function viewOf(resolved: ResolvedMesh, proxy: Proxy): ProxyView {
+function viewOf(resolved: ResolvedMesh, read: Proxy): ProxyView {
+  const { settings } = resolved.mesh;
+  const extensions = extensionsFor(resolved.extensions, read, settings.rootNamespace);
+  const proxy = extensions.length === 0 ? read : { ...read, extensions: extensions.map(({ use }) => use) };
   return {
-    settings: resolved.mesh.settings,
+    settings,
     proxy,
+    extensions,
     outbound: outboundView(resolved, proxy),
     inbound: inboundView(resolved, proxy),
   };

@@ -211,6 +211,7 @@ export const makeProxy = (overrides: Partial<Proxy> = {}): Proxy => ({
 
 export const makeProxyView = (outbound: OutboundView, overrides: Partial<ProxyView> = {}): ProxyView => ({
   settings: makeSettings(),
+  extensions: [],
   proxy: makeProxy(),
   outbound,
   inbound: makeInboundView(),

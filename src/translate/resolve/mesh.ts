@@ -14,6 +14,8 @@ import { destinationPolicies } from './destination-policy.ts';
 import { istioGateways } from './gateway/istio-gateway.ts';
 import { kubernetesEndpoints, slicesByService } from './kubernetes/kubernetes-endpoints.ts';
 import { kubernetesServices } from './kubernetes/kubernetes-service.ts';
+import type { ExtensionsByNamespace } from './extension.ts';
+import { groupExtensions } from './extension.ts';
 import { matchesSelector } from '../../model/labels.ts';
 import type { Installation } from './mesh-settings.ts';
 import { meshSettings } from './mesh-settings.ts';
@@ -49,6 +51,7 @@ export interface ResolvedMesh {
   readonly mtls: (namespace: string) => PeerAuthentications;
   readonly authorization: PoliciesByNamespace<KindMap['AuthorizationPolicy']>;
   readonly authentication: PoliciesByNamespace<KindMap['RequestAuthentication']>;
+  readonly extensions: ExtensionsByNamespace;
   /** Fetched ones, for tokens. */
   readonly keySets: KeySets;
   /** Of each service, in their order. */
@@ -100,6 +103,7 @@ export function resolveMesh(
     mtls,
     authorization: groupedAuthorization(objects.AuthorizationPolicy),
     authentication: groupedAuthentication(objects.RequestAuthentication),
+    extensions: groupExtensions(objects.WasmPlugin, objects.TrafficExtension),
     keySets,
     facts: serviceFacts(settings, services, endpoints, mtls),
     problems: [

@@ -8,7 +8,7 @@ import { at } from '../../model/source.ts';
 import { isAutoPassthrough } from '../gateway/auto-passthrough.ts';
 import { whyNoEffect } from '../gateway/kubernetes-gateway.ts';
 
-const kinds: readonly Kind[] = ['EnvoyFilter', 'Telemetry', 'TrafficExtension', 'WasmPlugin'];
+const kinds: readonly Kind[] = ['EnvoyFilter', 'Telemetry'];
 
 /** A warning for every object of a kind that has no translation, and for every server or listener of a Gateway that has none. */
 export const withoutEffect = (objects: SnapshotObjects): readonly Problem[] => [

@@ -11,6 +11,8 @@ import { accessLog } from './access-log.ts';
 import { ads } from '../config-source.ts';
 import type { Guard } from '../rbac/guard.ts';
 import { unguarded } from '../rbac/guard.ts';
+import type { ChainTraffic } from '../extension/extension-filters.ts';
+import { httpExtensions } from '../extension/extension-filters.ts';
 import { httpFilters } from './http-filters.ts';
 import type { HttpFacts } from '../listener/listener-facts.ts';
 import { headerOptions, inboundHeaderOptions, preservedHeaderCase } from './proxy-headers.ts';
@@ -27,6 +29,7 @@ export interface OutboundHttp {
   /** Name of the route configuration, which is delivered on its own. */
   readonly routeName: string;
   readonly statPrefix: string;
+  readonly traffic: ChainTraffic;
   readonly grpcWeb: boolean;
   /** A port for clients that know they talk to a proxy, and so send whole URLs. */
   readonly explicitProxy: boolean;
@@ -46,6 +49,7 @@ export const outboundHttpConnectionManager = memo(
 
 export interface InboundHttp {
   readonly statPrefix: string;
+  readonly traffic: ChainTraffic;
   readonly grpcWeb: boolean;
   readonly http2: boolean;
 }
@@ -71,15 +75,16 @@ function common(
   settings: MeshSettings,
   facts: HttpFacts,
   guard: Guard,
-  { statPrefix, grpcWeb }: Pick<OutboundHttp, 'statPrefix' | 'grpcWeb'>,
+  { statPrefix, grpcWeb, traffic }: Pick<OutboundHttp, 'statPrefix' | 'grpcWeb' | 'traffic'>,
   sessions: boolean,
 ): HttpConnectionManager {
-  const { idleTimeout } = facts.connection;
+  const { idleTimeout, extensions } = facts.connection;
   return merge<HttpConnectionManager>(
     {
       stat_prefix: statName(statPrefix),
       http_filters: httpFilters({
         guard,
+        extensions: httpExtensions(extensions, traffic),
         grpcWeb,
         sessions,
         suppressEnvoyHeaders: facts.headers.noEnvoyHeaders === true,

@@ -1,7 +1,9 @@
 // The HTTP filters of a sidecar's connection managers, in the order in which Envoy runs them.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/http_filters
+import type { ExtensionPhase } from '../../../model/extension.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
+import type { HttpExtensions } from '../extension/extension-filters.ts';
 import type { Guard } from '../rbac/guard.ts';
 import { statefulSession } from './stateful-session.ts';
 
@@ -11,6 +13,8 @@ type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_ma
 export interface HttpFilterFacts {
   /** Who may come in. */
   readonly guard: Guard;
+  /** Code of users, by where it runs. */
+  readonly extensions: HttpExtensions;
   /** Browsers' gRPC is turned into plain gRPC. */
   readonly grpcWeb: boolean;
   /** Clients may be bound to endpoints. */
@@ -24,6 +28,11 @@ type Entry = (facts: HttpFilterFacts) => HttpFilter | readonly HttpFilter[] | un
 const externalAuthorization: Entry = ({ guard }) => guard.external.http;
 const authentication: Entry = ({ guard }) => guard.authentication.http;
 const authorization: Entry = ({ guard }) => guard.authorization.http;
+
+const extensionsOf =
+  (phase: ExtensionPhase): Entry =>
+  ({ extensions }) =>
+    extensions[phase];
 
 const grpcWeb: Entry = (facts) =>
   facts.grpcWeb
@@ -50,8 +59,12 @@ const router: Entry = (facts) =>
 
 const entries: readonly Entry[] = [
   externalAuthorization,
+  extensionsOf('AUTHN'),
   authentication,
+  extensionsOf('AUTHZ'),
   authorization,
+  extensionsOf('STATS'),
+  extensionsOf('UNSPECIFIED'),
   grpcWeb,
   grpcStats,
   fault,

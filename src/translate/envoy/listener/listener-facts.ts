@@ -2,6 +2,7 @@
 // which they are the same, so that what is built from them is shared as well.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
 import { sharedValue } from '../../../model/memo.ts';
+import type { ExtensionUse } from '../../../model/extension.ts';
 import type { MeshSettings } from '../../../model/mesh.ts';
 import type { Proxy } from '../../../model/proxy.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
@@ -34,6 +35,7 @@ export interface ConnectionFacts {
    * what is to be logged on /dev/stdout is then written to the open stream itself.
    */
   readonly stdoutStream?: true;
+  readonly extensions?: readonly ExtensionUse[];
 }
 
 /** What every HTTP connection manager of the proxy has in common. */
@@ -77,11 +79,12 @@ const tracedWorkload = (proxy: Proxy): TracedWorkload => ({
 const goDuration = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)){1,4}$/;
 
 /** From the workload's own metadata: what is no duration is ignored. */
-export function connectionFacts({ metadata }: Proxy): ConnectionFacts {
+export function connectionFacts({ metadata, extensions }: Proxy): ConnectionFacts {
   const idle = metadata['IDLE_TIMEOUT'];
   return sharedValue({
     ...(typeof idle === 'string' && goDuration.test(idle) && { idleTimeout: duration(idle) }),
     ...(String(metadata['STDOUT_STREAM']) === 'true' && { stdoutStream: true }),
+    ...(extensions !== undefined && { extensions }),
   });
 }
 

@@ -11,6 +11,7 @@ import { from } from '../../provenance.ts';
 import type { LostBind } from './bind-conflicts.ts';
 import type { ChainMatch, PlannedChain } from './filter-chain.ts';
 import { chainMatch, onlyPlaintextHttp, plaintextHttp, plannedChain } from './filter-chain.ts';
+import { networkExtensionList } from '../extension/extension-filters.ts';
 import type { OutboundHttp } from '../filter/http-connection-manager.ts';
 import { outboundHttpConnectionManager } from '../filter/http-connection-manager.ts';
 import type { HttpFacts } from './listener-facts.ts';
@@ -133,6 +134,7 @@ function requestChain({ settings, http, binds }: OutboundContext, claim: Claim):
   const routed: OutboundHttp = sharedValue({
     routeName: port === 0 ? bind : hostRoute,
     statPrefix: `outbound_${listenerName(bind, port)}`,
+    traffic: { side: 'CLIENT', port },
     grpcWeb: protocol === 'GRPC-Web',
     explicitProxy: false,
   });
@@ -146,7 +148,13 @@ const httpChain = memo(
   (settings: MeshSettings, facts: HttpFacts, http: OutboundHttp, source: SourceRef, match: ChainMatch): PlannedChain =>
     plannedChain(
       match,
-      from(source, { filters: [outboundHttpConnectionManager(settings, facts, http)], ...handshakeTimeout }),
+      from(source, {
+        filters: [
+          ...networkExtensionList(facts.connection.extensions, http.traffic),
+          outboundHttpConnectionManager(settings, facts, http),
+        ],
+        ...handshakeTimeout,
+      }),
       http.routeName,
     ),
 );
@@ -159,6 +167,7 @@ export function httpProxyListener({ settings, http, binds }: OutboundContext, po
   const routed: OutboundHttp = sharedValue({
     routeName: 'http_proxy',
     statPrefix,
+    traffic: { side: 'CLIENT', port },
     grpcWeb: false,
     explicitProxy: true,
   });

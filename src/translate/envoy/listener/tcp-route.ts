@@ -16,6 +16,7 @@ import { isTls } from '../../resolve/protocol.ts';
 import type { ChainMatch, PlannedChain } from './filter-chain.ts';
 import { chainMatch, plannedChain } from './filter-chain.ts';
 import type { ConnectionFacts } from './listener-facts.ts';
+import { networkExtensionList } from '../extension/extension-filters.ts';
 import { tcpFilters } from '../filter/network-filters.ts';
 import { statPrefix } from './stat-prefix.ts';
 import { tcpProxy } from '../filter/tcp-proxy.ts';
@@ -165,7 +166,7 @@ function routeFilters(
   const weighted = [first, ...others].map(({ cluster, weight }) => ({ name: cluster, weight }));
   const prefix = `${virtualService.name}.${virtualService.namespace}`;
   const proxy = tcpProxy(settings, { weighted, statPrefix: prefix }, caller.connection, first.view?.policy, '');
-  return tcpFilters(port.protocol, prefix, proxy);
+  return connectionFilters(context, prefix, proxy);
 }
 
 interface Target {
@@ -194,7 +195,8 @@ function targetOf(
 const onlyPort = (view: ServiceView | undefined): number | undefined =>
   view?.service.ports.length === 1 ? view.service.ports[0]?.number : undefined;
 
-function clusterFilters({ settings, caller, port }: Context, target: Target): readonly Filter[] {
+function clusterFilters(context: Context, target: Target): readonly Filter[] {
+  const { settings, caller } = context;
   const prefix = statPrefix(settings.outboundClusterStatName, target.cluster, {
     service: target.view?.service,
     host: target.host,
@@ -209,8 +211,14 @@ function clusterFilters({ settings, caller, port }: Context, target: Target): re
     target.view?.policy,
     target.subset,
   );
-  return tcpFilters(port.protocol, prefix, proxy);
+  return connectionFilters(context, prefix, proxy);
 }
+
+/** Code of users sees the connection before it goes to `terminal`. */
+const connectionFilters = ({ caller, port }: Context, statPrefix: string, terminal: Filter): readonly Filter[] => [
+  ...networkExtensionList(caller.connection.extensions, { side: 'CLIENT', port: port.number }),
+  ...tcpFilters(port.protocol, statPrefix, terminal),
+];
 
 /** The service itself; an explicit listener's port means the only port of a service that has one. */
 function serviceChain(context: Context): PlannedChain {

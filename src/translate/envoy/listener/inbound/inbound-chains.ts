@@ -9,6 +9,8 @@ import { inboundCluster, inboundPassthroughCluster, listenerName, virtualInbound
 import { from } from '../../../provenance.ts';
 import { isHttp, isHttp2 } from '../../../resolve/protocol.ts';
 import { meshTls, serverTls } from './downstream-tls.ts';
+import { networkExtensionList, networkExtensions } from '../../extension/extension-filters.ts';
+import type { ChainTraffic } from '../../extension/extension-filters.ts';
 import type { PlannedChain } from '../filter-chain.ts';
 import { chainMatch, plannedChain } from '../filter-chain.ts';
 import { inboundHttpConnectionManager } from '../../filter/http-connection-manager.ts';
@@ -141,33 +143,36 @@ function chain(receiver: Receiver, match: InboundMatch, socket: TransportSocket 
   return plannedChain(condition, from(source, message), undefined);
 }
 
-function requestFilters({
-  settings,
-  facts,
-  guard,
-  cluster,
-  host,
-  port,
-  protocol,
-  httpStat,
-}: Receiver): FilterChain['filters'] & object {
+function requestFilters(receiver: Receiver): FilterChain['filters'] & object {
+  const { settings, facts, guard, cluster, host, port, protocol, httpStat, destinationPort = 0 } = receiver;
   const grpc = protocol === 'GRPC' || protocol === 'GRPC-Web';
-  const http = sharedValue({ statPrefix: httpStat, grpcWeb: protocol === 'GRPC-Web', http2: isHttp2(protocol) });
-  return [inboundHttpConnectionManager(settings, facts, guard, http, inboundRoutes(cluster, host, port, !grpc))];
+  const traffic: ChainTraffic = { side: 'SERVER', port: destinationPort };
+  const http = sharedValue({
+    statPrefix: httpStat,
+    traffic,
+    grpcWeb: protocol === 'GRPC-Web',
+    http2: isHttp2(protocol),
+  });
+  return [
+    ...networkExtensionList(facts.connection.extensions, traffic),
+    inboundHttpConnectionManager(settings, facts, guard, http, inboundRoutes(cluster, host, port, !grpc)),
+  ];
 }
 
-const connectionFilters = ({
-  settings,
-  facts,
-  guard,
-  cluster,
-  protocol,
-  tcpStat,
-}: Receiver): FilterChain['filters'] & object => [
-  ...guard.external.tcp,
-  ...guard.authorization.tcp,
-  ...tcpFilters(protocol, tcpStat, plainTcpProxy(settings, facts.connection, cluster, tcpStat)),
-];
+/** As Istio has it, extensions of connections are asked for by the port of the service, not that of the workload. */
+function connectionFilters(receiver: Receiver): FilterChain['filters'] & object {
+  const { settings, facts, guard, cluster, port, protocol, tcpStat } = receiver;
+  const extensions = networkExtensions(facts.connection.extensions, { side: 'SERVER', port });
+  return [
+    ...guard.external.tcp,
+    ...extensions.AUTHN,
+    ...extensions.AUTHZ,
+    ...guard.authorization.tcp,
+    ...extensions.STATS,
+    ...extensions.UNSPECIFIED,
+    ...tcpFilters(protocol, tcpStat, plainTcpProxy(settings, facts.connection, cluster, tcpStat)),
+  ];
+}
 
 /** What is left of a protocol when its TLS has ended here. */
 function withoutTls(protocol: Protocol): Protocol {

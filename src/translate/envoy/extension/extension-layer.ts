@@ -1,0 +1,104 @@
+// The configurations of extensions that the listeners of one proxy refer to, delivered on their own.
+// https://www.envoyproxy.io/docs/envoy/latest/configuration/overview/extension
+import type { Extension } from '../../../model/extension.ts';
+import { memo, sharedValue } from '../../../model/memo.ts';
+import type { Modules } from '../../../model/module-source.ts';
+import { objectKey } from '../../../model/object.ts';
+import type { Configuration, Layer, Resource } from '../../../model/resource.ts';
+import { resourceTypes } from '../../../model/resource.ts';
+import type { KindMap } from '../../../model/schema/index.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { modulesCluster } from '../../names.ts';
+import { layer } from '../../outbound-layers.ts';
+import { wasmExtension } from './wasm.ts';
+
+type Listener = MessageOf['envoy.config.listener.v3.Listener'];
+type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
+type Filter = MessageOf['envoy.config.listener.v3.Filter'];
+type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
+type HttpConnectionManager =
+  MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'];
+type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
+type Secrets = ReadonlyMap<string, KindMap['Secret']>;
+
+export interface ExtensionSources {
+  readonly extensions: readonly Extension[];
+  /** Configurations that nothing has to be fetched for. */
+  readonly others: readonly Resource[];
+  /** What the control plane has fetched; undefined when proxies have an agent that does. */
+  readonly modules: Modules | undefined;
+  readonly secrets: Secrets;
+}
+
+/** `configuration` with what its listeners ask for, and the cluster where modules come from if they need it. */
+export function withExtensions(configuration: Configuration, sources: ExtensionSources): Configuration {
+  const { extensions, others, modules, secrets } = sources;
+  if (extensions.length === 0 && others.length === 0) return configuration;
+  const asked = askedNames(configuration);
+  const made = extensions.flatMap((extension) => {
+    const { wasm, use } = extension;
+    if (wasm === undefined || !asked.has(use.name)) return [];
+    return wasmExtension(extension, wasm, modules, pullSecret(modules, secrets, extension)) ?? [];
+  });
+  const resources = [...made, ...others.filter(({ name }) => asked.has(name))];
+  if (resources.length === 0) return configuration;
+  const cluster = modules === undefined || made.length === 0 ? [] : [modulesLayer(sharedValue(modules.server))];
+  return {
+    ...configuration,
+    cluster: [...configuration.cluster, ...cluster],
+    extension: [layer('extension', resources)],
+  };
+}
+
+/** Proxies without an agent never see it: the control plane shows it to the registry itself. */
+function pullSecret(modules: Modules | undefined, secrets: Secrets, { source, wasm }: Extension): string | undefined {
+  const name = wasm?.imagePullSecret ?? '';
+  if (modules !== undefined || name === '') return undefined;
+  const encoded = secrets.get(objectKey(source.namespace, name))?.data['.dockerconfigjson'];
+  return encoded === undefined ? undefined : fromBase64(encoded.reveal());
+}
+
+const fromBase64 = (text: string): string =>
+  new TextDecoder().decode(Uint8Array.from(atob(text), (character) => character.codePointAt(0) ?? 0));
+
+function askedNames({ listener }: Configuration): ReadonlySet<string> {
+  const listeners = listener.flatMap(({ resources }) => [...resources.values()]);
+  return new Set(listeners.flatMap(({ message }) => namesIn(message)));
+}
+
+const namesIn = memo((message: object): readonly string[] => {
+  const { filter_chains: chains = [], default_filter_chain: rest }: Listener = message;
+  return [...chains, ...(rest === undefined ? [] : [rest])].flatMap((chain: FilterChain) =>
+    (chain.filters ?? []).flatMap(namesInFilter),
+  );
+});
+
+const namesInFilter = memo(
+  ({ name = '', config_discovery: delivered, typed_config: config }: Filter): readonly string[] => {
+    const { http_filters: inside = [] } = (config ?? {}) as HttpConnectionManager;
+    return [...(delivered === undefined ? [] : [name]), ...inside.flatMap(askedByHttpFilter)];
+  },
+);
+
+const askedByHttpFilter = ({ name = '', config_discovery: delivered }: HttpFilter): readonly string[] =>
+  delivered === undefined ? [] : [name];
+
+/** Modules are checked by their digest, whoever carries them. */
+const modulesLayer = memo((server: Modules['server']): Layer => {
+  const message: Cluster = {
+    name: modulesCluster,
+    type: 'STRICT_DNS',
+    connect_timeout: '5s',
+    load_assignment: {
+      cluster_name: modulesCluster,
+      endpoints: [
+        {
+          lb_endpoints: [
+            { endpoint: { address: { socket_address: { address: server.address, port_value: server.port } } } },
+          ],
+        },
+      ],
+    },
+  };
+  return layer('modules', [{ type: resourceTypes.cluster, name: modulesCluster, message }]);
+});
