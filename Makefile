@@ -1,5 +1,6 @@
 # Everything sets itself up: the packages of the lock file (a pinned Node among them), generated types, and, for the
-# targets that need one, a stock Envoy. A machine needs npm, and python3 with pip unless it has an Envoy of its own.
+# targets that need one, a stock Envoy and a Kubernetes API server. A machine needs npm, python3 with pip unless it has an
+# Envoy of its own, and Go for the tests against Kubernetes, which are skipped without.
 SHELL := /bin/sh
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
@@ -9,15 +10,15 @@ INSTALLED := node_modules/.package-lock.json
 TYPES := src/xds/generated/messages.ts
 RECORDED := ../shared/parity/scenarios
 
-.PHONY: help build check test golden bench bench-lazy parity demo lint format typecheck manifests protos envoy clean
+.PHONY: help build check test golden bench bench-lazy parity demo lint format typecheck manifests protos envoy kubernetes clean
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: envoy ## Open a book shop of real Envoys and show what a mesh does (ONCE=1: run through and end)
 	@ONCE='$(ONCE)' node demo/run.ts
 
-test: envoy ## Run all tests
+test: envoy kubernetes ## Run all tests
 	@vitest run $(TEST_FLAGS)
 
 check: $(TYPES) ## Check format, lint and types
@@ -67,6 +68,9 @@ protos: ## Generate the types of Envoy's messages again
 
 envoy: $(TYPES)
 	@node scripts/envoy.ts > /dev/null
+
+kubernetes: $(INSTALLED) ## Build the Kubernetes API server that tests use (once, needs Go)
+	@node scripts/kubernetes.ts --optional > /dev/null
 
 $(TYPES): $(INSTALLED) scripts/generate-types.ts src/xds/codec/protos.ts src/xds/codec/newer-fields.ts src/xds/codec/descriptors.ts $(shell find protos -name '*.proto')
 	@echo 'Generating types of Envoy messages ...' >&2
