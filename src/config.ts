@@ -12,8 +12,15 @@ export const features = (): Features => ({
   tlsOnSidecarIngress: isTrue(process.env['ENABLE_TLS_ON_SIDECAR_INGRESS']),
   multipleAuthorizers: isTrue(process.env['PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS']),
   gatewaysOfOwnNamespace: isTrue(process.env['PILOT_SCOPE_GATEWAY_TO_NAMESPACE']),
+  hostOwnership: hostOwnership(process.env['KEELSON_HOST_OWNERSHIP']),
   remoteKeys: remoteKeys(process.env['PILOT_JWT_ENABLE_REMOTE_JWKS']),
 });
+
+/** Throws for a word that means nothing: whoever wants it enforced must not get less by a slip. */
+function hostOwnership(text = 'off'): Features['hostOwnership'] {
+  if (text === 'off' || text === 'warn' || text === 'enforce') return text;
+  throw new Error(`KEELSON_HOST_OWNERSHIP is '${text}': off, warn and enforce are possible`);
+}
 
 function remoteKeys(text: string | undefined): Features['remoteKeys'] {
   if (text === 'hybrid' || isTrue(text)) return 'known-hosts';

@@ -135,6 +135,8 @@ export interface Features {
   readonly multipleAuthorizers: boolean;
   /** PILOT_SCOPE_GATEWAY_TO_NAMESPACE: whether a Gateway selects workloads of its own namespace only. */
   readonly gatewaysOfOwnNamespace: boolean;
+  /** KEELSON_HOST_OWNERSHIP: what becomes of objects that claim hosts of other namespaces for everybody. */
+  readonly hostOwnership: 'off' | 'warn' | 'enforce';
   /** PILOT_JWT_ENABLE_REMOTE_JWKS: whether proxies fetch key sets themselves, from any host or from known ones only. */
   readonly remoteKeys: 'never' | 'known-hosts' | 'always';
 }

@@ -35,6 +35,7 @@ export const makeSettings = (overrides: Partial<MeshSettings> = {}): MeshSetting
     tlsOnSidecarIngress: true,
     multipleAuthorizers: false,
     gatewaysOfOwnNamespace: false,
+    hostOwnership: 'off',
     remoteKeys: 'never',
   },
   ...overrides,

@@ -23,6 +23,7 @@ export const defaultInstallation: Installation = {
     tlsOnSidecarIngress: false,
     multipleAuthorizers: false,
     gatewaysOfOwnNamespace: false,
+    hostOwnership: 'off',
     remoteKeys: 'never',
   },
 };

@@ -12,6 +12,7 @@ import type { Snapshot } from '../../model/snapshot.ts';
 import { withAutoAddresses } from './service-entry/auto-addresses.ts';
 import { destinationPolicies } from './destination-policy.ts';
 import { istioGateways } from './gateway/istio-gateway.ts';
+import { ownedClaims } from './host-ownership.ts';
 import { kubernetesEndpoints, slicesByService } from './kubernetes/kubernetes-endpoints.ts';
 import { kubernetesServices } from './kubernetes/kubernetes-service.ts';
 import type { ExtensionsByNamespace } from './extension.ts';
@@ -74,15 +75,17 @@ export function resolveMesh(
   const peerAuthentications = groupedPeerAuthentications(objects.PeerAuthentication);
   const mtls = (namespace: string): PeerAuthentications =>
     peerAuthenticationsFor(peerAuthentications, namespace, settings.rootNamespace);
+  const entries = ownedClaims<'ServiceEntry'>(settings, objects.Namespace, objects.ServiceEntry);
+  const routes = ownedClaims<'VirtualService'>(settings, objects.Namespace, objects.VirtualService);
   const services = allServices(
     settings,
     namespaces,
     objects.Service,
-    objects.ServiceEntry,
+    entries.objects,
     serviceEntryExports(settings, objects.Namespace),
   );
   const policies = allPolicies(settings, namespaces, objects.DestinationRule);
-  const virtualServices = allVirtualServices(settings, namespaces, objects.VirtualService);
+  const virtualServices = allVirtualServices(settings, namespaces, routes.objects);
   const endpoints = allEndpoints(settings, services, snapshot, pods, mtls, network);
   const kubernetesGateways = allKubernetesGateways(namespaces, objects.KubernetesGateway);
   const gatewayServices = servicesOfGateways(settings, networksSpec, namespaces, objects.Service);
@@ -108,6 +111,8 @@ export function resolveMesh(
     facts: serviceFacts(settings, services, endpoints, mtls),
     problems: [
       ...virtualServices.flatMap((service) => service.problems),
+      ...entries.problems,
+      ...routes.problems,
       ...withoutEffect(objects),
       ...targetedWithoutEffect(objects.AuthorizationPolicy),
       ...targetedWithoutEffect(objects.RequestAuthentication),
