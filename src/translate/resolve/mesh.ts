@@ -29,7 +29,7 @@ import type { PeerAuthentications } from './security/peer-authentication.ts';
 import type { PodIndex } from './kubernetes/pods.ts';
 import { indexPods } from './kubernetes/pods.ts';
 import type { PoliciesByNamespace } from './security/policy-attachment.ts';
-import { groupPolicies, targetedWithoutEffect } from './security/policy-attachment.ts';
+import { groupPolicies } from './security/policy-attachment.ts';
 import { selectedWorkloadEntries, serviceEntryEndpoints } from './service-entry/service-entry-endpoints.ts';
 import type { ExportDefaults } from './service-entry/service-entry-visibility.ts';
 import { serviceEntryExports } from './service-entry/service-entry-visibility.ts';
@@ -39,7 +39,7 @@ import { serviceFacts } from './service-facts.ts';
 import type { VirtualMachines } from './service-entry/virtual-machines.ts';
 import { virtualMachines } from './service-entry/virtual-machines.ts';
 import { resolveVirtualServices } from './virtual-service.ts';
-import { ingressTlsWithoutEffect, withoutEffect } from './without-effect.ts';
+import { withoutEffect } from './without-effect.ts';
 
 /** The mesh, and what translation needs besides it to say what one proxy is. */
 export interface ResolvedMesh {
@@ -113,10 +113,7 @@ export function resolveMesh(
       ...virtualServices.flatMap((service) => service.problems),
       ...entries.problems,
       ...routes.problems,
-      ...withoutEffect(objects),
-      ...targetedWithoutEffect(objects.AuthorizationPolicy),
-      ...targetedWithoutEffect(objects.RequestAuthentication),
-      ...ingressTlsWithoutEffect(settings, objects.Sidecar),
+      ...withoutEffect(settings, objects),
       ...mtlsConflicts(services, policies, (namespace) => namespaceMtls(mtls(namespace))),
     ],
   };

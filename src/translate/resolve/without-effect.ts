@@ -6,15 +6,19 @@ import type { AnyObject, Kind } from '../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import { at } from '../../model/source.ts';
 import { isAutoPassthrough } from '../gateway/auto-passthrough.ts';
+import { targetedWithoutEffect } from './security/policy-attachment.ts';
 import { whyNoEffect } from '../gateway/kubernetes-gateway.ts';
 
 const kinds: readonly Kind[] = ['EnvoyFilter', 'Telemetry'];
 
 /** A warning for every object of a kind that has no translation, and for every server or listener of a Gateway that has none. */
-export const withoutEffect = (objects: SnapshotObjects): readonly Problem[] => [
+export const withoutEffect = (settings: MeshSettings, objects: SnapshotObjects): readonly Problem[] => [
   ...kinds.flatMap((kind) => warnings(objects[kind] as ReadonlyMap<string, AnyObject>)),
   ...servers(objects.Gateway),
   ...listeners(objects.KubernetesGateway),
+  ...targetedWithoutEffect(objects.AuthorizationPolicy),
+  ...targetedWithoutEffect(objects.RequestAuthentication),
+  ...ingressTlsWithoutEffect(settings, objects.Sidecar),
 ];
 
 const servers = memo((gateways: SnapshotObjects['Gateway']): readonly Problem[] =>
@@ -52,7 +56,7 @@ const listeners = memo((gateways: SnapshotObjects['KubernetesGateway']): readonl
 );
 
 /** TLS of a Sidecar's own needs a switch of the control plane. */
-export const ingressTlsWithoutEffect = (settings: MeshSettings, sidecars: SnapshotObjects['Sidecar']) =>
+const ingressTlsWithoutEffect = (settings: MeshSettings, sidecars: SnapshotObjects['Sidecar']) =>
   settings.features.tlsOnSidecarIngress ? [] : ingressTls(sidecars);
 
 const ingressTls = memo((sidecars: SnapshotObjects['Sidecar']): readonly Problem[] =>
