@@ -58,7 +58,7 @@ const ownedHosts = memo((namespaces: ReadonlyMap<string, KindMap['Namespace']>):
 const checked = memo((settings: MeshSettings, owned: readonly OwnedHost[], objects: Objects<Kind>): Claims<Kind> => {
   const each = [...objects].map(([key, object]) => [key, claimsOf(settings, owned, object)] as const);
   return {
-    objects: new Map(each.map(([key, { object }]) => [key, object])) as Objects<Kind>,
+    objects: new Map(each.map(([key, { object }]) => [key, object])),
     problems: each.flatMap(([, { problems }]) => problems),
   };
 });

@@ -104,9 +104,7 @@ export function resolveMesh(
     sidecars: allSidecars(namespaces, objects.Sidecar),
     kubernetesGateways,
     mtls,
-    authorization: groupedAuthorization(objects.AuthorizationPolicy),
-    authentication: groupedAuthentication(objects.RequestAuthentication),
-    extensions: groupExtensions(objects.WasmPlugin, objects.TrafficExtension),
+    ...attachedPolicies(objects),
     keySets,
     facts: serviceFacts(settings, services, endpoints, mtls),
     problems: [
@@ -118,6 +116,15 @@ export function resolveMesh(
     ],
   };
 }
+
+/** What is attached to workloads, by namespace: which of it applies is a question of each proxy's view. */
+const attachedPolicies = (
+  objects: Snapshot['objects'],
+): Pick<ResolvedMesh, 'authorization' | 'authentication' | 'extensions'> => ({
+  authorization: groupedAuthorization(objects.AuthorizationPolicy),
+  authentication: groupedAuthentication(objects.RequestAuthentication),
+  extensions: groupExtensions(objects.WasmPlugin, objects.TrafficExtension),
+});
 
 const noConfig: MeshConfigSpec = {};
 const noNetworks: MeshNetworksSpec = {};
