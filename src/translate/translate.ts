@@ -42,6 +42,10 @@ export interface Translation {
   readonly problems: readonly Problem[];
   /** What the proxy that calls itself `node` is to have; undefined for what is no proxy of a mesh. */
   configuration(node: NodeInfo): Configuration | undefined;
+  /** Services, endpoints and settings, whichever API they were written in. */
+  readonly mesh: Mesh;
+  /** What the proxy sees of the mesh; undefined for what is no proxy of a mesh. */
+  view(node: NodeInfo): ProxyView | undefined;
   /** What objects do to each other as this proxy sees them: hosts and ports that are lost, rules that cannot see what they look at. */
   conflicts(node: NodeInfo): readonly Problem[];
 }
@@ -60,6 +64,8 @@ export const translate = (
   };
   return {
     problems: resolved.problems,
+    mesh: resolved.mesh,
+    view,
     configuration: (node) => {
       const seen = view(node);
       if (seen === undefined) return undefined;

@@ -4,7 +4,8 @@
 import type { Metadata, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
 import type { WorkloadIdentity } from '../model/identity.ts';
-import type { Configuration, NodeInfo } from '../model/resource.ts';
+import type { DebugSource } from '../model/debug.ts';
+import type { Configuration, NodeInfo, TypeUrl } from '../model/resource.ts';
 import type { SecretSource, TlsSource } from '../model/secret-source.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log.ts';
@@ -15,14 +16,16 @@ import type { ProxyStatus, ServerCounters } from './status.ts';
 import type { StreamEnvironment } from './stream.ts';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { invariant } from '../model/invariant.ts';
+import { proxyName } from '../model/proxy-status.ts';
 import { refusal } from './admission.ts';
 import { breather } from './breather.ts';
+import { DebugCalls } from './debug/debug-calls.ts';
 import { tlsCredentials } from './credentials.ts';
 import { resourceEncoder } from './codec/encoder.ts';
 import { defaultLimits, serverOptions } from './limits.ts';
 import { Quarantine } from './subscription/quarantine.ts';
 import { InvalidRequest, readRequest } from './subscription/requests.ts';
-import { adsService } from './service.ts';
+import { adsService, endCall } from './service.ts';
 import { ProxyStream } from './stream.ts';
 
 /** Who is calling; undefined for somebody unknown. A fault, such as an authority out of reach, is thrown. */
@@ -47,6 +50,8 @@ export interface XdsServerOptions {
   /** Has to be true for a port without TLS or without authentication. */
   readonly plaintext?: boolean;
   readonly log: Log;
+  /** Answers who looks into the control plane, such as istioctl; without it nobody is answered. */
+  readonly debug?: DebugSource;
   /** A version of a resource was rejected for the first time. */
   readonly onRejected?: (rejection: Rejection) => void;
   readonly limits?: Partial<Limits>;
@@ -59,6 +64,8 @@ export interface XdsServer {
   /** The mesh has changed. Resolves when a cycle that began after this call has gone through all proxies. */
   update(): Promise<void>;
   status(): readonly ProxyStatus[];
+  /** Names of what the proxy behind a connection has, by type; undefined if it is gone. */
+  held(connection: string): ReadonlyMap<TypeUrl, readonly string[]> | undefined;
   rejections(): readonly Rejection[];
   counters(): ServerCounters;
   /** Ends all streams, which the proxies then open elsewhere. */
@@ -82,8 +89,10 @@ class AdsServer implements XdsServer {
   readonly #environment: StreamEnvironment;
   readonly #quarantine: Quarantine;
   readonly #streams = new Map<AdsCall, ProxyStream>();
+  readonly #debug: DebugCalls | undefined;
   readonly #counters = { streams: 0, pushes: 0, resourcesSent: 0, bytesSent: 0, nacks: 0, bugs: 0, cycles: 0 };
   #calls = 0;
+  #opened = 0;
   #cycle: Promise<void> = Promise.resolve();
   #nextCycle: Promise<void> | undefined;
   #swept = 1000;
@@ -93,6 +102,8 @@ class AdsServer implements XdsServer {
     this.#options = options;
     this.#quarantine = new Quarantine(options.onRejected);
     this.#limits = { ...defaultLimits, ...options.limits };
+    const { debug } = options;
+    this.#debug = debug && new DebugCalls({ source: debug, proxies: () => this.status() }, options.log);
     this.#server = new Server(serverOptions(this.#limits));
     this.#server.addService(adsService, {
       StreamAggregatedResources: (call: AdsCall) => void this.#accept('sotw', call),
@@ -136,6 +147,10 @@ class AdsServer implements XdsServer {
     return [...this.#streams.values()].map((stream) => stream.status());
   }
 
+  held(connection: string): ReadonlyMap<TypeUrl, readonly string[]> | undefined {
+    return [...this.#streams.values()].find((stream) => stream.connection === connection)?.held();
+  }
+
   rejections(): readonly Rejection[] {
     return this.#quarantine.rejections();
   }
@@ -146,7 +161,7 @@ class AdsServer implements XdsServer {
 
   async close(): Promise<void> {
     this.#closing = true;
-    for (const call of this.#streams.keys()) end(call, status.UNAVAILABLE, 'the server is going away');
+    for (const call of this.#streams.keys()) endCall(call, status.UNAVAILABLE, 'the server is going away');
     await new Promise<void>((resolve) => {
       const force = setTimeout(() => this.#server.forceShutdown(), closeGraceMs);
       this.#server.tryShutdown(() => {
@@ -181,8 +196,8 @@ class AdsServer implements XdsServer {
     call.on('error', () => this.#forget(call));
     call.on('cancelled', () => this.#forget(call));
     call.on('close', () => this.#forget(call));
-    if (this.#closing) return end(call, status.UNAVAILABLE, 'the server is going away');
-    if (this.#calls >= this.#limits.streams) return end(call, status.RESOURCE_EXHAUSTED, 'too many streams');
+    if (this.#closing) return endCall(call, status.UNAVAILABLE, 'the server is going away');
+    if (this.#calls >= this.#limits.streams) return endCall(call, status.RESOURCE_EXHAUSTED, 'too many streams');
     this.#calls++;
     call.on('close', () => this.#calls--);
     const identity = await this.#authenticated(call);
@@ -201,10 +216,10 @@ class AdsServer implements XdsServer {
     try {
       const identity = await authenticate(call.metadata, call.getAuthContext().sslPeerCertificate);
       if (identity !== undefined) return identity;
-      end(call, status.UNAUTHENTICATED, 'no valid credentials');
+      endCall(call, status.UNAUTHENTICATED, 'no valid credentials');
     } catch (error) {
       this.#options.log.error('a proxy cannot be authenticated', { peer: call.getPeer(), reason: String(error) });
-      end(call, status.UNAVAILABLE, 'authentication is out of order');
+      endCall(call, status.UNAVAILABLE, 'authentication is out of order');
     }
     return 'refused';
   }
@@ -212,14 +227,15 @@ class AdsServer implements XdsServer {
   #receive(dialect: Dialect, call: AdsCall, identity: WorkloadIdentity | undefined, bytes: Buffer): void {
     try {
       const request = readRequest(dialect, bytes, this.#limits);
+      if (this.#debug?.takes(call, identity, request) === true) return;
       const stream = this.#streams.get(call) ?? this.#open(dialect, call, identity, request.node);
       stream?.request(request);
     } catch (error) {
       this.#forget(call);
-      if (error instanceof InvalidRequest) return end(call, status.INVALID_ARGUMENT, error.message);
+      if (error instanceof InvalidRequest) return endCall(call, status.INVALID_ARGUMENT, error.message);
       this.#counters.bugs++;
       this.#options.log.error('a request cannot be answered', { reason: error instanceof Error ? error.stack : error });
-      end(call, status.INTERNAL, 'a bug of the server');
+      endCall(call, status.INTERNAL, 'a bug of the server');
     }
   }
 
@@ -233,10 +249,16 @@ class AdsServer implements XdsServer {
     if (node === undefined) throw new InvalidRequest('the first request names no node');
     const refused = identity === undefined ? undefined : refusal(node, identity);
     if (refused !== undefined) {
-      end(call, status.PERMISSION_DENIED, refused);
+      endCall(call, status.PERMISSION_DENIED, refused);
       return undefined;
     }
-    const stream = new ProxyStream(dialect, { node, identity }, this.#environment, call);
+    const connection = `${proxyName(node)}-${++this.#opened}`;
+    const stream = new ProxyStream(
+      dialect,
+      { node, identity, connection, peer: call.getPeer() },
+      this.#environment,
+      call,
+    );
     this.#streams.set(call, stream);
     this.#configure(stream);
     return stream;
@@ -262,10 +284,4 @@ class AdsServer implements XdsServer {
     this.#quarantine.retain((scope, name) => [...(live.get(scope) ?? [])].some((resources) => resources.has(name)));
     this.#swept = Math.max(1000, this.#quarantine.size);
   }
-}
-
-/** What the proxy has sent meanwhile is read and ignored. */
-function end(call: AdsCall, code: status, details: string): void {
-  call.removeAllListeners('data').resume();
-  call.emit('error', { code, details });
 }

@@ -9,17 +9,19 @@ import type { CachedResource } from './codec/cache.ts';
 import type { Encode } from './subscription/proxy-state.ts';
 import type { Quarantine } from './subscription/quarantine.ts';
 import type { DeltaRequest, Dialect, RequestLimits, SotwRequest } from './subscription/requests.ts';
-import type { ProxyStatus, TypeStatus } from './status.ts';
-import type { Sent, Settled } from './subscription/subscription.ts';
+import type { ProxyStatus, StreamClient } from './status.ts';
+import type { Sent, Settled, Subscription } from './subscription/subscription.ts';
+import type { Tracked } from './tracked.ts';
 import { spiffeId } from '../model/identity.ts';
+import { proxyName, proxyNamespace } from '../model/proxy-status.ts';
 import { resourceTypes } from '../model/resource.ts';
 import { Aliases } from './subscription/aliases.ts';
 import { rejectedNames } from './subscription/nack.ts';
 import { endpointsName, ProxyState } from './subscription/proxy-state.ts';
 import { InvalidRequest } from './subscription/requests.ts';
 import { deltaResponse, sotwResponse } from './subscription/responses.ts';
-import { Subscription } from './subscription/subscription.ts';
 import { Watches } from './subscription/watches.ts';
+import { newTracked, typeStatus } from './tracked.ts';
 
 export interface StreamEnvironment {
   readonly encode: Encode;
@@ -39,16 +41,6 @@ export interface Transport {
   write(response: Buffer): boolean;
 }
 
-interface Tracked {
-  readonly subscription: Subscription;
-  sentVersion: number;
-  sentAt: number;
-  ackedVersion: number;
-  ackedAt: number;
-  nacks: number;
-  lastNack: string | undefined;
-}
-
 const { cluster, endpoint, listener, route, virtualHost, extension, secret } = resourceTypes;
 const pushOrder: readonly TypeUrl[] = [cluster, endpoint, listener, route, virtualHost, extension, secret];
 /** What breaks others when it goes before them. */
@@ -60,6 +52,7 @@ const maxTypes = 50;
 export class ProxyStream {
   readonly node: NodeInfo;
   readonly identity: WorkloadIdentity | undefined;
+  readonly #client: StreamClient;
   readonly #dialect: Dialect;
   readonly #environment: StreamEnvironment;
   readonly #transport: Transport;
@@ -76,14 +69,10 @@ export class ProxyStream {
   #blocked = false;
   #closed = false;
 
-  constructor(
-    dialect: Dialect,
-    proxy: { readonly node: NodeInfo; readonly identity: WorkloadIdentity | undefined },
-    environment: StreamEnvironment,
-    transport: Transport,
-  ) {
-    this.node = proxy.node;
-    this.identity = proxy.identity;
+  constructor(dialect: Dialect, client: StreamClient, environment: StreamEnvironment, transport: Transport) {
+    this.node = client.node;
+    this.identity = client.identity;
+    this.#client = client;
     this.#dialect = dialect;
     this.#environment = environment;
     this.#transport = transport;
@@ -94,6 +83,10 @@ export class ProxyStream {
       (name, signal) => this.#watchSecret(name, signal),
       (name) => this.#state.forgetSecret(name),
     );
+  }
+
+  get connection(): string {
+    return this.#client.connection;
   }
 
   layers(): readonly Layer[] {
@@ -142,13 +135,21 @@ export class ProxyStream {
   }
 
   status(): ProxyStatus {
-    const types = [...this.#types].map(([type, { subscription, ...counts }]): TypeStatus => {
-      return { type, resources: subscription.has.size, synced: !subscription.busy, ...counts };
-    });
-    const synced = types.every((type) => type.synced);
-    const { node, identity } = this;
-    const unacceptedSecrets = this.#state.unacceptedSecrets(this.#types.get(secret)?.subscription);
-    return { node, identity, connectedSince: this.#connectedSince, synced, types, unacceptedSecrets };
+    const types = [...this.#types].map(([type, tracked]) => typeStatus(type, tracked, this.#state.isRefused(type)));
+    return {
+      ...this.#client,
+      proxy: proxyName(this.node),
+      namespace: proxyNamespace(this.node),
+      connectedSince: this.#connectedSince,
+      synced: types.every((type) => type.synced),
+      types,
+      unacceptedSecrets: this.#state.unacceptedSecrets(this.#types.get(secret)?.subscription),
+    };
+  }
+
+  /** Names of what the proxy has, by type. */
+  held(): ReadonlyMap<TypeUrl, readonly string[]> {
+    return new Map([...this.#types].map(([type, { subscription }]) => [type, [...subscription.has.keys()]]));
   }
 
   #tracked(type: TypeUrl): Tracked {
@@ -156,8 +157,7 @@ export class ProxyStream {
     if (tracked === undefined) {
       if (this.#types.size >= maxTypes) throw new InvalidRequest(`more than ${maxTypes} types`);
       const fullState = type === cluster || type === listener;
-      const subscription = new Subscription({ incremental: this.#dialect === 'delta', fullState });
-      tracked = { subscription, sentVersion: 0, sentAt: 0, ackedVersion: 0, ackedAt: 0, nacks: 0, lastNack: undefined };
+      tracked = newTracked({ incremental: this.#dialect === 'delta', fullState });
       this.#types.set(type, tracked);
     }
     return tracked;

@@ -19,14 +19,28 @@ type Fields = Map<FieldDescriptor, Json>;
 const typePrefix = 'type.googleapis.com/';
 export const redacted = '[redacted]';
 
+/** How to print: with which of their names fields appear, and whether strings and bytes are secret. */
+interface Style {
+  readonly names: 'name' | 'jsonName';
+  readonly hidden: boolean;
+}
+
+const canonical: Style = { names: 'jsonName', hidden: false };
+const byFieldName: Style = { names: 'name', hidden: false };
+
 /** The message of this full name that `bytes` are. Throws a Bug if they are not. */
 export function print(name: string, bytes: Uint8Array): Json {
-  return decoded(name, () => readMessage(protobuf.Reader.create(bytes), messageDescriptor(name), false));
+  return decoded(name, () => readMessage(protobuf.Reader.create(bytes), messageDescriptor(name), canonical));
 }
 
 /** The message as an Any prints: with its '@type'. */
 export function printAny(url: string, bytes: Uint8Array): JsonObject {
-  return decoded(url, () => readAny(url, bytes, false));
+  return decoded(url, () => readAny(url, bytes, canonical));
+}
+
+/** The same with the names that fields have in their definition: `virtual_hosts`. */
+export function printAnyByFieldName(url: string, bytes: Uint8Array): JsonObject {
+  return decoded(url, () => readAny(url, bytes, byFieldName));
 }
 
 function decoded<T>(name: string, read: () => T): T {
@@ -37,25 +51,24 @@ function decoded<T>(name: string, read: () => T): T {
   }
 }
 
-/** `hidden`: strings and bytes are secret. */
-function readMessage(reader: Reader, message: MessageDescriptor, hidden: boolean): Json {
-  if (message.wellKnown !== undefined) return readWellKnown(reader, message, hidden);
-  const printed: [string, Json][] = [...readFields(reader, message, hidden)].map(([field, json]) => [
-    field.jsonName,
+function readMessage(reader: Reader, message: MessageDescriptor, style: Style): Json {
+  if (message.wellKnown !== undefined) return readWellKnown(reader, message, style);
+  const printed: [string, Json][] = [...readFields(reader, message, style)].map(([field, json]) => [
+    field[style.names],
     json,
   ]);
   return sorted(printed);
 }
 
-function readWellKnown(reader: Reader, message: MessageDescriptor, hidden: boolean): Json {
-  const fields = readFields(reader, message, hidden && message.wellKnown !== 'any');
+function readWellKnown(reader: Reader, message: MessageDescriptor, style: Style): Json {
+  const fields = readFields(reader, message, message.wellKnown === 'any' ? { ...style, hidden: false } : style);
   const byName = new Map([...fields].map(([field, json]) => [field.name, json]));
   const number = (name: string): number => Number(byName.get(name) ?? 0);
   const text = (name: string): string => (byName.get(name) ?? '') as string;
   switch (message.wellKnown) {
     case 'any':
       if (fields.size === 0) return {};
-      return readAny(text('type_url'), Buffer.from(text('value'), 'base64'), hidden);
+      return readAny(text('type_url'), Buffer.from(text('value'), 'base64'), style);
     case 'struct':
       return byName.get('fields') ?? {};
     case 'list':
@@ -73,72 +86,72 @@ function readWellKnown(reader: Reader, message: MessageDescriptor, hidden: boole
   }
 }
 
-function readAny(url: string, bytes: Uint8Array, hidden: boolean): JsonObject {
+function readAny(url: string, bytes: Uint8Array, style: Style): JsonObject {
   const message = url.startsWith(typePrefix) ? findMessage(url.slice(typePrefix.length)) : undefined;
   if (message === undefined) throw new Bug(`no message type ${url}`);
-  const printed = readMessage(protobuf.Reader.create(bytes), message, hidden);
+  const printed = readMessage(protobuf.Reader.create(bytes), message, style);
   const inline = message.wellKnown === undefined && message.name !== 'google.protobuf.Empty';
   return inline ? sorted([['@type', url], ...Object.entries(printed as JsonObject)]) : { '@type': url, value: printed };
 }
 
-function readFields(reader: Reader, message: MessageDescriptor, hidden: boolean): Fields {
+function readFields(reader: Reader, message: MessageDescriptor, style: Style): Fields {
   const fields: Fields = new Map();
   while (reader.pos < reader.len) {
     const tag = reader.uint32();
     const field = message.byNumber.get(tag >>> 3);
     if (field === undefined) reader.skipType(tag & 7);
-    else readField(reader, field, tag & 7, fields, hidden || field.sensitive);
+    else readField(reader, field, tag & 7, fields, field.sensitive ? { ...style, hidden: true } : style);
   }
   for (const [field, json] of fields)
     if (field.entry !== undefined) fields.set(field, sorted(json as [string, Json][]));
   return fields;
 }
 
-function readField(reader: Reader, field: FieldDescriptor, wire: number, fields: Fields, hidden: boolean): void {
+function readField(reader: Reader, field: FieldDescriptor, wire: number, fields: Fields, style: Style): void {
   if (field.entry !== undefined) {
     const entries = (fields.get(field) ?? []) as (readonly [string, Json])[];
-    entries.push(readEntry(reader, field.entry, hidden));
+    entries.push(readEntry(reader, field.entry, style));
     fields.set(field, entries);
   } else if (field.cardinality === 'repeated') {
     const packed = wire === wireTypes.delimited && field.packed;
-    const items = packed ? readPacked(reader, field, hidden) : [readSingle(reader, field, hidden)];
+    const items = packed ? readPacked(reader, field, style) : [readSingle(reader, field, style)];
     const before = fields.get(field) as Json[] | undefined;
     if (before === undefined) fields.set(field, items);
     else before.push(...items);
   } else {
-    const value = readSingle(reader, field, hidden);
+    const value = readSingle(reader, field, style);
     if (field.presence || field.type.kind === 'message' || value !== zero(field)) fields.set(field, value);
   }
 }
 
-function readSingle(reader: Reader, { type }: FieldDescriptor, hidden: boolean): Json {
-  if (type.kind === 'message') return readMessage(part(reader), type.message, hidden);
+function readSingle(reader: Reader, { type }: FieldDescriptor, style: Style): Json {
+  if (type.kind === 'message') return readMessage(part(reader), type.message, style);
   if (type.kind === 'scalar') {
     const value = readScalar(reader, type.scalar);
-    return hidden && typeof value === 'string' ? redacted : value;
+    return style.hidden && typeof value === 'string' ? redacted : value;
   }
   const number = reader.int32();
   return type.enum.name === 'google.protobuf.NullValue' ? null : (type.enum.names.get(number) ?? number);
 }
 
-function readPacked(reader: Reader, field: FieldDescriptor, hidden: boolean): Json[] {
+function readPacked(reader: Reader, field: FieldDescriptor, style: Style): Json[] {
   const items: Json[] = [];
   const packed = part(reader);
-  while (packed.pos < packed.len) items.push(readSingle(packed, field, hidden));
+  while (packed.pos < packed.len) items.push(readSingle(packed, field, style));
   return items;
 }
 
-function readEntry(reader: Reader, entry: NonNullable<FieldDescriptor['entry']>, hidden: boolean): [string, Json] {
+function readEntry(reader: Reader, entry: NonNullable<FieldDescriptor['entry']>, style: Style): [string, Json] {
   let key: string | number | boolean = '';
   let value: Json | undefined;
   const inside = part(reader);
   while (inside.pos < inside.len) {
     const tag = inside.uint32();
     if (tag >>> 3 === 1) key = readScalar(inside, entry.key);
-    else if (tag >>> 3 === 2) value = readSingle(inside, entry.value, hidden);
+    else if (tag >>> 3 === 2) value = readSingle(inside, entry.value, style);
     else inside.skipType(tag & 7);
   }
-  return [String(key), value ?? emptyValue(entry.value, hidden)];
+  return [String(key), value ?? emptyValue(entry.value, style)];
 }
 
 /** The next length-delimited value as a reader of its own. */
@@ -156,9 +169,9 @@ function zero(field: FieldDescriptor | undefined): Json {
   return scalar.endsWith('64') ? '0' : 0;
 }
 
-function emptyValue(field: FieldDescriptor, hidden: boolean): Json {
+function emptyValue(field: FieldDescriptor, style: Style): Json {
   return field.type.kind === 'message'
-    ? readMessage(protobuf.Reader.create(new Uint8Array()), field.type.message, hidden)
+    ? readMessage(protobuf.Reader.create(new Uint8Array()), field.type.message, style)
     : zero(field);
 }
 

@@ -112,6 +112,19 @@ export class ProxyState {
   layers(): readonly Layer[] {
     return configured.flatMap((kind) => this.#configuration[kind]);
   }
+
+  /** Whether a resource of this type is in force in an earlier version or not at all, because proxies reject it. */
+  isRefused(type: TypeUrl): boolean {
+    const kind = configured.find((each) => resourceTypes[each] === type);
+    if (kind === undefined) return false;
+    return this.#configuration[kind].some(({ scope, resources }) =>
+      this.#quarantine.rejectedIn(scope, type).some(({ name, version }) => {
+        const wanted = resources.get(name);
+        return wanted !== undefined && this.#encode(wanted)?.content === version;
+      }),
+    );
+  }
+
   #find(kind: keyof Configuration, name: string): Wanted {
     const found = findResource(this.#configuration[kind], name);
     if (found === undefined) return 'absent';

@@ -50,6 +50,13 @@ export class Quarantine {
     return entry.good ?? 'withheld';
   }
 
+  /** Versions of resources of one type that proxies of this scope reject. */
+  rejectedIn(scope: string, type: TypeUrl): readonly Rejection[] {
+    if (!this.#troubled.has(scope)) return [];
+    const names = this.#entries.get(scope)?.get(type);
+    return [...(names?.values() ?? [])].flatMap(({ rejections }) => [...(rejections?.values() ?? [])]);
+  }
+
   accepted(scope: string, resource: CachedResource): void {
     const entry = this.#entry(scope, resource);
     if (entry.good?.content === resource.content || entry.rejections?.has(resource.content) === true) return;

@@ -1,0 +1,67 @@
+// All that the HTTP interface needs of the rest of the daemon: questions that can be asked at any time.
+import type { DecodedConfiguration } from '../model/decoded.ts';
+import type { WorkloadIdentity } from '../model/identity.ts';
+import type { Mesh } from '../model/mesh.ts';
+import type { Problem } from '../model/problem.ts';
+import type { ProxyStatus } from '../model/proxy-status.ts';
+import type { NodeInfo, TypeUrl } from '../model/resource.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { SourceRef } from '../model/source.ts';
+import type { ProxyView } from '../model/view.ts';
+
+/** As istioctl reads it. */
+export interface VersionInfo {
+  readonly version: string;
+  readonly revision: string;
+  readonly golang_version: string;
+  readonly status: string;
+  readonly tag: string;
+}
+
+/** A version of a resource that proxies reject, and the objects it came from. */
+export interface RejectedResource {
+  readonly type: TypeUrl;
+  readonly name: string;
+  readonly error: string;
+  readonly nodes: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly causes: readonly SourceRef[];
+}
+
+/** A Kubernetes cluster that objects come from. */
+export interface ClusterState {
+  readonly id: string;
+  readonly secretName: string;
+  readonly syncStatus: 'synced' | 'syncing' | 'timeout' | 'closed';
+}
+
+export interface ControlPlane {
+  readonly version: VersionInfo;
+  /** Namespaces whose callers see the whole mesh. */
+  readonly systemNamespaces: readonly string[];
+  /** Proxies can connect and would get a configuration. */
+  isReady(): boolean;
+  snapshot(): Snapshot;
+  mesh(): Mesh;
+  view(node: NodeInfo): ProxyView | undefined;
+  proxies(): readonly ProxyStatus[];
+  /** Names of what a proxy has, by type. */
+  held(connection: string): ReadonlyMap<TypeUrl, readonly string[]> | undefined;
+  /** Sections of Envoy's config dump as proto JSON, private keys redacted. */
+  configDump(node: NodeInfo, withEndpoints: boolean): readonly object[];
+  /** What a proxy is to have, with the causes of every field. */
+  resources(node: NodeInfo): DecodedConfiguration;
+  problems(): readonly Problem[];
+  rejections(): readonly RejectedResource[];
+  clusters(): readonly ClusterState[];
+  counters(): object;
+  /** The injector's configuration; undefined where nothing is injected. */
+  injection(): unknown;
+  /** Makes all configurations anew and sends what differs. */
+  push(): void;
+  /** Whom a bearer token speaks for. A fault is thrown. */
+  authenticate(authorization: string): Promise<WorkloadIdentity | undefined>;
+  /** Prometheus text. */
+  metricsText(): Promise<string>;
+}

@@ -1,0 +1,41 @@
+// One debug page by its path and query, as text: the same for HTTP and for istioctl's xDS types.
+import type { DebugAnswer, DebugScope } from '../model/debug.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { pages } from './pages/index.ts';
+import type { Answer, Page } from './pages/page.ts';
+import { refused } from './pages/page.ts';
+
+/** In UTF-16 units: of a path with its query, and of an answer. */
+const longestPath = 4096;
+const longestAnswer = 256 << 20;
+
+/** `path` is what follows `/debug/`: `syncz?namespace=shop`. Answers of any kind are values; bugs are thrown. */
+export function debugPage(plane: ControlPlane, path: string, scope: DebugScope): DebugAnswer {
+  if (path.length > longestPath) return print(refused(400, 'the path is too long'), false);
+  const url = new URL(`http://debug/${path.replace(/^\/*(?:debug\/)?/, '')}`);
+  const { searchParams: query } = url;
+  return print(answer(url.pathname.slice(1), { plane, scope, query }), query.has('pretty'));
+}
+
+function answer(name: string, question: Parameters<Page['answer']>[0]): Answer {
+  if (name === '' || name === 'list') return { json: [...pages.keys()] };
+  const page = pages.get(name);
+  if (page === undefined) return refused(404, `there is no debug page '${name}'; 'list' names all`);
+  if (!page.scoped && question.scope !== 'mesh')
+    return refused(403, `the debug page '${name}' is for callers of a system namespace`);
+  return page.answer(question);
+}
+
+function print(given: Answer, pretty: boolean): DebugAnswer {
+  if ('refused' in given) return text(given.refused.status, `${given.refused.message}\n`);
+  if ('text' in given) return text(200, `${given.text}\n`);
+  const body = JSON.stringify(given.json, undefined, pretty ? 2 : undefined);
+  if (body.length > longestAnswer) return text(400, 'the answer is too long: ask for one namespace or one proxy\n');
+  return { status: 200, body, contentType: 'application/json' };
+}
+
+const text = (status: number, body: string): DebugAnswer => ({
+  status,
+  body,
+  contentType: 'text/plain; charset=utf-8',
+});

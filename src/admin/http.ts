@@ -1,0 +1,93 @@
+// The daemon over HTTP, on istiod's two ports: 15014 has metrics, version and debug pages, 8080 readiness and debug
+// pages. Debug pages are for callers of this machine and for who shows a token of a workload of the mesh.
+// https://istio.io/latest/docs/ops/deployment/application-requirements/#ports-used-by-istio
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import Fastify from 'fastify';
+
+import type { DebugScope } from '../model/debug.ts';
+import { debugScope } from '../model/debug.ts';
+import type { ControlPlane, VersionInfo } from './control-plane.ts';
+import { debugPage } from './debug-page.ts';
+
+export interface AdminOptions {
+  /** Debug pages ask who is calling, unless it is this machine. */
+  readonly guarded: boolean;
+  readonly onFault: (fault: unknown) => void;
+}
+
+export interface AdminServer {
+  /** `host:port`; port 0 takes a free one. Returns the port. Throws when the address cannot be used. */
+  listen(address: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** /metrics, /version, /debug/* */
+export function monitoringServer(plane: ControlPlane, options: AdminOptions): AdminServer {
+  const app = newApp(options);
+  app.get('/version', (_request, reply) => reply.type('text/plain').send(versionText(plane.version)));
+  app.get('/metrics', async (_request, reply) =>
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(await plane.metricsText()),
+  );
+  addDebugPages(app, plane, options);
+  return serverOf(app);
+}
+
+/** /ready, /debug/* */
+export function debugServer(plane: ControlPlane, options: AdminOptions): AdminServer {
+  const app = newApp(options);
+  app.get('/ready', (_request, reply) => reply.code(plane.isReady() ? 200 : 503).send());
+  addDebugPages(app, plane, options);
+  return serverOf(app);
+}
+
+/** `1.2.3-revision-Clean`, which is what istioctl takes apart. */
+const versionText = ({ version, revision, status }: VersionInfo): string => `${version}-${revision}-${status}`;
+
+function newApp({ onFault }: AdminOptions): FastifyInstance {
+  const app = Fastify({ logger: false, bodyLimit: 64 << 10, requestTimeout: 30_000, trustProxy: false });
+  app.setErrorHandler((error, _request, reply) => {
+    onFault(error);
+    return reply.code(500).type('text/plain').send('a fault of the control plane; its log tells more\n');
+  });
+  app.setNotFoundHandler((_request, reply) => reply.code(404).type('text/plain').send('not found\n'));
+  return app;
+}
+
+function addDebugPages(app: FastifyInstance, plane: ControlPlane, { guarded }: AdminOptions): void {
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const scope = await scopeOf(plane, request, guarded);
+    if (scope === undefined) return reply.code(401).type('text/plain').send('a token of the mesh is needed\n');
+    const { status, contentType, body } = debugPage(plane, request.raw.url?.slice('/debug'.length) ?? '', scope);
+    return reply.code(status).type(contentType).send(body);
+  };
+  app.get('/debug', answer);
+  app.get('/debug/*', answer);
+}
+
+/** This machine may see everything: who is on it can read the daemon's memory as well. */
+async function scopeOf(
+  plane: ControlPlane,
+  request: FastifyRequest,
+  guarded: boolean,
+): Promise<DebugScope | undefined> {
+  const address = request.socket.remoteAddress ?? '';
+  if (!guarded || isLoopback(address)) return 'mesh';
+  const identity = await plane.authenticate(request.headers.authorization ?? '');
+  return debugScope(identity, plane.systemNamespaces);
+}
+
+const isLoopback = (address: string): boolean => address === '::1' || /^(?:::ffff:)?127\./.test(address);
+
+const serverOf = (app: FastifyInstance): AdminServer => ({
+  listen: async (address) => {
+    const colon = address.lastIndexOf(':');
+    const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+    await app.listen({ host: host === '' ? '::' : host, port: Number(address.slice(colon + 1)) });
+    const bound = app.server.address();
+    return typeof bound === 'object' && bound !== null ? bound.port : 0;
+  },
+  close: async () => {
+    app.server.closeAllConnections();
+    await app.close();
+  },
+});

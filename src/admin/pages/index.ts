@@ -1,0 +1,42 @@
+// All debug pages by path, as istiod names them; what is new comes last.
+import { configDumpPage, endpointsOfProxy, resourcesOfProxy, scopeOfProxy } from './configuration.ts';
+import * as objects from './objects.ts';
+import type { Page } from './page.ts';
+import { connections, streams, syncStatus } from './proxies.ts';
+import { endpointShards, instances, registry } from './services.ts';
+
+const own = (summary: string, answer: Page['answer']): Page => ({ summary, scoped: true, answer });
+const whole = (summary: string, answer: Page['answer']): Page => ({ summary, scoped: false, answer });
+const nothing =
+  (json: unknown): Page['answer'] =>
+  () => ({ json });
+
+export const pages: ReadonlyMap<string, Page> = new Map(
+  Object.entries({
+    adsz: whole('streams of proxies and what they have; push=true pushes', streams),
+    authorizationz: whole('AuthorizationPolicies by namespace', objects.authorization),
+    cachez: whole('what the server has sent', objects.counters),
+    clusterz: whole('clusters that objects come from', objects.clusters),
+    config_dump: own('what a proxy is to have, as Envoy dumps it: proxyID, types, include_eds', configDumpPage),
+    configz: whole('objects of users', objects.objects),
+    connections: own('who is connected', connections),
+    ecdsz: own('extension configurations of a proxy', nothing([])),
+    edsz: own('endpoints of a proxy: proxyID', endpointsOfProxy),
+    endpointShardz: whole('endpoints of services', endpointShards),
+    endpointz: whole('endpoints of services', endpointShards),
+    inject: whole("the injector's configuration", objects.injection),
+    instancesz: whole('services that proxies receive for', instances),
+    mesh: whole('settings of the mesh', objects.meshConfig),
+    ndsz: own('name table of a proxy: its Envoy has it as a listener', nothing({})),
+    networkz: whole('gateways between networks', objects.networkGateways),
+    problems: whole('mistakes in what users wrote', objects.problems),
+    push_status: whole('mistakes by kind and object', objects.pushStatus),
+    pushcontext: whole('settings of the mesh', objects.meshConfig),
+    registryz: whole('services', registry),
+    rejections: whole('resources that proxies reject', objects.rejections),
+    resources: own('what a proxy is to have, with the causes of every field: proxyID', resourcesOfProxy),
+    sidecarz: whole('what a proxy sees: proxyID', scopeOfProxy),
+    syncz: own('what proxies were sent and have accepted: namespace', syncStatus),
+    telemetryz: whole('Telemetry objects by namespace', objects.telemetry),
+  }),
+);

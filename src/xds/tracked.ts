@@ -1,0 +1,32 @@
+// One resource type on one stream: what the proxy subscribes to, and how sending it went.
+import type { TypeStatus } from '../model/proxy-status.ts';
+import type { TypeUrl } from '../model/resource.ts';
+import type { SubscriptionKind } from './subscription/subscription.ts';
+import { Subscription } from './subscription/subscription.ts';
+
+/** Versions are push cycles; times are milliseconds since 1970. */
+export interface Tracked {
+  readonly subscription: Subscription;
+  sentVersion: number;
+  sentAt: number;
+  ackedVersion: number;
+  ackedAt: number;
+  nacks: number;
+  lastNack: string | undefined;
+}
+
+export const newTracked = (kind: SubscriptionKind): Tracked => ({
+  subscription: new Subscription(kind),
+  sentVersion: 0,
+  sentAt: 0,
+  ackedVersion: 0,
+  ackedAt: 0,
+  nacks: 0,
+  lastNack: undefined,
+});
+
+/** `refused`: something that the mesh wants of this type is kept from the proxy because proxies reject it. */
+export function typeStatus(type: TypeUrl, { subscription, ...counts }: Tracked, refused: boolean): TypeStatus {
+  const lastNack = refused ? counts.lastNack : undefined;
+  return { type, resources: subscription.has.size, synced: !subscription.busy, ...counts, lastNack };
+}
