@@ -1,7 +1,7 @@
 // What the environment says: the only file that reads it.
 // https://specifications.freedesktop.org/basedir-spec/latest/
 // https://istio.io/latest/docs/reference/commands/pilot-discovery/#envvars
-import { homedir } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 
 import type { Features } from './model/mesh.ts';
@@ -36,3 +36,23 @@ const isTrue = (text: string | undefined): boolean => ['1', 't', 'T', 'true', 'T
  */
 export const defaultStateDirectory = (): string =>
   join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'keelson');
+
+/** What this process is called among several control planes. */
+export const replicaName = (): string => process.env['POD_NAME'] || hostname();
+
+/** Who may look into the control plane. */
+export interface DebugAccess {
+  /** ENABLE_DEBUG_ENDPOINT_AUTH: callers from other machines have to prove who they are. */
+  readonly guarded: boolean;
+  /** DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES: whose callers see the whole mesh, beside those of the system's namespace. */
+  readonly namespaces: readonly string[];
+}
+
+export const debugAccess = (): DebugAccess => {
+  const guarded = process.env['ENABLE_DEBUG_ENDPOINT_AUTH'];
+  const namespaces = (process.env['DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES'] ?? '').split(',');
+  return {
+    guarded: guarded === undefined || guarded === '' || isTrue(guarded),
+    namespaces: namespaces.map((name) => name.trim()).filter((name) => name !== ''),
+  };
+};

@@ -7,8 +7,13 @@ import type { CertificatesOptions } from './ca/certificates.ts';
 import { openCertificates } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
 import type { SubjectNames } from './ca/certificate/template.ts';
-import { features } from './config.ts';
+import type { ControlPlane } from './admin/control-plane.ts';
+import type { AdminServer } from './admin/http.ts';
+import { debugServer, monitoringServer } from './admin/http.ts';
+import { debugAccess, features, replicaName } from './config.ts';
 import { authoritySecret, tokenAudience, trustDomainOf } from './credentials.ts';
+import type { ExplainedRejection, Known } from './introspection.ts';
+import { controlPlane, debugSource, explainRejection } from './introspection.ts';
 import { invariant } from './model/invariant.ts';
 import { objectKey } from './model/object.ts';
 import type { Problem } from './model/problem.ts';
@@ -16,9 +21,8 @@ import type { Configuration, NodeInfo } from './model/resource.ts';
 import type { Workload } from './model/secret-source.ts';
 import type { Snapshot } from './model/snapshot.ts';
 import { emptySnapshot } from './model/snapshot.ts';
-import type { SourceRef } from './model/source.ts';
 import { describeSource } from './model/source.ts';
-import { installationWith } from './translate/resolve/mesh-settings.ts';
+import { defaultInstallation, installationWith } from './translate/resolve/mesh-settings.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
 import { canonical, podWorkload } from './translate/resolve/workload.ts';
 import { podNameOf } from './translate/view/proxy.ts';
@@ -28,8 +32,7 @@ import { watchDirectory } from './watchers/files/directory.ts';
 import type { FetchOptions } from './watchers/jwks/jwks-fetch.ts';
 import { KeyWatcher } from './watchers/jwks/jwks.ts';
 import type { Log } from './xds/log.ts';
-import type { Rejection } from './xds/subscription/quarantine.ts';
-import type { XdsServer } from './xds/server.ts';
+import type { Authenticate, XdsServer } from './xds/server.ts';
 import { createXdsServer } from './xds/server.ts';
 import type { ProxyStatus } from './xds/status.ts';
 
@@ -45,6 +48,10 @@ export interface DaemonOptions {
   readonly xdsAddress: string;
   /** Further DNS names under which proxies find this server. */
   readonly dnsNames?: readonly string[];
+  /** `host:port` of metrics, version and debug pages; without it there are none. */
+  readonly monitoringAddress?: string;
+  /** `host:port` of readiness and debug pages; without it there are none. */
+  readonly httpAddress?: string;
   /** How long workload certificates are good for, in milliseconds. */
   readonly certificateTtl?: number;
   /** The keys that are made, and how fast a rotation goes. */
@@ -56,14 +63,12 @@ export interface DaemonOptions {
   readonly onProblems: (problems: readonly Problem[]) => void;
 }
 
-/** A resource that a proxy refused, and the objects that it came from. */
-export interface ExplainedRejection extends Rejection {
-  readonly causes: readonly SourceRef[];
-}
-
 export interface Daemon {
   /** The port of xDS, for when it was left to the system. */
   readonly port: number;
+  /** Likewise of metrics and debug pages, and of readiness. */
+  readonly monitoringPort: number | undefined;
+  readonly httpPort: number | undefined;
   status(): readonly ProxyStatus[];
   rejections(): readonly ExplainedRejection[];
   problems(): readonly Problem[];
@@ -98,25 +103,17 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   });
   // Else the first configuration would refuse every token.
   await Promise.race([mesh.keysFetched(), delay(patienceForKeys, undefined, { ref: false })]);
-  const certificates = await openCertificates({
-    directory: options.state,
-    trustDomain: trustDomainOf(mesh.snapshot),
-    plugged: authoritySecret(mesh.snapshot),
-    tokenAudience,
-    names: (workload) => subjectNames(workload, mesh.snapshot),
-    log,
-    onProblems: (problems) => mesh.replaceAuthorityProblems(problems),
-    ...options.authority,
-    ...(options.dnsNames !== undefined && { dnsNames: options.dnsNames }),
-    ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
-  });
+  const certificates = await certificatesOf(mesh, options);
   atEnd(() => certificates.stop());
-  const server = createXdsServer({
+  const known = knownOf(mesh, certificates.authenticate, () => server, stopping.signal);
+  const plane = controlPlane(known);
+  const server: XdsServer = createXdsServer({
     translate: (node) => mesh.configuration(node),
     secrets: certificates.secrets,
     authenticate: certificates.authenticate,
     tls: certificates.identity,
     services: [certificates.service],
+    debug: debugSource(known, plane),
     log,
     onRejected: (rejection) => {
       const { type, name, error } = rejection;
@@ -134,10 +131,12 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const port = await server.listen(options.xdsAddress).catch((cause: Error) => {
     throw new Error(`cannot listen on ${options.xdsAddress}`, { cause });
   });
+  const ports = await listenAdmin(plane, options, atEnd);
   return {
     port,
+    ...ports,
     status: () => server.status(),
-    rejections: () => explained(server),
+    rejections: () => server.rejections().map(explainRejection),
     problems: () => mesh.problems,
     authority: () => certificates.status(),
     close: async () => {
@@ -147,10 +146,66 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   };
 }
 
-const explained = (server: XdsServer): readonly ExplainedRejection[] =>
-  server
-    .rejections()
-    .map((rejection) => ({ ...rejection, causes: causingObjects(resourceOrigins(rejection.resource)) }));
+const certificatesOf = (mesh: LiveMesh, options: DaemonOptions) =>
+  openCertificates({
+    directory: options.state,
+    trustDomain: trustDomainOf(mesh.snapshot),
+    plugged: authoritySecret(mesh.snapshot),
+    tokenAudience,
+    names: (workload) => subjectNames(workload, mesh.snapshot),
+    log: options.log,
+    onProblems: (problems) => mesh.replaceAuthorityProblems(problems),
+    ...options.authority,
+    ...(options.dnsNames !== undefined && { dnsNames: options.dnsNames }),
+    ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
+  });
+
+const knownOf = (
+  mesh: LiveMesh,
+  authenticate: Authenticate,
+  server: () => XdsServer,
+  stopping: AbortSignal,
+): Known => ({
+  replica: replicaName(),
+  systemNamespaces: [defaultInstallation.systemNamespace, ...debugAccess().namespaces],
+  server,
+  translation: () => mesh.translation,
+  configuration: (node) => mesh.configuration(node),
+  snapshot: () => mesh.snapshot,
+  problems: () => mesh.problems,
+  isReady: () => !stopping.aborted,
+  authenticate,
+  metricsText: () => Promise.resolve(''),
+});
+
+/** Opens the HTTP ports that are asked for. */
+async function listenAdmin(
+  plane: ControlPlane,
+  { monitoringAddress, httpAddress, log }: DaemonOptions,
+  atEnd: (stop: () => void) => void,
+): Promise<Pick<Daemon, 'monitoringPort' | 'httpPort'>> {
+  const admin = {
+    guarded: debugAccess().guarded,
+    onFault: (fault: unknown) => log.error('a page cannot be shown', { reason: String(fault) }),
+  };
+  return {
+    monitoringPort: await listen(monitoringServer(plane, admin), monitoringAddress, atEnd),
+    httpPort: await listen(debugServer(plane, admin), httpAddress, atEnd),
+  };
+}
+
+/** The port; undefined without an address. Ends with the daemon. */
+async function listen(
+  admin: AdminServer,
+  address: string | undefined,
+  atEnd: (stop: () => void) => void,
+): Promise<number | undefined> {
+  if (address === undefined) return undefined;
+  atEnd(() => void admin.close());
+  return admin.listen(address).catch((cause: Error) => {
+    throw new Error(`cannot listen on ${address}`, { cause });
+  });
+}
 
 /** The mesh as it is now: what the server asks for while the directory changes under it. */
 class LiveMesh {
@@ -158,7 +213,7 @@ class LiveMesh {
   snapshot: Snapshot = emptySnapshot;
   problems: readonly Problem[] = [];
   readonly #installation = installationWith(features());
-  #translation: Translation = translate(emptySnapshot, this.#installation);
+  translation: Translation = translate(emptySnapshot, this.#installation);
   readonly #log: Log;
   readonly #onProblems: (problems: readonly Problem[]) => void;
   readonly #keys: KeyWatcher;
@@ -195,7 +250,7 @@ class LiveMesh {
   /** A mesh that cannot be resolved is a bug of ours: the one before stays in force. */
   #translate(): void {
     try {
-      this.#translation = translate(this.snapshot, this.#installation, this.#keys.keySets);
+      this.translation = translate(this.snapshot, this.#installation, this.#keys.keySets);
     } catch (error) {
       this.#log.error('a change cannot be taken in', { reason: error instanceof Error ? error.stack : String(error) });
       return;
@@ -205,13 +260,13 @@ class LiveMesh {
   }
 
   #report(): void {
-    const others = [...this.#translation.problems, ...this.#keys.problems(), ...this.#authorityProblems];
+    const others = [...this.translation.problems, ...this.#keys.problems(), ...this.#authorityProblems];
     this.problems = [...this.#objectProblems, ...others];
     this.#onProblems(this.problems);
   }
 
   configuration(node: NodeInfo): Configuration {
-    const configuration = this.#translation.configuration(node);
+    const configuration = this.translation.configuration(node);
     invariant(configuration !== undefined, `a proxy with the node id '${node.id}' was let in`);
     return configuration;
   }

@@ -32,10 +32,13 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'bootstrap',
     'admin',
     'manifests',
+    'trace',
     'main.ts',
     'config.ts',
     'credentials.ts',
+    'introspection.ts',
   ],
+  trace: ['model', 'types:xds/generated'],
   'main.ts': [
     'model',
     'watchers',
@@ -49,9 +52,11 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'admin',
     'config.ts',
     'credentials.ts',
+    'introspection.ts',
   ],
   'credentials.ts': ['model', 'translate', 'ca'],
   'config.ts': ['model'],
+  'introspection.ts': ['model', 'translate', 'xds', 'admin'],
 };
 
 /** Translation is pure: what it may not reach for, by package or by name. */

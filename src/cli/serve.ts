@@ -22,6 +22,8 @@ Usage: keelson serve --config DIR [OPTIONS]
   --config DIR            every *.yaml below it is the mesh; changes are live within a second
   --state DIR             where the authority's root is kept (${defaultStateDirectory()})
   --xds-address HOST:PORT where proxies connect, over TLS (0.0.0.0:15012)
+  --monitoring-address HOST:PORT  metrics, version and debug pages, over HTTP (0.0.0.0:15014); none: 'off'
+  --http-address HOST:PORT        readiness and debug pages, over HTTP (off)
   --dns-name NAME         a further DNS name for the server's certificate; may be repeated
   --certificate-ttl SECS  how long workload certificates are good for (86400)
   --ca-key TYPE           key of a root that is made: ${keyAlgorithms.join(', ')}
@@ -36,6 +38,8 @@ const options = {
   config: { type: 'string' },
   state: { type: 'string' },
   'xds-address': { type: 'string', default: '0.0.0.0:15012' },
+  'monitoring-address': { type: 'string', default: '0.0.0.0:15014' },
+  'http-address': { type: 'string', default: 'off' },
   'dns-name': { type: 'string', multiple: true },
   'certificate-ttl': { type: 'string' },
   'ca-key': { type: 'string' },
@@ -54,6 +58,8 @@ export async function serve(argv: readonly string[], io: Io): Promise<number> {
     config: values.config,
     state: values.state ?? defaultStateDirectory(),
     xdsAddress: values['xds-address'],
+    ...(values['monitoring-address'] !== 'off' && { monitoringAddress: values['monitoring-address'] }),
+    ...(values['http-address'] !== 'off' && { httpAddress: values['http-address'] }),
     dnsNames: [...defaultDnsNames, ...(values['dns-name'] ?? [])],
     ...certificateTtl(values['certificate-ttl']),
     authority: {

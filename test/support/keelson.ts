@@ -20,7 +20,18 @@ export interface Installation {
 /** Resolves once the xDS port accepts connections. */
 export async function startKeelson({ config, state, port }: Installation): Promise<RunningProcess> {
   const keelson = fileURLToPath(new URL('../../src/cli/keelson.ts', import.meta.url));
-  const args = [keelson, 'serve', '--config', config, '--state', state, '--xds-address', `127.0.0.1:${port}`];
+  const args = [
+    keelson,
+    'serve',
+    '--config',
+    config,
+    '--state',
+    state,
+    '--xds-address',
+    `127.0.0.1:${port}`,
+    '--monitoring-address',
+    'off',
+  ];
   const daemon = startProcess('keelson serve', process.execPath, args);
   await waitUntil(daemon, 'listening', () => accepts(port)).catch(async (error: unknown) => {
     await daemon.stop();

@@ -22,7 +22,12 @@ function openStream(initial: Configuration) {
   const written: Buffer[] = [];
   const transport = { takes: true, write: (response: Buffer) => (written.push(response), transport.takes) };
   const node = { id: 'n', cluster: '', metadata: {} };
-  const stream = new ProxyStream('delta', { node, identity: undefined, connection: 'n-1', peer: '' }, environment, transport);
+  const stream = new ProxyStream(
+    'delta',
+    { node, identity: undefined, connection: 'n-1', peer: '' },
+    environment,
+    transport,
+  );
   let nonce = 0;
   const nothing = { unsubscribe: [], versions: new Map<string, string>(), error: undefined, node: undefined };
   const subscribe = (typeUrl: string, ...subscribed: readonly string[]): void =>

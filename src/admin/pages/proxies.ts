@@ -20,8 +20,8 @@ function proxySync({ proxy, node, types }: ProxyStatus): object {
     const status = byType.get(type);
     if (status === undefined) return [];
     return [
-      [`${name}_sent`, version(status.sentVersion)],
-      [`${name}_acked`, version(status.ackedVersion)],
+      [`${name}_sent`, sent(status)],
+      [`${name}_acked`, acknowledged(status)],
     ];
   });
   return {
@@ -29,22 +29,30 @@ function proxySync({ proxy, node, types }: ProxyStatus): object {
     proxy,
     proxy_type: node.id.split('~')[0],
     ...optional({ istio_version: node.metadata['ISTIO_VERSION'] }),
-    ...Object.fromEntries(legacy.filter(([, sent]) => sent !== '')),
+    ...Object.fromEntries(legacy.filter(([, version]) => version !== '')),
     resources: Object.fromEntries(types.map((status) => [status.type, resourceSync(status)])),
   };
 }
 
-const resourceSync = ({ sentVersion, ackedVersion, sentAt, ackedAt, lastNack }: TypeStatus): object =>
+const resourceSync = (status: TypeStatus): object =>
   optional({
-    sent: version(sentVersion),
-    acked: version(ackedVersion),
-    sentTime: time(sentAt),
-    ackedTime: time(ackedAt),
-    lastError: lastNack,
+    sent: sent(status),
+    acked: acknowledged(status),
+    sentTime: time(status.sentAt),
+    ackedTime: time(status.ackedAt),
+    lastError: status.lastNack,
   });
 
-/** Of push cycles, which count from 1. */
-const version = (cycle: number): string => (cycle === 0 ? '' : String(cycle));
+/** Versions are push cycles. */
+const sent = ({ sentAt, sentVersion }: TypeStatus): string => (sentAt === 0 ? '' : String(sentVersion));
+
+/** The version sent only if all of it is in force: that is how clients tell what is out of date. */
+function acknowledged(status: TypeStatus): string {
+  if (status.synced && status.lastNack === undefined) return sent(status);
+  const isOlder = status.ackedAt > 0 && status.ackedVersion < status.sentVersion;
+  return isOlder ? String(status.ackedVersion) : '';
+}
+
 const time = (ms: number): string => (ms === 0 ? '' : new Date(ms).toISOString());
 const optional = (fields: object): object =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== ''));
