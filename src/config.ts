@@ -11,6 +11,7 @@ export const features = (): Features => ({
   persistentSessions: isTrue(process.env['PILOT_ENABLE_PERSISTENT_SESSION_FILTER']),
   tlsOnSidecarIngress: isTrue(process.env['ENABLE_TLS_ON_SIDECAR_INGRESS']),
   multipleAuthorizers: isTrue(process.env['PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS']),
+  traceSampling: percent(process.env['PILOT_TRACE_SAMPLING'], 1),
   gatewaysOfOwnNamespace: isTrue(process.env['PILOT_SCOPE_GATEWAY_TO_NAMESPACE']),
   hostOwnership: hostOwnership(process.env['KEELSON_HOST_OWNERSHIP']),
   remoteKeys: remoteKeys(process.env['PILOT_JWT_ENABLE_REMOTE_JWKS']),
@@ -26,6 +27,11 @@ function remoteKeys(text: string | undefined): Features['remoteKeys'] {
   if (text === 'hybrid' || isTrue(text)) return 'known-hosts';
   return text === 'envoy' ? 'always' : 'never';
 }
+
+const percent = (text: string | undefined, fallback: number): number => {
+  const number = Number(text ?? '');
+  return text !== undefined && text !== '' && number >= 0 && number <= 100 ? number : fallback;
+};
 
 /** As Go reads a boolean. */
 const isTrue = (text: string | undefined): boolean => ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text ?? '');

@@ -133,6 +133,8 @@ export interface Features {
   readonly tlsOnSidecarIngress: boolean;
   /** PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS */
   readonly multipleAuthorizers: boolean;
+  /** PILOT_TRACE_SAMPLING: percent of the requests that are traced where nothing else says how many. */
+  readonly traceSampling: number;
   /** PILOT_SCOPE_GATEWAY_TO_NAMESPACE: whether a Gateway selects workloads of its own namespace only. */
   readonly gatewaysOfOwnNamespace: boolean;
   /** KEELSON_HOST_OWNERSHIP: what becomes of objects that claim hosts of other namespaces for everybody. */

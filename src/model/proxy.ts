@@ -16,6 +16,8 @@ export interface Proxy {
   /** `<pod>.<namespace>`, the third part of the node id. */
   readonly id: string;
   readonly namespace: string;
+  /** What Envoy calls the group of proxies that it belongs to: `store.shop`. */
+  readonly serviceCluster: string;
   /** Never empty; the first one is the primary address. */
   readonly ipAddresses: readonly string[];
   /** `shop.svc.cluster.local`: where its short names are looked up. */

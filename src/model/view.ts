@@ -5,6 +5,7 @@ import type { DestinationPolicy, MeshSettings, MtlsMode, Protocol, Service, Serv
 import type { Proxy } from './proxy.ts';
 import type { ConnectionPoolSettings, IstioIngressListener } from './schema/index.ts';
 import type { SourceRef } from './source.ts';
+import type { WorkloadTelemetry } from './telemetry.ts';
 import type { VirtualService } from './virtual-service.ts';
 import type { WorkloadPolicies } from './workload-policies.ts';
 
@@ -15,6 +16,7 @@ export interface ProxyView {
   readonly inbound: InboundView;
   /** Those that run in it, in order. */
   readonly extensions: readonly Extension[];
+  readonly telemetry: WorkloadTelemetry;
 }
 
 /** A service with what this proxy's namespace says about it. */

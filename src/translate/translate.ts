@@ -32,6 +32,7 @@ import type { Installation } from './resolve/mesh-settings.ts';
 import { defaultInstallation } from './resolve/mesh-settings.ts';
 import type { ResolvedMesh } from './resolve/mesh.ts';
 import { resolveMesh } from './resolve/mesh.ts';
+import { workloadTelemetry } from './resolve/telemetry/workload-telemetry.ts';
 import { unknownLocality } from './resolve/workload.ts';
 import { inboundConflicts, inboundView } from './view/inbound.ts';
 import { outboundView } from './view/outbound.ts';
@@ -102,6 +103,7 @@ function viewOf(resolved: ResolvedMesh, read: Proxy): ProxyView {
     extensions,
     outbound: outboundView(resolved, proxy),
     inbound: inboundView(resolved, proxy),
+    telemetry: workloadTelemetry(resolved.mesh, resolved.telemetries, proxy),
   };
 }
 

@@ -3,6 +3,7 @@ import type { DestinationPolicy, MeshSettings, Protocol, Service, ServicePort } 
 import type { Proxy } from '../../src/model/proxy.ts';
 import type { Subset, TrafficPolicy, VirtualServiceSpec } from '../../src/model/schema/index.ts';
 import type { SourceRef } from '../../src/model/source.ts';
+import type { TrafficTelemetry, WorkloadTelemetry } from '../../src/model/telemetry.ts';
 import type {
   Consumer,
   EgressListener,
@@ -34,6 +35,7 @@ export const makeSettings = (overrides: Partial<MeshSettings> = {}): MeshSetting
     persistentSessions: false,
     tlsOnSidecarIngress: true,
     multipleAuthorizers: false,
+    traceSampling: 1,
     gatewaysOfOwnNamespace: false,
     hostOwnership: 'off',
     remoteKeys: 'never',
@@ -192,6 +194,7 @@ export const makeProxy = (overrides: Partial<Proxy> = {}): Proxy => ({
   type: 'sidecar',
   id: 'baker-1.bakery',
   namespace: 'bakery',
+  serviceCluster: 'baker.bakery',
   ipAddresses: ['10.2.0.1'],
   dnsDomain: 'bakery.svc.cluster.local',
   clusterId: 'one',
@@ -210,12 +213,24 @@ export const makeProxy = (overrides: Partial<Proxy> = {}): Proxy => ({
   ...overrides,
 });
 
+/** Of which nothing is said beyond MeshConfig. */
+export const makeTraffic = (overrides: Partial<TrafficTelemetry> = {}): TrafficTelemetry => ({
+  sources: { logs: [], tracing: [], metrics: [] },
+  logs: 'mesh',
+  tracing: 'mesh',
+  metrics: 'off',
+  ...overrides,
+});
+
+const unobserved: WorkloadTelemetry = { client: sharedValue(makeTraffic()), server: sharedValue(makeTraffic()) };
+
 export const makeProxyView = (outbound: OutboundView, overrides: Partial<ProxyView> = {}): ProxyView => ({
   settings: makeSettings(),
   extensions: [],
   proxy: makeProxy(),
   outbound,
   inbound: makeInboundView(),
+  telemetry: unobserved,
   ...overrides,
 });
 

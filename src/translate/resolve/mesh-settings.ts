@@ -22,6 +22,7 @@ export const defaultInstallation: Installation = {
     persistentSessions: false,
     tlsOnSidecarIngress: false,
     multipleAuthorizers: false,
+    traceSampling: 1,
     gatewaysOfOwnNamespace: false,
     hostOwnership: 'off',
     remoteKeys: 'never',

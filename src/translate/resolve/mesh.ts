@@ -53,6 +53,7 @@ export interface ResolvedMesh {
   readonly authorization: PoliciesByNamespace<KindMap['AuthorizationPolicy']>;
   readonly authentication: PoliciesByNamespace<KindMap['RequestAuthentication']>;
   readonly extensions: ExtensionsByNamespace;
+  readonly telemetries: ReadonlyMap<string, KindMap['Telemetry']>;
   /** Fetched ones, for tokens. */
   readonly keySets: KeySets;
   /** Of each service, in their order. */
@@ -105,6 +106,7 @@ export function resolveMesh(
     kubernetesGateways,
     mtls,
     ...attachedPolicies(objects),
+    telemetries: objects.Telemetry,
     keySets,
     facts: serviceFacts(settings, services, endpoints, mtls),
     problems: [

@@ -9,7 +9,7 @@ import { isAutoPassthrough } from '../gateway/auto-passthrough.ts';
 import { targetedWithoutEffect } from './security/policy-attachment.ts';
 import { whyNoEffect } from '../gateway/kubernetes-gateway.ts';
 
-const kinds: readonly Kind[] = ['EnvoyFilter', 'Telemetry'];
+const kinds: readonly Kind[] = ['EnvoyFilter'];
 
 /** A warning for every object of a kind that has no translation, and for every server or listener of a Gateway that has none. */
 export const withoutEffect = (settings: MeshSettings, objects: SnapshotObjects): readonly Problem[] => [

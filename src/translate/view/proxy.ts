@@ -33,6 +33,7 @@ export function proxyOf(
     type,
     id,
     namespace,
+    serviceCluster: node.cluster,
     ipAddresses,
     dnsDomain,
     clusterId: text('CLUSTER_ID') || installation.clusterId,

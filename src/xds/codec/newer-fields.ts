@@ -163,6 +163,7 @@ const telemetry: Record<string, readonly NewerField[]> = {
   ],
   'envoy.config.trace.v3.OpenTelemetryConfig': [field('max_cache_size', 6, uint32)],
   'envoy.config.trace.v3.ZipkinConfig': [
+    field('trace_context_option', 8, 'envoy.config.trace.v3.TraceContextOption'),
     field('collector_service', 9, httpService),
     field('timestamp_trace_ids', 10, 'bool'),
   ],

@@ -93,23 +93,14 @@ function common(
       stream_idle_timeout: '0s',
       upgrade_configs: [{ upgrade_type: 'websocket' }],
       use_remote_address: false,
-      request_id_extension: requestId,
       ...(idleTimeout !== undefined && { common_http_protocol_options: { idle_timeout: idleTimeout } }),
     },
     pathNormalization(settings),
     tracing(settings, facts),
-    accessLog(settings, facts.connection),
+    accessLog(settings, facts.connection, 'http'),
     headerOptions(facts.headers),
   );
 }
-
-/** The id decides sampling, so that all proxies of one trace agree. */
-const requestId: NonNullable<HttpConnectionManager['request_id_extension']> = {
-  typed_config: {
-    '@type': 'type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig',
-    use_request_id_for_trace_sampling: true,
-  },
-};
 
 function http1Options({ acceptHttp10, headers }: HttpFacts, explicitProxy: boolean): Partial<HttpConnectionManager> {
   const options: HttpConnectionManager['http_protocol_options'] = {

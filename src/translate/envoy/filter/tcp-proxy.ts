@@ -42,7 +42,7 @@ export function tcpProxy(
       'cluster' in target ? connectionLimits(policy) : undefined,
       hashPolicy(policy, subset),
       tunneling(policy, subset),
-      accessLog(settings, connection),
+      accessLog(settings, connection, 'tcp'),
     ),
   );
 }

@@ -1,78 +1,75 @@
-// The tracing block of an HTTP connection manager: how many requests are sampled and which tags their spans carry.
-// https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#Tracing
+// The tracing block of an HTTP connection manager: who takes spans, how many requests are sampled and which tags their
+// spans carry. Where no provider is named, the proxy's bootstrap has one.
+// https://istio.io/latest/docs/tasks/observability/distributed-tracing/telemetry-api/
 import { memo } from '../../../model/memo.ts';
 import type { MeshSettings } from '../../../model/mesh.ts';
-import type { MeshTracing } from '../../../model/schema/mesh-proxy-config.ts';
 import { at } from '../../../model/source.ts';
+import type { TraceProvider, TraceSettings } from '../../../model/telemetry.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { from } from '../../provenance.ts';
-import type { HttpFacts, TracedWorkload } from '../listener/listener-facts.ts';
+import type { HttpFacts } from '../listener/listener-facts.ts';
+import { spanTags } from '../telemetry/custom-tags.ts';
+import type { Traced } from '../telemetry/traced.ts';
+import { tracer } from '../telemetry/trace-provider.ts';
 
 type HttpConnectionManager =
   MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'];
-type CustomTag = MessageOf['envoy.type.tracing.v3.CustomTag'];
+type Tracing = NonNullable<HttpConnectionManager['tracing']>;
 
-/** One request in a hundred unless asked otherwise. */
-const defaultSampling = 1;
-
-/** The `tracing` field, or nothing where the mesh does not trace. */
+/** The `tracing` field, or nothing where nothing is traced; and whether a request's id decides what is. */
 export const tracing = memo(
-  (settings: MeshSettings, { workload }: HttpFacts): Pick<HttpConnectionManager, 'tracing'> => {
-    if (workload === undefined) return {};
-    const asked = settings.defaultConfig?.tracing;
-    return from(at(settings.source, 'enableTracing'), {
-      tracing: {
-        client_sampling: { value: 100 },
-        random_sampling: { value: asked?.sampling ?? defaultSampling },
-        overall_sampling: { value: 100 },
-        ...(asked?.maxPathTagLength !== undefined && { max_path_tag_length: asked.maxPathTagLength }),
-        custom_tags: customTags(asked, workload),
-      },
+  (
+    settings: MeshSettings,
+    { traced, connection: { telemetry } }: HttpFacts,
+  ): Pick<HttpConnectionManager, 'tracing' | 'request_id_extension'> => {
+    const asked = telemetry?.tracing ?? 'mesh';
+    if (traced === undefined || asked === 'off') return { request_id_extension: requestId(true) };
+    if (asked === 'mesh')
+      return from(at(settings.source, 'enableTracing'), {
+        tracing: { ...sampled(traced.sampling), ...pathLength(traced.maxPathTagLength), custom_tags: tagsOf(traced) },
+        request_id_extension: requestId(true),
+      });
+    return from(telemetry?.sources.tracing ?? [settings.source], {
+      tracing: telemetryTracing(asked, traced),
+      request_id_extension: requestId(asked.byRequestId),
     });
   },
 );
 
-function customTags(asked: MeshTracing | undefined, workload: TracedWorkload): readonly CustomTag[] {
-  const standard = asked?.enableIstioTags === false ? [] : workloadTags(workload);
-  const own = Object.entries(asked?.customTags ?? {}).flatMap(([tag, value]): readonly CustomTag[] => {
-    if (value.literal !== undefined) return [{ tag, literal: { value: value.literal.value ?? '' } }];
-    if (value.environment !== undefined) return [{ tag, environment: named(value.environment) }];
-    return value.header === undefined ? [] : [{ tag, request_header: named(value.header) }];
-  });
-  return [...dryRunTags, ...standard, ...own].toSorted((a, b) => ((a.tag ?? '') < (b.tag ?? '') ? -1 : 1));
+const tagsOf = ({ workload, customTags }: Traced) => spanTags(workload, customTags);
+
+function telemetryTracing(asked: TraceSettings, traced: Traced): Tracing {
+  const { provider, sampling, customTags, withoutPropagation } = asked;
+  // Another sampler decides about every request.
+  const all = provider.kind === 'opentelemetry' && provider.settings.dynatraceSampler !== undefined;
+  const tags = customTags === undefined || Object.keys(customTags).length === 0 ? traced.customTags : customTags;
+  return {
+    ...sampled(all ? 100 : (sampling ?? traced.sampling)),
+    ...pathLength(maxTagLength(provider) || traced.maxPathTagLength),
+    ...((traced.upstreamSpans || provider.kind === 'skywalking') && { spawn_upstream_span: true }),
+    ...(withoutPropagation && { no_context_propagation: true }),
+    provider: tracer(provider, traced.producer),
+    custom_tags: spanTags(traced.workload, tags),
+  };
 }
 
-const named = ({
-  name,
-  defaultValue,
-}: {
-  readonly name?: string;
-  readonly defaultValue?: string;
-}): { name: string; default_value?: string } => ({
-  name: name ?? '',
-  ...(defaultValue !== undefined && { default_value: defaultValue }),
+const sampled = (percent: number): Tracing => ({
+  client_sampling: { value: 100 },
+  random_sampling: { value: percent },
+  overall_sampling: { value: 100 },
 });
 
-const workloadTags = (workload: TracedWorkload): readonly CustomTag[] => [
-  { tag: 'istio.canonical_revision', literal: { value: workload.canonicalRevision } },
-  { tag: 'istio.canonical_service', literal: { value: workload.canonicalName } },
-  { tag: 'istio.cluster_id', literal: { value: workload.clusterId } },
-  { tag: 'istio.mesh_id', literal: { value: workload.meshId } },
-  { tag: 'istio.namespace', literal: { value: workload.namespace } },
-];
+const pathLength = (length: number): Tracing => (length === 0 ? {} : { max_path_tag_length: length });
 
-/** What authorization policies in dry run would have decided. */
-const dryRunTag = (tag: string, key: string): CustomTag => ({
-  tag: `istio.authorization.dry_run.${tag}`,
-  metadata: {
-    kind: { request: {} },
-    metadata_key: { key: 'envoy.filters.http.rbac', path: [{ key: `istio_dry_run_${key}` }] },
+function maxTagLength(provider: TraceProvider): number {
+  if (provider.kind === 'datadog') return provider.maxTagLength;
+  return provider.kind === 'skywalking' ? 0 : (provider.settings.maxTagLength ?? 0);
+}
+
+/** So that all proxies of one trace agree, or each for itself. */
+const requestId = (forSampling: boolean): NonNullable<HttpConnectionManager['request_id_extension']> => ({
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig',
+    use_request_id_for_trace_sampling: forSampling,
   },
 });
-
-const dryRunTags: readonly CustomTag[] = [
-  dryRunTag('allow_policy.name', 'allow_shadow_effective_policy_id'),
-  dryRunTag('allow_policy.result', 'allow_shadow_engine_result'),
-  dryRunTag('deny_policy.name', 'deny_shadow_effective_policy_id'),
-  dryRunTag('deny_policy.result', 'deny_shadow_engine_result'),
-];

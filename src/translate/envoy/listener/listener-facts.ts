@@ -1,14 +1,17 @@
 // What the listeners of one proxy depend on besides the mesh and its view: few plain facts, shared by all proxies for
 // which they are the same, so that what is built from them is shared as well.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
-import { sharedValue } from '../../../model/memo.ts';
+import { memo, sharedValue } from '../../../model/memo.ts';
 import type { ExtensionUse } from '../../../model/extension.ts';
 import type { MeshSettings } from '../../../model/mesh.ts';
 import type { Proxy } from '../../../model/proxy.ts';
+import type { TrafficTelemetry } from '../../../model/telemetry.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import type { HeaderSettings } from '../filter/proxy-headers.ts';
 import { headerSettings } from '../filter/proxy-headers.ts';
+import type { Traced } from '../telemetry/traced.ts';
+import { tracedBy } from '../telemetry/traced.ts';
 
 type Duration = NonNullable<MessageOf['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy']['idle_timeout']>;
 
@@ -18,16 +21,7 @@ export interface LocalAddresses {
   readonly loopbacks: readonly [string, ...string[]];
 }
 
-/** Who the workload is, as spans report it. */
-export interface TracedWorkload {
-  readonly canonicalName: string;
-  readonly canonicalRevision: string;
-  readonly clusterId: string;
-  readonly meshId: string;
-  readonly namespace: string;
-}
-
-/** What holds for every connection through the proxy. */
+/** What holds for every connection through the proxy in one direction. */
 export interface ConnectionFacts {
   readonly idleTimeout?: Duration;
   /**
@@ -36,14 +30,16 @@ export interface ConnectionFacts {
    */
   readonly stdoutStream?: true;
   readonly extensions?: readonly ExtensionUse[];
+  /** Absent: as MeshConfig says. */
+  readonly telemetry?: TrafficTelemetry;
 }
 
-/** What every HTTP connection manager of the proxy has in common. */
+/** What every HTTP connection manager of the proxy has in common in one direction. */
 export interface HttpFacts {
   readonly connection: ConnectionFacts;
   readonly acceptHttp10: boolean;
   /** Only with tracing: it keeps workloads from sharing their listeners. */
-  readonly workload?: TracedWorkload;
+  readonly traced?: Traced;
   readonly headers: HeaderSettings;
 }
 
@@ -59,38 +55,43 @@ export function localAddresses(proxy: Proxy): LocalAddresses {
   return supportsIpv4(proxy) ? dualStack : ipv6;
 }
 
-export function httpFacts(settings: MeshSettings, proxy: Proxy): HttpFacts {
-  return sharedValue({
-    connection: connectionFacts(proxy),
+/** `telemetry` of the direction that the connection managers are for. */
+export function httpFacts(settings: MeshSettings, proxy: Proxy, telemetry?: TrafficTelemetry): HttpFacts {
+  const traced = tracedBy(settings, proxy, telemetry);
+  const own = sharedValue({
     acceptHttp10: ['1', 'true'].includes(String(proxy.metadata['HTTP10'])),
-    ...(settings.enableTracing === true && { workload: tracedWorkload(proxy) }),
+    ...(traced !== undefined && { traced }),
     headers: headerSettings(settings, proxy),
   });
+  return managing(own, connectionFacts(proxy, telemetry));
 }
 
-const tracedWorkload = (proxy: Proxy): TracedWorkload => ({
-  canonicalName: proxy.canonicalName,
-  canonicalRevision: proxy.canonicalRevision,
-  clusterId: proxy.clusterId || 'unknown',
-  meshId: proxy.meshId || 'unknown',
-  namespace: proxy.namespace,
-});
+const managing = memo((own: Omit<HttpFacts, 'connection'>, connection: ConnectionFacts): HttpFacts => ({
+  ...own,
+  connection,
+}));
 
 const goDuration = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)){1,4}$/;
 
 /** From the workload's own metadata: what is no duration is ignored. */
-export function connectionFacts({ metadata, extensions }: Proxy): ConnectionFacts {
+export function connectionFacts({ metadata, extensions }: Proxy, telemetry?: TrafficTelemetry): ConnectionFacts {
   const idle = metadata['IDLE_TIMEOUT'];
-  return sharedValue({
+  const own = sharedValue<ConnectionFacts>({
     ...(typeof idle === 'string' && goDuration.test(idle) && { idleTimeout: duration(idle) }),
     ...(String(metadata['STDOUT_STREAM']) === 'true' && { stdoutStream: true }),
     ...(extensions !== undefined && { extensions }),
   });
+  return observed(own, telemetry);
 }
 
+const observed = memo((own: ConnectionFacts, telemetry: TrafficTelemetry | undefined): ConnectionFacts =>
+  telemetry === undefined ? own : { ...own, telemetry },
+);
+
 /** For connections whose idling is not ours to judge. */
-export const withoutIdleTimeout = ({ stdoutStream }: ConnectionFacts): ConnectionFacts =>
-  sharedValue({ ...(stdoutStream === true && { stdoutStream }) });
+export const withoutIdleTimeout = memo(
+  ({ idleTimeout: _judged, extensions: _none, ...others }: ConnectionFacts): ConnectionFacts => others,
+);
 
 /** Ports of the proxy's own listeners, where no wildcard listener may be put. */
 export function reservedPorts(settings: MeshSettings, proxy: Proxy): readonly number[] {

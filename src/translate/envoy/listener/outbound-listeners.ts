@@ -17,8 +17,8 @@ import type { PlannedChain } from './filter-chain.ts';
 import { bindProblems } from './bind-conflicts.ts';
 import { filterChain, matchesAll, plaintextHttp } from './filter-chain.ts';
 import { acceptSlowly, additionalAddresses, listenerAddress } from './listener-address.ts';
-import type { HttpFacts } from './listener-facts.ts';
-import { connectionFacts, httpFacts, withoutIdleTimeout } from './listener-facts.ts';
+import type { ConnectionFacts, HttpFacts } from './listener-facts.ts';
+import { httpFacts, withoutIdleTimeout } from './listener-facts.ts';
 import { httpInspector, tlsInspector } from './listener-filters.ts';
 import type { BindFacts } from './outbound-binds.ts';
 import { bindFacts, connectionRoutes } from './outbound-binds.ts';
@@ -42,27 +42,20 @@ export interface OutboundListeners {
 }
 
 /** Proxies of which the same facts hold have the very same listeners. */
-export function outboundListeners({ settings, proxy, outbound }: ProxyView): OutboundListeners {
+export function outboundListeners({ settings, proxy, outbound, telemetry }: ProxyView): OutboundListeners {
   const { namespace, labels } = outbound.consumer;
-  const caller: Caller = sharedValue({
-    namespace,
-    ...(labels !== undefined && { labels }),
-    connection: connectionFacts(proxy),
-  });
+  const facts = httpFacts(settings, proxy, telemetry.client);
+  const caller = callerOf(sharedValue({ namespace, ...(labels !== undefined && { labels }) }), facts.connection);
   const binds = sharedValue(bindFacts(settings, proxy, outbound.services));
   const proxyPort = proxy.httpProxyPort ?? settings.proxyHttpPort ?? 0;
   const unknown = unknownCluster(outbound.unknownDestinations);
-  return build(
-    settings,
-    httpFacts(settings, proxy),
-    caller,
-    binds,
-    connections(outbound),
-    unknown,
-    proxyPort,
-    proxy.interceptionMode,
-  );
+  return build(settings, facts, caller, binds, connections(outbound), unknown, proxyPort, proxy.interceptionMode);
 }
+
+const callerOf = memo((own: Omit<Caller, 'connection'>, connection: ConnectionFacts): Caller => ({
+  ...own,
+  connection,
+}));
 
 /** The egress listeners without what only requests look at: routes for those are delivered on their own. */
 const connections = memo((outbound: OutboundView): readonly EgressListener[] =>

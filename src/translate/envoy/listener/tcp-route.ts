@@ -24,7 +24,7 @@ import { tcpProxy } from '../filter/tcp-proxy.ts';
 type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 
-/** Who connects, as far as L4 routes look at it; canonical by `sharedValue`. */
+/** Who connects, as far as L4 routes look at it; the same object for all that they treat alike. */
 export interface Caller {
   readonly namespace: string;
   readonly labels?: Readonly<Record<string, string>>;

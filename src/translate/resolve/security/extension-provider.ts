@@ -7,7 +7,7 @@ import type { Authorizer, UnusableAuthorizer } from '../../../model/workload-pol
 import { statusCode } from '../../http-status.ts';
 
 type Provider = NonNullable<MeshSettings['extensionProviders']>[number];
-type Hosts = ReadonlyMap<string, readonly string[]>;
+export type Hosts = ReadonlyMap<string, readonly string[]>;
 
 /** The provider called `name`, as a service of the mesh that can be asked. */
 export function authorizerOf(
@@ -19,7 +19,7 @@ export function authorizerOf(
 }
 
 /** Namespaces by host: it changes only when services come and go. */
-const namespacesByHost = memo((services: readonly Service[]): Hosts => {
+export const namespacesByHost = memo((services: readonly Service[]): Hosts => {
   const hosts = new Map<string, string[]>();
   for (const { hostname, namespace } of services) {
     const known = hosts.get(hostname) ?? [];
@@ -73,7 +73,7 @@ function resolved(
 }
 
 /** `host`, when a single namespace has it, or `namespace/host`. */
-function hostOf(hosts: Hosts, service: string): string | undefined {
+export function hostOf(hosts: Hosts, service: string): string | undefined {
   const slash = service.indexOf('/');
   const host = service.slice(slash + 1);
   const namespaces = hosts.get(host) ?? [];

@@ -28,8 +28,8 @@ type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 type ListenerFilter = MessageOf['envoy.config.listener.v3.ListenerFilter'];
 
 /** Without interception a proxy only receives on ports that a Sidecar object binds. */
-export function inboundListeners({ settings, proxy, inbound }: ProxyView): readonly Resource[] {
-  const facts = httpFacts(settings, proxy);
+export function inboundListeners({ settings, proxy, inbound, telemetry }: ProxyView): readonly Resource[] {
+  const facts = httpFacts(settings, proxy, telemetry.server);
   const guard = guardOf(settings, inbound.policies);
   const intercepted = proxy.interceptionMode !== 'NONE';
   const isBound = ({ ingress }: InboundPort): boolean =>
