@@ -62,3 +62,6 @@ export const debugAccess = (): DebugAccess => {
     namespaces: namespaces.map((name) => name.trim()).filter((name) => name !== ''),
   };
 };
+
+/** The environment as a whole, for the program that hands it on: the Pod's proxy learns from it. */
+export const environment = (): Readonly<Record<string, string | undefined>> => process.env;

@@ -23,6 +23,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'print or write the bootstrap of an Envoy',
     load: async () => (await import('./bootstrap.ts')).bootstrap,
   },
+  intercept: {
+    summary: "prepare a Pod for its Envoy: what injection's init container runs",
+    load: async () => (await import('./intercept.ts')).intercept,
+  },
   ca: {
     summary: 'look at the authority of a daemon, or rotate its root',
     load: async () => (await import('./ca.ts')).ca,

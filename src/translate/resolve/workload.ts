@@ -2,6 +2,7 @@
 // https://istio.io/latest/docs/ops/deployment/application-requirements/
 import type { Locality } from '../../model/proxy.ts';
 import type { KindMap } from '../../model/schema/index.ts';
+import { workloadName } from '../../model/workload-owner.ts';
 
 type Labels = Readonly<Record<string, string>>;
 type Pod = KindMap['Pod'];
@@ -12,7 +13,8 @@ export interface WorkloadNames {
   readonly canonicalRevision: string;
 }
 
-export const podWorkload = (pod: Pod): WorkloadNames => canonical(pod.metadata.labels, controllerName(pod), 'latest');
+export const podWorkload = (pod: Pod): WorkloadNames =>
+  canonical(pod.metadata.labels, workloadName(pod.metadata), 'latest');
 
 /** Canonical names as labels give them, else the workload's own name and the revision that its kind falls back to. */
 export const canonical = (labels: Labels, workload: string, revision: 'latest' | ''): WorkloadNames => ({
@@ -25,18 +27,6 @@ export const canonical = (labels: Labels, workload: string, revision: 'latest' |
     labels['version'] ??
     revision,
 });
-
-/** The Deployment behind a ReplicaSet, the CronJob behind a Job, else the controller, else the Pod itself. */
-function controllerName(pod: Pod): string {
-  const owner = pod.metadata.ownerReferences?.find((reference) => reference.controller === true);
-  if (owner === undefined || pod.metadata.generateName === undefined) return pod.metadata.name;
-  const hash = pod.metadata.labels['pod-template-hash'];
-  if (owner.kind === 'ReplicaSet' && hash !== undefined && owner.name.endsWith(`-${hash}`)) {
-    return owner.name.slice(0, -hash.length - 1);
-  }
-  if (owner.kind === 'Job') return owner.name.replace(/-\d{8,10}$/, '');
-  return owner.name;
-}
 
 /** Istio's one-string form, in endpoint metadata under `istio.workload`. */
 export const workloadMetadata = (names: WorkloadNames, namespace: string, clusterId: string): string =>
