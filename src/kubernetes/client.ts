@@ -10,7 +10,7 @@ import { loadCredentials } from './credentials.ts';
 import { asFault } from './exchange.ts';
 import { collectionPath, objectPath, withQuery } from './resource.ts';
 import { Transport } from './transport.ts';
-import { readJson, watchEvents } from './watch-stream.ts';
+import { isObject, readJson, watchEvents } from './watch-stream.ts';
 
 export interface Selection {
   /** Only this one; default: all. */
@@ -76,7 +76,10 @@ export interface KubernetesClient {
   readonly namespace: string | undefined;
   /** One page. Items have their `apiVersion` and `kind`. */
   list<T extends KubernetesObject>(resource: ResourceType, options?: ListOptions): Promise<ObjectList<T>>;
-  /** Events as they arrive, in groups. Ends when the server ends it in good order, throws when the connection breaks. */
+  /**
+   * Events as they arrive, in groups; the first, empty one says that the server has accepted. Ends when the server ends it
+   * in good order, throws when the connection breaks.
+   */
   watch(resource: ResourceType, options: WatchOptions): AsyncIterable<readonly WatchEvent[]>;
   get<T extends KubernetesObject>(resource: ResourceType, ref: ObjectRef, signal?: AbortSignal): Promise<T>;
   /** Where `object` has a namespace it goes there. Reviews (TokenReview, ...) are created likewise; for a TokenRequest, `ref` with `subresource: 'token'`. */
@@ -146,7 +149,9 @@ class HttpClient implements KubernetesClient {
     const accept = metadataOnly === true ? asMetadata('PartialObjectMetadataList') : undefined;
     const path = collectionPath(resource, namespace);
     const list = await this.#json<RawList<T>>({ method: 'GET', path, query, ...(accept && { accept }), signal });
-    const { resourceVersion = '', continue: next } = list.metadata ?? {};
+    if (!isObject(list) || !(list.items ?? []).every(isObject))
+      throw connectionFault('Unreadable', `the API server's list of ${resource.plural} is none`);
+    const { resourceVersion = '', continue: next } = list.metadata;
     const type = { apiVersion: list.apiVersion, kind: list.kind?.replace(/List$/, '') };
     const items = (list.items ?? []).map((item) => (item.kind === undefined ? { ...type, ...item } : item));
     return { items, resourceVersion, ...(next && { continue: next }) };
@@ -167,6 +172,7 @@ class HttpClient implements KubernetesClient {
       },
       deadline,
     );
+    yield [];
     yield* watchEvents(answer.body, AbortSignal.any([deadline, ...(signal ? [signal] : [])]));
   }
 
@@ -260,7 +266,7 @@ const largestError = 1 << 20;
 interface RawList<T> {
   readonly apiVersion?: string;
   readonly kind?: string;
-  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly metadata: { readonly resourceVersion?: string; readonly continue?: string };
   readonly items?: readonly T[] | null;
 }
 

@@ -63,11 +63,24 @@ function lines(bytes: Buffer): readonly WatchEvent[] {
   for (let from = 0; from < bytes.length;) {
     const found = bytes.indexOf(lineFeed, from);
     const end = found < 0 ? bytes.length : found;
-    if (end > from) events.push(parseJson(bytes.subarray(from, end)) as WatchEvent);
+    if (end > from) events.push(toEvent(parseJson(bytes.subarray(from, end))));
     from = end + 1;
   }
   return events;
 }
+
+function toEvent(value: unknown): WatchEvent {
+  const event = value as WatchEvent | null;
+  if (typeof event?.type !== 'string' || (event.type !== 'ERROR' && !isObject(event.object)))
+    throw connectionFault('Unreadable', 'the API server sent an event that is none');
+  return event;
+}
+
+/** What everything else relies on. */
+export const isObject = (value: unknown): boolean => {
+  const metadata = (value as { metadata?: unknown } | null | undefined)?.metadata;
+  return typeof metadata === 'object' && metadata !== null;
+};
 
 function parseJson(bytes: Buffer): unknown {
   try {

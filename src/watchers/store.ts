@@ -8,7 +8,8 @@ import { emptySnapshot, kinds } from '../model/snapshot.ts';
 import { sameContent } from './files/same-content.ts';
 
 type Listener = (snapshot: Snapshot) => void;
-type ObjectsByKind = ReadonlyMap<Kind, ReadonlyMap<ObjectKey, AnyObject>>;
+type Objects = ReadonlyMap<ObjectKey, AnyObject>;
+type ObjectsByKind = Map<Kind, Map<ObjectKey, AnyObject>>;
 
 export class Store {
   #snapshot: Snapshot = emptySnapshot;
@@ -24,12 +25,46 @@ export class Store {
    * the same object, the one that came first counts. Listeners are told only if something changed.
    */
   apply(source: string, objects: Iterable<AnyObject>): Snapshot {
-    this.#sources.set(source, byKind(objects));
-    const next = nextObjects(this.#snapshot.objects, [...this.#sources.values()]);
-    if (next === this.#snapshot.objects) return this.#snapshot;
-    this.#snapshot = { version: this.#snapshot.version + 1, objects: next };
-    for (const listener of this.#listeners) listener(this.#snapshot);
-    return this.#snapshot;
+    const before = this.#sources.get(source);
+    const now = byKind(objects);
+    this.#sources.set(source, now);
+    const affected = kinds.filter((kind) => now.has(kind) || before?.has(kind));
+    const sources = [...this.#sources.values()];
+    return this.#publish(
+      affected.map((kind) => [
+        kind,
+        nextMap(
+          this.#snapshot.objects[kind],
+          sources.flatMap((each) => each.get(kind) ?? []),
+        ),
+      ]),
+    );
+  }
+
+  /**
+   * Of what `source` has, the objects of `kind` with these keys are now others, or gone. Costs as much as has changed,
+   * and one copy of a Map.
+   */
+  change(source: string, kind: Kind, changes: Iterable<readonly [ObjectKey, AnyObject | undefined]>): Snapshot {
+    const own = this.#ownMap(source, kind);
+    const before: Objects = this.#snapshot.objects[kind];
+    const sources = [...this.#sources.values()].flatMap((each) => each.get(kind) ?? []);
+    let next: Map<ObjectKey, AnyObject> | undefined;
+    for (const [key, object] of changes) {
+      if (object === undefined) own.delete(key);
+      else own.set(key, object);
+      const winner = sources.find((each) => each.has(key))?.get(key);
+      const old = (next ?? before).get(key);
+      if (winner === old) continue;
+      if (winner !== undefined && old !== undefined && sameContent(old, winner)) {
+        if (winner === object) own.set(key, old);
+        continue;
+      }
+      next ??= new Map(before);
+      if (winner === undefined) next.delete(key);
+      else next.set(key, winner);
+    }
+    return this.#publish([[kind, next ?? before]]);
   }
 
   /** Calls `listener` with every new snapshot, until the function that is returned is called. */
@@ -37,39 +72,42 @@ export class Store {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
+
+  #ownMap(source: string, kind: Kind): Map<ObjectKey, AnyObject> {
+    let own = this.#sources.get(source);
+    if (own === undefined) this.#sources.set(source, (own = new Map()));
+    return mapOf(own, kind);
+  }
+
+  #publish(maps: readonly (readonly [Kind, Objects])[]): Snapshot {
+    const before = this.#snapshot.objects;
+    const changed = maps.filter(([kind, map]) => map !== before[kind]);
+    if (changed.length === 0) return this.#snapshot;
+    const objects = { ...before, ...Object.fromEntries(changed) } as SnapshotObjects;
+    this.#snapshot = { version: this.#snapshot.version + 1, objects };
+    for (const listener of this.#listeners) listener(this.#snapshot);
+    return this.#snapshot;
+  }
 }
 
 function byKind(objects: Iterable<AnyObject>): ObjectsByKind {
   const sorted = new Map<Kind, Map<ObjectKey, AnyObject>>();
   for (const object of objects) {
-    const kind = object.kind as Kind;
-    let map = sorted.get(kind);
-    if (map === undefined) sorted.set(kind, (map = new Map()));
+    const map = mapOf(sorted, object.kind as Kind);
     const key = objectKey(object.metadata.namespace, object.metadata.name);
     if (!map.has(key)) map.set(key, object);
   }
   return sorted;
 }
 
-function nextObjects(before: SnapshotObjects, sources: readonly ObjectsByKind[]): SnapshotObjects {
-  const next = kinds.map(
-    (kind) =>
-      [
-        kind,
-        nextMap(
-          before[kind],
-          sources.flatMap((source) => source.get(kind) ?? []),
-        ),
-      ] as const,
-  );
-  return next.every(([kind, map]) => map === before[kind])
-    ? before
-    : (Object.fromEntries(next) as unknown as SnapshotObjects);
+function mapOf(sorted: ObjectsByKind, kind: Kind): Map<ObjectKey, AnyObject> {
+  let map = sorted.get(kind);
+  if (map === undefined) sorted.set(kind, (map = new Map()));
+  return map;
 }
 
-type Objects = ReadonlyMap<ObjectKey, AnyObject>;
-
-function nextMap(before: Objects, maps: readonly Objects[]): Objects {
+/** Where the object is the old one still, that stands for the new one in `maps`, too. */
+function nextMap(before: Objects, maps: readonly Map<ObjectKey, AnyObject>[]): Objects {
   const next = new Map<ObjectKey, AnyObject>();
   let changed = false;
   for (const map of maps) {
@@ -79,6 +117,7 @@ function nextMap(before: Objects, maps: readonly Objects[]): Objects {
       const kept = old !== undefined && sameContent(old, object);
       changed ||= !kept;
       next.set(key, kept ? old : object);
+      if (kept) map.set(key, old);
     }
   }
   return changed || next.size !== before.size ? next : before;

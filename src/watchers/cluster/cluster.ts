@@ -1,0 +1,107 @@
+// A Kubernetes cluster as a source of objects: one watch for each row of the kinds table, all into one store. What
+// changes while somebody is busy with the last change is told in one go afterwards.
+import type { KubernetesClient } from '../../kubernetes/client.ts';
+import type { Pace } from '../../kubernetes/pace.ts';
+import type { Kind } from '../../model/schema/index.ts';
+import type { KindRow } from '../kinds.ts';
+import type { RuleContext } from '../rules/rule.ts';
+import type { ParseResult } from '../parse.ts';
+import type { OnChange } from '../source.ts';
+import type { KindState } from './kind-watch.ts';
+import { kindRows } from '../kinds.ts';
+import { Store } from '../store.ts';
+import { watchDefinitions } from './definitions.ts';
+import { KindObjects } from './kind-objects.ts';
+import { watchKind } from './kind-watch.ts';
+import { stateProblems } from './state-problems.ts';
+
+export interface ClusterOptions {
+  readonly client: KubernetesClient;
+  readonly signal: AbortSignal;
+  /** Where the mesh's own ConfigMaps are. */
+  readonly systemNamespace: string;
+  /** What is read; default: every kind there is. */
+  readonly rows?: readonly KindRow[];
+  readonly context?: RuleContext;
+  readonly pace?: Partial<Pace>;
+  /** Told how it goes with each kind, also while nothing is known yet. */
+  readonly onState?: (kind: Kind, state: KindState) => void;
+}
+
+/**
+ * Calls `onChange` when every kind has been listed, or is known not to be there or not to be ours to read; then the
+ * promise resolves. Called again whenever objects or problems have changed.
+ */
+export async function watchCluster(onChange: OnChange, options: ClusterOptions): Promise<void> {
+  const { client, signal, rows = kindRows, pace = {} } = options;
+  const store = new Store();
+  const states = new Map<KindRow, KindState>();
+  const all = rows.map((row) => new KindObjects(row, store, options));
+  const teller = new Teller(
+    () => onChange(store.snapshot, [...all.flatMap((each) => each.problems()), ...stateProblems(states)]),
+    signal,
+  );
+  const definitions = watchDefinitions(client, signal, pace);
+  const settled = all.map(
+    (objects) =>
+      new Promise<void>((resolve) => {
+        const { row } = objects;
+        const onState = (state: KindState): void => {
+          states.set(row, state);
+          options.onState?.(row.kind, state);
+          teller.changed();
+          if (state.kind !== 'failing') resolve();
+        };
+        void watchKind<ParseResult>({
+          client,
+          row,
+          definitions,
+          signal,
+          pace,
+          onState,
+          read: (object) => objects.read(object),
+          replace: (map) => (objects.replace(map), teller.changed()),
+          change: (changes) => (objects.change(changes), teller.changed()),
+        });
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      }),
+  );
+  await Promise.all(settled);
+  await teller.begin();
+}
+
+/** Tells of changes, one at a time: what comes meanwhile is told together. */
+class Teller {
+  readonly #tell: () => void | Promise<void>;
+  readonly #signal: AbortSignal;
+  #begun = false;
+  #dirty = false;
+  #telling: Promise<void> | undefined;
+
+  constructor(tell: () => void | Promise<void>, signal: AbortSignal) {
+    this.#tell = tell;
+    this.#signal = signal;
+  }
+
+  /** Resolves when everything that is known now has been told. */
+  begin(): Promise<void> {
+    this.#begun = true;
+    this.#dirty = true;
+    return (this.#telling ??= this.#run());
+  }
+
+  changed(): void {
+    this.#dirty = true;
+    if (this.#begun) this.#telling ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    // What arrived in one piece belongs together.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.#dirty && !this.#signal.aborted) {
+      this.#dirty = false;
+      await this.#tell();
+    }
+    this.#telling = undefined;
+  }
+}

@@ -1,0 +1,74 @@
+// The objects of one kind of a cluster on their way into the store: parsed one by one, with what is wrong with them.
+import type { KubernetesObject } from '../../kubernetes/resource.ts';
+import type { Change } from '../../kubernetes/reflector.ts';
+import type { ObjectKey } from '../../model/object.ts';
+import type { Problem } from '../../model/problem.ts';
+import type { AnyObject } from '../../model/schema/index.ts';
+import type { KindRow } from '../kinds.ts';
+import type { ParseResult } from '../parse.ts';
+import type { RuleContext } from '../rules/rule.ts';
+import type { Store } from '../store.ts';
+import { parse } from '../parse.ts';
+import { relevant } from './relevant.ts';
+
+interface Settings {
+  readonly systemNamespace: string;
+  readonly context?: RuleContext;
+}
+
+export class KindObjects {
+  readonly row: KindRow;
+  readonly #store: Store;
+  readonly #settings: Settings;
+  readonly #source: string;
+  #problems = new Map<ObjectKey, readonly Problem[]>();
+
+  constructor(row: KindRow, store: Store, settings: Settings) {
+    this.row = row;
+    this.#store = store;
+    this.#settings = settings;
+    this.#source = `cluster/${row.kind}`;
+  }
+
+  problems(): readonly Problem[] {
+    return [...this.#problems.values()].flat();
+  }
+
+  read(object: KubernetesObject): ParseResult {
+    const { systemNamespace, context } = this.#settings;
+    return parse(relevant(object, this.row.kind, systemNamespace), context === undefined ? {} : { context });
+  }
+
+  replace(results: ReadonlyMap<ObjectKey, ParseResult>): void {
+    this.#problems = new Map();
+    const objects = [...results].flatMap(([key, result]) => this.#take(key, result, this.#inForce(key)) ?? []);
+    this.#store.apply(this.#source, objects);
+  }
+
+  change(changes: readonly Change<ParseResult>[]): void {
+    const objects = new Map<ObjectKey, AnyObject | undefined>();
+    for (const { key, value } of changes) {
+      this.#problems.delete(key);
+      const before = objects.has(key) ? objects.get(key) : this.#inForce(key);
+      objects.set(key, value && this.#take(key, value, before));
+    }
+    this.#store.change(this.#source, this.row.kind, objects);
+  }
+
+  /** The object that counts from now on. One that is refused now may have been fine `before`. */
+  #take(key: ObjectKey, { object, problems }: ParseResult, before?: AnyObject): AnyObject | undefined {
+    const kept = object ?? before;
+    if (problems.length > 0)
+      this.#problems.set(key, object === undefined && kept !== undefined ? problems.map(keptNote) : problems);
+    return kept;
+  }
+
+  #inForce(key: ObjectKey): AnyObject | undefined {
+    return this.#store.snapshot.objects[this.row.kind].get(key);
+  }
+}
+
+const keptNote = (problem: Problem): Problem =>
+  problem.severity === 'error'
+    ? { ...problem, message: `${problem.message}; its last good version stays in force` }
+    : problem;
