@@ -1,6 +1,5 @@
 // The daemon: joins the parts that know nothing of each other. Objects from a directory, translation, the authority,
 // and the xDS server that the proxies talk to.
-import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { CertificatesOptions } from './ca/certificates.ts';
@@ -16,6 +15,7 @@ import type { ExplainedRejection, Known } from './introspection.ts';
 import { controlPlane, debugSource, explainRejection } from './introspection.ts';
 import { invariant } from './model/invariant.ts';
 import { objectKey } from './model/object.ts';
+import type { KubernetesClient } from './kubernetes/client.ts';
 import type { Problem } from './model/problem.ts';
 import type { Configuration, NodeInfo } from './model/resource.ts';
 import type { Workload } from './model/secret-source.ts';
@@ -28,7 +28,7 @@ import { canonical, podWorkload } from './translate/resolve/workload.ts';
 import { podNameOf } from './translate/view/proxy.ts';
 import type { Translation } from './translate/translate.ts';
 import { translate } from './translate/translate.ts';
-import { watchDirectory } from './watchers/files/directory.ts';
+import { watchSource } from './watchers/source.ts';
 import type { FetchOptions } from './watchers/jwks/jwks-fetch.ts';
 import { KeyWatcher } from './watchers/jwks/jwks.ts';
 import type { Log } from './xds/log.ts';
@@ -40,8 +40,8 @@ import type { ProxyStatus } from './xds/status.ts';
 const patienceForKeys = 10_000;
 
 export interface DaemonOptions {
-  /** The directory of YAML that is the whole configuration. */
-  readonly config: string;
+  /** The directory of YAML that is the whole configuration, or the cluster that has it. */
+  readonly config: string | KubernetesClient;
   /** Where the authority's root is kept. */
   readonly state: string;
   /** `host:port` of xDS over TLS. */
@@ -92,14 +92,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 async function start(options: DaemonOptions, stopping: AbortController): Promise<Daemon> {
   const { log } = options;
   const atEnd = (stop: () => void): void => stopping.signal.addEventListener('abort', stop);
-  // A directory that is missing at the start is a mistake; later it may come and go.
-  await readdir(options.config).catch((cause: Error) => {
-    throw new Error(`the directory ${options.config} cannot be read`, { cause });
-  });
   const mesh = new LiveMesh(log, options.onProblems, options.keys ?? {});
   atEnd(() => mesh.stop());
-  await watchDirectory(options.config, (snapshot, problems) => mesh.replace(snapshot, problems), {
+  await watchSource(options.config, (snapshot, problems) => mesh.replace(snapshot, problems), {
     signal: stopping.signal,
+    systemNamespace: defaultInstallation.systemNamespace,
+    onWaiting: (reason) => log.warn('waiting for the API server', { reason }),
   });
   // Else the first configuration would refuse every token.
   await Promise.race([mesh.keysFetched(), delay(patienceForKeys, undefined, { ref: false })]);
@@ -123,7 +121,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   });
   mesh.onChange = () => {
     certificates.plug(authoritySecret(mesh.snapshot));
-    void server.update();
+    return server.update();
   };
   certificates.start(() =>
     server.status().map(({ node, unacceptedSecrets }) => ({ name: node.id, unacceptedSecrets })),
@@ -209,7 +207,8 @@ async function listen(
 
 /** The mesh as it is now: what the server asks for while the directory changes under it. */
 class LiveMesh {
-  onChange: () => void = () => {};
+  /** Resolves when all proxies have been told. */
+  onChange: () => Promise<void> = () => Promise.resolve();
   snapshot: Snapshot = emptySnapshot;
   problems: readonly Problem[] = [];
   readonly #installation = installationWith(features());
@@ -223,7 +222,7 @@ class LiveMesh {
   constructor(log: Log, onProblems: (problems: readonly Problem[]) => void, fetching: FetchOptions) {
     this.#log = log;
     this.#onProblems = onProblems;
-    this.#keys = new KeyWatcher({ ...fetching, onChange: () => this.#translate() });
+    this.#keys = new KeyWatcher({ ...fetching, onChange: () => void this.#translate() });
   }
 
   /** Resolves when all keys of issuers have been fetched, or tried in vain. */
@@ -235,11 +234,11 @@ class LiveMesh {
     this.#keys.stop();
   }
 
-  replace(snapshot: Snapshot, problems: readonly Problem[]): void {
+  replace(snapshot: Snapshot, problems: readonly Problem[]): Promise<void> {
     this.snapshot = snapshot;
     this.#objectProblems = problems;
     this.#keys.follow(snapshot);
-    this.#translate();
+    return this.#translate();
   }
 
   replaceAuthorityProblems(problems: readonly Problem[]): void {
@@ -248,7 +247,7 @@ class LiveMesh {
   }
 
   /** A mesh that cannot be resolved is a bug of ours: the one before stays in force. */
-  #translate(): void {
+  async #translate(): Promise<void> {
     try {
       this.translation = translate(this.snapshot, this.#installation, this.#keys.keySets);
     } catch (error) {
@@ -256,7 +255,7 @@ class LiveMesh {
       return;
     }
     this.#report();
-    this.onChange();
+    await this.onChange();
   }
 
   #report(): void {

@@ -6,6 +6,9 @@ import type { KeyAlgorithm } from '../ca/certificate/keys.ts';
 import { keyAlgorithms } from '../ca/certificate/keys.ts';
 import { defaultDnsNames } from '../ca/server-identity.ts';
 import { defaultStateDirectory } from '../config.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { openKubernetesClient } from '../kubernetes/client.ts';
+import type { CredentialsOptions } from '../kubernetes/credentials.ts';
 import type { DaemonOptions } from '../main.ts';
 import { startDaemon } from '../main.ts';
 import type { Problem } from '../model/problem.ts';
@@ -17,9 +20,11 @@ import { lineLog } from './log.ts';
 
 const help = `Runs the control plane until it is interrupted.
 
-Usage: keelson serve --config DIR [OPTIONS]
+Usage: keelson serve [OPTIONS]
 
   --config DIR            every *.yaml below it is the mesh; changes are live within a second
+  --kubeconfig FILE       without --config: the cluster that is the mesh (as kubectl, else the cluster this runs in)
+  --context NAME          of the kubeconfig, other than its current one
   --state DIR             where the authority's root is kept (${defaultStateDirectory()})
   --xds-address HOST:PORT where proxies connect, over TLS (0.0.0.0:15012)
   --monitoring-address HOST:PORT  metrics, version and debug pages, over HTTP (0.0.0.0:15014); none: 'off'
@@ -36,6 +41,8 @@ Proxies authenticate with the token that 'keelson bootstrap' writes from the sam
 
 const options = {
   config: { type: 'string' },
+  kubeconfig: { type: 'string' },
+  context: { type: 'string' },
   state: { type: 'string' },
   'xds-address': { type: 'string', default: '0.0.0.0:15012' },
   'monitoring-address': { type: 'string', default: '0.0.0.0:15014' },
@@ -52,10 +59,11 @@ const options = {
 export async function serve(argv: readonly string[], io: Io): Promise<number> {
   const { values } = parseArgs({ args: [...argv], options });
   if (values.help === true) return (io.stdout(help), exit.fine);
-  if (values.config === undefined) throw new UsageError('--config is missing: the directory with the YAML of the mesh');
   const log = lineLog(io, values.json === true);
+  const config = values.config ?? (await clusterOf(values, io));
+  if (config === undefined) return exit.bad;
   const daemon = await startDaemon({
-    config: values.config,
+    config,
     state: values.state ?? defaultStateDirectory(),
     xdsAddress: values['xds-address'],
     ...(values['monitoring-address'] !== 'off' && { monitoringAddress: values['monitoring-address'] }),
@@ -75,11 +83,24 @@ export async function serve(argv: readonly string[], io: Io): Promise<number> {
     return undefined;
   });
   if (daemon === undefined) return exit.bad;
-  log.info('ready', { xds: values['xds-address'].replace(/:\d+$/, `:${daemon.port}`), config: values.config });
+  const source = typeof config === 'string' ? { config } : { cluster: config.server };
+  log.info('ready', { xds: values['xds-address'].replace(/:\d+$/, `:${daemon.port}`), ...source });
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   log.info('stopping');
   await daemon.close();
+  if (typeof config !== 'string') await config.close();
   return exit.fine;
+}
+
+/** Without a directory. Nothing is asked of the cluster yet. */
+async function clusterOf(values: CredentialsOptions, io: Io): Promise<KubernetesClient | undefined> {
+  const { kubeconfig, context } = values;
+  return openKubernetesClient({ ...(kubeconfig && { kubeconfig }), ...(context && { context }) }).catch(
+    (error: unknown) => {
+      io.stderr(`keelson serve: no cluster to read, and no --config: ${(error as Error).message}\n`);
+      return undefined;
+    },
+  );
 }
 
 function certificateTtl(text: string | undefined): Pick<DaemonOptions, 'certificateTtl'> {

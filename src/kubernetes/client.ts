@@ -1,7 +1,7 @@
 // The Kubernetes API as everything else here sees it: a few verbs on any resource. Answers have limits of size and time;
 // whatever is not the answer that was asked for is an ApiError.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/
-import type { CredentialsOptions } from './credentials.ts';
+import type { Credentials, CredentialsOptions } from './credentials.ts';
 import type { Answer, TransportTimes } from './transport.ts';
 import type { KubernetesObject, ObjectRef, Query, ResourceType } from './resource.ts';
 import type { WatchEvent } from './watch-stream.ts';
@@ -72,6 +72,8 @@ export interface ObjectList<T extends KubernetesObject = KubernetesObject> {
 }
 
 export interface KubernetesClient {
+  /** Where it is: for people. */
+  readonly server: string;
   /** The namespace of the context, or of our own Pod. */
   readonly namespace: string | undefined;
   /** One page. Items have their `apiVersion` and `kind`. */
@@ -120,7 +122,7 @@ const asMetadata = (kind: string): string => `application/json;as=${kind};g=meta
 /** Throws an Error that says what is missing; the server itself is asked only by the first request. */
 export async function openKubernetesClient(options: ClientOptions = {}): Promise<KubernetesClient> {
   const credentials = await loadCredentials(options);
-  return new HttpClient(new Transport(credentials, options.times), credentials.namespace, options.times?.answerMs);
+  return new HttpClient(credentials, options.times);
 }
 
 interface Call {
@@ -134,14 +136,16 @@ interface Call {
 }
 
 class HttpClient implements KubernetesClient {
+  readonly server: string;
   readonly namespace: string | undefined;
   readonly #transport: Transport;
   readonly #answerMs: number;
 
-  constructor(transport: Transport, namespace: string | undefined, answerMs = defaultAnswerMs) {
-    this.#transport = transport;
-    this.namespace = namespace;
-    this.#answerMs = answerMs;
+  constructor(credentials: Credentials, times: ClientOptions['times'] = {}) {
+    this.server = credentials.server.href;
+    this.namespace = credentials.namespace;
+    this.#transport = new Transport(credentials, times);
+    this.#answerMs = times.answerMs ?? defaultAnswerMs;
   }
 
   async list<T extends KubernetesObject>(resource: ResourceType, options: ListOptions = {}): Promise<ObjectList<T>> {

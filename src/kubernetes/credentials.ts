@@ -45,7 +45,7 @@ export async function loadCredentials(options: CredentialsOptions = {}): Promise
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
     const name = config.getCurrentContext();
-    throw new Error(name ? `the kubeconfig has no cluster for the context "${name}"` : 'the kubeconfig has no context');
+    throw new Error(name ? `the kubeconfig has no cluster for the context "${name}"` : 'it has no current context');
   }
   return {
     server: new URL(cluster.server),
@@ -64,6 +64,9 @@ async function loadKubeConfig({ kubeconfig, context }: CredentialsOptions): Prom
     await followTokenFiles(config, kubeconfig);
   }
   if (context !== undefined) config.setCurrentContext(context);
+  // What the library falls back on when it has found nothing.
+  else if (kubeconfig === undefined && config.getCurrentCluster()?.server === 'http://localhost:8080')
+    throw new Error('there is no kubeconfig, and this is no Pod; give --kubeconfig FILE');
   return config;
 }
 

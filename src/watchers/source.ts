@@ -1,9 +1,51 @@
-// Where objects come from, a directory or a cluster, as the daemon sees it.
+// Where all objects come from: a directory or a cluster. The daemon sees no difference.
+import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import { readdir } from 'node:fs/promises';
+import { watchCluster } from './cluster/cluster.ts';
+import { watchDirectory } from './files/directory.ts';
 
 /** All objects, and all problems there are with them. Whoever returns a promise is told of nothing more until it settles. */
 export type OnChange = (snapshot: Snapshot, problems: readonly Problem[]) => void | Promise<void>;
 
-/** Resolves when everything has been read once and `onChange` has been told, which goes on until `signal`. */
-export type Source = (onChange: OnChange, signal: AbortSignal) => Promise<void>;
+export interface SourceOptions {
+  readonly signal: AbortSignal;
+  /** Where the mesh's own ConfigMaps are in a cluster. */
+  readonly systemNamespace: string;
+  /** Why it takes long until everything has been read. */
+  readonly onWaiting: (reason: string) => void;
+}
+
+/**
+ * Calls `onChange` with everything that `config` (the path of a directory, or a cluster) holds, once before the promise
+ * resolves, and again with every change. Throws when there is no such directory; a cluster is waited for.
+ */
+export async function watchSource(
+  config: string | KubernetesClient,
+  onChange: OnChange,
+  { signal, systemNamespace, onWaiting }: SourceOptions,
+): Promise<void> {
+  if (typeof config === 'string') {
+    // A directory that is missing at the start is a mistake; later it may come and go.
+    await readdir(config).catch((cause: Error) => {
+      throw new Error(`the directory ${config} cannot be read`, { cause });
+    });
+    return watchDirectory(config, (snapshot, problems) => void onChange(snapshot, problems), { signal });
+  }
+  const reasons = new Set<string>();
+  const onState = (state: { readonly kind: string; readonly reason?: string }): void => {
+    if (state.kind !== 'failing' || state.reason === undefined || reasons.has(state.reason)) return;
+    reasons.add(state.reason);
+    onWaiting(state.reason);
+  };
+  let ready = false;
+  await watchCluster(onChange, {
+    client: config,
+    signal,
+    systemNamespace,
+    // Once everything is known, problems tell.
+    onState: (_, state) => void (ready || onState(state)),
+  });
+  ready = true;
+}
