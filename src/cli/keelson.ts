@@ -19,6 +19,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'show which objects and fields caused a resource',
     load: async () => (await import('./explain.ts')).explain,
   },
+  manifests: {
+    summary: 'print what is applied to a cluster to install the control plane',
+    load: async () => (await import('./manifests.ts')).manifests,
+  },
   bootstrap: {
     summary: 'print or write the bootstrap of an Envoy',
     load: async () => (await import('./bootstrap.ts')).bootstrap,
