@@ -1,6 +1,6 @@
 // Writes what is handed out in manifests/ anew: the definitions of the kinds, the plain install and the charts. A test says
 // when that has been forgotten.
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { chartFiles } from '../src/manifests/chart/chart.ts';
@@ -22,5 +22,3 @@ rmSync(join(folder, 'charts'), { recursive: true, force: true });
 write('crds.yaml', note + printObjects(customResourceDefinitions()));
 write('install.yaml', note + printObjects(installObjects(defaultValues, { crds: false })));
 for (const [path, text] of chartFiles()) write(join('charts', path), text);
-mkdirSync(join(folder, 'charts/base/files'), { recursive: true });
-symlinkSync('../../../crds.yaml', join(folder, 'charts/base/files/crds.yaml'));

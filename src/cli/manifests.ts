@@ -68,8 +68,8 @@ export async function manifests(argv: readonly string[], io: Io): Promise<number
 const assignments = (option: string, texts: readonly string[] | undefined, verbatim: boolean): readonly Tree[] =>
   (texts ?? []).map((text) => {
     const read = readAssignments(text, verbatim);
-    if (typeof read['fault'] === 'string') throw new UsageError(`${option}: ${read['fault']}`);
-    return read as Tree;
+    if ('fault' in read) throw new UsageError(`${option}: ${read.fault}`);
+    return read.tree;
   });
 
 async function readFileOfValues(file: string): Promise<Tree> {

@@ -46,6 +46,8 @@ export interface WriteOptions {
   /** Who writes, for conflicts of server-side apply. */
   readonly fieldManager?: string;
   readonly dryRun?: boolean;
+  /** Refuse fields that the schema does not know, which are left out otherwise. */
+  readonly strict?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -274,7 +276,8 @@ interface RawList<T> {
   readonly items?: readonly T[] | null;
 }
 
-const writeQuery = ({ fieldManager, dryRun }: WriteOptions): Query => ({
+const writeQuery = ({ fieldManager, dryRun, strict }: WriteOptions): Query => ({
   fieldManager,
   dryRun: dryRun === true ? 'All' : undefined,
+  fieldValidation: strict === true ? 'Strict' : undefined,
 });

@@ -98,8 +98,8 @@ function imageOf({ image, global: { hub, tag } }: Values): string {
 }
 
 function environment({ env, global }: Values): readonly object[] {
-  const clusterName = { CLUSTER_ID: global.multiCluster.clusterName || 'Kubernetes' };
-  return Object.entries({ ...clusterName, ...env }).map(([name, value]) => ({ name, value: String(value) }));
+  const variables: Tree = { CLUSTER_ID: global.multiCluster.clusterName || 'Kubernetes', ...env };
+  return Object.entries(variables).map(([name, value]) => ({ name, value: String(value) }));
 }
 
 const podFields = ({ nodeSelector, affinity, tolerations, topologySpreadConstraints, global }: Values): Tree =>

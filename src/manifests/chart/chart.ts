@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import type { Part } from '../install.ts';
 import type { Settings } from '../settings.ts';
 import type { Tree } from '../values/values.ts';
+import { customResourceDefinitions } from '../crd/definitions.ts';
 import { parts } from '../install.ts';
 import { defaultValues, version } from '../values/values.ts';
 import { defaultRevision } from '../settings.ts';
@@ -18,11 +19,11 @@ const descriptions: Readonly<Record<Chart, string>> = {
 };
 
 /** Values that chart `base` reads; all others are those of `istiod`. */
-const valuesOfBase = ['defaultRevision', 'base'];
+const valuesOfBase = new Set(['defaultRevision', 'base']);
 /** Values that no chart of these two reads. */
-const valuesElsewhere = ['gateways'];
+const valuesElsewhere = new Set(['gateways']);
 
-/** Path below `charts/` to text. The definitions of the kinds are a file beside them. */
+/** Path below `charts/` to text. */
 export function chartFiles(): ReadonlyMap<string, string> {
   return new Map((['base', 'istiod'] as const).flatMap(filesOf));
 }
@@ -34,7 +35,7 @@ function filesOf(chart: Chart): readonly (readonly [string, string])[] {
   return [
     [`${chart}/Chart.yaml`, stringify(metadata(chart))],
     [`${chart}/values.yaml`, stringify(valuesOf(chart))],
-    ...(chart === 'base' ? ([['base/templates/crds.yaml', definitions]] as const) : []),
+    ...(chart === 'base' ? definitions() : []),
     ...templates,
   ];
 }
@@ -49,18 +50,25 @@ const metadata = (name: Chart): object => ({
 });
 
 function valuesOf(chart: Chart): Tree {
-  const entries = Object.entries(defaultValues).filter(([name]) => !valuesElsewhere.includes(name));
-  if (chart === 'istiod') return Object.fromEntries(entries.filter(([name]) => !valuesOfBase.includes(name)));
-  const { global, ...rest } = Object.fromEntries(entries.filter(([name]) => [...valuesOfBase, 'global'].includes(name)));
+  const entries = Object.entries(defaultValues).filter(([name]) => !valuesElsewhere.has(name));
+  if (chart === 'istiod') return Object.fromEntries(entries.filter(([name]) => !valuesOfBase.has(name)));
+  const { global, ...rest } = Object.fromEntries(entries.filter(([name]) => name === 'global' || valuesOfBase.has(name)));
   return { ...rest, global: { tag: (global as Tree)['tag'] } };
 }
 
-const definitions = [
-  '{{- if $.Values.base.enableCRDTemplates }}',
-  '{{ $.Files.Get `files/crds.yaml` }}',
-  '{{- end }}',
-  '',
-].join('\n');
+/** In a file of their own, because a template's braces mean something; short, because a release is kept in a Secret. */
+const definitions = (): readonly (readonly [string, string])[] => [
+  [
+    'base/templates/crds.yaml',
+    '{{- if $.Values.base.enableCRDTemplates }}\n{{ $.Files.Get `files/crds.yaml` }}\n{{- end }}\n',
+  ],
+  [
+    'base/files/crds.yaml',
+    customResourceDefinitions()
+      .map((definition) => `${JSON.stringify(definition)}\n`)
+      .join('---\n'),
+  ],
+];
 
 function templateOf(part: Part, chart: Chart): string {
   const body = part.each === undefined ? variants(part) : forEachTag(part, part.each);
@@ -77,11 +85,11 @@ function variants({ objects }: Part): string {
     rendered('default', { injectsByDefault: true }),
     rendered('revision'),
   ];
-  const default_ =
+  const usual =
     first === everywhere
       ? first
       : choice('$v.sidecarInjectorWebhook.enableNamespacesByDefault', everywhere, first);
-  return default_ === later ? later : choice(isDefault, default_, later);
+  return usual === later ? later : choice(isDefault, usual, later);
 }
 
 function forEachTag({ objects }: Part, list: string): string {

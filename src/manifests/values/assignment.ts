@@ -8,7 +8,7 @@ const deepest = 32;
 const highestIndex = 1000;
 
 /** The tree that `text` describes, or what is wrong with it. `verbatim`: everything is text, as with --set-string. */
-export function readAssignments(text: string, verbatim = false): Tree | { readonly fault: string } {
+export function readAssignments(text: string, verbatim = false): { readonly tree: Tree } | { readonly fault: string } {
   if (text.length > longest) return { fault: `longer than ${longest} characters` };
   let tree: Tree = {};
   for (const assignment of splitOutside(text, ',')) {
@@ -18,7 +18,7 @@ export function readAssignments(text: string, verbatim = false): Tree | { readon
     const value = readValue(rest.join('='), verbatim);
     tree = merged(tree, placed(keys, value, tree) as Tree);
   }
-  return tree;
+  return { tree };
 }
 
 /** Splits where `separator` stands neither behind a backslash nor in braces. */

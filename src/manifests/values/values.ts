@@ -119,7 +119,7 @@ export const defaultValues: Values = {
 };
 
 /** Below these a user may write what he likes: they are passed on. */
-const free = [
+const free = new Set([
   'resources',
   'env',
   'nodeSelector',
@@ -133,7 +133,7 @@ const free = [
   'global.meshNetworks',
   'global.proxy',
   'global.proxy_init',
-];
+]);
 
 /** Where Istio's operator and older charts have what stands at the top here. */
 const wrappers = ['values', 'pilot'];
@@ -172,7 +172,7 @@ export function merged(base: Tree, over: Tree): Tree {
 function unknownPaths(given: Tree, known: Tree, prefix: string): readonly string[] {
   return Object.entries(given).flatMap(([key, value]) => {
     const path = `${prefix}${key}`;
-    if (free.includes(path)) return [];
+    if (free.has(path)) return [];
     const expected = Object.hasOwn(known, key) ? known[key] : undefined;
     if (expected === undefined) return [path];
     return isTree(value) && isTree(expected) ? unknownPaths(value, expected, `${path}.`) : [];
