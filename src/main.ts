@@ -282,5 +282,11 @@ function subjectNames({ identity, node }: Workload, { objects }: Snapshot): Omit
     pod !== undefined && (pod.spec.serviceAccountName ?? 'default') === identity.serviceAccount
       ? podWorkload(pod)
       : canonical((node.metadata['LABELS'] ?? {}) as Readonly<Record<string, string>>, podName, 'latest');
-  return { workload: names.workload, app: names.canonicalName, version: names.canonicalRevision };
+  const cluster = node.metadata['CLUSTER_ID'];
+  return {
+    workload: names.workload,
+    app: names.canonicalName,
+    version: names.canonicalRevision,
+    ...(typeof cluster === 'string' && { cluster }),
+  };
 }

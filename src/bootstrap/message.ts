@@ -8,6 +8,7 @@ import type { MessageOf } from '../xds/generated/messages.ts';
 import { isIP } from 'node:net';
 
 import { extension, typed } from '../translate/typed.ts';
+import { ownMetrics, unprefixedMetrics } from './metric-names.ts';
 import { probeClusters } from './probes.ts';
 import type { StaticServices } from './static-services.ts';
 import { assignment, socket } from './static-services.ts';
@@ -133,6 +134,7 @@ const keptStats = [
   { prefix: `cluster.${xdsCluster}` },
   // The health of an application that is probed is read from these.
   { prefix: `cluster.${probeClusters}` },
+  { prefix: ownMetrics },
   { prefix: 'control_plane' },
   { suffix: 'update_rejected' },
   { suffix: 'ssl_context_update_by_sds' },
@@ -142,7 +144,10 @@ const keptStats = [
 ];
 
 const processSettings: Bootstrap = {
+  bootstrap_extensions: [unprefixedMetrics],
   stats_flush_interval: '5s',
+  // Series that nothing was counted in for this long are forgotten.
+  stats_eviction_interval: '3600s',
   stats_config: { stats_matcher: { inclusion_list: { patterns: keptStats } } },
   deferred_stat_options: { enable_deferred_creation_stats: true },
   cluster_manager: { enable_deferred_cluster_creation: true },

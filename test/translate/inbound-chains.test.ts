@@ -68,6 +68,7 @@ describe('chains of a port', () => {
       'mesh.peer.namespace',
       'mesh.peer.app',
       'mesh.peer.version',
+      'mesh.peer.cluster',
     ]);
     expect(config.on_downstream_tls_handshake[1]?.format_string).toEqual({
       omit_empty_values: true,

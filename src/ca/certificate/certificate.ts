@@ -30,7 +30,7 @@ export interface Issuer {
   readonly scheme: SignatureScheme;
 }
 
-const attributes = { CN: '2.5.4.3', L: '2.5.4.7', O: '2.5.4.10', OU: '2.5.4.11' } as const;
+const attributes = { CN: '2.5.4.3', L: '2.5.4.7', ST: '2.5.4.8', O: '2.5.4.10', OU: '2.5.4.11' } as const;
 const clientAuth = objectIdentifier('1.3.6.1.5.5.7.3.2');
 const serverAuth = objectIdentifier('1.3.6.1.5.5.7.3.1');
 const version3 = tagged(0, integer(Buffer.from([2])));

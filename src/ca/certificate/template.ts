@@ -9,11 +9,13 @@ export interface SubjectNames {
   readonly workload?: string;
   readonly app?: string;
   readonly version?: string;
+  /** Of Kubernetes. */
+  readonly cluster?: string;
 }
 
 export interface CertificateTemplate {
   /** Attribute and value, in their order; none for a certificate that names its bearer by alternative names alone. */
-  readonly subject: readonly (readonly [attribute: 'O' | 'OU' | 'CN' | 'L', value: string])[];
+  readonly subject: readonly (readonly [attribute: 'O' | 'OU' | 'CN' | 'L' | 'ST', value: string])[];
   readonly uris: readonly string[];
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
@@ -27,7 +29,7 @@ export interface CertificateTemplate {
 const clockSkew = 2 * 60_000;
 
 /** The longest values that X.520 allows. */
-const longest = { O: 64, OU: 64, CN: 64, L: 128 } as const;
+const longest = { O: 64, OU: 64, CN: 64, L: 128, ST: 128 } as const;
 
 /** What Kubernetes allows in names and labels. Anything else could pass for another attribute when it is read. */
 const plain = /^[A-Za-z0-9._-]+$/;
@@ -39,8 +41,8 @@ export function workloadTemplate(
   now: number,
   ttl: number,
 ): CertificateTemplate {
-  const { namespace: O, workload: OU, app: CN, version: L } = names;
-  const subject = Object.entries({ O, OU, CN, L }).flatMap(([attribute, value]) => {
+  const { namespace: O, workload: OU, app: CN, version: L, cluster: ST } = names;
+  const subject = Object.entries({ O, OU, CN, L, ST }).flatMap(([attribute, value]) => {
     const key = attribute as keyof typeof longest;
     return value === undefined || !plain.test(value) ? [] : [[key, value.slice(0, longest[key])] as const];
   });

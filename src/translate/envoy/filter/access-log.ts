@@ -6,11 +6,13 @@ import type { MeshSettings } from '../../../model/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
 import type { AccessLogSink } from '../../../model/telemetry.ts';
-import { from } from '../../provenance.ts';
+import { from, originsOf } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
 import type { ConnectionFacts } from '../listener/listener-facts.ts';
 import type { AccessLog } from '../telemetry/log-sink.ts';
 import { meshFileLog, meshServiceLog, providerLog } from '../telemetry/log-sink.ts';
+import type { Received } from '../telemetry/metered.ts';
+import { metricLogs } from '../telemetry/metrics.ts';
 
 type Logs = { readonly access_log?: readonly AccessLog[] };
 type Filter = NonNullable<AccessLog['filter']>;
@@ -18,10 +20,21 @@ type Filter = NonNullable<AccessLog['filter']>;
 /** Of what: of requests, of connections, or of connections that the listener refuses and that appear nowhere else. */
 type Subject = 'http' | 'tcp' | 'listener';
 
-/** The `access_log` field, or nothing: to be spread into the message that logs. */
+/** The `access_log` field, or nothing: to be spread into the message that logs. Metrics are counted there, too. */
 export const accessLog = memo(
-  (settings: MeshSettings, connection: ConnectionFacts, subject: Exclude<Subject, 'listener'>): Logs =>
-    logs(settings, connection, subject),
+  (
+    settings: MeshSettings,
+    connection: ConnectionFacts,
+    subject: Exclude<Subject, 'listener'>,
+    received: Received | undefined,
+  ): Logs => {
+    const written = logs(settings, connection, subject);
+    const { telemetry, metered } = connection;
+    if (telemetry === undefined || telemetry.metrics === 'off' || metered === undefined) return written;
+    const counted = metricLogs(telemetry.metrics, metered, subject, received);
+    const sources = [...(originsOf(written).get('access_log') ?? []), ...telemetry.sources.metrics];
+    return sourced(sources, [...(written.access_log ?? []), ...counted]);
+  },
 );
 
 export const listenerAccessLog = memo((settings: MeshSettings, connection: ConnectionFacts): Logs =>

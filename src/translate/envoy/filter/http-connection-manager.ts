@@ -1,6 +1,6 @@
 // The HTTP connection manager: the network filter that speaks HTTP, from the mesh's settings and what one chain is for.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto
-import { memo } from '../../../model/memo.ts';
+import { memo, sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings } from '../../../model/mesh.ts';
 import { at } from '../../../model/source.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
@@ -15,6 +15,7 @@ import type { ChainTraffic } from '../extension/extension-filters.ts';
 import { httpExtensions } from '../extension/extension-filters.ts';
 import { httpFilters } from './http-filters.ts';
 import type { HttpFacts } from '../listener/listener-facts.ts';
+import type { Received } from '../telemetry/metered.ts';
 import { headerOptions, inboundHeaderOptions, preservedHeaderCase } from './proxy-headers.ts';
 import { tracing } from './tracing.ts';
 
@@ -52,6 +53,7 @@ export interface InboundHttp {
   readonly traffic: ChainTraffic;
   readonly grpcWeb: boolean;
   readonly http2: boolean;
+  readonly received: Received;
 }
 
 /** `http` is plain data made canonical by `sharedValue`; the routes stand inside: there is one per port. */
@@ -59,7 +61,7 @@ export const inboundHttpConnectionManager = memo(
   (settings: MeshSettings, facts: HttpFacts, guard: Guard, http: InboundHttp, routes: RouteConfiguration): Filter =>
     filter(
       merge<HttpConnectionManager>(
-        common(settings, facts, guard, http, false),
+        common(settings, facts, guard, http, false, sharedValue(http.received)),
         http1Options(facts, false),
         inboundHeaderOptions(facts.headers),
         http.http2 ? { http2_protocol_options: {} } : {},
@@ -77,8 +79,9 @@ function common(
   guard: Guard,
   { statPrefix, grpcWeb, traffic }: Pick<OutboundHttp, 'statPrefix' | 'grpcWeb' | 'traffic'>,
   sessions: boolean,
+  received?: Received,
 ): HttpConnectionManager {
-  const { idleTimeout, extensions } = facts.connection;
+  const { idleTimeout, extensions, metered } = facts.connection;
   return merge<HttpConnectionManager>(
     {
       stat_prefix: statName(statPrefix),
@@ -87,6 +90,7 @@ function common(
         extensions: httpExtensions(extensions, traffic),
         grpcWeb,
         sessions,
+        destinations: metered !== undefined && received === undefined,
         suppressEnvoyHeaders: facts.headers.noEnvoyHeaders === true,
       }),
       proxy_100_continue: true,
@@ -97,7 +101,7 @@ function common(
     },
     pathNormalization(settings),
     tracing(settings, facts),
-    accessLog(settings, facts.connection, 'http'),
+    accessLog(settings, facts.connection, 'http', received),
     headerOptions(facts.headers),
   );
 }

@@ -5,6 +5,7 @@ import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
 import type { HttpExtensions } from '../extension/extension-filters.ts';
 import type { Guard } from '../rbac/guard.ts';
+import { destinationFilters } from '../telemetry/peers.ts';
 import { statefulSession } from './stateful-session.ts';
 
 type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
@@ -19,6 +20,8 @@ export interface HttpFilterFacts {
   readonly grpcWeb: boolean;
   /** Clients may be bound to endpoints. */
   readonly sessions: boolean;
+  /** Metrics have to know where requests went. */
+  readonly destinations: boolean;
   /** The router adds no `x-envoy-*` headers. */
   readonly suppressEnvoyHeaders: boolean;
 }
@@ -52,6 +55,8 @@ const cors: Entry = () => extension('envoy.filters.http.cors', 'envoy.extensions
 
 const sessions: Entry = (facts) => (facts.sessions ? statefulSession : undefined);
 
+const destinations: Entry = (facts) => (facts.destinations ? destinationFilters() : undefined);
+
 const router: Entry = (facts) =>
   extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {
     ...(facts.suppressEnvoyHeaders && { suppress_envoy_headers: true }),
@@ -70,6 +75,7 @@ const entries: readonly Entry[] = [
   fault,
   cors,
   sessions,
+  destinations,
   router,
 ];
 

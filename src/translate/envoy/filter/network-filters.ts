@@ -44,6 +44,7 @@ export const peerMetadata: Filter = extension(
       fromSubject('namespace', 'O'),
       fromSubject('app', 'CN'),
       fromSubject('version', 'L'),
+      fromSubject('cluster', 'ST'),
     ],
   },
 );

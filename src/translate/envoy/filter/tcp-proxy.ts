@@ -12,6 +12,7 @@ import { from, merge } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
 import { accessLog } from './access-log.ts';
 import type { ConnectionFacts } from '../listener/listener-facts.ts';
+import type { Received } from '../telemetry/metered.ts';
 
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 type TcpProxy = MessageOf['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'];
@@ -26,13 +27,14 @@ export type TcpTarget =
   | { readonly cluster: string; readonly statPrefix: string }
   | { readonly weighted: readonly WeightedCluster[]; readonly statPrefix: string };
 
-/** To `target`, as the policy of its host (the first of several) and its subset say. */
+/** To `target`, as the policy of its host (the first of several) and its subset say. `received` is canonical. */
 export function tcpProxy(
   settings: MeshSettings,
   target: TcpTarget,
   connection: ConnectionFacts,
   policy: DestinationPolicy | undefined,
   subset: string,
+  received?: Received,
 ): Filter {
   const { idleTimeout } = connection;
   return filter(
@@ -42,15 +44,20 @@ export function tcpProxy(
       'cluster' in target ? connectionLimits(policy) : undefined,
       hashPolicy(policy, subset),
       tunneling(policy, subset),
-      accessLog(settings, connection, 'tcp'),
+      accessLog(settings, connection, 'tcp', received),
     ),
   );
 }
 
-/** To a cluster that is no service's: everything else, or nothing. */
+/** To a cluster that is no service's: everything else, or the workload itself, for what was `received`. */
 export const plainTcpProxy = memo(
-  (settings: MeshSettings, connection: ConnectionFacts, cluster: string, statPrefix: string): Filter =>
-    tcpProxy(settings, { cluster, statPrefix }, connection, undefined, ''),
+  (
+    settings: MeshSettings,
+    connection: ConnectionFacts,
+    cluster: string,
+    statPrefix: string,
+    received: Received | undefined,
+  ): Filter => tcpProxy(settings, { cluster, statPrefix }, connection, undefined, '', received),
 );
 
 /** Ends the connection. It is not logged: such connections are a proxy talking to itself. */

@@ -10,6 +10,8 @@ import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import type { HeaderSettings } from '../filter/proxy-headers.ts';
 import { headerSettings } from '../filter/proxy-headers.ts';
+import type { MeteredWorkload } from '../telemetry/metered.ts';
+import { meteredBy } from '../telemetry/metered.ts';
 import type { Traced } from '../telemetry/traced.ts';
 import { tracedBy } from '../telemetry/traced.ts';
 
@@ -32,6 +34,8 @@ export interface ConnectionFacts {
   readonly extensions?: readonly ExtensionUse[];
   /** Absent: as MeshConfig says. */
   readonly telemetry?: TrafficTelemetry;
+  /** Only where metrics are counted: it keeps workloads from sharing their listeners. */
+  readonly metered?: MeteredWorkload;
 }
 
 /** What every HTTP connection manager of the proxy has in common in one direction. */
@@ -74,12 +78,15 @@ const managing = memo((own: Omit<HttpFacts, 'connection'>, connection: Connectio
 const goDuration = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)){1,4}$/;
 
 /** From the workload's own metadata: what is no duration is ignored. */
-export function connectionFacts({ metadata, extensions }: Proxy, telemetry?: TrafficTelemetry): ConnectionFacts {
+export function connectionFacts(proxy: Proxy, telemetry?: TrafficTelemetry): ConnectionFacts {
+  const { metadata, extensions } = proxy;
+  const metered = meteredBy(proxy, telemetry);
   const idle = metadata['IDLE_TIMEOUT'];
   const own = sharedValue<ConnectionFacts>({
     ...(typeof idle === 'string' && goDuration.test(idle) && { idleTimeout: duration(idle) }),
     ...(String(metadata['STDOUT_STREAM']) === 'true' && { stdoutStream: true }),
     ...(extensions !== undefined && { extensions }),
+    ...(metered !== undefined && { metered }),
   });
   return observed(own, telemetry);
 }

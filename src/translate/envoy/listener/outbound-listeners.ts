@@ -89,7 +89,7 @@ const build = memo(
     const httpProxy = httpProxyPort > 0 ? httpProxyListener(context, httpProxyPort) : undefined;
     const plan = outboundPlan(context, egress);
     const planned = withHttpProxy(plan.listeners, httpProxy);
-    const rest = plainTcpProxy(settings, withoutIdleTimeout(http.connection), unknown, unknown);
+    const rest = plainTcpProxy(settings, withoutIdleTimeout(http.connection), unknown, unknown, undefined);
     const listeners = planned.map((listener) => resource(settings, rest, listener));
     const [wildcard] = binds.local.wildcards;
     const entry =

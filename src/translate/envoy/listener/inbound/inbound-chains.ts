@@ -19,6 +19,7 @@ import { inboundMatches } from './inbound-match.ts';
 import { inboundRoutes } from './inbound-route.ts';
 import type { HttpFacts } from '../listener-facts.ts';
 import type { Guard } from '../../rbac/guard.ts';
+import type { Received } from '../../telemetry/metered.ts';
 import { peerMetadata, tcpFilters } from '../../filter/network-filters.ts';
 import { statPrefix } from '../stat-prefix.ts';
 import { blackHole, plainTcpProxy } from '../../filter/tcp-proxy.ts';
@@ -37,6 +38,8 @@ interface Receiver {
   /** The service's port, by which routes and statistics are named. */
   readonly port: number;
   readonly protocol: Protocol;
+  /** As metrics call it. */
+  readonly service: Omit<Received, 'mtls'>;
   readonly httpStat: string;
   readonly tcpStat: string;
   readonly destinationPort: number | undefined;
@@ -68,6 +71,7 @@ export const inboundPortChains = memo(
       host,
       port: servicePort.number,
       protocol,
+      service: { host: service?.hostname ?? '', name: service?.name ?? '', namespace: service?.namespace ?? '' },
       httpStat: `inbound_${name}`,
       tcpStat: statPrefix(settings.inboundClusterStatName, cluster, {
         service: ingress === undefined ? service : undefined,
@@ -99,6 +103,7 @@ export const passthroughChains = memo(
       host: '',
       port: 0,
       protocol: 'Auto',
+      service: { host: '', name: inboundPassthroughCluster, namespace: '' },
       httpStat: inboundPassthroughCluster,
       tcpStat: statPrefix(settings.inboundClusterStatName, inboundPassthroughCluster, {
         service: undefined,
@@ -128,7 +133,7 @@ export const blackHoleChain = memo((port: number): PlannedChain =>
 function chain(receiver: Receiver, match: InboundMatch, socket: TransportSocket | undefined): PlannedChain {
   const { destinationPort, metadata, name, source } = receiver;
   const { transportProtocol, applicationProtocols, mtls, http } = match;
-  const terminal = http ? requestFilters(receiver) : connectionFilters(receiver);
+  const terminal = http ? requestFilters(receiver, mtls) : connectionFilters(receiver, mtls);
   const message: FilterChain = {
     name: name(http),
     filters: mtls ? [peerMetadata, ...terminal] : terminal,
@@ -143,7 +148,7 @@ function chain(receiver: Receiver, match: InboundMatch, socket: TransportSocket 
   return plannedChain(condition, from(source, message), undefined);
 }
 
-function requestFilters(receiver: Receiver): FilterChain['filters'] & object {
+function requestFilters(receiver: Receiver, mtls: boolean): FilterChain['filters'] & object {
   const { settings, facts, guard, cluster, host, port, protocol, httpStat, destinationPort = 0 } = receiver;
   const grpc = protocol === 'GRPC' || protocol === 'GRPC-Web';
   const traffic: ChainTraffic = { side: 'SERVER', port: destinationPort };
@@ -152,6 +157,7 @@ function requestFilters(receiver: Receiver): FilterChain['filters'] & object {
     traffic,
     grpcWeb: protocol === 'GRPC-Web',
     http2: isHttp2(protocol),
+    received: { mtls, ...receiver.service },
   });
   return [
     ...networkExtensionList(facts.connection.extensions, traffic),
@@ -160,7 +166,7 @@ function requestFilters(receiver: Receiver): FilterChain['filters'] & object {
 }
 
 /** As Istio has it, extensions of connections are asked for by the port of the service, not that of the workload. */
-function connectionFilters(receiver: Receiver): FilterChain['filters'] & object {
+function connectionFilters(receiver: Receiver, mtls: boolean): FilterChain['filters'] & object {
   const { settings, facts, guard, cluster, port, protocol, tcpStat } = receiver;
   const extensions = networkExtensions(facts.connection.extensions, { side: 'SERVER', port });
   return [
@@ -170,7 +176,11 @@ function connectionFilters(receiver: Receiver): FilterChain['filters'] & object 
     ...guard.authorization.tcp,
     ...extensions.STATS,
     ...extensions.UNSPECIFIED,
-    ...tcpFilters(protocol, tcpStat, plainTcpProxy(settings, facts.connection, cluster, tcpStat)),
+    ...tcpFilters(
+      protocol,
+      tcpStat,
+      plainTcpProxy(settings, facts.connection, cluster, tcpStat, sharedValue({ mtls, ...receiver.service })),
+    ),
   ];
 }
 

@@ -1,0 +1,24 @@
+// Envoy's substitution formats as the labels of metrics need them: a value that is missing is called unknown.
+// https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage#command-operators
+
+/** One command of a format: `{command: 'REQ', param: ':AUTHORITY'}` is `%REQ(:AUTHORITY)%`. */
+export interface Command {
+  readonly command: string;
+  readonly param?: string;
+}
+
+export const command = (name: string, param?: string): Command => ({
+  command: name,
+  ...(param !== undefined && { param }),
+});
+
+export const cel = (expression: string): Command => command('CEL', expression);
+
+/** Text that stands for itself. */
+export const literal = (text: string): string => (text === '' ? unknown : text.replaceAll('%', '%%'));
+
+/** The first of the commands that has a value. */
+export const firstOf = (...commands: readonly Command[]): string =>
+  `%COALESCE(${JSON.stringify({ operators: [...commands, cel(`'${unknown}'`)] })})%`;
+
+export const unknown = 'unknown';
