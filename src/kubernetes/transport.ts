@@ -109,21 +109,32 @@ export class Transport {
     });
     session.once('connect', () => session.setLocalWindowSize(connectionWindow));
     session.on('error', () => {}); // each of its streams tells
-    const pings = setInterval(() => ping(session, this.#times.pongMs), this.#times.pingMs);
-    session.once('close', () => clearInterval(pings));
+    const stopPings = keepAsking(session, socket, this.#times);
+    session.once('close', stopPings);
     return session;
   }
 }
 
-/** Without an answer in time, nothing on this connection can be trusted to arrive. */
-function ping(session: ClientHttp2Session, pongMs: number): void {
-  if (session.destroyed) return;
-  const giveUp = setTimeout(
-    () => session.destroy(connectionFault('Unreachable', 'the API server has fallen silent')),
-    pongMs,
-  );
-  session.once('close', () => clearTimeout(giveUp));
-  if (!session.ping(() => clearTimeout(giveUp))) clearTimeout(giveUp);
+/** Pings. When neither an answer nor anything else has come in time, nothing on this connection can be trusted to arrive. */
+function keepAsking(session: ClientHttp2Session, socket: TLSSocket, { pingMs, pongMs }: TransportTimes): () => void {
+  let giveUp: NodeJS.Timeout | undefined;
+  const pings = setInterval(() => {
+    if (session.destroyed || giveUp !== undefined) return;
+    const received = socket.bytesRead;
+    giveUp = setTimeout(() => {
+      giveUp = undefined;
+      if (socket.bytesRead === received)
+        session.destroy(connectionFault('Unreachable', 'the API server has fallen silent'));
+    }, pongMs);
+    session.ping(() => {
+      clearTimeout(giveUp);
+      giveUp = undefined;
+    });
+  }, pingMs);
+  return () => {
+    clearInterval(pings);
+    clearTimeout(giveUp);
+  };
 }
 
 const isUsable = (connection: Connection): boolean =>
