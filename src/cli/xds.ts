@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 
 import type { Problem } from '../model/problem.ts';
 import type { Configuration, NodeInfo } from '../model/resource.ts';
+import type { ObjectStatus } from '../model/status.ts';
 import { features } from '../config.ts';
 import { installationWith } from '../translate/resolve/mesh-settings.ts';
 import { translate } from '../translate/translate.ts';
@@ -23,7 +24,7 @@ Usage: keelson xds --config FILE_OR_DIR... (--proxy POD.NAMESPACE | --node NODE.
   --config PATH   a YAML file or a directory of them; may be repeated
   --proxy NAME    a proxy, by the name of a Pod in the configuration; may be repeated
   --node FILE     a proxy, by its node as Envoy sends it (JSON); may be repeated
-  --out DIR       write DIR/<pod>/{clusters,listeners,routes,endpoints,extensions}.json and DIR/rejected.json
+  --out DIR       write DIR/<pod>/{clusters,listeners,routes,endpoints,extensions}.json, DIR/rejected.json and DIR/status.json
 `;
 
 const files = {
@@ -62,7 +63,7 @@ export async function xds(argv: readonly string[], io: Io): Promise<number> {
   }));
   if (values.out === undefined)
     io.stdout(`${JSON.stringify(Object.fromEntries(results.map(({ pod, printed }) => [pod, printed])), null, 2)}\n`);
-  else await writeResults(values.out, results, problems);
+  else await writeResults(values.out, results, problems, translation.statuses());
   return exit.fine;
 }
 
@@ -93,6 +94,7 @@ async function writeResults(
   out: string,
   results: readonly { readonly pod: string; readonly printed: Printed }[],
   problems: readonly Problem[],
+  statuses: readonly ObjectStatus[],
 ): Promise<void> {
   for (const { pod, printed } of results) {
     await mkdir(join(out, pod), { recursive: true });
@@ -101,6 +103,8 @@ async function writeResults(
   }
   await mkdir(out, { recursive: true });
   await writeFile(join(out, 'rejected.json'), `${JSON.stringify(rejected(problems), null, 2)}\n`);
+  const byObject = statuses.map(({ kind, namespace, name, status }) => [`${kind}/${namespace}/${name}`, status]);
+  await writeFile(join(out, 'status.json'), `${JSON.stringify(Object.fromEntries(byObject), null, 2)}\n`);
 }
 
 /** Objects that admission would refuse, each once. */

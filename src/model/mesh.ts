@@ -100,6 +100,8 @@ export type ServiceEndpoints = ReadonlyMap<number, readonly Endpoint[]>;
 export interface DestinationPolicy {
   /** The oldest first. */
   readonly sources: readonly SourceRef[];
+  /** What tools find it by, where it is not the name of the oldest source. */
+  readonly name?: string;
   readonly namespace: string;
   readonly host: string;
   readonly created: string;

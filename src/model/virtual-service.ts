@@ -32,4 +32,6 @@ export interface SourcedRoute<R> {
   readonly source: SourceRef;
   readonly root?: SourceRef;
   readonly route: R;
+  /** For a route written in another API: where the fields of `route` stand below `source`. */
+  readonly fields?: Readonly<Record<string, string>>;
 }

@@ -9,6 +9,7 @@ import type { Problem } from '../model/problem.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Configuration, NodeInfo, Resource } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import type { ObjectStatus } from '../model/status.ts';
 import type { InboundView, ProxyView } from '../model/view.ts';
 import { inboundFixedClusters } from './envoy/cluster/fixed-clusters.ts';
 import type { InboundFacts } from './envoy/cluster/inbound-cluster.ts';
@@ -49,6 +50,8 @@ export interface Translation {
   view(node: NodeInfo): ProxyView | undefined;
   /** What objects do to each other as this proxy sees them: hosts and ports that are lost, rules that cannot see what they look at. */
   conflicts(node: NodeInfo): readonly Problem[];
+  /** What the objects that have a status of ours are told. The same object as long as it says the same. */
+  statuses(): readonly ObjectStatus[];
 }
 
 /** Everything that follows from one snapshot, and from the keys of issuers that were fetched. */
@@ -90,6 +93,7 @@ export const translate = (
         ...policyProblems(seen.inbound),
       ];
     },
+    statuses: () => resolved.gatewayApi.statuses(resolved.mesh.endpoints),
   };
 };
 

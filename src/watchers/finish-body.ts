@@ -5,6 +5,7 @@ import type { Kind } from '../model/schema/index.ts';
 import type { Draft } from './draft.ts';
 import { redacted } from '../model/redacted.ts';
 import { MeshConfigSpec, MeshNetworksSpec } from '../model/schema/mesh-config.ts';
+import { bundleFault, keyPairFault } from './certificates.ts';
 import { readEmbedded } from './yaml/embedded-yaml.ts';
 import { schemaCheck } from './schema/schema-check.ts';
 
@@ -16,9 +17,11 @@ type Texts = Readonly<Record<string, string>>;
 
 export function finishBody(kind: Kind, { name }: ObjectMeta, body: object): Finished {
   if (kind === 'Secret') return { body: hideValues(body), drafts: [] };
+  if (kind !== 'ConfigMap') return { body, drafts: [] };
+  const { data } = body as { readonly data: Texts };
+  const checked = { ...body, data, bundleFault: bundleFault((key) => data[key]) };
   // `istio`, or `istio-<revision>`
-  if (kind === 'ConfigMap' && /^istio($|-)/.test(name)) return readMesh(body as { readonly data: Texts });
-  return { body, drafts: [] };
+  return /^istio($|-)/.test(name) ? readMesh(checked) : { body: checked, drafts: [] };
 }
 
 function hideValues({
@@ -32,7 +35,17 @@ function hideValues({
 }) {
   const encoded = Object.entries(stringData).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
   const all = Object.entries({ ...data, ...(Object.fromEntries(encoded) as Texts) });
-  return { type, data: Object.fromEntries(all.map(([key, value]) => [key, redacted(value)])) };
+  const values = new Map(all);
+  const text = (key: string): string | undefined => {
+    const value = values.get(key);
+    return value === undefined ? undefined : Buffer.from(value, 'base64').toString();
+  };
+  return {
+    type,
+    data: Object.fromEntries(all.map(([key, value]) => [key, redacted(value)])),
+    keyPairFault: keyPairFault(text),
+    bundleFault: bundleFault(text),
+  };
 }
 
 /** https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/ */

@@ -12,7 +12,8 @@ import { envoyFilter } from './rules/envoy-filter.ts';
 import { trafficExtension, wasmPlugin } from './rules/extensions.ts';
 import { gateway } from './rules/gateway.ts';
 import { endpointSlice, service } from './rules/kubernetes.ts';
-import { kubernetesGateway } from './rules/kubernetes-gateway.ts';
+import { kubernetesGateway, listenerSet } from './rules/gateway-api/gateway.ts';
+import { grpcRoute, httpRoute } from './rules/gateway-api/routes.ts';
 import { peerAuthentication } from './rules/security/peer-authentication.ts';
 import { proxyConfig } from './rules/proxy-config.ts';
 import { requestAuthentication } from './rules/security/request-authentication.ts';
@@ -57,6 +58,7 @@ const row = <K extends Kind>(
 
 const networking = 'networking.istio.io';
 const security = 'security.istio.io';
+const gatewayApi = 'gateway.networking.k8s.io';
 const v1 = ['v1'];
 const sinceV1alpha3 = ['v1', 'v1beta1', 'v1alpha3'];
 const sinceV1beta1 = ['v1', 'v1beta1'];
@@ -78,9 +80,18 @@ export const kindTable: { readonly [K in Kind]: KindRow<K> } = {
   Sidecar: row('Sidecar', networking, sinceV1alpha3, 'sidecars', [sidecar]),
   Gateway: row('Gateway', networking, sinceV1alpha3, 'gateways', [gateway]),
   KubernetesGateway: {
-    ...row('KubernetesGateway', 'gateway.networking.k8s.io', sinceV1beta1, 'gateways', [kubernetesGateway]),
+    ...row('KubernetesGateway', gatewayApi, sinceV1beta1, 'gateways', [kubernetesGateway]),
     objectKind: 'Gateway',
   },
+  GatewayClass: row('GatewayClass', gatewayApi, sinceV1beta1, 'gatewayclasses', [], false),
+  ListenerSet: row('ListenerSet', gatewayApi, v1, 'listenersets', [listenerSet]),
+  HTTPRoute: row('HTTPRoute', gatewayApi, sinceV1beta1, 'httproutes', [httpRoute]),
+  GRPCRoute: row('GRPCRoute', gatewayApi, ['v1', 'v1alpha2'], 'grpcroutes', [grpcRoute]),
+  TLSRoute: row('TLSRoute', gatewayApi, ['v1', 'v1alpha3', 'v1alpha2'], 'tlsroutes'),
+  TCPRoute: row('TCPRoute', gatewayApi, ['v1', 'v1alpha2'], 'tcproutes'),
+  UDPRoute: row('UDPRoute', gatewayApi, ['v1', 'v1alpha2'], 'udproutes'),
+  ReferenceGrant: row('ReferenceGrant', gatewayApi, ['v1', 'v1beta1', 'v1alpha2'], 'referencegrants'),
+  BackendTLSPolicy: row('BackendTLSPolicy', gatewayApi, ['v1', 'v1alpha3'], 'backendtlspolicies'),
   ProxyConfig: row('ProxyConfig', networking, ['v1beta1'], 'proxyconfigs', [proxyConfig]),
   EnvoyFilter: row('EnvoyFilter', networking, ['v1alpha3'], 'envoyfilters', [envoyFilter]),
   PeerAuthentication: row('PeerAuthentication', security, sinceV1beta1, 'peerauthentications', [peerAuthentication]),

@@ -12,6 +12,7 @@ import { finishBody } from './finish-body.ts';
 import { problemOf } from './draft.ts';
 import { apiVersions, applyRules, findKind, kindRows } from './kinds.ts';
 import { readMetadata } from './metadata.ts';
+import { withSchemaDefaults } from './schema/defaults.ts';
 import { measure, normalize } from './schema/normalize.ts';
 import { suggestion } from './schema/suggest.ts';
 
@@ -51,7 +52,8 @@ export function parse(raw: unknown, options: ParseOptions = {}): ParseResult {
   if ('drafts' in read) return { problems: report(read.drafts) };
   Object.assign(source, { namespace: read.metadata.namespace });
 
-  const content = normalize(withDefaults(body, row), bodySchemas[row.kind] as object) as object;
+  const schema = bodySchemas[row.kind] as object;
+  const content = withSchemaDefaults(normalize(withDefaults(body, row), schema), schema) as object;
   const faults = row.check(content, size.nodes);
   if (faults.length > 0) return { problems: report(faults) };
   const finished = finishBody(row.kind, read.metadata, content);

@@ -118,6 +118,10 @@ export interface SecretFields {
   readonly type: string;
   /** Values in base64, as the API has them. */
   readonly data: Readonly<Record<string, Redacted<string>>>;
+  /** Why it cannot be the certificate and key of a server; undefined when it can. */
+  readonly keyPairFault: () => string | undefined;
+  /** Why it cannot be the certificates of authorities; undefined when it can. */
+  readonly bundleFault: () => string | undefined;
 }
 
 export const ConfigMapBody = openMessage({ data: map(string) }, ['data']);

@@ -55,6 +55,9 @@ export const list = <T>(items: Schema<T>, limits: Limits = {}): Schema<readonly 
 export const map = <T>(values: Schema<T>, limits: Limits = {}): Schema<Readonly<Record<string, T>>> =>
   leaf({ type: 'object', additionalProperties: values, ...limits });
 
+/** What the API server writes where the field is missing. */
+export const withDefault = <T>(schema: Schema<T>, value: T): Schema<T> => leaf({ ...schema, default: value });
+
 /** A message that refuses fields it does not know: Istio's own kinds. */
 export const message = <const F extends Fields, R extends keyof F & string = never>(
   fields: F,

@@ -8,7 +8,11 @@ import { EndpointSliceBody } from './endpoint-slice.ts';
 import { EnvoyFilterSpec } from './envoy-filter.ts';
 import { TrafficExtensionSpec, WasmPluginSpec } from './extensions.ts';
 import { GatewaySpec } from './gateway.ts';
-import { KubernetesGatewayBody } from './kubernetes-gateway.ts';
+import { GatewayClassBody, KubernetesGatewayBody, ListenerSetBody } from './gateway-api/gateway.ts';
+import { GRPCRouteBody } from './gateway-api/grpc-route.ts';
+import { HTTPRouteBody } from './gateway-api/http-route.ts';
+import { TCPRouteBody, TLSRouteBody, UDPRouteBody } from './gateway-api/l4-routes.ts';
+import { BackendTLSPolicyBody, ReferenceGrantBody } from './gateway-api/policies.ts';
 import type { MeshConfigSpec, MeshNetworksSpec } from './mesh-config.ts';
 import { ProxyConfigResourceSpec } from './proxy-config.ts';
 import { AuthorizationPolicySpec, PeerAuthenticationSpec, RequestAuthenticationSpec } from './security.ts';
@@ -36,7 +40,16 @@ export const bodySchemas = {
   WorkloadGroup: spec(WorkloadGroupSpec),
   Sidecar: spec(SidecarSpec),
   Gateway: spec(GatewaySpec),
+  GatewayClass: GatewayClassBody,
   KubernetesGateway: KubernetesGatewayBody,
+  ListenerSet: ListenerSetBody,
+  HTTPRoute: HTTPRouteBody,
+  GRPCRoute: GRPCRouteBody,
+  TLSRoute: TLSRouteBody,
+  TCPRoute: TCPRouteBody,
+  UDPRoute: UDPRouteBody,
+  ReferenceGrant: ReferenceGrantBody,
+  BackendTLSPolicy: BackendTLSPolicyBody,
   ProxyConfig: spec(ProxyConfigResourceSpec),
   EnvoyFilter: spec(EnvoyFilterSpec),
   PeerAuthentication: spec(PeerAuthenticationSpec),
@@ -58,7 +71,7 @@ interface MeshSettings {
 /** Kinds whose parsed form differs from what their schema says on the wire. */
 interface ParsedBodies {
   readonly Secret: core.SecretFields;
-  readonly ConfigMap: Static<typeof core.ConfigMapBody> & MeshSettings;
+  readonly ConfigMap: Static<typeof core.ConfigMapBody> & MeshSettings & Pick<core.SecretFields, 'bundleFault'>;
 }
 
 /** Kind name to the type of its objects. */
@@ -74,7 +87,7 @@ export type * from './endpoint-slice.ts';
 export type * from './envoy-filter.ts';
 export type * from './extensions.ts';
 export type * from './gateway.ts';
-export type * from './kubernetes-gateway.ts';
+export type * as gatewayApi from './gateway-api/index.ts';
 export type * from './mesh-config.ts';
 export type * from './mesh-config-providers.ts';
 export type * from './mesh-proxy-config.ts';

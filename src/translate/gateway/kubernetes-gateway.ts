@@ -2,9 +2,10 @@
 // are the way in.
 // https://istio.io/latest/docs/setup/install/multicluster/multi-primary_multi-network/
 import { networkLabel } from '../../model/labels.ts';
-import type { GatewayListener, KindMap } from '../../model/schema/index.ts';
+import type { gatewayApi, KindMap } from '../../model/schema/index.ts';
 
 type Gateway = KindMap['KubernetesGateway'];
+type GatewayListener = gatewayApi.GatewayListener;
 
 export const gatewayPortLabel = 'networking.istio.io/gatewayPort';
 /** Where east-west gateways listen unless something else is said. */
@@ -42,9 +43,7 @@ export const networkOfGateway = (gateway: Gateway): string =>
 
 /** Where other networks find it: addresses that are written down, not those that something assigned. */
 export const gatewayAddresses = ({ spec }: Gateway): readonly string[] =>
-  (spec.addresses ?? []).flatMap(({ type = 'IPAddress', value = '' }) =>
-    type === 'IPAddress' && value !== '' ? [value] : [],
-  );
+  (spec.addresses ?? []).flatMap(({ type, value = '' }) => (type === 'IPAddress' && value !== '' ? [value] : []));
 
 /** Why nothing comes of a listener; undefined when something does. */
 export function whyNoEffect(gateway: Gateway, listener: GatewayListener): string | undefined {

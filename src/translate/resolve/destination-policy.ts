@@ -46,6 +46,7 @@ const mergeRules = memo((settings: MeshSettings, rules: readonly DestinationRule
   const withPolicy = rules.find((rule) => rule.spec.trafficPolicy !== undefined);
   return {
     sources: rules.map((rule) => rule.source),
+    ...(oldest.metadata.name !== oldest.source.name && { name: oldest.metadata.name }),
     namespace: oldest.metadata.namespace,
     host: hostOf(oldest, settings),
     created: oldest.metadata.creationTimestamp,

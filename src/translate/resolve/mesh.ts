@@ -1,5 +1,6 @@
 // The whole mesh from a snapshot of objects. Each part is remembered by the objects it came from, so that after a
 // change only the parts that it touches are new.
+import type { Gateway } from '../../model/gateway.ts';
 import type { KeySets } from '../../model/key-source.ts';
 import { noKeySets } from '../../model/key-source.ts';
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
@@ -9,8 +10,10 @@ import { objectKey } from '../../model/object.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { KindMap, MeshConfigSpec, MeshNetworksSpec } from '../../model/schema/index.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
+import type { VirtualService } from '../../model/virtual-service.ts';
 import { withAutoAddresses } from './service-entry/auto-addresses.ts';
 import { destinationPolicies } from './destination-policy.ts';
+import { gatewayApi, type GatewayApi } from './gateway-api/gateway-api.ts';
 import { istioGateways } from './gateway/istio-gateway.ts';
 import { ownedClaims } from './host-ownership.ts';
 import { kubernetesEndpoints, slicesByService } from './kubernetes/kubernetes-endpoints.ts';
@@ -49,6 +52,7 @@ export interface ResolvedMesh {
   readonly sidecars: readonly KindMap['Sidecar'][];
   /** Of Gateway API, by creation time, name, namespace. */
   readonly kubernetesGateways: readonly KindMap['KubernetesGateway'][];
+  readonly gatewayApi: GatewayApi;
   readonly mtls: (namespace: string) => PeerAuthentications;
   readonly authorization: PoliciesByNamespace<KindMap['AuthorizationPolicy']>;
   readonly authentication: PoliciesByNamespace<KindMap['RequestAuthentication']>;
@@ -85,8 +89,9 @@ export function resolveMesh(
     entries.objects,
     serviceEntryExports(settings, objects.Namespace),
   );
-  const policies = allPolicies(settings, namespaces, objects.DestinationRule);
-  const virtualServices = allVirtualServices(settings, namespaces, routes.objects);
+  const api = gatewayApi(settings, objects, services, namespaces);
+  const policies = allPolicies(settings, namespaces, objects.DestinationRule, api.destinationRules);
+  const virtualServices = allVirtualServices(settings, namespaces, routes.objects, api.virtualServices);
   const endpoints = allEndpoints(settings, services, snapshot, pods, mtls, network);
   const kubernetesGateways = allKubernetesGateways(namespaces, objects.KubernetesGateway);
   const gatewayServices = servicesOfGateways(settings, networksSpec, namespaces, objects.Service);
@@ -96,7 +101,7 @@ export function resolveMesh(
       services,
       endpoints,
       virtualServices,
-      gateways: allGateways(namespaces, objects.Gateway),
+      gateways: allGateways(namespaces, objects.Gateway, api.gateways),
       destinationPolicies: policies,
       networks: meshNetworks(settings, networksSpec, gatewayServices, kubernetesGateways),
     },
@@ -104,6 +109,7 @@ export function resolveMesh(
     machines: virtualMachines(objects.WorkloadEntry),
     sidecars: allSidecars(namespaces, objects.Sidecar),
     kubernetesGateways,
+    gatewayApi: api,
     mtls,
     ...attachedPolicies(objects),
     telemetries: objects.Telemetry,
@@ -184,21 +190,35 @@ const servicesOfGateways = memo(
     sharedList(gatewayCandidates(within(services, filter).toSorted(byObjectAge), networks, settings)),
 );
 
-const allVirtualServices = memo((settings: MeshSettings, filter: NamespaceFilter, objects: Objects<'VirtualService'>) =>
-  resolveVirtualServices(within(objects, filter).toSorted(byObjectAge), settings),
+const allVirtualServices = memo(
+  (
+    settings: MeshSettings,
+    filter: NamespaceFilter,
+    objects: Objects<'VirtualService'>,
+    others: readonly VirtualService[],
+  ) => {
+    const own = resolveVirtualServices(within(objects, filter).toSorted(byObjectAge), settings);
+    return others.length === 0 ? own : sharedList([...own, ...others].toSorted(byAge));
+  },
 );
 
-const allPolicies = memo((settings: MeshSettings, filter: NamespaceFilter, objects: Objects<'DestinationRule'>) =>
-  sharedList(destinationPolicies(within(objects, filter), settings)),
+const allPolicies = memo(
+  (
+    settings: MeshSettings,
+    filter: NamespaceFilter,
+    objects: Objects<'DestinationRule'>,
+    others: readonly KindMap['DestinationRule'][],
+  ) => sharedList(destinationPolicies([...within(objects, filter), ...others], settings)),
 );
 
 const allSidecars = memo((filter: NamespaceFilter, objects: Objects<'Sidecar'>) =>
   sharedList(within(objects, filter).toSorted(byObjectAge)),
 );
 
-const allGateways = memo((filter: NamespaceFilter, objects: Objects<'Gateway'>) =>
-  istioGateways(within(objects, filter).toSorted(byObjectAge)),
-);
+const allGateways = memo((filter: NamespaceFilter, objects: Objects<'Gateway'>, others: readonly Gateway[]) => {
+  const own = istioGateways(within(objects, filter).toSorted(byObjectAge));
+  return others.length === 0 ? own : sharedList([...own, ...others].toSorted(byAge));
+});
 
 const allKubernetesGateways = memo((filter: NamespaceFilter, objects: Objects<'KubernetesGateway'>) =>
   sharedList(within(objects, filter).toSorted(byObjectAge)),

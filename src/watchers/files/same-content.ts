@@ -2,7 +2,7 @@
 import type { AnyObject } from '../../model/schema/index.ts';
 import type { Redacted } from '../../model/redacted.ts';
 
-/** Where an object stands in its file, and how often it was written, is not part of what it means. */
+/** Where an object stands in its file, and how often it was written, is not part of what it means. Functions tell what the rest says. */
 const ignored: ReadonlySet<string> = new Set(['position', 'resourceVersion']);
 
 export const sameContent = (a: AnyObject, b: AnyObject): boolean => same(a, b);
@@ -21,7 +21,7 @@ function same(a: unknown, b: unknown): boolean {
 }
 
 const fields = (value: object): readonly [string, unknown][] =>
-  Object.entries(value).filter(([key]) => !ignored.has(key));
+  Object.entries(value).filter(([key, field]) => !ignored.has(key) && typeof field !== 'function');
 
 const isRedacted = (value: object): value is Redacted<unknown> =>
   typeof (value as Partial<Redacted<unknown>>).reveal === 'function';

@@ -46,7 +46,8 @@ function connectionPool(port: InboundPort): Sourced<NonNullable<InboundPort['con
 function metadata(service: Service, policy: DestinationPolicy | undefined): NonNullable<Cluster['metadata']> {
   const { hostname, name, namespace } = service;
   const rule = policy?.trafficPolicy === undefined ? undefined : policy.sources[0];
-  const config = rule === undefined ? {} : { config: configPath('destination-rule', rule.namespace, rule.name) };
+  const config =
+    rule === undefined ? {} : { config: configPath('destination-rule', rule.namespace, policy?.name ?? rule.name) };
   return { filter_metadata: { istio: { services: [{ host: hostname, name, namespace }], ...config } } };
 }
 

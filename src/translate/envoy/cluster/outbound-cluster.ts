@@ -265,7 +265,9 @@ function metadata(
     filter_metadata: {
       istio: {
         services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
-        ...(rule !== undefined && { config: configPath('destination-rule', rule.namespace, rule.name) }),
+        ...(rule !== undefined && {
+          config: configPath('destination-rule', rule.namespace, policy?.name ?? rule.name),
+        }),
         ...(subset !== undefined && { subset: subset.name }),
         ...(service.meshExternal && subset === undefined && { external: true }),
         ...(originated && { alpn_override: 'false' }),

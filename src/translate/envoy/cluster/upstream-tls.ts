@@ -103,7 +103,7 @@ const originNames = (tls: UpstreamTls, settings: ClientTLSSettings): readonly st
 /** TLS towards a server outside the mesh, with certificates from files or from a secret by name. */
 function originated(tls: UpstreamTls, settings: ClientTLSSettings): TransportSocket | undefined {
   const credential = settings.credentialName ?? '';
-  if (credential !== '' && !tls.credentials) return undefined;
+  if (credential !== '' && !tls.credentials && !isReference(credential)) return undefined;
   const certificate = clientCertificate(settings, credential);
   return tlsSocket({
     common_tls_context: {
@@ -115,6 +115,15 @@ function originated(tls: UpstreamTls, settings: ClientTLSSettings): TransportSoc
     ...(settings.sni !== undefined && settings.sni !== '' && { sni: settings.sni }),
   });
 }
+
+/** Names of secrets that say what they are: only policies of Gateway API have such, and they are for every client. */
+const isReference = (credential: string): boolean => /^(configmap|invalid):\/\//.test(credential);
+
+const authorityName = (credential: string): string => {
+  if (!isReference(credential)) return `kubernetes://${credential}-cacert`;
+  // What cannot be read is never served, so that nothing is sent.
+  return credential === 'invalid://' ? credential : `${credential}-cacert`;
+};
 
 function clientCertificate(settings: ClientTLSSettings, credential: string): string | undefined {
   if (settings.mode !== 'MUTUAL') return undefined;
@@ -134,7 +143,7 @@ function serverValidation(names: readonly string[], settings: ClientTLSSettings,
         ...(names.length > 0 && { match_subject_alt_names: names.map((exact) => ({ exact })) }),
         ...(revocations !== '' && { crl: { filename: revocations } }),
       },
-      validation_context_sds_secret_config: secret(credential === '' ? file : `kubernetes://${credential}-cacert`),
+      validation_context_sds_secret_config: secret(credential === '' ? file : authorityName(credential)),
     },
   };
 }

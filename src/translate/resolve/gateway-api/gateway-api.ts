@@ -1,0 +1,104 @@
+// Everything that Gateway API says, as the values that Istio's own APIs become, and the statuses of its objects.
+// https://gateway-api.sigs.k8s.io/
+import type { Gateway } from '../../../model/gateway.ts';
+import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
+import type { MeshSettings, Service, ServiceEndpoints } from '../../../model/mesh.ts';
+import { objectKey } from '../../../model/object.ts';
+import type { KindMap } from '../../../model/schema/index.ts';
+import type { SnapshotObjects } from '../../../model/snapshot.ts';
+import type { ObjectStatus } from '../../../model/status.ts';
+import type { VirtualService } from '../../../model/virtual-service.ts';
+import { byObjectAge } from '../order.ts';
+import { allGateways, type GatewayResult } from './listeners/gateways.ts';
+import type { AttachPoint } from './listeners/listener.ts';
+import { backendTlsPolicies } from './policies/backend-tls.ts';
+import { referenceGrants } from './reference-grants.ts';
+import type { RouteKind } from './routes/attachment.ts';
+import { routeFacts } from './routes/facts.ts';
+import { mergedRoutes } from './routes/merge.ts';
+import { routeResult, type RouteObject, type RouteResult } from './routes/route.ts';
+import { gatewayApiStatuses } from './status/statuses.ts';
+
+export interface GatewayApi {
+  /** By age of their objects. */
+  readonly gateways: readonly Gateway[];
+  readonly virtualServices: readonly VirtualService[];
+  /** What BackendTLSPolicies become. */
+  readonly destinationRules: readonly KindMap['DestinationRule'][];
+  /** Gateways with all that is known of them. */
+  readonly results: readonly GatewayResult[];
+  /** `endpoints` are those of the whole mesh: statuses tell whether anybody listens. */
+  statuses(endpoints: ReadonlyMap<string, ServiceEndpoints>): readonly ObjectStatus[];
+}
+
+/** `services` are all of the mesh; `seen` says which namespaces count. */
+export function gatewayApi(
+  settings: MeshSettings,
+  objects: SnapshotObjects,
+  services: readonly Service[],
+  seen: (namespace: string) => boolean,
+): GatewayApi {
+  const { clusterDomain } = settings;
+  const grants = referenceGrants(objects.ReferenceGrant);
+  const all = allGateways(clusterDomain, objects.KubernetesGateway, objects.GatewayClass, objects.ListenerSet, objects.Namespace, grants, objects.Secret, objects.ConfigMap); // prettier-ignore
+  const results = within(all, seen);
+  const byHost = servicesByHost(services);
+  const lookup = {
+    grants,
+    clusterDomain,
+    services: objects.Service,
+    entries: objects.ServiceEntry,
+    byHost,
+    points: attachPoints(results),
+  };
+  const routes = sharedList(
+    routeObjects(objects.HTTPRoute, objects.GRPCRoute, objects.TLSRoute, objects.TCPRoute)
+      .filter(({ metadata }) => seen(metadata.namespace))
+      .map((object) => routeResult(object, sharedValue(routeFacts(object, lookup)))),
+  );
+  const tls = backendTlsPolicies(clusterDomain, objects.BackendTLSPolicy, objects.Service, objects.ServiceEntry, objects.ConfigMap, routes); // prettier-ignore
+  return {
+    gateways: gatewaysOf(results),
+    virtualServices: virtualServicesOf(routes),
+    destinationRules: tls.rules,
+    results,
+    statuses: (endpoints) =>
+      gatewayApiStatuses({ results, routes, objects, grants, policies: tls.statuses, services: byHost, endpoints }),
+  };
+}
+
+const within = memo((all: readonly GatewayResult[], seen: (namespace: string) => boolean): readonly GatewayResult[] =>
+  sharedList(all.filter(({ object }) => seen(object.metadata.namespace))),
+);
+
+const gatewaysOf = memo((results: readonly GatewayResult[]): readonly Gateway[] =>
+  sharedList(results.flatMap(({ gateways }) => gateways)),
+);
+
+const virtualServicesOf = memo((routes: readonly RouteResult[]): readonly VirtualService[] =>
+  sharedList(mergedRoutes(routes.flatMap(({ parts }) => parts))),
+);
+
+/** By the kind and key of the object that routes name as their parent. */
+const attachPoints = memo((results: readonly GatewayResult[]): ReadonlyMap<string, readonly AttachPoint[]> => {
+  const points = results.flatMap(({ attach }) => attach);
+  return Map.groupBy(points, ({ kind, namespace, name }) => `${kind}/${objectKey(namespace, name)}`);
+});
+
+const servicesByHost = memo((services: readonly Service[]): ReadonlyMap<string, readonly Service[]> =>
+  Map.groupBy(services, ({ hostname }) => hostname),
+);
+
+type Routes<K extends RouteKind> = ReadonlyMap<string, KindMap[K]>;
+
+const routeObjects = memo(
+  (
+    http: Routes<'HTTPRoute'>,
+    grpc: Routes<'GRPCRoute'>,
+    tls: Routes<'TLSRoute'>,
+    tcp: Routes<'TCPRoute'>,
+  ): readonly RouteObject[] =>
+    [http, grpc, tls, tcp].flatMap((objects) =>
+      [...(objects as ReadonlyMap<string, RouteObject>).values()].toSorted(byObjectAge),
+    ),
+);

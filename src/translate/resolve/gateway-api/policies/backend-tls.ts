@@ -1,0 +1,200 @@
+// BackendTLSPolicies as DestinationRules of their targets: TLS towards the backend, with a name and authorities to hold its
+// certificate against. What cannot be read is no reason to send in the clear: such a backend is never reached.
+// https://gateway-api.sigs.k8s.io/reference/spec/#backendtlspolicy
+import { memo } from '../../../../model/memo.ts';
+import type { ClientTLSSettings, gatewayApi, KindMap } from '../../../../model/schema/index.ts';
+import type { ObjectStatus } from '../../../../model/status.ts';
+import { objectKey } from '../../../../model/object.ts';
+import { byObjectAge, compareText } from '../../order.ts';
+import { gatewayController, meshController } from '../gateway-class.ts';
+import type { RouteResult } from '../routes/route.ts';
+import { condition, generationOf, type Fault } from '../status/conditions.ts';
+import { gatewaysByBackend } from './ancestors.ts';
+import type { PolicyTarget, TargetLookup } from './targets.ts';
+import { policyTarget } from './targets.ts';
+
+type BackendTLSPolicy = KindMap['BackendTLSPolicy'];
+
+export interface BackendTls {
+  /** One for each host that a policy is for. */
+  readonly rules: readonly KindMap['DestinationRule'][];
+  readonly statuses: readonly ObjectStatus[];
+}
+
+/** A policy for one of its targets. */
+interface Attached {
+  readonly policy: BackendTLSPolicy;
+  readonly reference: gatewayApi.BackendPolicyTarget;
+  readonly target: PolicyTarget | Fault;
+  readonly conflict: Fault | undefined;
+}
+
+export const backendTlsPolicies = memo(
+  (
+    clusterDomain: string,
+    objects: ReadonlyMap<string, BackendTLSPolicy>,
+    services: TargetLookup['services'],
+    entries: TargetLookup['entries'],
+    configMaps: ReadonlyMap<string, KindMap['ConfigMap']>,
+    routes: readonly RouteResult[],
+  ): BackendTls => {
+    const policies = [...objects.values()].toSorted(byObjectAge);
+    if (policies.length === 0) return none;
+    const lookup: TargetLookup = { clusterDomain, services, entries };
+    const taken = new Map<string, BackendTLSPolicy>();
+    const attached = policies.flatMap((policy) =>
+      policy.spec.targetRefs.map((reference): Attached => {
+        const target = policyTarget(reference, policy.metadata.namespace, lookup);
+        const key = JSON.stringify([policy.metadata.namespace, reference.kind, reference.name, reference.sectionName]);
+        const owner = 'reason' in target ? undefined : taken.get(key);
+        if (owner === undefined && !('reason' in target)) taken.set(key, policy);
+        const conflict = owner === undefined || owner === policy ? undefined : conflictWith(owner);
+        return { policy, reference, target, conflict };
+      }),
+    );
+    const gateways = gatewaysByBackend(routes);
+    return {
+      rules: destinationRules(
+        attached.filter(({ conflict }) => conflict === undefined),
+        configMaps,
+      ),
+      statuses: policies.map((policy) => policyStatus(policy, attached.filter((one) => one.policy === policy), configMaps, gateways)), // prettier-ignore
+    };
+  },
+);
+
+const none: BackendTls = { rules: [], statuses: [] };
+
+const conflictWith = ({ metadata }: BackendTLSPolicy): Fault => ({
+  reason: 'Conflicted',
+  message: `The BackendTLSPolicy ${metadata.name}, which is older, has this target`,
+});
+
+/** What is sent to a proxy, and what is wrong with the references. */
+interface Validation {
+  readonly tls: ClientTLSSettings;
+  readonly accepted?: Fault;
+  readonly references?: Fault;
+}
+
+const validation = memo(
+  (policy: BackendTLSPolicy, configMaps: ReadonlyMap<string, KindMap['ConfigMap']>): Validation => {
+    const { hostname, subjectAltNames = [], wellKnownCACertificates, caCertificateRefs = [] } = policy.spec.validation;
+    const names = subjectAltNames.flatMap(({ type, hostname: host, uri }) => (type === 'URI' ? uri : host) ?? []);
+    const tls: ClientTLSSettings = {
+      mode: 'SIMPLE',
+      sni: hostname,
+      ...(names.length > 0 && { subjectAltNames: names }),
+    };
+    const [reference] = caCertificateRefs;
+    if (wellKnownCACertificates !== undefined || reference === undefined) {
+      const known = wellKnownCACertificates === undefined || wellKnownCACertificates === 'System';
+      const fault = { reason: 'Invalid', message: `There are no certificates called ${wellKnownCACertificates}` };
+      return known ? { tls } : { tls: { ...tls, credentialName: 'invalid://' }, accepted: fault };
+    }
+    const { namespace } = policy.metadata;
+    const fault = authorityFault(reference, namespace, configMaps);
+    if (fault === undefined) return { tls: { ...tls, credentialName: `configmap://${namespace}/${reference.name}` } };
+    return {
+      tls: { ...tls, credentialName: 'invalid://' },
+      accepted: { reason: 'NoValidCACertificate', message: fault.message },
+      references: fault,
+    };
+  },
+);
+
+function authorityFault(
+  { group, kind, name }: { readonly group: string; readonly kind: string; readonly name: string },
+  namespace: string,
+  configMaps: ReadonlyMap<string, KindMap['ConfigMap']>,
+): Fault | undefined {
+  if (group !== '' || kind !== 'ConfigMap')
+    return { reason: 'InvalidKind', message: `CA certificates are in a ConfigMap, not in a ${kind}` };
+  const object = configMaps.get(objectKey(namespace, name));
+  const problem = object === undefined ? 'it is not there' : object.bundleFault();
+  return problem === undefined
+    ? undefined
+    : { reason: 'InvalidCACertificateRef', message: `The ConfigMap ${namespace}/${name} cannot be used: ${problem}` };
+}
+
+/** All policies for one host are one rule: that for all its ports, and those for one of them. */
+function destinationRules(
+  attached: readonly Attached[],
+  configMaps: ReadonlyMap<string, KindMap['ConfigMap']>,
+): readonly KindMap['DestinationRule'][] {
+  const perHost = attached.flatMap((one) => {
+    const { target } = one;
+    return 'reason' in target ? [] : target.hosts.map((host) => ({ ...one, target, host }));
+  });
+  return [...Map.groupBy(perHost, ({ policy, host }) => objectKey(policy.metadata.namespace, host)).values()].map(
+    (own) => {
+      const [{ policy, target, host }] = own as [(typeof own)[number], ...typeof own];
+      const whole = own.find((one) => one.target.port === undefined);
+      const ports = own.flatMap((one) =>
+        one.target.port === undefined
+          ? []
+          : { port: { number: one.target.port }, tls: validation(one.policy, configMaps).tls },
+      );
+      return {
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'DestinationRule',
+        metadata: {
+          ...policy.metadata,
+          name: `${target.ruleName(host)}~istio-autogenerated-k8s-gateway`,
+          creationTimestamp: '',
+        },
+        source: (whole ?? own[0] ?? { policy }).policy.source,
+        spec: {
+          host,
+          trafficPolicy: {
+            ...(whole !== undefined && { tls: validation(whole.policy, configMaps).tls }),
+            ...(ports.length > 0 && { portLevelSettings: ports.toSorted((a, b) => a.port.number - b.port.number) }),
+          },
+        },
+      };
+    },
+  );
+}
+
+const mostAncestors = 16;
+
+/** One entry for each target, and for each Gateway from which routes lead to one. */
+function policyStatus(
+  policy: BackendTLSPolicy,
+  attached: readonly Attached[],
+  configMaps: ReadonlyMap<string, KindMap['ConfigMap']>,
+  gateways: ReadonlyMap<string, readonly string[]>,
+): ObjectStatus {
+  const { namespace, name } = policy.metadata;
+  const { accepted, references } = validation(policy, configMaps);
+  const conditions = (fault: Fault | undefined) => [
+    condition(
+      'Accepted',
+      generationOf(policy.metadata),
+      { reason: 'Accepted', message: 'The policy is in force' },
+      fault ?? accepted,
+    ),
+    condition(
+      'ResolvedRefs',
+      generationOf(policy.metadata),
+      { reason: 'ResolvedRefs', message: 'All references are resolved' },
+      references,
+    ),
+  ];
+  const faultOf = ({ target, conflict }: Attached): Fault | undefined => ('reason' in target ? target : conflict);
+  const last = attached.at(-1);
+  const found = attached.flatMap(({ target, reference }) => ('reason' in target ? [] : (gateways.get(`${reference.kind}/${namespace}/${reference.name}`) ?? []))); // prettier-ignore
+  const ancestors = [
+    ...attached.map((one) => ({
+      ancestorRef: one.reference,
+      controllerName: meshController,
+      conditions: conditions(faultOf(one)),
+    })),
+    ...[...new Set(found)].toSorted(compareText).map((key) => ({
+      ancestorRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: key.slice(key.indexOf('/') + 1) },
+      controllerName: gatewayController,
+      conditions: conditions(last && faultOf(last)),
+    })),
+  ];
+  return { kind: 'BackendTLSPolicy', namespace, name, status: { ancestors: ancestors.slice(0, mostAncestors) } };
+}
