@@ -43,6 +43,79 @@ export function memo<A extends readonly Key[], R>(fn: (...args: A) => R): (...ar
   };
 }
 
+/** What lists came to, while somebody uses it. */
+interface Last {
+  lists?: readonly WeakRef<readonly unknown[]>[];
+  results?: WeakRef<readonly unknown[]>;
+}
+
+/**
+ * `fn` of each item of a list, in the context of the arguments before it. Of a list that differs in one stretch from the last
+ * one of its context only that stretch is asked for, so that a list as long as the mesh costs what changed in it; one that
+ * comes to the same is the same array. Lists that differ otherwise cost a call for each item: `fn` had better remember.
+ */
+export function memoEach<C extends readonly Key[], T, R>(
+  fn: (...args: readonly [...C, T]) => R,
+): (...args: readonly [...C, readonly T[]]) => readonly R[] {
+  const lastOf = memo((..._context: readonly Key[]): Last => ({}));
+  return (...args) => {
+    const context = args.slice(0, -1) as unknown as C;
+    const items = args.at(-1) as readonly T[];
+    return mapKept(lastOf(...context), [items], (i) => fn(...context, items[i] as T));
+  };
+}
+
+/** The same of two lists of equal length, item by item. */
+export function memoPairs<C extends readonly Key[], A, B, R>(
+  fn: (...args: readonly [...C, A, B]) => R,
+): (...args: readonly [...C, readonly A[], readonly B[]]) => readonly R[] {
+  const lastOf = memo((..._context: readonly Key[]): Last => ({}));
+  return (...args) => {
+    const context = args.slice(0, -2) as unknown as C;
+    const [as, bs] = args.slice(-2) as unknown as [readonly A[], readonly B[]];
+    return mapKept(lastOf(...context), [as, bs], (i) => fn(...context, as[i] as A, bs[i] as B));
+  };
+}
+
+type Lists = readonly [readonly unknown[], ...(readonly unknown[])[]];
+
+/** Who has the results can ask again for the lists that they came from, and for lists like them. */
+const listsOf = new WeakMap<readonly unknown[], Lists>();
+
+/** What the ends of the lists have in common with those before is taken from its results. */
+function mapKept<R>(last: Last, lists: Lists, fn: (index: number) => R): readonly R[] {
+  const before = last.lists?.map((list) => list.deref());
+  const known = last.results?.deref() as readonly R[] | undefined;
+  const results =
+    known === undefined || before === undefined || !before.every((list) => list !== undefined)
+      ? lists[0].map((_item, i) => fn(i))
+      : mapChanged(before, known, lists, fn);
+  last.lists = lists.map((list) => new WeakRef(list));
+  last.results = new WeakRef(results);
+  listsOf.set(results, lists);
+  return results;
+}
+
+function mapChanged<R>(
+  before: readonly (readonly unknown[])[],
+  results: readonly R[],
+  lists: Lists,
+  fn: (index: number) => R,
+): readonly R[] {
+  const [oldLength, length] = [results.length, lists[0].length];
+  const most = Math.min(oldLength, length);
+  const same = (oldIndex: number, index: number): boolean =>
+    lists.every((list, n) => list[index] === before[n]?.[oldIndex]);
+  let head = 0;
+  while (head < most && same(head, head)) head++;
+  if (head === oldLength && head === length) return results;
+  let tail = 0;
+  while (tail < most - head && same(oldLength - 1 - tail, length - 1 - tail)) tail++;
+  const middle = Array.from({ length: length - tail - head }, (_, i) => fn(head + i));
+  const unchanged = oldLength === length && middle.every((result, i) => result === results[head + i]);
+  return unchanged ? results : [...results.slice(0, head), ...middle, ...results.slice(oldLength - tail)];
+}
+
 let lastId = 0;
 const ids = new WeakMap<object, number>();
 const idOf = (value: object): number => {

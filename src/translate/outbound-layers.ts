@@ -1,6 +1,6 @@
 // What a proxy needs in order to send: clusters, endpoints and routes, as layers that it shares with all proxies for which
 // they are the same. Each is made from parts by service, so that a change asks anew only about the services it touches.
-import { memo, sharedList } from '../model/memo.ts';
+import { memo, memoEach, memoPairs, sharedList } from '../model/memo.ts';
 import type { DestinationPolicy, Endpoint, MeshSettings, ServiceEndpoints } from '../model/mesh.ts';
 import { serviceKey } from '../model/mesh.ts';
 import type { Layer, Resource } from '../model/resource.ts';
@@ -45,9 +45,10 @@ export function outboundClusterLayer(
 }
 
 /** Those whose clusters hold their endpoints themselves, because Envoy asks DNS for their addresses. */
-const inlineServices = memo((services: readonly ServiceView[]): readonly ServiceView[] =>
-  services.filter(({ service: { resolution } }) => resolution === 'dns' || resolution === 'dns-round-robin'),
-);
+const inlineServices = memo((services: readonly ServiceView[]): readonly ServiceView[] => services.filter(isInline));
+
+const isInline = ({ service: { resolution } }: ServiceView): boolean =>
+  resolution === 'dns' || resolution === 'dns-round-robin';
 
 const noEndpoints: ServiceEndpoints = new Map();
 
@@ -62,11 +63,11 @@ const clusterLayer = memo(
     scope: string,
   ): Layer => {
     const endpoints = new Map(inlineServices(services).map((view, i) => [view, inline[i] ?? noEndpoints]));
-    const resources = services.flatMap((view) => {
-      const own = endpoints.get(view);
-      return own === undefined
-        ? clustersOf(settings, view, noEndpoints, facts, undefined, undefined)
-        : clustersOf(settings, view, own, facts, placeFor(settings, view, place), reach);
+    const resources = discoveredClusters(settings, facts, scope, services).flatMap((discovered, i) => {
+      const view = services[i];
+      if (discovered !== undefined || view === undefined) return discovered ?? [];
+      const own = endpoints.get(view) ?? noEndpoints;
+      return clustersOf(settings, facts, reach, placeFor(settings, view, place), view, own);
     });
     return layer(
       scope,
@@ -75,14 +76,20 @@ const clusterLayer = memo(
   },
 );
 
+/** The clusters of each service that do not hold their endpoints. */
+const discoveredClusters = memoEach(
+  (settings: MeshSettings, facts: ClusterFacts, _scope: string, view: ServiceView): readonly Resource[] | undefined =>
+    isInline(view) ? undefined : clustersOf(settings, facts, undefined, undefined, view, noEndpoints),
+);
+
 const clustersOf = memo(
   (
     settings: MeshSettings,
+    facts: ClusterFacts,
+    reach: Reach | undefined,
+    place: CallerPlace | undefined,
     view: ServiceView,
     endpoints: ServiceEndpoints,
-    facts: ClusterFacts,
-    place: CallerPlace | undefined,
-    reach: Reach | undefined,
   ): readonly Resource[] =>
     view.service.ports.flatMap((port) =>
       outboundClusters(settings, facts, view, port, endpoints.get(port.number) ?? none, place, reach),
@@ -108,24 +115,34 @@ const assignmentLayer = memo(
     reach: Reach | undefined,
     scope: string,
   ): Layer =>
-    layer(
-      scope,
-      services.flatMap((view) => {
-        const own = endpoints.get(serviceKey(view.service)) ?? noEndpoints;
-        return assignmentsOf(settings, view, own, facts, placeFor(settings, view, place), reach);
-      }),
-    ),
+    layer(scope, assignments(settings, facts, place, reach, scope, services, endpointsOf(services, endpoints)).flat()),
+);
+
+const endpointsOf = (services: readonly ServiceView[], endpoints: EndpointMap): readonly ServiceEndpoints[] =>
+  services.map(({ service }) => endpoints.get(serviceKey(service)) ?? noEndpoints);
+
+/** Those of each service. */
+const assignments = memoPairs(
+  (
+    settings: MeshSettings,
+    facts: ClusterFacts,
+    place: CallerPlace,
+    reach: Reach | undefined,
+    _scope: string,
+    view: ServiceView,
+    own: ServiceEndpoints,
+  ): readonly Resource[] => assignmentsOf(settings, facts, reach, placeFor(settings, view, place), view, own),
 );
 
 /** Those of the service's ports and subsets whose endpoints Envoy is told. */
 const assignmentsOf = memo(
   (
     settings: MeshSettings,
+    facts: ClusterFacts,
+    reach: Reach | undefined,
+    place: CallerPlace | undefined,
     view: ServiceView,
     endpoints: ServiceEndpoints,
-    facts: ClusterFacts,
-    place: CallerPlace | undefined,
-    reach: Reach | undefined,
   ): readonly Resource[] =>
     view.service.ports.flatMap((port) =>
       clusterSubsets(facts, view, port)

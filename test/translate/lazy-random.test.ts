@@ -30,6 +30,8 @@ function fullConfigurations(raws: readonly Raw[]): readonly Configuration[] {
 const resourcesOf = (layers: Configuration['cluster']): readonly Resource[] =>
   layers.flatMap(({ resources }) => [...resources.values()]);
 const virtualHost = (resource: Resource | undefined): VirtualHost => resource?.message ?? {};
+/** Without the objects behind them: what is made for one host is shared by all who are to have the same. */
+const routesOf = (resource: Resource | undefined): string => JSON.stringify(virtualHost(resource).routes);
 const domainsOf = (resource: Resource | undefined): readonly string[] => virtualHost(resource).domains ?? [];
 
 /** Envoy's rules: a whole name, else the longest wildcard, else everything. */
@@ -80,7 +82,7 @@ describe('in a random mesh', () => {
           expect(answer?.name).toBe(name);
           expect(virtualHost(answer).name).toBe(name);
           expect(domainsOf(answer)).toContain(host);
-          expect(virtualHost(answer).routes).toEqual(virtualHost(matching(hosts, host)).routes);
+          expect(routesOf(answer)).toEqual(routesOf(matching(hosts, host)));
           compared++;
         }
       }

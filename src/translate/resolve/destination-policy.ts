@@ -92,16 +92,19 @@ export function policyFor(
   labels: Labels,
   rootNamespace: string,
 ): DestinationPolicy | undefined {
-  for (const owner of new Set([namespace, service.namespace, rootNamespace])) {
+  const ownedBy = (owner: string): DestinationPolicy | undefined => {
     const own = index.get(owner);
-    if (own === undefined) continue;
-    const usable = (policy: DestinationPolicy): boolean =>
-      isVisible(policy.visibility, namespace) &&
-      (policy.workloadSelector === undefined || (owner === namespace && selects(policy.workloadSelector, labels)));
-    const found = mostSpecific(own, service.hostname, usable);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+    // Most services have none: this is asked for all of them, for each namespace.
+    if (own === undefined || (own.wildcards.length === 0 && !own.exact.has(service.hostname))) return undefined;
+    return mostSpecific(
+      own,
+      service.hostname,
+      (policy) =>
+        isVisible(policy.visibility, namespace) &&
+        (policy.workloadSelector === undefined || (owner === namespace && selects(policy.workloadSelector, labels))),
+    );
+  };
+  return ownedBy(namespace) ?? ownedBy(service.namespace) ?? ownedBy(rootNamespace);
 }
 
 function mostSpecific(

@@ -1,7 +1,7 @@
 // Which addresses and ports the outbound listeners of a proxy claim, for which service each, before any conflict between
 // them is settled. Nothing is built here: a claim says how its chains would be.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
-import { memo, sharedList } from '../../../model/memo.ts';
+import { memo, memoEach, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings, Protocol, Service, ServicePort } from '../../../model/mesh.ts';
 import type { Proxy } from '../../../model/proxy.ts';
 import type { SourceRef } from '../../../model/source.ts';
@@ -68,19 +68,31 @@ const allInstances = memo(
 
 /** The claims of one egress listener, in the order of its services and their ports. */
 export function claims(facts: BindFacts, egress: EgressListener): readonly Claim[] {
-  const routes = connectionRoutes(egress.virtualServices);
-  return egress.services.flatMap((view) => {
+  const { services, virtualServices, ...listener } = egress;
+  return serviceClaims(facts, sharedValue(listener), connectionRoutes(virtualServices), services).flat();
+}
+
+type Listener = Omit<EgressListener, 'services' | 'virtualServices'>;
+
+/** Those of each service. */
+const serviceClaims = memoEach(
+  (
+    facts: BindFacts,
+    listener: Listener,
+    routes: readonly VirtualServiceView[],
+    view: ServiceView,
+  ): readonly Claim[] => {
     const own = sharedList(
       routes.filter(({ virtualService }) =>
         virtualService.hosts.some((host) => hostsOverlap(host, view.service.hostname)),
       ),
     );
-    return portsOf(egress, view.service)
+    return portsOf(listener, view.service)
       .filter((port) => port.protocol !== 'UDP')
-      .flatMap((port) => portClaims(facts, egress, view, port, own))
+      .flatMap((port) => portClaims(facts, listener, view, port, own))
       .filter((claim) => isAllowed(facts, claim));
-  });
-}
+  },
+);
 
 /** Those that route connections, not only requests. */
 export const connectionRoutes = memo((all: readonly VirtualServiceView[]): readonly VirtualServiceView[] =>
@@ -88,12 +100,12 @@ export const connectionRoutes = memo((all: readonly VirtualServiceView[]): reado
 );
 
 /** An explicit listener has its own port and protocol, whatever the service's are. */
-const portsOf = ({ port }: EgressListener, service: Service): readonly ServicePort[] =>
+const portsOf = ({ port }: Listener, service: Service): readonly ServicePort[] =>
   port === undefined ? service.ports : [port];
 
 function portClaims(
   facts: BindFacts,
-  egress: EgressListener,
+  egress: Listener,
   view: ServiceView,
   port: ServicePort,
   routes: readonly VirtualServiceView[],

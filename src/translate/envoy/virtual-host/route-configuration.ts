@@ -6,7 +6,7 @@ import type { Problem } from '../../../model/problem.ts';
 import type { Resource } from '../../../model/resource.ts';
 import type { Consumer, EgressListener, OutboundView, ServiceView, VirtualServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
+import { memo, memoEach, sharedList, sharedValue } from '../../../model/memo.ts';
 import { resourceTypes } from '../../../model/resource.ts';
 import { compareText } from '../../resolve/order.ts';
 import { maxBodyBytes } from '../route/redirect.ts';
@@ -60,13 +60,18 @@ const withUnknownHosts = memo(
     unknown: OutboundView['unknownDestinations'],
     routeName: string,
   ): Resource => {
-    const known = hosts.map((host) => built(settings, host, consumer, routeName));
+    const known = builtHosts(settings, consumer, routeName, hosts);
     return assemble(sharedList([...known, unknownHosts(settings, unknown, routeName)]), routeName);
   },
 );
 
+const builtHosts = memoEach(
+  (settings: MeshSettings, consumer: Consumer, routeName: string, host: PlannedHost): Resource =>
+    built(settings, host, consumer, routeName),
+);
+
 const built = (settings: MeshSettings, host: PlannedHost, consumer: Consumer, routeName: string): Resource =>
-  virtualHost(settings, host, host.routed === undefined ? undefined : callerOf(consumer, host.routed), routeName);
+  virtualHost(settings, routeName, host.routed === undefined ? undefined : callerOf(consumer, host.routed), host);
 
 const assemble = memo((hosts: readonly Resource[], routeName: string): Resource => {
   const message: MessageOf['envoy.config.route.v3.RouteConfiguration'] = {

@@ -1,6 +1,6 @@
 // Who wants to serve which host on one port: services, and VirtualServices on their behalf or for hosts of their own.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
-import type { Protocol } from '../../../model/mesh.ts';
+import type { Protocol, Service } from '../../../model/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { Consumer } from '../../../model/view.ts';
 import { memo, sharedValue } from '../../../model/memo.ts';
@@ -9,7 +9,7 @@ import { hostMatches, isWildcard } from '../../resolve/host.ts';
 import { isHttp } from '../../resolve/protocol.ts';
 import { meshGateway, usesSourceLabels, usesSourceNamespace } from '../../resolve/virtual-service.ts';
 import { hasRoutes, type Caller } from '../route/route.ts';
-import type { RoutedVirtualService, RouteTarget } from '../route/route-target.ts';
+import type { RoutedVirtualService } from '../route/route-target.ts';
 import { aliasDomains, hostDomains, serviceDomains, type Domain, type DomainForm } from './service-domains.ts';
 import { candidates, indexVirtualServices, type VirtualServiceIndex } from './virtual-service-index.ts';
 
@@ -18,7 +18,7 @@ export interface Claim {
   readonly domains: readonly Domain[];
   readonly source: SourceRef;
   /** The service behind the host; absent for a host that only a VirtualService names. */
-  readonly target: RouteTarget | undefined;
+  readonly service: Service | undefined;
   /** The VirtualService whose routes it gets instead of the default one. */
   readonly by: Claimant | undefined;
 }
@@ -33,7 +33,7 @@ export interface Claimant {
 
 export interface Port {
   /** Services that have the port, whatever they speak, in order of precedence. */
-  readonly targets: readonly RouteTarget[];
+  readonly services: readonly Service[];
   /** In order of precedence. */
   readonly claimants: readonly Claimant[];
   readonly dnsDomain: string;
@@ -73,13 +73,13 @@ export function portClaims(port: Port): { readonly claims: readonly Claim[]; rea
   const index = indexVirtualServices(port.claimants);
   const served = servedHosts(port, index);
   const won = Map.groupBy(served, (host) => host.by);
-  const known = knownHosts(port.targets);
+  const known = knownHosts(port.services);
   const httpHosts = new Set(served.map(({ host }) => host));
   const unclaimedAliases = Map.groupBy(
     served.filter((host) => host.alias !== undefined && host.by === undefined),
-    (host) => host.target,
+    (host) => host.service,
   );
-  const claimOf = (host: ServedHost): Claim => serviceClaim(port, host, unclaimedAliases.get(host.target) ?? []);
+  const claimOf = (host: ServedHost): Claim => serviceClaim(port, host, unclaimedAliases.get(host.service) ?? []);
   return {
     claims: [
       ...port.claimants
@@ -97,26 +97,29 @@ export function portClaims(port: Port): { readonly claims: readonly Claim[]; rea
 /** A name of a service on the port, and the VirtualService that has it. */
 interface ServedHost {
   readonly host: string;
-  readonly target: RouteTarget;
-  /** Set for the name of an ExternalName service that leads to `target`. */
+  readonly service: Service;
+  /** Set for the name of an ExternalName service that leads to `service`. */
   readonly alias: SourceRef | undefined;
   readonly by: Claimant | undefined;
 }
 
 const speaksHttp = (protocol: Protocol): boolean => isHttp(protocol) || protocol === 'Auto';
 
+const namesOf = (service: Service): readonly Omit<ServedHost, 'by'>[] => [
+  { host: service.hostname, service, alias: undefined },
+  ...service.aliases.map((alias) => ({ host: alias.hostname, service, alias: alias.source })),
+];
+
 /** Names of the services that speak HTTP on the port, or may turn out to. */
 const servedHosts = (port: Port, index: VirtualServiceIndex<Claimant>): readonly ServedHost[] =>
-  port.targets
-    .filter(({ service }) => service.ports.some((one) => one.number === port.number && speaksHttp(one.protocol)))
-    .flatMap((target) => [
-      { host: target.service.hostname, target, alias: undefined },
-      ...target.service.aliases.map((alias) => ({ host: alias.hostname, target, alias: alias.source })),
-    ])
+  port.services
+    .flatMap((service) =>
+      service.ports.some((one) => one.number === port.number && speaksHttp(one.protocol)) ? namesOf(service) : [],
+    )
     .map((named) => ({ ...named, by: candidates(index, named.host).find(({ applies }) => applies) }));
 
-const knownHosts = (targets: readonly RouteTarget[]): ReadonlySet<string> =>
-  new Set(targets.flatMap(({ service }) => [service, ...service.aliases].map(({ hostname }) => hostname)));
+const knownHosts = (services: readonly Service[]): ReadonlySet<string> =>
+  new Set(services.flatMap((service) => [service, ...service.aliases].map(({ hostname }) => hostname)));
 
 /**
  * Hosts of a VirtualService that no service on the port has. It brings them along where it has a service's host, too,
@@ -140,22 +143,21 @@ const hostClaim = (port: Port, by: Claimant, host: string): Claim => ({
   host,
   domains: hostDomains(host, port.number, port.form),
   source: hostSource(by, host),
-  target: undefined,
+  service: undefined,
   by,
 });
 
 const noAliases: readonly string[] = sharedValue([]);
 
 /** An alias that a VirtualService has is a host of its own and no longer a name of its service. */
-function serviceClaim(port: Port, { host, target, alias, by }: ServedHost, aliases: readonly ServedHost[]): Claim {
+function serviceClaim(port: Port, { host, service, alias, by }: ServedHost, aliases: readonly ServedHost[]): Claim {
   const { dnsDomain } = port;
-  const { service } = target;
   const names = aliases.length === 0 ? noAliases : sharedValue(aliases.map((one) => one.host));
   const domains =
     alias === undefined
       ? serviceDomains(service, names, dnsDomain, port.number, port.form)
       : aliasDomains(host, dnsDomain, port.number, port.form);
-  return { host, domains, source: alias ?? service.source, target, by };
+  return { host, domains, source: alias ?? service.source, service, by };
 }
 
 const beatenFor = (served: readonly ServedHost[], index: VirtualServiceIndex<Claimant>): readonly Beaten[] =>

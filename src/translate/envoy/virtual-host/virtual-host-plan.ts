@@ -3,6 +3,7 @@
 // about one virtual host keeps its identity while nothing about that virtual host changes.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-virtualhost
 import type { Problem } from '../../../model/problem.ts';
+import type { Service } from '../../../model/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { Consumer } from '../../../model/view.ts';
 import { memo, sharedList } from '../../../model/memo.ts';
@@ -40,10 +41,12 @@ export const planPort = memo(
     form: DomainForm,
   ): PortPlan => {
     const claimants = sharedList(virtualServices.map((routed) => claimantOf(consumer, routed, number)));
-    const layout = layoutOf(targets, claimants, number, form, consumer.dnsDomain);
+    const services = sharedList(targets.map(({ service }) => service));
+    const layout = layoutOf(services, claimants, number, form, consumer.dnsDomain);
     const routedBy = new Map(claimants.map((claimant, i) => [claimant, virtualServices[i]]));
+    const targetOf = new Map(targets.map((target) => [target.service, target]));
     const withRoutes = (place: Place): PlannedHost =>
-      planned(place, place.by === undefined ? undefined : routedBy.get(place.by));
+      planned(place, place.service && targetOf.get(place.service), place.by && routedBy.get(place.by));
     return {
       hosts: layout.places.map(withRoutes),
       named: (name) => {
@@ -60,7 +63,7 @@ interface Place {
   readonly name: string;
   readonly port: number;
   readonly domains: readonly string[];
-  readonly target: RouteTarget | undefined;
+  readonly service: Service | undefined;
   readonly by: Claimant | undefined;
 }
 
@@ -71,16 +74,16 @@ interface Layout {
   readonly problems: readonly Problem[];
 }
 
-/** Stays as it is when routes change and their hosts do not. */
+/** Stays as it is when routes or policies change and the hosts do not. */
 const layoutOf = memo(
   (
-    targets: readonly RouteTarget[],
+    services: readonly Service[],
     claimants: readonly Claimant[],
     number: number,
     form: DomainForm,
     dnsDomain: string,
   ): Layout => {
-    const { claims, beaten } = portClaims({ targets, claimants, dnsDomain, number, form });
+    const { claims, beaten } = portClaims({ services, claimants, dnsDomain, number, form });
     const settled = settle(claims, number);
     const places = [...settled.byName.values()].filter(({ domains }) => domains.length > 0);
     return {
@@ -91,8 +94,23 @@ const layoutOf = memo(
   },
 );
 
-const planned = memo(({ target, domains, name, port }: Place, routed: RoutedVirtualService | undefined): PlannedHost =>
-  plannedHost(target, routed, domains, name, port),
+const planned = memo(
+  (
+    { domains, name, port }: Place,
+    target: RouteTarget | undefined,
+    routed: RoutedVirtualService | undefined,
+  ): PlannedHost => plannedHost(target, routed, domains, name, port),
+);
+
+/** One object for each content, too. */
+const place = memo(
+  (
+    service: Service | undefined,
+    by: Claimant | undefined,
+    domains: readonly string[],
+    name: string,
+    port: number,
+  ): Place => ({ name, port, domains, service, by }),
 );
 
 /** One object for each content, so that it can stand for it. */
@@ -126,7 +144,7 @@ function settle(claims: readonly Claim[], port: number): Pick<Layout, 'byName' |
       return !taken;
     });
     const domains = domainTexts(won.length === claim.domains.length ? claim.domains : won);
-    byName.set(name, { name, port, domains, target: claim.target, by: claim.by });
+    byName.set(name, place(claim.service, claim.by, domains, name, port));
   }
   return { byName, problems };
 }

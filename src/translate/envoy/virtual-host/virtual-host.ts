@@ -20,7 +20,7 @@ export const virtualHostType = 'type.googleapis.com/envoy.config.route.v3.Virtua
 
 /** `caller` is there when a VirtualService has the host. The resource is named `<route configuration>/<host>`. */
 export const virtualHost = memo(
-  (settings: MeshSettings, planned: PlannedHost, caller: Caller | undefined, routeName: string): Resource => {
+  (settings: MeshSettings, routeName: string, caller: Caller | undefined, planned: PlannedHost): Resource => {
     const { target, routed, name, port, domains } = planned;
     const named = { name, domains, ...attemptCount(settings) };
     return resource(
