@@ -1,5 +1,6 @@
 // The mesh's settings with Istio's defaults filled in.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig
+import type { MessageTypes } from '../../model/message/descriptor.ts';
 import { memo } from '../../model/memo.ts';
 import type { Features, MeshSettings } from '../../model/mesh.ts';
 import type { MeshConfigSpec } from '../../model/schema/index.ts';
@@ -12,6 +13,8 @@ export interface Installation {
   readonly clusterDomain: string;
   readonly clusterId: string;
   readonly features: Features;
+  /** Without any, nothing can be patched. */
+  readonly types: MessageTypes;
 }
 
 export const defaultInstallation: Installation = {
@@ -27,10 +30,15 @@ export const defaultInstallation: Installation = {
     hostOwnership: 'off',
     remoteKeys: 'never',
   },
+  types: { find: () => undefined, fault: () => undefined },
 };
 
-/** The same installation with other features. */
-export const installationWith = (features: Features): Installation => ({ ...defaultInstallation, features });
+/** The same installation with other features, which knows Envoy's messages. */
+export const installationWith = (features: Features, types: MessageTypes): Installation => ({
+  ...defaultInstallation,
+  features,
+  types,
+});
 
 export const meshSettings = memo((installation: Installation, config: MeshConfigSpec): MeshSettings => {
   const source: SourceRef = {
