@@ -39,6 +39,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'config.ts',
     'credentials.ts',
     'introspection.ts',
+    'installation.ts',
   ],
   trace: ['model', 'types:xds/generated'],
   'main.ts': [
@@ -56,9 +57,12 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'config.ts',
     'credentials.ts',
     'introspection.ts',
+    'installation.ts',
   ],
   'credentials.ts': ['model', 'translate', 'ca'],
   'config.ts': ['model'],
+  // Features of the environment meet Envoy's messages, for whoever translates.
+  'installation.ts': ['config.ts', 'translate', 'xds'],
   'introspection.ts': ['model', 'translate', 'xds', 'admin'],
 };
 

@@ -7,8 +7,7 @@ import type { SourceRef } from '../model/source.ts';
 import { describeSource } from '../model/source.ts';
 
 import { causingObjects, resourceOrigins } from '../translate/origins.ts';
-import { features } from '../config.ts';
-import { installationWith } from '../translate/resolve/mesh-settings.ts';
+import { installation } from '../installation.ts';
 import { translate } from '../translate/translate.ts';
 import type { Io } from './io.ts';
 import { exit, table, UsageError } from './io.ts';
@@ -60,9 +59,7 @@ export async function explain(argv: readonly string[], io: Io): Promise<number> 
   const { snapshot } = await loadFiles(values.config);
   if (values['suggest-sidecar'] === true)
     return suggestSidecar(snapshot, values.proxy, values.admin ?? defaultAdmin, values.json === true, io);
-  const configuration = translate(snapshot, installationWith(features())).configuration(
-    nodeOfProxy(values.proxy, snapshot),
-  );
+  const configuration = translate(snapshot, installation()).configuration(nodeOfProxy(values.proxy, snapshot));
   if (configuration === undefined) throw new UsageError(`'${values.proxy}' is not a proxy`);
   const [kind, name, field] = positionals;
   if (name === undefined) return list(configuration, kind, values.json === true, io);

@@ -13,11 +13,10 @@ import type { Use } from './observed-use.ts';
 
 import { stringify } from 'yaml';
 
-import { features } from '../config.ts';
 import { objectKey } from '../model/object.ts';
 import { isLazy } from '../translate/lazy/lazy-proxy.ts';
 import { hostsOverlap } from '../translate/resolve/host.ts';
-import { installationWith } from '../translate/resolve/mesh-settings.ts';
+import { installation } from '../installation.ts';
 import { resolveMesh } from '../translate/resolve/mesh.ts';
 import { destinationHosts } from '../translate/resolve/virtual-service.ts';
 import { translate } from '../translate/translate.ts';
@@ -76,9 +75,9 @@ interface SeenProxy {
 }
 
 function proxyIn(snapshot: Snapshot, name: string): SeenProxy {
-  const installation = installationWith(features());
-  const resolved = resolveMesh(installation, snapshot);
-  const proxy = proxyOf(nodeOfProxy(name, snapshot), installation, resolved.pods, resolved.machines);
+  const own = installation();
+  const resolved = resolveMesh(own, snapshot);
+  const proxy = proxyOf(nodeOfProxy(name, snapshot), own, resolved.pods, resolved.machines);
   if (proxy === undefined) throw new UsageError(`'${name}' is not a proxy`);
   if (proxy.type === 'router')
     throw new UsageError(`'${name}' is a gateway: Sidecar objects are about workloads' own proxies`);
@@ -88,7 +87,7 @@ function proxyIn(snapshot: Snapshot, name: string): SeenProxy {
 /** A lazy proxy has most of its clusters because it asked for them. */
 function fetchedByUse(snapshot: Snapshot, { name, proxy, resolved }: SeenProxy): (cluster: string) => boolean {
   if (!isLazy(proxy, snapshot, resolved.mesh.settings.rootNamespace)) return () => false;
-  const configuration = translate(snapshot, installationWith(features())).configuration(nodeOfProxy(name, snapshot));
+  const configuration = translate(snapshot, installation()).configuration(nodeOfProxy(name, snapshot));
   const unasked = (configuration?.cluster ?? []).filter(({ onDemand }) => onDemand === undefined);
   return (cluster) => !unasked.some(({ resources }) => resources.has(cluster));
 }

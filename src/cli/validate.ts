@@ -5,8 +5,7 @@ import type { Problem } from '../model/problem.ts';
 import { describePosition } from '../model/problem.ts';
 import { describeSource } from '../model/source.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { features } from '../config.ts';
-import { installationWith } from '../translate/resolve/mesh-settings.ts';
+import { installation } from '../installation.ts';
 import { translate } from '../translate/translate.ts';
 import type { Io } from './io.ts';
 import { exit, table, UsageError } from './io.ts';
@@ -45,7 +44,7 @@ export async function validate(argv: readonly string[], io: Io): Promise<number>
 
 /** What objects do to each other, as the proxies of the configuration see it. */
 function meshProblems(snapshot: Snapshot): readonly Problem[] {
-  const translation = translate(snapshot, installationWith(features()));
+  const translation = translate(snapshot, installation());
   const nodes = [...snapshot.objects.Pod.values()].flatMap((pod) => nodeOfPod(pod, snapshot) ?? []);
   return [...translation.problems, ...nodes.flatMap((node) => translation.conflicts(node))];
 }

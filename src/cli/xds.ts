@@ -7,8 +7,7 @@ import { parseArgs } from 'node:util';
 import type { Problem } from '../model/problem.ts';
 import type { Configuration, NodeInfo } from '../model/resource.ts';
 import type { ObjectStatus } from '../model/status.ts';
-import { features } from '../config.ts';
-import { installationWith } from '../translate/resolve/mesh-settings.ts';
+import { installation } from '../installation.ts';
 import { translate } from '../translate/translate.ts';
 import { cachedResource } from '../xds/codec/cache.ts';
 import type { JsonObject } from '../xds/codec/print.ts';
@@ -52,7 +51,7 @@ export async function xds(argv: readonly string[], io: Io): Promise<number> {
   if (values.proxy === undefined && values.node === undefined)
     throw new UsageError('say which proxies with --proxy or --node');
   const { snapshot, problems } = await loadFiles(values.config);
-  const translation = translate(snapshot, installationWith(features()));
+  const translation = translate(snapshot, installation());
   const nodes = [
     ...(values.proxy ?? []).map((name) => nodeOfProxy(name, snapshot)),
     ...(await Promise.all((values.node ?? []).map(nodeFromFile))),

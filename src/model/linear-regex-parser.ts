@@ -25,7 +25,7 @@ class NoPattern extends Error {}
 /** Undefined for what is no pattern. */
 export function parseRegex(pattern: string): Program | undefined {
   if (pattern.length > longest) return undefined;
-  const parsing: Parsing = { text: [...pattern], at: 0, depth: 0 };
+  const parsing: Parsing = { text: Array.from(pattern), at: 0, depth: 0 };
   try {
     const program = alternatives(parsing, { ignoreCase: false, dotTakesNewline: false });
     return parsing.at === parsing.text.length ? program : undefined;
@@ -51,7 +51,7 @@ function alternatives(parsing: Parsing, flags: Flags): Program {
 function sequence(parsing: Parsing, outer: Flags): Program {
   let program: Program = [];
   let flags = outer;
-  for (let next = parsing.text[parsing.at]; next !== undefined && next !== '|' && next !== ')'; ) {
+  for (let next = parsing.text[parsing.at]; next !== undefined && next !== '|' && next !== ')';) {
     const set = flagGroup(parsing, flags);
     if (set === undefined) program = sized([...program, ...repeated(parsing, operand(parsing, flags))]);
     else flags = set;

@@ -8,7 +8,7 @@ import { memo } from './memo.ts';
 /** Whether the pattern is found anywhere in a text; undefined for what is no pattern, or would be too large. */
 export const linearRegex = memo((pattern: string): ((text: string) => boolean) | undefined => {
   const program = parseRegex(pattern);
-  return program === undefined ? undefined : (text) => search(program, [...text]);
+  return program === undefined ? undefined : (text) => search(program, Array.from(text));
 });
 
 type Program = readonly Instruction[];

@@ -28,6 +28,9 @@ import { routerConfiguration } from './gateway/router-configuration.ts';
 import { lazyConfiguration } from './lazy/lazy-configuration.ts';
 import { isLazy } from './lazy/lazy-proxy.ts';
 import { withExtensions } from './envoy/extension/extension-layer.ts';
+import type { PatchedProxy, PatchPlaces } from './patch/proxy-patches.ts';
+import { patchedProxy } from './patch/proxy-patches.ts';
+import { groupEnvoyFilters, patchProblems } from './patch/selection.ts';
 import { extensionsFor } from './resolve/extension.ts';
 import type { Installation } from './resolve/mesh-settings.ts';
 import { defaultInstallation } from './resolve/mesh-settings.ts';
@@ -52,6 +55,8 @@ export interface Translation {
   conflicts(node: NodeInfo): readonly Problem[];
   /** What the objects that have a status of ours are told. The same object as long as it says the same. */
   statuses(): readonly ObjectStatus[];
+  /** Every patch that is for this proxy, and how many places in its configuration it is about. */
+  patchPlaces(node: NodeInfo): readonly PatchPlaces[];
 }
 
 /** Everything that follows from one snapshot, and from the keys of issuers that were fetched. */
@@ -66,31 +71,43 @@ export const translate = (
     const proxy = proxyOf(node, installation, resolved.pods, resolved.machines);
     return proxy === undefined ? undefined : viewOf(resolved, proxy);
   };
+  const { types } = installation;
+  const filters = groupEnvoyFilters(snapshot.objects.EnvoyFilter);
+  const patchedView = (seen: ProxyView): PatchedProxy =>
+    patchedProxy(types, filters, resolved.mesh, seen, configurationOf(resolved, seen));
   return {
-    problems: resolved.problems,
+    problems: [...resolved.problems, ...patchProblems(types, snapshot.objects.EnvoyFilter)],
     mesh: resolved.mesh,
     view,
     configuration: (node) => {
       const seen = view(node);
       if (seen === undefined) return undefined;
-      const full = withExtensions(configurationOf(resolved, seen), {
+      const patched = patchedView(seen);
+      const full = withExtensions(patched.configuration, {
         extensions: seen.extensions,
-        others: [],
+        others: patched.extensions,
         modules,
         secrets: snapshot.objects.Secret,
       });
       return isLazy(seen.proxy, snapshot, seen.settings.rootNamespace) ? lazyConfiguration(full) : full;
     },
+    patchPlaces: (node) => {
+      const seen = view(node);
+      return seen === undefined ? [] : patchedView(seen).places;
+    },
     conflicts: (node) => {
       const seen = view(node);
+      if (seen === undefined) return [];
+      const fromPatches = patchedView(seen).problems;
       // A gateway has no ports of the services that it could lose.
-      if (seen === undefined || seen.proxy.type === 'router') return [];
+      if (seen.proxy.type === 'router') return fromPatches;
       const { routeNames, problems } = outboundListeners(seen);
       return [
         ...routeNames.flatMap((name) => routeProblems(seen.outbound, name)),
         ...problems,
         ...inboundConflicts(resolved, seen.proxy),
         ...policyProblems(seen.inbound),
+        ...fromPatches,
       ];
     },
     statuses: () => resolved.gatewayApi.statuses(resolved.mesh.endpoints),

@@ -5,6 +5,7 @@ import type { NodeInfo, ResourceKind } from '../../src/model/resource.ts';
 import { defaultInstallation, installationWith } from '../../src/translate/resolve/mesh-settings.ts';
 import type { Translation } from '../../src/translate/translate.ts';
 import { translate } from '../../src/translate/translate.ts';
+import { messageTypes } from '../../src/xds/codec/message-types.ts';
 import { snapshotOf } from './snapshot.ts';
 
 export interface Asking {
@@ -33,7 +34,7 @@ export const nodeOf = ({
 });
 
 export const translation = (yaml: string, { features }: Asking = {}): Translation =>
-  translate(snapshotOf(yaml), installationWith({ ...defaultInstallation.features, ...features }));
+  translate(snapshotOf(yaml), installationWith({ ...defaultInstallation.features, ...features }, messageTypes));
 
 /** Messages of one kind by name, with the parts of each in their place. */
 export function translated(yaml: string, kind: Exclude<ResourceKind, 'secret'>, asking: Asking = {}) {

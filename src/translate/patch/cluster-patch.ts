@@ -35,7 +35,8 @@ export function patchCluster(
     if (operation === 'REMOVE') return undefined;
     const merging = { source, replaceLists: operation === 'MERGE_AND_REPLACE_LIST' };
     patched =
-      mergeClusterSocket(types, patched, value, merging) ?? mergeMessages(typeOf(types, patch), patched, value, merging);
+      mergeClusterSocket(types, patched, value, merging) ??
+      mergeMessages(typeOf(types, patch), patched, value, merging);
   }
   return patched;
 }

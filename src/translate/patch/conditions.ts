@@ -1,6 +1,5 @@
 // What a patch's match says of listeners, filter chains and clusters.
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/#EnvoyFilter-EnvoyConfigObjectMatch
-import type { EnvoyConfigObjectMatch } from '../../model/schema/index.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { inboundPassthroughCluster, virtualInbound, virtualOutbound } from '../names.ts';
 import type { Patch } from './patch.ts';
@@ -52,7 +51,7 @@ export const listenerFilterName = ({ match }: Patch): string => match.listener?.
 
 /** `hosts`: of an inbound cluster, whose name has none. */
 export function meetsCluster({ match }: Patch, clusterName: string, hosts: readonly string[]): boolean {
-  const { cluster: wanted } = match as EnvoyConfigObjectMatch;
+  const { cluster: wanted } = match;
   if (wanted === undefined) return true;
   const { name = '', service = '', subset = '', portNumber = 0 } = wanted;
   if (name !== '') return name === clusterName;

@@ -134,7 +134,5 @@ function withRoutes(patching: ListenerPatching, filter: Filter, patches: readonl
   if (routes === undefined || routes === null || filter.typed_config === undefined) return filter;
   const own = patchesOfRoutes(patches, patching, routes.name ?? '');
   const patched = patchRouteConfiguration(patching, routes, own);
-  return patched === routes
-    ? filter
-    : { ...filter, typed_config: { ...filter.typed_config, route_config: patched } as typeof filter.typed_config };
+  return patched === routes ? filter : { ...filter, typed_config: { ...filter.typed_config, route_config: patched } };
 }

@@ -22,8 +22,9 @@ export const groupEnvoyFilters = memo((filters: ReadonlyMap<string, EnvoyFilter>
 });
 
 /** Why patches cannot be used. */
-export const patchProblems = memo((types: MessageTypes, filters: ReadonlyMap<string, EnvoyFilter>): readonly Problem[] =>
-  [...filters.values()].flatMap((filter) => patchesOf(types, filter).problems),
+export const patchProblems = memo(
+  (types: MessageTypes, filters: ReadonlyMap<string, EnvoyFilter>): readonly Problem[] =>
+    [...filters.values()].flatMap((filter) => patchesOf(types, filter).problems),
 );
 
 /** The same list for all proxies with the same patches. */

@@ -2,18 +2,14 @@
 import { memo } from '../../model/memo.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { AnyObject, Kind } from '../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import { at } from '../../model/source.ts';
 import { isAutoPassthrough } from '../gateway/auto-passthrough.ts';
 import { targetedWithoutEffect } from './security/policy-attachment.ts';
 import { whyNoEffect } from '../gateway/kubernetes-gateway.ts';
 
-const kinds: readonly Kind[] = ['EnvoyFilter'];
-
-/** A warning for every object of a kind that has no translation, and for every server or listener of a Gateway that has none. */
+/** A warning for every server or listener of a Gateway that has no translation, and for whatever else is out of reach. */
 export const withoutEffect = (settings: MeshSettings, objects: SnapshotObjects): readonly Problem[] => [
-  ...kinds.flatMap((kind) => warnings(objects[kind] as ReadonlyMap<string, AnyObject>)),
   ...servers(objects.Gateway),
   ...listeners(objects.KubernetesGateway),
   ...targetedWithoutEffect(objects.AuthorizationPolicy),
@@ -74,14 +70,4 @@ const ingressTls = memo((sidecars: SnapshotObjects['Sidecar']): readonly Problem
           },
     ),
   ),
-);
-
-const warnings = memo((objects: ReadonlyMap<string, AnyObject>): readonly Problem[] =>
-  [...objects.values()].map(({ kind, source, position }) => ({
-    code: 'no-effect',
-    severity: 'warning',
-    message: `${kind} objects are checked but have no effect yet`,
-    source,
-    ...(position !== undefined && { position }),
-  })),
 );

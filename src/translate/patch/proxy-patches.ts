@@ -1,0 +1,87 @@
+// The patches of one proxy: its configuration with them, and what became of each.
+// https://istio.io/latest/docs/reference/config/networking/envoy-filter/
+import { selects } from '../../model/labels.ts';
+import type { MessageTypes } from '../../model/message/descriptor.ts';
+import { memo, sharedValue } from '../../model/memo.ts';
+import type { Mesh } from '../../model/mesh.ts';
+import type { Configuration, Resource } from '../../model/resource.ts';
+import { resourceTypes } from '../../model/resource.ts';
+import type { SourceRef } from '../../model/source.ts';
+import type { ProxyView } from '../../model/view.ts';
+import { addsTo } from './conditions.ts';
+import type { PatchedConfiguration } from './configuration-patch.ts';
+import { patchConfiguration } from './configuration-patch.ts';
+import type { Patch } from './patch.ts';
+import type { PatchFacts } from './resource-patch.ts';
+import type { FiltersByNamespace } from './selection.ts';
+import { patchesFor } from './selection.ts';
+
+/** How often one patch found what it is about, on one proxy that it is for. */
+export interface PatchPlaces {
+  readonly source: SourceRef;
+  readonly places: number;
+}
+
+export interface PatchedProxy extends Pick<PatchedConfiguration, 'configuration' | 'problems'> {
+  /** Configurations of extensions, for filters that refer to them. */
+  readonly extensions: readonly Resource[];
+  readonly places: readonly PatchPlaces[];
+}
+
+export function patchedProxy(
+  types: MessageTypes,
+  filters: FiltersByNamespace,
+  mesh: Mesh,
+  view: ProxyView,
+  configuration: Configuration,
+): PatchedProxy {
+  const patches = patchesFor(types, filters, view.proxy, view.settings.rootNamespace);
+  if (patches.length === 0) return { configuration, extensions: [], places: [], problems: [] };
+  const patched = patchConfiguration(types, configuration, patches, factsOf(mesh, view, patches));
+  const extensions = patches.filter((patch) => addsExtension(patch, view));
+  return {
+    configuration: patched.configuration,
+    problems: patched.problems,
+    extensions: extensions.map(extensionResource),
+    places: [...patched.places]
+      .filter(([{ applyTo }]) => applyTo !== 'EXTENSION_CONFIG' && applyTo !== 'BOOTSTRAP')
+      .map(([{ source }, places]) => ({ source, places })),
+  };
+}
+
+const addsExtension = (patch: Patch, { proxy }: ProxyView): boolean =>
+  patch.applyTo === 'EXTENSION_CONFIG' &&
+  patch.operation === 'ADD' &&
+  (proxy.type === 'router'
+    ? addsTo(patch, 'GATEWAY')
+    : addsTo(patch, 'SIDECAR_OUTBOUND') || addsTo(patch, 'SIDECAR_INBOUND'));
+
+const extensionResource = memo(({ value }: Patch): Resource => {
+  const { name = '' } = value as { readonly name?: string };
+  return { type: resourceTypes.extension, name, message: value };
+});
+
+/** No more than the patches look at, so that more proxies share. */
+function factsOf(mesh: Mesh, { proxy, inbound }: ProxyView, patches: readonly Patch[]): PatchFacts {
+  const isGateway = proxy.type === 'router';
+  const byHost = patches.some(({ match }) => (match.cluster?.service ?? '') !== '');
+  const byPort = patches.some(({ match }) => (match.routeConfiguration?.portNumber ?? 0) !== 0);
+  const hosts = byHost && !isGateway ? inbound.ports : [];
+  return sharedValue({
+    isGateway,
+    inboundHosts: Object.fromEntries(
+      hosts.map(({ targetPort, service }) => [targetPort, service === undefined ? [] : [service.hostname]]),
+    ),
+    servicePorts: byPort && isGateway ? servicePorts(mesh, proxy) : {},
+  });
+}
+
+/** By the port of the gateway's workload that they lead to. */
+function servicePorts(mesh: Mesh, { namespace, labels }: ProxyView['proxy']): PatchFacts['servicePorts'] {
+  const ports = mesh.services
+    .filter(({ selector, ...service }) => service.namespace === namespace && selector && selects(selector, labels))
+    .flatMap((service) => service.ports);
+  const leading = ports.filter(({ targetPort }) => typeof targetPort !== 'string');
+  const byTarget = Map.groupBy(leading, ({ targetPort, number }) => (targetPort as number | undefined) ?? number);
+  return Object.fromEntries([...byTarget].map(([target, own]) => [target, own.map(({ number }) => number)]));
+}
