@@ -50,9 +50,10 @@ describe('a variable is taken from what is nearest to the Pod', () => {
     expect(found).not.toHaveProperty('OTHER');
   });
 
-  test('the annotation before all of them', () => {
+  test('the annotation before all but the object for the workload', () => {
     const annotations = "{proxy.istio.io/config: '{proxyMetadata: {ISTIO_META_TIER: own}}'}";
-    expect(metadata(pod(annotations) + layers.join(''))?.['TIER']).toBe('own');
+    expect(metadata(pod(annotations) + layers.slice(0, 3).join(''))?.['TIER']).toBe('own');
+    expect(metadata(pod(annotations) + layers.join(''))?.['TIER']).toBe('workload');
   });
 
   test('the older of two objects', () => {

@@ -26,8 +26,13 @@ export function strategicMerge<T extends Json>(lower: T, upper: Json, newFirst =
   return mergeObjects(lower, upper, newFirst) as T;
 }
 
+/** Ways to probe or to be told: one excludes the others. */
+const handlers = ['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'];
+
 function mergeObjects(lower: Json, upper: Json, newFirst: boolean): Json {
   const merged: Record<string, unknown> = { ...lower };
+  if (handlers.some((handler) => upper[handler] !== undefined))
+    for (const handler of handlers) if (upper[handler] === undefined) delete merged[handler];
   for (const [field, value] of Object.entries(upper)) {
     if (value === null) continue;
     merged[field] = mergeValues(field, merged[field], value, newFirst);

@@ -74,7 +74,7 @@ export interface Pod extends Json {
 const mostListed = 1000;
 
 /** The Pod, or in a sentence why this is none. */
-export function readPod(value: unknown): Pod | { readonly fault: string } {
+export function readPod(value: unknown): { readonly pod: Pod } | { readonly fault: string } {
   if (!isObject(value)) return { fault: 'it is no object' };
   const { metadata, spec } = value;
   if (!isObject(metadata)) return { fault: 'it has no metadata' };
@@ -94,7 +94,7 @@ export function readPod(value: unknown): Pod | { readonly fault: string } {
   const odd = containers.find((container) => !hasListsOfObjects(container));
   if (odd !== undefined)
     return { fault: `container ${String(odd['name'])}: env, ports and volumeMounts are lists of objects` };
-  return { ...value, metadata, spec: { ...spec, containers: spec['containers'] ?? [] } } as unknown as Pod;
+  return { pod: { ...value, metadata, spec: { ...spec, containers: spec['containers'] ?? [] } } as unknown as Pod };
 }
 
 const hasListsOfObjects = (container: Json): boolean =>
