@@ -3,6 +3,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { kindRows } from '../../watchers/kinds.ts';
 import type { Settings } from '../settings.ts';
+import { defaultRevision } from '../settings.ts';
 import { clusterWide, controlPlane, namespaced } from './names.ts';
 
 interface PolicyRule {
@@ -128,7 +129,9 @@ export const controlPlaneRoles = (settings: Settings): readonly object[] => {
   ];
 };
 
-export const reader = (settings: Settings): readonly object[] => {
+export const reader = (install: Settings): readonly object[] => {
+  // Shared by all control planes of the cluster.
+  const settings = { ...install, revision: defaultRevision };
   const account = 'istio-reader-service-account';
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: namespaced(settings, account, 'istio-reader') },
