@@ -46,6 +46,38 @@ export const defaultStateDirectory = (): string =>
 /** What this process is called among several control planes. */
 export const replicaName = (): string => process.env['POD_NAME'] || hostname();
 
+/** Which of several control planes of a cluster this is. */
+export const revisionName = (): string => process.env['REVISION'] || 'default';
+
+/** Further DNS names for the server's certificate: ISTIOD_CUSTOM_HOST, separated by commas. */
+export const customHosts = (): readonly string[] =>
+  (process.env['ISTIOD_CUSTOM_HOST'] ?? '').split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
+
+/** Those of Istio's variables that are read above. */
+const heeded = new Set([
+  'DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES',
+  'ENABLE_DEBUG_ENDPOINT_AUTH',
+  'ENABLE_TLS_ON_SIDECAR_INGRESS',
+  'ISTIOD_CUSTOM_HOST',
+  'PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS',
+  'PILOT_ENABLE_PERSISTENT_SESSION_FILTER',
+  'PILOT_JWT_ENABLE_REMOTE_JWKS',
+  'PILOT_SCOPE_GATEWAY_TO_NAMESPACE',
+  'PILOT_TRACE_SAMPLING',
+]);
+/** As every install sets them, in the one way that is supported. */
+const asUsual: Readonly<Record<string, string>> = { PILOT_CERT_PROVIDER: 'istiod', PILOT_ENABLE_ANALYSIS: 'false' };
+/** What Kubernetes says of Services that have such names. */
+const ofService = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_\w+)?)?)$/;
+
+/** Names of variables that are set for istiod, and mean nothing here. */
+export const unheededVariables = (): readonly string[] =>
+  Object.entries(process.env)
+    .filter(([name, value]) => /^(?:PILOT|ISTIO|ISTIOD|CITADEL|UNSAFE)_/.test(name) && asUsual[name] !== value)
+    .map(([name]) => name)
+    .filter((name) => !heeded.has(name) && !ofService.test(name))
+    .sort();
+
 /** Who may look into the control plane. */
 export interface DebugAccess {
   /** ENABLE_DEBUG_ENDPOINT_AUTH: callers from other machines have to prove who they are. */

@@ -2,6 +2,7 @@
 // and the xDS server that the proxies talk to.
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { webhookServer } from './admission.ts';
 import type { CertificatesOptions } from './ca/certificates.ts';
 import { openCertificates } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
@@ -10,28 +11,22 @@ import type { ControlPlane } from './admin/control-plane.ts';
 import type { AdminServer } from './admin/http.ts';
 import { debugServer, monitoringServer } from './admin/http.ts';
 import { debugAccess, replicaName } from './config.ts';
-import { installation } from './installation.ts';
 import { authoritySecret, tokenAudience, trustDomainOf } from './credentials.ts';
 import type { ExplainedRejection, Known } from './introspection.ts';
 import { controlPlane, debugSource, explainRejection } from './introspection.ts';
-import { invariant } from './model/invariant.ts';
+import { LiveMesh } from './live-mesh.ts';
 import { objectKey } from './model/object.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
 import type { Problem } from './model/problem.ts';
-import type { Configuration, NodeInfo } from './model/resource.ts';
 import type { Workload } from './model/secret-source.ts';
 import type { Snapshot } from './model/snapshot.ts';
-import { emptySnapshot } from './model/snapshot.ts';
 import { describeSource } from './model/source.ts';
 import { defaultInstallation } from './translate/resolve/mesh-settings.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
 import { canonical, podWorkload } from './translate/resolve/workload.ts';
 import { podNameOf } from './translate/view/proxy.ts';
-import type { Translation } from './translate/translate.ts';
-import { translate } from './translate/translate.ts';
 import { watchSource } from './watchers/source.ts';
 import type { FetchOptions } from './watchers/jwks/jwks-fetch.ts';
-import { KeyWatcher } from './watchers/jwks/jwks.ts';
 import type { Log } from './xds/log.ts';
 import type { Authenticate, XdsServer } from './xds/server.ts';
 import { createXdsServer } from './xds/server.ts';
@@ -53,6 +48,10 @@ export interface DaemonOptions {
   readonly monitoringAddress?: string;
   /** `host:port` of readiness and debug pages; without it there are none. */
   readonly httpAddress?: string;
+  /** `host:port` of the admission webhooks, over TLS; without it there are none. */
+  readonly webhookAddress?: string;
+  /** After how many milliseconds a proxy's connection is closed, so that it may find another replica. */
+  readonly connectionAge?: number;
   /** How long workload certificates are good for, in milliseconds. */
   readonly certificateTtl?: number;
   /** The keys that are made, and how fast a rotation goes. */
@@ -70,6 +69,7 @@ export interface Daemon {
   /** Likewise of metrics and debug pages, and of readiness. */
   readonly monitoringPort: number | undefined;
   readonly httpPort: number | undefined;
+  readonly webhookPort: number | undefined;
   status(): readonly ProxyStatus[];
   rejections(): readonly ExplainedRejection[];
   problems(): readonly Problem[];
@@ -113,6 +113,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     tls: certificates.identity,
     services: [certificates.service],
     debug: debugSource(known, plane),
+    ...(options.connectionAge !== undefined && { limits: { connectionAge: options.connectionAge } }),
     log,
     onRejected: (rejection) => {
       const { type, name, error } = rejection;
@@ -130,10 +131,13 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const port = await server.listen(options.xdsAddress).catch((cause: Error) => {
     throw new Error(`cannot listen on ${options.xdsAddress}`, { cause });
   });
+  const webhooks = webhookServer(mesh, certificates.identity, log);
+  const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const ports = await listenAdmin(plane, options, atEnd);
   return {
     port,
     ...ports,
+    webhookPort,
     status: () => server.status(),
     rejections: () => server.rejections().map(explainRejection),
     problems: () => mesh.problems,
@@ -195,81 +199,15 @@ async function listenAdmin(
 
 /** The port; undefined without an address. Ends with the daemon. */
 async function listen(
-  admin: AdminServer,
+  server: Pick<AdminServer, 'listen' | 'close'>,
   address: string | undefined,
   atEnd: (stop: () => void) => void,
 ): Promise<number | undefined> {
   if (address === undefined) return undefined;
-  atEnd(() => void admin.close());
-  return admin.listen(address).catch((cause: Error) => {
+  atEnd(() => void server.close());
+  return server.listen(address).catch((cause: Error) => {
     throw new Error(`cannot listen on ${address}`, { cause });
   });
-}
-
-/** The mesh as it is now: what the server asks for while the directory changes under it. */
-class LiveMesh {
-  /** Resolves when all proxies have been told. */
-  onChange: () => Promise<void> = () => Promise.resolve();
-  snapshot: Snapshot = emptySnapshot;
-  problems: readonly Problem[] = [];
-  readonly #installation = installation();
-  translation: Translation = translate(emptySnapshot, this.#installation);
-  readonly #log: Log;
-  readonly #onProblems: (problems: readonly Problem[]) => void;
-  readonly #keys: KeyWatcher;
-  #objectProblems: readonly Problem[] = [];
-  #authorityProblems: readonly Problem[] = [];
-
-  constructor(log: Log, onProblems: (problems: readonly Problem[]) => void, fetching: FetchOptions) {
-    this.#log = log;
-    this.#onProblems = onProblems;
-    this.#keys = new KeyWatcher({ ...fetching, onChange: () => void this.#translate() });
-  }
-
-  /** Resolves when all keys of issuers have been fetched, or tried in vain. */
-  keysFetched(): Promise<void> {
-    return this.#keys.settled();
-  }
-
-  stop(): void {
-    this.#keys.stop();
-  }
-
-  replace(snapshot: Snapshot, problems: readonly Problem[]): Promise<void> {
-    this.snapshot = snapshot;
-    this.#objectProblems = problems;
-    this.#keys.follow(snapshot);
-    return this.#translate();
-  }
-
-  replaceAuthorityProblems(problems: readonly Problem[]): void {
-    this.#authorityProblems = problems;
-    this.#report();
-  }
-
-  /** A mesh that cannot be resolved is a bug of ours: the one before stays in force. */
-  async #translate(): Promise<void> {
-    try {
-      this.translation = translate(this.snapshot, this.#installation, this.#keys.keySets);
-    } catch (error) {
-      this.#log.error('a change cannot be taken in', { reason: error instanceof Error ? error.stack : String(error) });
-      return;
-    }
-    this.#report();
-    await this.onChange();
-  }
-
-  #report(): void {
-    const others = [...this.translation.problems, ...this.#keys.problems(), ...this.#authorityProblems];
-    this.problems = [...this.#objectProblems, ...others];
-    this.#onProblems(this.problems);
-  }
-
-  configuration(node: NodeInfo): Configuration {
-    const configuration = this.translation.configuration(node);
-    invariant(configuration !== undefined, `a proxy with the node id '${node.id}' was let in`);
-    return configuration;
-  }
 }
 
 /**

@@ -40,6 +40,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'credentials.ts',
     'introspection.ts',
     'installation.ts',
+    'live-mesh.ts',
+    'admission.ts',
   ],
   trace: ['model', 'types:xds/generated'],
   'main.ts': [
@@ -58,11 +60,15 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'credentials.ts',
     'introspection.ts',
     'installation.ts',
+    'live-mesh.ts',
+    'admission.ts',
   ],
   'credentials.ts': ['model', 'translate', 'ca'],
   'config.ts': ['model'],
   // Features of the environment meet Envoy's messages, for whoever translates.
   'installation.ts': ['config.ts', 'translate', 'xds'],
+  'live-mesh.ts': ['model', 'watchers', 'translate', 'types:xds', 'installation.ts'],
+  'admission.ts': ['model', 'watchers', 'webhooks', 'xds', 'live-mesh.ts'],
   'introspection.ts': ['model', 'translate', 'xds', 'admin'],
 };
 

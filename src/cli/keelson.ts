@@ -13,6 +13,10 @@ interface Command {
 
 const commands: Readonly<Record<string, Command>> = {
   serve: { summary: 'run the control plane', load: async () => (await import('./serve.ts')).serve },
+  discovery: {
+    summary: 'the same, with the flags of istiod',
+    load: async () => (await import('./serve.ts')).discovery,
+  },
   validate: { summary: 'check files and report problems', load: async () => (await import('./validate.ts')).validate },
   xds: { summary: 'print what Envoys would be sent, without any', load: async () => (await import('./xds.ts')).xds },
   explain: {

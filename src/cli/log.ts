@@ -2,10 +2,15 @@
 import type { Log } from '../xds/log.ts';
 import type { Io } from './io.ts';
 
-export function lineLog(io: Io, json: boolean): Log {
+/** From the least to the most that is told. */
+export const logLevels = ['none', 'error', 'warn', 'info'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export function lineLog(io: Io, json: boolean, most: LogLevel = 'info'): Log {
   const write =
-    (level: 'info' | 'warn' | 'error') =>
+    (level: Exclude<LogLevel, 'none'>) =>
     (message: string, fields: object = {}) => {
+      if (logLevels.indexOf(level) > logLevels.indexOf(most)) return;
       const time = new Date().toISOString();
       io.stderr(
         `${json ? JSON.stringify({ time, level, message, ...fields }) : `${time} ${level.padEnd(5)} ${message}${pairs(fields)}`}\n`,

@@ -5,22 +5,26 @@ import { parseArgs } from 'node:util';
 import type { KeyAlgorithm } from '../ca/certificate/keys.ts';
 import { keyAlgorithms } from '../ca/certificate/keys.ts';
 import { defaultDnsNames } from '../ca/server-identity.ts';
-import { defaultStateDirectory } from '../config.ts';
+import { customHosts, defaultStateDirectory, revisionName, unheededVariables } from '../config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { openKubernetesClient } from '../kubernetes/client.ts';
 import type { CredentialsOptions } from '../kubernetes/credentials.ts';
 import type { DaemonOptions } from '../main.ts';
 import { startDaemon } from '../main.ts';
+import { parseDuration } from '../model/duration.ts';
 import type { Problem } from '../model/problem.ts';
 import { describeProblem } from '../model/problem.ts';
+import { defaultInstallation } from '../translate/resolve/mesh-settings.ts';
 import type { Log } from '../xds/log.ts';
 import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';
-import { lineLog } from './log.ts';
+import { readIstiodFlags } from './istiod-flags.ts';
+import type { LogLevel } from './log.ts';
+import { lineLog, logLevels } from './log.ts';
 
 const help = `Runs the control plane until it is interrupted.
 
-Usage: keelson serve [OPTIONS]
+Usage: keelson serve [OPTIONS]     (or 'keelson discovery', as istiod is called)
 
   --config DIR            every *.yaml below it is the mesh; changes are live within a second
   --kubeconfig FILE       without --config: the cluster that is the mesh (as kubectl, else the cluster this runs in)
@@ -28,7 +32,11 @@ Usage: keelson serve [OPTIONS]
   --state DIR             where the authority's root is kept (${defaultStateDirectory()})
   --xds-address HOST:PORT where proxies connect, over TLS (0.0.0.0:15012)
   --monitoring-address HOST:PORT  metrics, version and debug pages, over HTTP (0.0.0.0:15014); none: 'off'
-  --http-address HOST:PORT        readiness and debug pages, over HTTP (off)
+  --http-address HOST:PORT        readiness and debug pages, over HTTP (off; reading a cluster: 0.0.0.0:8080)
+  --webhook-address HOST:PORT     admission webhooks, over TLS (off; reading a cluster: 0.0.0.0:15017)
+  --connection-age TIME   after which a proxy's connection is closed, so that it may find another replica (30m)
+  --revision NAME         of this control plane, among several (REVISION, else default)
+  --log-level LEVEL       the most that is told: ${logLevels.join(', ')} (info)
   --dns-name NAME         a further DNS name for the server's certificate; may be repeated
   --certificate-ttl SECS  how long workload certificates are good for (86400)
   --ca-key TYPE           key of a root that is made: ${keyAlgorithms.join(', ')}
@@ -37,6 +45,7 @@ Usage: keelson serve [OPTIONS]
   --json                  log as JSON
 
 Proxies authenticate with the token that 'keelson bootstrap' writes from the same state directory.
+The flags of istiod are understood; those that mean nothing here are told and left out.
 `;
 
 const options = {
@@ -46,7 +55,11 @@ const options = {
   state: { type: 'string' },
   'xds-address': { type: 'string', default: '0.0.0.0:15012' },
   'monitoring-address': { type: 'string', default: '0.0.0.0:15014' },
-  'http-address': { type: 'string', default: 'off' },
+  'http-address': { type: 'string' },
+  'webhook-address': { type: 'string' },
+  'connection-age': { type: 'string' },
+  revision: { type: 'string' },
+  'log-level': { type: 'string', default: 'info' },
   'dns-name': { type: 'string', multiple: true },
   'certificate-ttl': { type: 'string' },
   'ca-key': { type: 'string' },
@@ -56,10 +69,17 @@ const options = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-export async function serve(argv: readonly string[], io: Io): Promise<number> {
+export const serve = (argv: readonly string[], io: Io): Promise<number> => run(argv, io, false);
+
+/** Under the name that istiod's own manifests call: nothing on its command line is an error. */
+export const discovery = (argv: readonly string[], io: Io): Promise<number> => run(argv, io, true);
+
+async function run(given: readonly string[], io: Io, lenient: boolean): Promise<number> {
+  const { argv, warnings } = readIstiodFlags(given, new Set(['h', ...Object.keys(options)]), lenient);
   const { values } = parseArgs({ args: [...argv], options });
   if (values.help === true) return (io.stdout(help), exit.fine);
-  const log = lineLog(io, values.json === true);
+  const log = lineLog(io, values.json === true, logLevel(values['log-level']));
+  for (const warning of [...warnings, ...unheededVariables().map((name) => `${name} has no effect`)]) log.warn(warning);
   const config = values.config ?? (await clusterOf(values, io));
   if (config === undefined) return exit.bad;
   const daemon = await startDaemon({
@@ -67,8 +87,10 @@ export async function serve(argv: readonly string[], io: Io): Promise<number> {
     state: values.state ?? defaultStateDirectory(),
     xdsAddress: values['xds-address'],
     ...(values['monitoring-address'] !== 'off' && { monitoringAddress: values['monitoring-address'] }),
-    ...(values['http-address'] !== 'off' && { httpAddress: values['http-address'] }),
-    dnsNames: [...defaultDnsNames, ...(values['dns-name'] ?? [])],
+    ...portOption('httpAddress', values['http-address'], config, '0.0.0.0:8080'),
+    ...portOption('webhookAddress', values['webhook-address'], config, '0.0.0.0:15017'),
+    ...connectionAge(values['connection-age']),
+    dnsNames: [...defaultDnsNames, ...serviceNames(values.revision), ...(values['dns-name'] ?? [])],
     ...certificateTtl(values['certificate-ttl']),
     authority: {
       ...keyOption('rootKeys', '--ca-key', values['ca-key']),
@@ -101,6 +123,40 @@ async function clusterOf(values: CredentialsOptions, io: Io): Promise<Kubernetes
       return undefined;
     },
   );
+}
+
+/** What a cluster expects, an experiment in a directory does not have to open. */
+function portOption<Name extends string>(
+  name: Name,
+  address: string | undefined,
+  config: DaemonOptions['config'],
+  inCluster: string,
+) {
+  const wanted = address ?? (typeof config === 'string' ? 'off' : inCluster);
+  return wanted === 'off' ? {} : ({ [name]: wanted } as { [K in Name]: string });
+}
+
+function connectionAge(text: string | undefined): Pick<DaemonOptions, 'connectionAge'> {
+  if (text === undefined) return {};
+  const age = parseDuration(text);
+  if (age === undefined || age < 1000)
+    throw new UsageError(`--connection-age: '${text}' is no time of a second or more`);
+  return { connectionAge: age };
+}
+
+function logLevel(text: string): LogLevel {
+  // Nothing is told beyond info.
+  const level = text === 'debug' ? 'info' : logLevels.find((each) => each === text);
+  if (level === undefined) throw new UsageError(`--log-level: '${text}' is none of ${logLevels.join(', ')}`);
+  return level;
+}
+
+/** Under which the Service of this revision, and whoever else was promised, find the server. */
+function serviceNames(given: string | undefined): readonly string[] {
+  const revision = given ?? revisionName();
+  const { systemNamespace } = defaultInstallation;
+  const services = ['istiod-remote', 'istio-pilot', ...(revision === 'default' ? [] : [`istiod-${revision}`])];
+  return [...services.map((service) => `${service}.${systemNamespace}.svc`), ...customHosts()];
 }
 
 function certificateTtl(text: string | undefined): Pick<DaemonOptions, 'certificateTtl'> {

@@ -1,0 +1,56 @@
+// Admission as the daemon answers it: the webhooks, joined to the mesh as it is, so that what an object would do to others
+// is told before it is stored.
+import type { LiveMesh } from './live-mesh.ts';
+import { objectKey } from './model/object.ts';
+import type { Problem } from './model/problem.ts';
+import type { AnyObject } from './model/schema/index.ts';
+import type { TlsSource } from './model/secret-source.ts';
+import type { Snapshot } from './model/snapshot.ts';
+import type { SourceRef } from './model/source.ts';
+import type { WebhookServer } from './webhooks/server.ts';
+import { createWebhookServer } from './webhooks/server.ts';
+import { validationHandler } from './webhooks/validation/validate.ts';
+import { findMessage } from './xds/codec/descriptors.ts';
+import type { Log } from './xds/log.ts';
+
+/** Serves nothing before it listens. */
+export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log): WebhookServer {
+  const onFault = (error: unknown): void =>
+    log.error('an admission cannot be decided', { reason: error instanceof Error ? error.stack : String(error) });
+  return createWebhookServer({
+    tls,
+    validate: validationHandler({
+      context: { isMessage: (name) => findMessage(name) !== undefined },
+      crossObjectProblems: (object) => newProblems(mesh, object),
+      onFault,
+    }),
+    onFault,
+  });
+}
+
+/** What would be wrong with the mesh if it had this object: what concerns the object itself, and what was fine before. */
+export function newProblems(
+  mesh: Pick<LiveMesh, 'snapshot' | 'translation' | 'translated'>,
+  object: AnyObject,
+): readonly Problem[] {
+  const before = new Set(mesh.translation.problems.map(described));
+  return mesh
+    .translated(withObject(mesh.snapshot, object))
+    .problems.filter((problem) => isAbout(problem, object.source) || !before.has(described(problem)));
+}
+
+const described = ({ code, message, source }: Problem): string => JSON.stringify([code, message, source]);
+
+const isAbout = ({ source }: Problem, { kind, namespace, name }: SourceRef): boolean =>
+  source?.kind === kind && source.namespace === namespace && source.name === name;
+
+function withObject({ version, objects }: Snapshot, object: AnyObject): Snapshot {
+  const { kind, metadata } = object;
+  const before: ReadonlyMap<string, AnyObject> = objects[kind as keyof typeof objects];
+  // Where the oldest counts, one that is not there yet is the last.
+  const dated = { ...object, metadata: { ...metadata, creationTimestamp: metadata.creationTimestamp || endOfTime } };
+  const after = new Map(before).set(objectKey(metadata.namespace, metadata.name), dated);
+  return { version, objects: { ...objects, [kind]: after } };
+}
+
+const endOfTime = '9999-12-31T23:59:59Z';

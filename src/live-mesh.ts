@@ -1,0 +1,84 @@
+// The mesh as it is now, with everything that was found wrong with it: it changes with the objects it is read from, with the
+// keys of token issuers, and with the authority.
+import { installation } from './installation.ts';
+import { invariant } from './model/invariant.ts';
+import type { Problem } from './model/problem.ts';
+import type { Configuration, NodeInfo } from './model/resource.ts';
+import type { Snapshot } from './model/snapshot.ts';
+import { emptySnapshot } from './model/snapshot.ts';
+import type { Translation } from './translate/translate.ts';
+import { translate } from './translate/translate.ts';
+import type { FetchOptions } from './watchers/jwks/jwks-fetch.ts';
+import { KeyWatcher } from './watchers/jwks/jwks.ts';
+import type { Log } from './xds/log.ts';
+
+/** What the server asks for while the configuration changes under it. */
+export class LiveMesh {
+  /** Resolves when all proxies have been told. */
+  onChange: () => Promise<void> = () => Promise.resolve();
+  snapshot: Snapshot = emptySnapshot;
+  problems: readonly Problem[] = [];
+  readonly #installation = installation();
+  translation: Translation = translate(emptySnapshot, this.#installation);
+  readonly #log: Log;
+  readonly #onProblems: (problems: readonly Problem[]) => void;
+  readonly #keys: KeyWatcher;
+  #objectProblems: readonly Problem[] = [];
+  #authorityProblems: readonly Problem[] = [];
+
+  constructor(log: Log, onProblems: (problems: readonly Problem[]) => void, fetching: FetchOptions) {
+    this.#log = log;
+    this.#onProblems = onProblems;
+    this.#keys = new KeyWatcher({ ...fetching, onChange: () => void this.#translate() });
+  }
+
+  /** Resolves when all keys of issuers have been fetched, or tried in vain. */
+  keysFetched(): Promise<void> {
+    return this.#keys.settled();
+  }
+
+  stop(): void {
+    this.#keys.stop();
+  }
+
+  replace(snapshot: Snapshot, problems: readonly Problem[]): Promise<void> {
+    this.snapshot = snapshot;
+    this.#objectProblems = problems;
+    this.#keys.follow(snapshot);
+    return this.#translate();
+  }
+
+  replaceAuthorityProblems(problems: readonly Problem[]): void {
+    this.#authorityProblems = problems;
+    this.#report();
+  }
+
+  /** A mesh that cannot be resolved is a bug of ours: the one before stays in force. */
+  async #translate(): Promise<void> {
+    try {
+      this.translation = this.translated(this.snapshot);
+    } catch (error) {
+      this.#log.error('a change cannot be taken in', { reason: error instanceof Error ? error.stack : String(error) });
+      return;
+    }
+    this.#report();
+    await this.onChange();
+  }
+
+  /** What follows from another snapshot: work for what differs only. */
+  translated(snapshot: Snapshot): Translation {
+    return translate(snapshot, this.#installation, this.#keys.keySets);
+  }
+
+  #report(): void {
+    const others = [...this.translation.problems, ...this.#keys.problems(), ...this.#authorityProblems];
+    this.problems = [...this.#objectProblems, ...others];
+    this.#onProblems(this.problems);
+  }
+
+  configuration(node: NodeInfo): Configuration {
+    const configuration = this.translation.configuration(node);
+    invariant(configuration !== undefined, `a proxy with the node id '${node.id}' was let in`);
+    return configuration;
+  }
+}
