@@ -1,0 +1,122 @@
+// `keelson serve` over a real API server, from the object that a user applies to the proxy that gets it.
+import type { RunningProcess } from '../../scripts/process.ts';
+import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
+import type { DeltaResponse } from '../xds/ads-client.ts';
+import type { TestKubernetes } from '../support/kubernetes.ts';
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+import { credentials } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+
+import { freePort } from '../../scripts/ports.ts';
+import { startProcess, waitUntil } from '../../scripts/process.ts';
+import { directoryTokens, tokenAudience } from '../../src/credentials.ts';
+import { resourceTypes } from '../../src/model/resource.ts';
+import { kindTable } from '../../src/watchers/kinds.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
+import { DeltaClient } from '../xds/ads-client.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const of = (kind: 'Service' | 'Namespace' | 'DestinationRule'): ResourceType => {
+  const { group, versions, plural, namespaced } = kindTable[kind];
+  return { group, version: versions[0] ?? '', plural, namespaced };
+};
+const definitions: ResourceType = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
+};
+const service = (name: string): KubernetesObject => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name, namespace: 'shop' },
+  spec: { ports: [{ name: 'http', port: 80 }] },
+});
+const rule: KubernetesObject = {
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'DestinationRule',
+  metadata: { name: 'store', namespace: 'shop' },
+  spec: { host: 'store', trafficPolicy: { connectionPool: { tcp: { maxConnections: 7 } } } },
+};
+const store = 'outbound|80||store.shop.svc.cluster.local';
+const till = 'outbound|80||till.shop.svc.cluster.local';
+
+describe.skipIf(kubernetesMissing)(`keelson serve over a cluster${unlessKubernetes}`, () => {
+  let kubernetes: TestKubernetes;
+  let directory: string;
+  let daemon: RunningProcess;
+  let proxy: DeltaClient;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'keelson-serve-'));
+    kubernetes = await startKubernetes();
+    const state = join(directory, 'state');
+    const port = await freePort();
+    for (const document of parseAllDocuments(await readFile(join(root, 'manifests', 'crds.yaml'), 'utf8')))
+      await kubernetes.client.create(definitions, document.toJS() as KubernetesObject);
+    await kubernetes.client.create(of('Namespace'), { metadata: { name: 'shop' } });
+    await kubernetes.client.create(of('Service'), service('store'));
+    const where = ['--kubeconfig', kubernetes.kubeconfig, '--state', state, '--xds-address', `127.0.0.1:${port}`];
+    const command = [join(root, 'src/cli/keelson.ts'), 'serve', ...where, '--monitoring-address', 'off'];
+    daemon = startProcess('keelson serve', process.execPath, command);
+    await waitUntil(daemon, 'ready', () => daemon.lines().some((line) => line.includes('ready')));
+    proxy = await connectProxy(state, port);
+  }, 180_000);
+  afterAll(async () => {
+    proxy?.close();
+    await daemon?.stop();
+    await kubernetes?.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  /** The next response about clusters that mentions `name`, accepted like all before it. */
+  async function next(name: string): Promise<DeltaResponse> {
+    for (;;) {
+      const response = await proxy.nextOf(resourceTypes.cluster);
+      proxy.ack(response);
+      if (response.resources?.some((each) => each.name === name) || response.removedResources?.includes(name))
+        return response;
+    }
+  }
+  const cluster = (response: DeltaResponse, name: string): unknown =>
+    response.resources?.find((each) => each.name === name)?.resource;
+
+  it('gives a proxy what is in the cluster, and then every change of it', async () => {
+    expect(cluster(await next(store), store)).toBeDefined();
+    await kubernetes.client.create(of('Service'), service('till'));
+    expect(cluster(await next(till), till)).toBeDefined();
+    await kubernetes.client.create(of('DestinationRule'), rule);
+    expect(JSON.stringify(cluster(await next(store), store))).toContain('"maxConnections":7');
+    await kubernetes.client.delete(of('Service'), { name: 'till', namespace: 'shop' });
+    expect((await next(till)).removedResources).toEqual([till]);
+  });
+
+  it('goes on serving while the API server is away, and catches up when it is back', async () => {
+    await kubernetes.stopServer();
+    await proxy.quiet();
+    await kubernetes.startServer();
+    await kubernetes.client.create(of('Service'), service('till'));
+    expect(cluster(await next(till), till)).toBeDefined();
+    expect(daemon.lines().filter((line) => line.includes('stopping'))).toEqual([]);
+  }, 90_000);
+});
+
+async function connectProxy(state: string, port: number): Promise<DeltaClient> {
+  const pem = await readFile(join(state, 'root.pem'), 'utf8');
+  const roots = /-----BEGIN CERTIFICATE-----[^]*-----END CERTIFICATE-----/.exec(pem)?.[0] ?? '';
+  const identity = { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'default' };
+  const tokens = await directoryTokens(state);
+  const token = tokens.issue(identity, 600_000, { audience: tokenAudience, now: Date.now() });
+  const node = {
+    id: 'sidecar~10.2.0.1~web-1.shop~shop.svc.cluster.local',
+    metadata: { NAMESPACE: 'shop', CLUSTER_ID: 'Kubernetes' },
+  };
+  const client = new DeltaClient(port, { node, token, channel: credentials.createSsl(Buffer.from(roots)) });
+  client.subscribe(resourceTypes.cluster);
+  return client;
+}
