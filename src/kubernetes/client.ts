@@ -2,7 +2,7 @@
 // whatever is not the answer that was asked for is an ApiError.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/
 import type { Credentials, CredentialsOptions } from './credentials.ts';
-import type { Answer, TransportTimes } from './transport.ts';
+import type { Answer, TransportLimits } from './transport.ts';
 import type { KubernetesObject, ObjectRef, Query, ResourceType } from './resource.ts';
 import type { WatchEvent } from './watch-stream.ts';
 import { apiErrorOf, connectionFault } from './api-error.ts';
@@ -107,12 +107,17 @@ export interface KubernetesClient {
 }
 
 export interface ClientOptions extends CredentialsOptions {
-  readonly times?: Partial<TransportTimes> & { readonly answerMs?: number };
+  readonly limits?: Partial<ClientLimits>;
 }
 
-const defaultAnswerMs = 60_000;
-/** Pages of lists are the largest; etcd holds no object above 1.5 MiB. */
-const largestAnswer = 256 << 20;
+export interface ClientLimits extends TransportLimits {
+  /** Until an answer is there, all of it unless it is a watch. */
+  readonly answerMs: number;
+  /** Pages of lists are the largest; etcd holds no object above 1.5 MiB. */
+  readonly answerBytes: number;
+}
+
+const defaultLimits = { answerMs: 60_000, answerBytes: 256 << 20 };
 const watchGraceMs = 15_000;
 const patchTypes = {
   merge: 'application/merge-patch+json',
@@ -124,7 +129,7 @@ const asMetadata = (kind: string): string => `application/json;as=${kind};g=meta
 /** Throws an Error that says what is missing; the server itself is asked only by the first request. */
 export async function openKubernetesClient(options: ClientOptions = {}): Promise<KubernetesClient> {
   const credentials = await loadCredentials(options);
-  return new HttpClient(credentials, options.times);
+  return new HttpClient(credentials, options.limits);
 }
 
 interface Call {
@@ -141,13 +146,13 @@ class HttpClient implements KubernetesClient {
   readonly server: string;
   readonly namespace: string | undefined;
   readonly #transport: Transport;
-  readonly #answerMs: number;
+  readonly #limits: Pick<ClientLimits, 'answerMs' | 'answerBytes'>;
 
-  constructor(credentials: Credentials, times: ClientOptions['times'] = {}) {
+  constructor(credentials: Credentials, limits: Partial<ClientLimits> = {}) {
     this.server = credentials.server.href;
     this.namespace = credentials.namespace;
-    this.#transport = new Transport(credentials, times);
-    this.#answerMs = times.answerMs ?? defaultAnswerMs;
+    this.#transport = new Transport(credentials, limits);
+    this.#limits = { ...defaultLimits, ...limits };
   }
 
   async list<T extends KubernetesObject>(resource: ResourceType, options: ListOptions = {}): Promise<ObjectList<T>> {
@@ -234,9 +239,9 @@ class HttpClient implements KubernetesClient {
   }
 
   async #json<T>(call: Call): Promise<T> {
-    const deadline = AbortSignal.timeout(this.#answerMs);
+    const deadline = AbortSignal.timeout(this.#limits.answerMs);
     const { body } = await this.#send(call, deadline);
-    return (await readJson(body, largestAnswer, deadline)) as T;
+    return (await readJson(body, this.#limits.answerBytes, deadline)) as T;
   }
 
   /** The answer's head has to come within the limit of time; an answer that is an error is thrown. */
@@ -244,8 +249,8 @@ class HttpClient implements KubernetesClient {
     const { method, path, query = {}, body, contentType = 'application/json', accept = 'application/json' } = call;
     const late = new AbortController();
     const timer = setTimeout(
-      () => late.abort(connectionFault('Timeout', `no answer from the API server within ${this.#answerMs} ms`)),
-      this.#answerMs,
+      () => late.abort(connectionFault('Timeout', `no answer from the API server within ${this.#limits.answerMs} ms`)),
+      this.#limits.answerMs,
     );
     const signal = AbortSignal.any([late.signal, deadline, ...(call.signal ? [call.signal] : [])]);
     try {

@@ -29,7 +29,7 @@ export interface Answer {
   readonly body: Readable;
 }
 
-export interface TransportTimes {
+export interface TransportLimits {
   /** Until a connection stands. */
   readonly connectMs: number;
   /** Between two pings. */
@@ -38,7 +38,7 @@ export interface TransportTimes {
   readonly pongMs: number;
 }
 
-export const defaultTimes: TransportTimes = { connectMs: 10_000, pingMs: 15_000, pongMs: 15_000 };
+export const defaultLimits: TransportLimits = { connectMs: 10_000, pingMs: 15_000, pongMs: 15_000 };
 
 type Connection =
   | { readonly tls: TlsOptions; readonly session: ClientHttp2Session }
@@ -50,13 +50,13 @@ const connectionWindow = 1 << 24;
 
 export class Transport {
   readonly #credentials: Credentials;
-  readonly #times: TransportTimes;
+  readonly #limits: TransportLimits;
   #connection: Promise<Connection> | undefined;
   #closed = false;
 
-  constructor(credentials: Credentials, times: Partial<TransportTimes> = {}) {
+  constructor(credentials: Credentials, limits: Partial<TransportLimits> = {}) {
     this.#credentials = credentials;
-    this.#times = { ...defaultTimes, ...times };
+    this.#limits = { ...defaultLimits, ...limits };
   }
 
   /** Resolves with the head of the answer. Throws an ApiError. */
@@ -94,9 +94,9 @@ export class Transport {
   async #open({ tls, agent }: Credential): Promise<Connection> {
     const { server } = this.#credentials;
     if (agent !== undefined) return { tls, agent };
-    const keepAlive = { keepAlive: true, keepAliveMsecs: this.#times.pingMs };
+    const keepAlive = { keepAlive: true, keepAliveMsecs: this.#limits.pingMs };
     if (server.protocol === 'http:') return { tls, agent: new HttpAgent(keepAlive) };
-    const socket = await openTls(server, tls, this.#times.connectMs);
+    const socket = await openTls(server, tls, this.#limits.connectMs);
     if (socket.alpnProtocol === 'h2') return { tls, session: this.#session(socket) };
     socket.destroy();
     return { tls, agent: new HttpsAgent({ ...keepAlive, ...tls }) };
@@ -109,14 +109,14 @@ export class Transport {
     });
     session.once('connect', () => session.setLocalWindowSize(connectionWindow));
     session.on('error', () => {}); // each of its streams tells
-    const stopPings = keepAsking(session, socket, this.#times);
+    const stopPings = keepAsking(session, socket, this.#limits);
     session.once('close', stopPings);
     return session;
   }
 }
 
 /** Pings. When neither an answer nor anything else has come in time, nothing on this connection can be trusted to arrive. */
-function keepAsking(session: ClientHttp2Session, socket: TLSSocket, { pingMs, pongMs }: TransportTimes): () => void {
+function keepAsking(session: ClientHttp2Session, socket: TLSSocket, { pingMs, pongMs }: TransportLimits): () => void {
   let giveUp: NodeJS.Timeout | undefined;
   const pings = setInterval(() => {
     if (session.destroyed || giveUp !== undefined) return;
@@ -164,7 +164,7 @@ function openTls(server: URL, tls: TlsOptions, connectMs: number): Promise<TLSSo
     socket.once('secureConnect', () => {
       socket.setTimeout(0);
       socket.setNoDelay(true);
-      socket.setKeepAlive(true, defaultTimes.pingMs);
+      socket.setKeepAlive(true, defaultLimits.pingMs);
       socket.off('error', fail);
       resolve(socket);
     });

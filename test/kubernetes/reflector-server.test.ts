@@ -40,7 +40,7 @@ describe.skipIf(kubernetesMissing)(`a reflector of a real API server${unlessKube
     proxy = await startTcpProxy(kubernetes.port);
     client = await openKubernetesClient({
       kubeconfig: await kubernetes.kubeconfigOf('admin', proxy.port),
-      times: { pingMs: 300, pongMs: 300 },
+      limits: { pingMs: 300, pongMs: 300 },
     });
     reflected = startReflector(client, configMaps);
     await reflected.listed();
