@@ -11,10 +11,7 @@ import { UsageError } from './io.ts';
 import { nodeOfPod } from './node-of-pod.ts';
 
 /** Reads files as admission does, Envoy's own messages included. */
-export const loadFiles = (paths: readonly string[]): Promise<LoadedConfig> => loadConfig(paths, { isMessage });
-
-/** Whether Envoy has a message of this name: what an EnvoyFilter may name. */
-export const isMessage = (name: string): boolean => findMessage(name) !== undefined;
+export const loadFiles = (paths: readonly string[]): Promise<LoadedConfig> => loadConfig(paths, { findMessage });
 
 /** The node of `pod.namespace`, made from that Pod's object as its bootstrap would make it. */
 export function nodeOfProxy(name: string, snapshot: Snapshot): NodeInfo {

@@ -7,7 +7,7 @@ import { parseAllDocuments } from 'yaml';
 
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';
 import { serverIdentity } from '../../src/ca/server-identity.ts';
-import { isMessage } from '../../src/cli/offline.ts';
+import { findMessage } from '../../src/xds/codec/descriptors.ts';
 import { isApiError } from '../../src/kubernetes/api-error.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import { customResourceDefinitions } from '../../src/manifests/crd/definitions.ts';
@@ -69,7 +69,7 @@ describe.skipIf(kubernetesMissing !== false)(`a real API server${unlessKubernete
       await identity.ready;
       server = createWebhookServer({
         tls: identity,
-        validate: validationHandler({ context: { isMessage } }),
+        validate: validationHandler({ context: { findMessage } }),
         onFault: (error) => expect.unreachable(String(error)),
       });
       const port = await server.listen('127.0.0.1:0');
@@ -81,7 +81,7 @@ describe.skipIf(kubernetesMissing !== false)(`a real API server${unlessKubernete
       const differences: string[] = [];
       for (const { name, input } of goldenCases) {
         for (const object of istioObjects(input)) {
-          const isValid = parse(object, { context: { isMessage } }).problems.every(({ severity }) => severity !== 'error');
+          const isValid = parse(object, { context: { findMessage } }).problems.every(({ severity }) => severity !== 'error');
           const refusal = await refusalOf(client, object);
           if ((refusal === undefined) !== isValid) differences.push(`${name} ${object.metadata.name}: ${refusal}`);
         }

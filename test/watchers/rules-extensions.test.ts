@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Kind } from '../../src/model/schema/index.ts';
 import type { Case } from './checking.ts';
+import { findMessage } from '../../src/xds/codec/descriptors.ts';
 import { specVerdict } from './checking.ts';
 
 function run(kind: Kind, cases: readonly Case[]): void {
@@ -34,15 +35,44 @@ describe('EnvoyFilter', () => {
     ['a selector and targets', { workloadSelector: { labels: { a: 'b' } }, targetRefs: [{ kind: 'Service', name: 'a' }] }, ['error conflicting-fields spec']],
   ]); // prettier-ignore
 
+  const verdict = (value: object, applyTo = 'CLUSTER') =>
+    specVerdict(
+      'EnvoyFilter',
+      patches({ applyTo, patch: { operation: 'MERGE', value } }),
+      {},
+      { context: { findMessage } },
+    );
+
   test('a message that Envoy does not have', () => {
     const value = { typed_config: { '@type': 'type.googleapis.com/envoy.no.Such' } };
-    const spec = patches({ patch: { operation: 'MERGE', value } });
-    const isMessage = (name: string): boolean => name !== 'envoy.no.Such';
-    expect(specVerdict('EnvoyFilter', spec, {}, { context: { isMessage } })).toEqual([
+    expect(verdict(value, 'NETWORK_FILTER')).toEqual([
       'error invalid-value spec.configPatches[0].patch.value.typed_config["@type"]',
     ]);
-    expect(specVerdict('EnvoyFilter', spec)).toEqual([]);
+    expect(
+      specVerdict('EnvoyFilter', patches({ applyTo: 'NETWORK_FILTER', patch: { operation: 'MERGE', value } })),
+    ).toEqual([]);
   });
+
+  test('a field that Envoy does not have is left out', () =>
+    expect(verdict({ connectTimeout: '5s', no_such: 1 })).toEqual([
+      'warning doubtful-value spec.configPatches[0].patch.value.no_such',
+    ]));
+
+  test.each([
+    [{ connect_timeout: 'soon' }, 'connect_timeout'],
+    [{ lb_policy: 'BEST' }, 'lb_policy'],
+    [{ circuit_breakers: { thresholds: {} } }, 'circuit_breakers.thresholds'],
+    [{ type: 'EDS', clusterType: { name: 'x' } }, 'clusterType'],
+    [{ name: 5 }, 'name'],
+    [{ per_connection_buffer_limit_bytes: -1 }, 'per_connection_buffer_limit_bytes'],
+  ])('a value that does not fit: %j', (value, path) =>
+    expect(verdict(value)).toEqual([`error invalid-value spec.configPatches[0].patch.value.${path}`]),
+  );
+
+  test('a pattern that a proxy cannot compile', () =>
+    expect(verdict({ match: { safe_regex: { regex: '(?=a)' } } }, 'HTTP_ROUTE')).toEqual([
+      'error invalid-value spec.configPatches[0].patch.value.match.safe_regex.regex',
+    ]));
 });
 
 describe('Telemetry', () =>

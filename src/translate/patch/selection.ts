@@ -31,7 +31,7 @@ export const patchProblems = memo(
 export function patchesFor(
   types: MessageTypes,
   all: FiltersByNamespace,
-  proxy: Proxy,
+  proxy: Pick<Proxy, 'namespace' | 'labels' | 'metadata'>,
   rootNamespace: string,
 ): readonly Patch[] {
   const namespaces = [...new Set([rootNamespace, proxy.namespace])];
@@ -54,7 +54,7 @@ const byAge = ({ metadata: a }: EnvoyFilter, { metadata: b }: EnvoyFilter): numb
 /** Versions are short; what is longer is none. */
 const longestVersion = 100;
 
-function meetsProxy({ match: { proxy: wanted } }: Patch, { metadata }: Proxy): boolean {
+function meetsProxy({ match: { proxy: wanted } }: Patch, { metadata }: Pick<Proxy, 'metadata'>): boolean {
   if (wanted === undefined) return true;
   const { proxyVersion = '', metadata: pairs = {} } = wanted;
   const version = metadata['ISTIO_VERSION'];

@@ -4,6 +4,8 @@ import type { EnvoyConfigObjectPatch, FilterChainMatch, KindMap } from '../../mo
 import type { Drafts } from '../draft.ts';
 import type { FieldPath } from '../field-path.ts';
 import type { RuleContext } from './rule.ts';
+import { canonicalMessage } from '../../model/message/canonical.ts';
+import { patchedMessages } from '../../model/patched-messages.ts';
 import { conflict, deprecated, doubtful, invalid, missing } from '../draft.ts';
 import { atMostOne, checkTargets } from './common.ts';
 import { checkSelector } from './syntax/labels.ts';
@@ -56,7 +58,9 @@ function* checkPatch(config: EnvoyConfigObjectPatch, path: FieldPath, context: R
   const chain = match.listener?.filterChain;
   if (expected === 'listener' && chain?.filter)
     yield* checkFilter(chain.filter, [...path, 'match', 'listener', 'filterChain', 'filter'], applyTo);
-  if (value) yield* checkTypes(value, [...path, 'patch', 'value'], context);
+  if (!value || operation === 'REMOVE') return;
+  yield* checkValue(value, [...path, 'patch', 'value'], applyTo, context);
+  yield* checkPatterns(value, [...path, 'patch', 'value']);
 }
 
 const longestVersion = 1024;
@@ -102,16 +106,23 @@ function* checkOldName(name: string, path: FieldPath): Drafts {
   if (newName !== undefined) yield deprecated(path, `"${name}" is the old name; use ${newName}`);
 }
 
-/** Messages inside an Any are named by `@type`: they must exist, or the proxies cannot read the patch. */
-function* checkTypes(value: unknown, path: FieldPath, context: RuleContext): Drafts {
+/** What a proxy could not read would be left out everywhere, without a word. */
+function* checkValue(value: object, path: FieldPath, applyTo: string, { findMessage }: RuleContext): Drafts {
+  const type = findMessage?.(patchedMessages[applyTo] ?? '');
+  if (findMessage === undefined || type === undefined) return;
+  for (const { kind, path: inside, message } of canonicalMessage(findMessage, type, value).faults) {
+    const at = [...path, ...inside];
+    yield kind === 'unknown-field' ? doubtful(at, `${message}: it is left out`) : invalid(at, message);
+  }
+}
+
+/** Patterns of Envoy's matchers: a proxy refuses the whole resource for one that it cannot compile. */
+function* checkPatterns(value: unknown, path: FieldPath): Drafts {
   if (typeof value !== 'object' || value === null) return;
   for (const [key, child] of Object.entries(value) as [string, unknown][]) {
     const at = [...path, Array.isArray(value) ? Number(key) : key];
-    if (key !== '@type') {
-      yield* checkTypes(child, at, context);
-    } else if (typeof child === 'string') {
-      const name = child.slice(child.lastIndexOf('/') + 1);
-      if (context.isMessage && !context.isMessage(name)) yield invalid(at, `Envoy has no message ${name}`);
-    }
+    const fault = key === 'regex' && typeof child === 'string' && child !== '' ? regexFault(child) : undefined;
+    if (fault !== undefined) yield invalid(at, fault);
+    yield* checkPatterns(child, at);
   }
 }
