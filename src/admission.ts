@@ -20,7 +20,7 @@ export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log): Webhook
   return createWebhookServer({
     tls,
     validate: validationHandler({
-      context: { isMessage: (name) => findMessage(name) !== undefined },
+      context: { findMessage },
       crossObjectProblems: (object) => newProblems(mesh, object),
       onFault,
     }),
