@@ -42,11 +42,14 @@ export const visibleVirtualServices = memo(
 );
 
 const byPrecedence = <T extends Service | VirtualService>(items: readonly T[], namespace: string): readonly T[] =>
-  items.toSorted(
-    (a, b) =>
-      visibilityRank(a.visibility, a.namespace, namespace) - visibilityRank(b.visibility, b.namespace, namespace) ||
-      byAge(a, b),
-  );
+  items.toSorted((a, b) => rankFor(a, namespace) - rankFor(b, namespace) || byAge(a, b));
+
+/** Routes of Gateway API in the client's own namespace go before what is for everybody, not before what is exported by name. */
+function rankFor(item: Service | VirtualService, namespace: string): number {
+  if ('api' in item && item.api === 'gateway-api') return item.namespace === namespace ? 2 : 3;
+  const rank = visibilityRank(item.visibility, item.namespace, namespace);
+  return rank === 2 ? 3 : rank;
+}
 
 /** Without a Sidecar object there is one for everything. `services` are those that the namespace may see. */
 export const egressScopes = memo(

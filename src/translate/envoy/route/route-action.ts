@@ -3,7 +3,7 @@
 import type { MeshSettings } from '../../../model/mesh.ts';
 import type { HTTPRoute, HTTPRouteDestination } from '../../../model/schema/index.ts';
 import type { SourceRef } from '../../../model/source.ts';
-import type { SourcedRoute } from '../../../model/virtual-service.ts';
+import type { RouteApi, SourcedRoute } from '../../../model/virtual-service.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { at } from '../../../model/source.ts';
 import { duration } from '../../duration.ts';
@@ -20,11 +20,13 @@ type RouteAction = MessageOf['envoy.config.route.v3.RouteAction'];
 
 export interface ActionContext extends DestinationContext {
   readonly settings: MeshSettings;
+  /** The API that the route was written in. */
+  readonly api: RouteApi;
 }
 
 /** The field itself; for a delegate's route also the root route, whose settings it may have taken over. */
 export const causes = (sourced: SourcedRoute<unknown>, ...path: readonly string[]): readonly SourceRef[] => [
-  at(sourced.source, ...path),
+  sourced.fields === undefined ? at(sourced.source, ...path) : at(sourced.source, sourced.fields[path.join('.')] ?? ''),
   ...(sourced.root === undefined ? [] : [sourced.root]),
 ];
 
@@ -121,6 +123,8 @@ function forward(
   const mirrors = requestMirrors(route, (destination) => resolveDestination(destination, context).cluster);
   return merge<RouteAction>(
     specifier,
+    // Gateway API wants the mistake to show as one of the configuration, not of the service.
+    context.api === 'gateway-api' ? { cluster_not_found_response_code: 'INTERNAL_SERVER_ERROR' } : undefined,
     from(causes(sourced, 'rewrite'), pathRewrite(route)),
     authority === undefined ? undefined : from(causes(sourced), { host_rewrite_literal: authority }),
     timeouts(sourced),

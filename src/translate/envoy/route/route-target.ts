@@ -48,6 +48,9 @@ export interface ResolvedDestination {
   readonly target: RouteTarget | undefined;
 }
 
+/** Where nothing is: for destinations that lead nowhere on purpose. */
+const unknownService = 'UnknownService';
+
 /**
  * Unknown hosts, ports and subsets are no error here: the cluster they would have does not exist, and Envoy answers
  * 503. Without a port it is the one that the request came in for; gateways, whose ports are nobody's service ports,
@@ -57,6 +60,7 @@ export function resolveDestination(
   destination: Destination,
   { targets, port: listenPort, singlePorts }: DestinationContext,
 ): ResolvedDestination {
+  if (destination.host === '') return { host: '', port: listenPort, cluster: unknownService, target: undefined };
   const found = targets.get(destination.host);
   const host = found?.service.hostname ?? destination.host;
   const only = singlePorts && found?.service.ports.length === 1 ? found.service.ports[0]?.number : undefined;

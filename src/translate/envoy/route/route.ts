@@ -124,7 +124,7 @@ function operation(context: ActionContext, virtualService: VirtualService, route
   const answered = route.redirect !== undefined || route.directResponse !== undefined;
   if (only === undefined || others.length > 0 || answered) return `${virtualService.name}:${context.port}${path}`;
   const { host, port } = resolveDestination(only.destination, context);
-  return `${virtualHostName(host, port)}${path}`;
+  return host === '' ? `${virtualService.name}:${context.port}${path}` : `${virtualHostName(host, port)}${path}`;
 }
 
 function filterSettings(context: ActionContext, sourced: SourcedRoute<HTTPRoute>): Route | undefined {

@@ -13,6 +13,7 @@ import type {
 } from '../../../../model/schema/index.ts';
 import type { Fault } from '../status/conditions.ts';
 import type { Backend } from './backends.ts';
+import { regexLiteral } from './matches.ts';
 
 type Filter = gatewayApi.HTTPRouteFilter;
 export type BackendOf = (reference: gatewayApi.BackendObjectReference) => Backend;
@@ -146,7 +147,5 @@ function originMatch(origin: string): StringMatch {
   const parts = origin.split('*');
   if (parts.length === 1) return { exact: origin };
   if (parts.length === 2 && parts[1] === '') return { prefix: parts[0] ?? '' };
-  return { regex: `^${parts.map(literal).join('.*')}$` };
+  return { regex: `^${parts.map(regexLiteral).join('.*')}$` };
 }
-
-const literal = (text: string): string => text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&');

@@ -13,7 +13,7 @@ import { at } from '../../../../model/source.ts';
 import type { SourcedRoute } from '../../../../model/virtual-service.ts';
 import type { Fault } from '../status/conditions.ts';
 import { backendHeaders, filtered, type BackendOf } from './filters.ts';
-import { grpcMatch, httpMatch } from './matches.ts';
+import { grpcMatch, httpMatch, regexLiteral } from './matches.ts';
 
 /** Routes, and what is wrong with references in them. Without any the whole object is out of service. */
 export interface ConvertedRules<R> {
@@ -75,11 +75,19 @@ function convert(
     for (const [j, match] of matches.entries())
       routes.push({
         source: place,
-        route: { ...route, match: [match] },
+        route: { ...withStrippedPrefix(route, match), match: [match] },
         fields: { ...fields, 'match[0]': `matches[${j}]` },
       });
   }
   return { routes, ...(fault !== undefined && { fault }) };
+}
+
+/** A prefix replaced by nothing leaves the rest of the path with one slash before it. */
+function withStrippedPrefix(route: HTTPRoute, { uri }: HTTPMatchRequest): HTTPRoute {
+  if (route.rewrite?.uri !== '/') return route;
+  const { uri: _replaced, ...rewrite } = route.rewrite;
+  const prefix = regexLiteral((uri?.prefix ?? '').replace(/\/$/, ''));
+  return { ...route, rewrite: { ...rewrite, uriRegexRewrite: { match: `^${prefix}(/?)(.*)`, rewrite: '/\\2' } } };
 }
 
 const joined = (a: Fault | undefined, b: Fault | undefined): Fault | undefined =>

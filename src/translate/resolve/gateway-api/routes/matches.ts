@@ -47,3 +47,6 @@ function named(
   }
   return { [field]: Object.fromEntries(distinct.values()) };
 }
+
+/** A regular expression of RE2 for this very text. */
+export const regexLiteral = (text: string): string => text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&');
