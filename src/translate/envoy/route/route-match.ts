@@ -1,6 +1,7 @@
 // Which requests a route takes, from one match block of a VirtualService.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPMatchRequest
 import type { HTTPMatchRequest, StringMatch } from '../../../model/schema/index.ts';
+import type { RouteApi } from '../../../model/virtual-service.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { compareText } from '../../resolve/order.ts';
 import { claimMatcher, claimPath } from './claim-match.ts';
@@ -9,14 +10,14 @@ import { stringMatcher } from './string-matcher.ts';
 export type RouteMatch = MessageOf['envoy.config.route.v3.RouteMatch'];
 type HeaderMatcher = MessageOf['envoy.config.route.v3.HeaderMatcher'];
 
-/** Without a match block every request is taken. */
-export function routeMatch(match: HTTPMatchRequest | undefined): RouteMatch {
+/** Without a match block every request is taken. `api` is the one that the route was written in. */
+export function routeMatch(match: HTTPMatchRequest | undefined, api: RouteApi = 'istio'): RouteMatch {
   if (match === undefined) return { prefix: '/' };
   const headers = headerMatchers(match);
   const claims = claimMatchers(match);
   const parameters = Object.entries(match.queryParams ?? {}).toSorted(([a], [b]) => compareText(a, b));
   return {
-    ...pathMatch(match.uri),
+    ...pathMatch(match.uri, api),
     case_sensitive: match.ignoreUriCase !== true,
     ...(headers.length > 0 && { headers }),
     ...(claims.length > 0 && { dynamic_metadata: claims }),
@@ -41,10 +42,13 @@ export function isCatchAll(match: RouteMatch): boolean {
 export const pathPattern = (match: RouteMatch): string =>
   match.path ?? match.safe_regex?.regex ?? `${match.prefix ?? '/'}*`;
 
-function pathMatch(uri: StringMatch | undefined): Pick<RouteMatch, 'path' | 'prefix' | 'safe_regex'> {
+function pathMatch(uri: StringMatch | undefined, api: RouteApi): RouteMatch {
   if (uri?.exact !== undefined) return { path: uri.exact };
   if (uri?.regex !== undefined) return { safe_regex: { regex: uri.regex } };
-  return { prefix: uri?.prefix ?? '/' };
+  const prefix = uri?.prefix ?? '/';
+  if (api === 'istio' || prefix === '/') return { prefix };
+  // Whole path segments: /shop is for /shop and /shop/cart, and not for /shopping.
+  return { path_separated_prefix: prefix.endsWith('/') ? prefix.slice(0, -1) : prefix };
 }
 
 /** By name, then the parts of the request line. */

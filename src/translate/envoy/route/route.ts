@@ -31,11 +31,12 @@ export interface Caller {
 export const virtualServiceRoutes = memo(
   (settings: MeshSettings, { virtualService, targets }: RoutedVirtualService, caller: Caller, port: number) => {
     const singlePorts = !caller.gateways.includes(meshGateway);
-    const context: ActionContext = { settings, port, targets: targetsByHost(targets), singlePorts };
+    const { api } = virtualService;
+    const context: ActionContext = { settings, api, port, targets: targetsByHost(targets), singlePorts };
     const routes: Route[] = [];
     for (const alternative of alternatives(virtualService)) {
       if (!applies(alternative.match, caller, port)) continue;
-      const match = routeMatch(alternative.match);
+      const match = routeMatch(alternative.match, virtualService.api);
       routes.push(httpRoute(context, virtualService, alternative, match));
       if (isCatchAll(match)) break;
     }

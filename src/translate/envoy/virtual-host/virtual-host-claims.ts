@@ -29,6 +29,8 @@ export interface Claimant {
   readonly hosts: readonly string[];
   /** Whether it has routes for this caller on this port. */
   readonly applies: boolean;
+  /** Its hosts are nothing but the names of services. */
+  readonly onlyServices?: true;
 }
 
 export interface Port {
@@ -62,6 +64,7 @@ export const claimantOf = memo((consumer: Consumer, routed: RoutedVirtualService
     source: routed.virtualService.source,
     hosts: routed.virtualService.hosts,
     applies: hasRoutes(routed.virtualService, callerOf(consumer, routed), port),
+    ...(routed.virtualService.api === 'gateway-api' && { onlyServices: true as const }),
   }),
 );
 
@@ -127,11 +130,12 @@ const knownHosts = (services: readonly Service[]): ReadonlySet<string> =>
  */
 function ownHosts(
   port: Port,
-  { hosts }: Claimant,
+  { hosts, onlyServices = false }: Claimant,
   known: ReadonlySet<string>,
   hasWon: boolean,
   httpHosts: ReadonlySet<string>,
 ): readonly string[] {
+  if (onlyServices) return [];
   const always = port.number === 80 && port.form === 'host';
   if (!always && !hasWon && !hosts.some((host) => httpHosts.has(host))) return [];
   return hosts.filter((host) =>

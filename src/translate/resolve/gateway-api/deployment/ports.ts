@@ -1,0 +1,32 @@
+// Ports of the Service of a Gateway: one for each port that a listener has, and the one that tells whether its proxies are ready.
+// https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
+interface Listened {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: string;
+}
+
+interface ServicePort extends Listened {
+  readonly appProtocol: string;
+}
+
+const statusPort: ServicePort = { name: 'status-port', port: 15021, protocol: 'TCP', appProtocol: 'tcp' };
+const implied: Readonly<Record<string, number>> = { HTTP: 80, HTTPS: 443 };
+
+/** The first listener on a port names it. Names of listeners may be longer than those of ports. */
+export function servicePorts(listeners: readonly Listened[]): readonly ServicePort[] {
+  const ports = new Map([[statusPort.port, statusPort]]);
+  const names = new Set([statusPort.name]);
+  for (const listener of listeners) {
+    const port = listener.port || (implied[listener.protocol] ?? 0);
+    if (port === 0 || ports.has(port)) continue;
+    const fits = isPortName(listener.name) && !names.has(listener.name);
+    const appProtocol = listener.protocol.toLowerCase();
+    const name = fits ? listener.name : `port-${port}`;
+    names.add(name);
+    ports.set(port, { name, port, protocol: listener.protocol === 'UDP' ? 'UDP' : 'TCP', appProtocol });
+  }
+  return [...ports.values()];
+}
+
+const isPortName = (name: string): boolean => name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name);
