@@ -30,7 +30,7 @@ export interface Claimant {
   /** Whether it has routes for this caller on this port. */
   readonly applies: boolean;
   /** Its hosts are nothing but the names of services. */
-  readonly onlyServices?: true;
+  readonly onlyServices?: boolean;
 }
 
 export interface Port {
@@ -64,7 +64,7 @@ export const claimantOf = memo((consumer: Consumer, routed: RoutedVirtualService
     source: routed.virtualService.source,
     hosts: routed.virtualService.hosts,
     applies: hasRoutes(routed.virtualService, callerOf(consumer, routed), port),
-    ...(routed.virtualService.api === 'gateway-api' && { onlyServices: true as const }),
+    ...(routed.virtualService.api === 'gateway-api' && { onlyServices: true }),
   }),
 );
 
