@@ -14,6 +14,8 @@ export const features = (): Features => ({
   traceSampling: percent(process.env['PILOT_TRACE_SAMPLING'], 1),
   gatewaysOfOwnNamespace: isTrue(process.env['PILOT_SCOPE_GATEWAY_TO_NAMESPACE']),
   hostOwnership: hostOwnership(process.env['KEELSON_HOST_OWNERSHIP']),
+  routedClustersOnly: isTrue(process.env['PILOT_FILTER_GATEWAY_CLUSTER_CONFIG']),
+  http3: isTrue(process.env['PILOT_ENABLE_QUIC_LISTENERS']),
   remoteKeys: remoteKeys(process.env['PILOT_JWT_ENABLE_REMOTE_JWKS']),
 });
 

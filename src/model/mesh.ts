@@ -141,6 +141,10 @@ export interface Features {
   readonly gatewaysOfOwnNamespace: boolean;
   /** KEELSON_HOST_OWNERSHIP: what becomes of objects that claim hosts of other namespaces for everybody. */
   readonly hostOwnership: 'off' | 'warn' | 'enforce';
+  /** PILOT_FILTER_GATEWAY_CLUSTER_CONFIG: whether gateways have clusters only for what their routes lead to. */
+  readonly routedClustersOnly: boolean;
+  /** PILOT_ENABLE_QUIC_LISTENERS: whether HTTPS servers are offered over QUIC where a Service has the port for UDP. */
+  readonly http3: boolean;
   /** PILOT_JWT_ENABLE_REMOTE_JWKS: whether proxies fetch key sets themselves, from any host or from known ones only. */
   readonly remoteKeys: 'never' | 'known-hosts' | 'always';
 }

@@ -24,7 +24,7 @@ import { outboundListeners } from './envoy/listener/outbound-listeners.ts';
 import { routeProblems } from './envoy/virtual-host/route-configuration.ts';
 import type { CallerFacts } from './outbound-layers.ts';
 import { dependsOnCaller, endpointLayer, layer, outboundClusterLayer, routeLayer } from './outbound-layers.ts';
-import { routerConfiguration } from './gateway/router-configuration.ts';
+import { gatewayConflicts, routerConfiguration } from './gateway/router-configuration.ts';
 import { lazyConfiguration } from './lazy/lazy-configuration.ts';
 import { isLazy } from './lazy/lazy-proxy.ts';
 import { withExtensions } from './envoy/extension/extension-layer.ts';
@@ -99,8 +99,8 @@ export const translate = (
       const seen = view(node);
       if (seen === undefined) return [];
       const fromPatches = patchedView(seen).problems;
-      // A gateway has no ports of the services that it could lose.
-      if (seen.proxy.type === 'router') return fromPatches;
+      if (seen.proxy.type === 'router')
+        return [...fromPatches, ...gatewayConflicts(resolved, seen, callerFacts(resolved.mesh, seen))];
       const { routeNames, problems } = outboundListeners(seen);
       return [
         ...routeNames.flatMap((name) => routeProblems(seen.outbound, name)),

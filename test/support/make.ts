@@ -38,6 +38,8 @@ export const makeSettings = (overrides: Partial<MeshSettings> = {}): MeshSetting
     traceSampling: 1,
     gatewaysOfOwnNamespace: false,
     hostOwnership: 'off',
+    routedClustersOnly: false,
+    http3: false,
     remoteKeys: 'never',
   },
   ...overrides,

@@ -1,8 +1,11 @@
 // Gateways of Gateway API as east-west gateways: which listeners pass the mesh's mutual TLS on, and for which network they
 // are the way in.
 // https://istio.io/latest/docs/setup/install/multicluster/multi-primary_multi-network/
+import type { Gateway as MeshGateway, SourcedServer } from '../../model/gateway.ts';
 import { networkLabel } from '../../model/labels.ts';
+import { memo } from '../../model/memo.ts';
 import type { gatewayApi, KindMap } from '../../model/schema/index.ts';
+import { at } from '../../model/source.ts';
 
 type Gateway = KindMap['KubernetesGateway'];
 type GatewayListener = gatewayApi.GatewayListener;
@@ -36,6 +39,28 @@ export const isWorkloadOf = (
   { metadata }: Gateway,
   { namespace, labels }: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
 ): boolean => metadata.namespace === namespace && labels[gatewayNameLabel] === metadata.name;
+
+/** Its listeners that pass mutual TLS on, for services of every namespace. */
+export const gatewayBetweenNetworks = memo((gateway: Gateway): readonly MeshGateway[] => {
+  const listeners = gateway.spec.listeners ?? [];
+  const servers = listeners.flatMap((listener, i): readonly SourcedServer[] =>
+    passesThrough(gateway, listener)
+      ? [
+          {
+            source: at(gateway.source, `spec.listeners[${i}]`),
+            server: {
+              port: { number: listener.port, protocol: 'TLS', name: listener.name },
+              hosts: [listener.hostname || '*'],
+              tls: { mode: 'AUTO_PASSTHROUGH' },
+            },
+          },
+        ]
+      : [],
+  );
+  const { name, namespace, creationTimestamp: created } = gateway.metadata;
+  const workloads = { by: 'labels', labels: { [gatewayNameLabel]: name } } as const;
+  return servers.length === 0 ? [] : [{ source: gateway.source, name, namespace, created, workloads, servers }];
+});
 
 /** '' when it leads to none, or to nowhere: other networks need an IP address. */
 export const networkOfGateway = (gateway: Gateway): string =>

@@ -1,51 +1,103 @@
-// What a gateway is to have: the clusters of all services in sight, and the listeners that Gateway objects ask it for. It
+// What a gateway is to have: the clusters of the services in sight, and the listeners and routes that gateways ask it for. It
 // intercepts nothing, so there is no way through it but those.
-// https://istio.io/latest/docs/setup/install/multicluster/multi-primary_multi-network/
+// https://istio.io/latest/docs/reference/config/networking/gateway/
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import type { Problem } from '../../model/problem.ts';
 import type { Configuration } from '../../model/resource.ts';
-import type { OutboundView, ProxyView, ServiceView } from '../../model/view.ts';
-import { connectionFacts, localAddresses } from '../envoy/listener/listener-facts.ts';
+import type { OutboundView, ProxyView } from '../../model/view.ts';
+import { guardOf } from '../envoy/rbac/guard.ts';
 import type { CallerFacts } from '../outbound-layers.ts';
 import { endpointLayer, layer, outboundClusterLayer } from '../outbound-layers.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
-import type { GatewayFacts } from './passthrough-listener.ts';
-import { passthroughListeners } from './passthrough-listener.ts';
-import { passthroughServers } from './passthrough-servers.ts';
+import { hasAutoPassthrough, meshServices } from './auto-passthrough.ts';
+import { gatewayFacts } from './gateway-facts.ts';
+import type { GatewayListeners } from './gateway-listeners.ts';
+import { gatewayListeners } from './gateway-listeners.ts';
+import { gatewayRoutes } from './gateway-routes.ts';
+import type { GatewayRouting } from './gateway-routing.ts';
+import { gatewayRouting } from './gateway-routing.ts';
+import { routedServices } from './gateway-services.ts';
+import type { MergedServers } from './merged-servers.ts';
+import { gatewayKey, mergedServers } from './merged-servers.ts';
+import { selectedGateways } from './selected-gateways.ts';
 
 /** `caller` is the gateway as far as clusters and endpoints depend on it. */
-export function routerConfiguration(
-  resolved: ResolvedMesh,
-  { settings, proxy, outbound }: ProxyView,
-  caller: CallerFacts,
-): Configuration {
+export function routerConfiguration(resolved: ResolvedMesh, view: ProxyView, caller: CallerFacts): Configuration {
+  const { settings, proxy, outbound } = view;
   const { endpoints } = resolved.mesh;
-  const servers = passthroughServers(resolved, proxy);
-  const named: CallerFacts = { ...caller, facts: sharedValue({ ...caller.facts, byServerName: true as const }) };
-  const facts: GatewayFacts = sharedValue({
-    clusters: named.facts,
-    connection: connectionFacts(proxy),
-    addresses: localAddresses(proxy),
-  });
-  const own: OutboundView = { ...outbound, scope: `router|${outbound.scope}` };
-  const passed: OutboundView = { ...own, services: meshServices(outbound.services), scope: `passed|${own.scope}` };
-  const views =
-    servers.length === 0
-      ? [[own, caller] as const]
-      : ([
-          [own, caller],
-          [passed, named],
-        ] as const);
+  const servers = serversOf(resolved, view);
+  const { merged, routing } = servers;
+  const { listeners } = listenersOf(view, servers, caller);
+  const { namespace, labels } = proxy;
+  const views = clusterViews(view, servers, caller);
   return {
-    cluster: views.map(([view, from]) => outboundClusterLayer(settings, view, endpoints, from)),
-    endpoint: views.map(([view, from]) => endpointLayer(settings, view, endpoints, from)),
-    listener: [layer(`router|${proxy.id}`, passthroughListeners(settings, facts, servers, passed.services))],
-    route: [],
+    cluster: views.map(([own, from]) => outboundClusterLayer(settings, own, endpoints, from)),
+    endpoint: views.map(([own, from]) => endpointLayer(settings, own, endpoints, from)),
+    listener: [layer(`router|${proxy.id}`, listeners)],
+    route: [
+      layer(
+        `router|${outbound.scope}|${proxy.id}`,
+        gatewayRoutes(settings, sharedValue({ namespace, labels }), merged, routing),
+      ),
+    ],
     virtualHost: [],
     extension: [],
   };
 }
 
-/** Only servers of the mesh take its mutual TLS. */
-const meshServices = memo((services: readonly ServiceView[]): readonly ServiceView[] =>
-  sharedList(services.filter(({ service }) => !service.meshExternal)),
-);
+/** What gateways take from each other on this router. */
+export function gatewayConflicts(resolved: ResolvedMesh, view: ProxyView, caller: CallerFacts): readonly Problem[] {
+  const servers = serversOf(resolved, view);
+  return [...servers.merged.problems, ...listenersOf(view, servers, caller).problems];
+}
+
+interface RouterServers {
+  readonly merged: MergedServers;
+  readonly routing: GatewayRouting;
+}
+
+function serversOf(resolved: ResolvedMesh, { settings, proxy, outbound }: ProxyView): RouterServers {
+  const { gateways, targets } = selectedGateways(resolved, proxy);
+  const names = sharedValue(gateways.map(gatewayKey));
+  return {
+    merged: mergedServers(gateways, targets, settings.features.http3),
+    routing: gatewayRouting(resolved.mesh.virtualServices, proxy.namespace, names, outbound.services),
+  };
+}
+
+const listenersOf = (view: ProxyView, { merged, routing }: RouterServers, caller: CallerFacts): GatewayListeners =>
+  gatewayListeners(
+    {
+      settings: view.settings,
+      facts: gatewayFacts(view.settings, view.proxy, view.telemetry.client),
+      guard: guardOf(view.settings, view.inbound.policies, 'gateway'),
+      routing,
+      clusters: namedByServer(caller).facts,
+      passed: meshServices(view.outbound.services),
+    },
+    merged.sockets,
+  );
+
+/** Connections that are passed on by their server name have clusters of their own. */
+const namedByServer = memo((caller: CallerFacts): CallerFacts => ({
+  ...caller,
+  facts: sharedValue({ ...caller.facts, byServerName: true as const }),
+}));
+
+function clusterViews(
+  { settings, outbound }: ProxyView,
+  { merged, routing }: RouterServers,
+  caller: CallerFacts,
+): readonly (readonly [OutboundView, CallerFacts])[] {
+  const scope = `router|${outbound.scope}`;
+  const services = settings.features.routedClustersOnly
+    ? routedServices(settings, outbound.services, sharedList([...routing.values()]))
+    : outbound.services;
+  const own: OutboundView = { ...outbound, services, scope };
+  if (!hasAutoPassthrough(merged)) return [[own, caller]];
+  const passed: OutboundView = { ...outbound, services: meshServices(outbound.services), scope: `passed|${scope}` };
+  return [
+    [own, caller],
+    [passed, namedByServer(caller)],
+  ];
+}

@@ -28,6 +28,8 @@ export const defaultInstallation: Installation = {
     traceSampling: 1,
     gatewaysOfOwnNamespace: false,
     hostOwnership: 'off',
+    routedClustersOnly: false,
+    http3: false,
     remoteKeys: 'never',
   },
   types: { find: () => undefined, fault: () => undefined },

@@ -4,34 +4,16 @@ import type { MeshSettings } from '../../model/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import { at } from '../../model/source.ts';
-import { isAutoPassthrough } from '../gateway/auto-passthrough.ts';
 import { targetedWithoutEffect } from './security/policy-attachment.ts';
 import { whyNoEffect } from '../gateway/kubernetes-gateway.ts';
 
-/** A warning for every server or listener of a Gateway that has no translation, and for whatever else is out of reach. */
+/** A warning for every listener of a Gateway that has no translation, and for whatever else is out of reach. */
 export const withoutEffect = (settings: MeshSettings, objects: SnapshotObjects): readonly Problem[] => [
-  ...servers(objects.Gateway),
   ...listeners(objects.KubernetesGateway),
   ...targetedWithoutEffect(objects.AuthorizationPolicy),
   ...targetedWithoutEffect(objects.RequestAuthentication),
   ...ingressTlsWithoutEffect(settings, objects.Sidecar),
 ];
-
-const servers = memo((gateways: SnapshotObjects['Gateway']): readonly Problem[] =>
-  [...gateways.values()].flatMap(({ spec, source, position }) =>
-    (spec.servers ?? []).flatMap((server, i) =>
-      isAutoPassthrough(server)
-        ? []
-        : {
-            code: 'no-effect',
-            severity: 'warning' as const,
-            message: `server "${server.port.name}" (${server.port.protocol} on port ${server.port.number}) is checked but has no effect yet: only TLS servers of mode AUTO_PASSTHROUGH have`,
-            source: at(source, `spec.servers[${i}]`),
-            ...(position !== undefined && { position }),
-          },
-    ),
-  ),
-);
 
 const listeners = memo((gateways: SnapshotObjects['KubernetesGateway']): readonly Problem[] =>
   [...gateways.values()].flatMap((gateway) =>

@@ -75,7 +75,11 @@ const view = memo(
 );
 
 /** The service ports that lead to the workload, by creation time, then host: the first service that leads to a port has it. */
-export function serviceTargets({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
+export const serviceTargets = (resolved: ResolvedMesh, proxy: Proxy): readonly Target[] =>
+  workloadTargets(resolved, proxy).filter(({ servicePort }) => servicePort.protocol !== 'UDP');
+
+/** The same, and those of UDP. */
+export function workloadTargets({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
   const pod = pods.byName(proxy.namespace, podNameOf(proxy.id, proxy.namespace));
   const byAddress = targetsByAddress(mesh.services, mesh.endpoints);
   const addressed = proxy.ipAddresses.flatMap((address) => byAddress.get(address) ?? []);
@@ -97,7 +101,7 @@ const selectorsByNamespace = memo((services: readonly Service[]) =>
 );
 
 function selectedTargets(service: Service, pod: Pod | undefined): readonly Target[] {
-  return receiving(service).flatMap((servicePort) => {
+  return service.ports.flatMap((servicePort) => {
     const targetPort = targetPortOf(pod, servicePort.targetPort ?? servicePort.number);
     return targetPort === undefined ? [] : [{ service, servicePort, targetPort }];
   });
@@ -110,7 +114,7 @@ const targetsByAddress = memo(
   ): ReadonlyMap<string, readonly Target[]> => {
     const targets = new Map<string, Target[]>();
     for (const service of services) {
-      for (const servicePort of receiving(service)) {
+      for (const servicePort of service.ports) {
         for (const { address, port } of endpoints.get(serviceKey(service))?.get(servicePort.number) ?? []) {
           const own = targets.get(address) ?? [];
           targets.set(address, own);
@@ -122,8 +126,6 @@ const targetsByAddress = memo(
     return targets;
   },
 );
-
-const receiving = (service: Service): readonly ServicePort[] => service.ports.filter((port) => port.protocol !== 'UDP');
 
 type PolicyOf = (service: Service) => DestinationPolicy | undefined;
 

@@ -141,7 +141,8 @@ const serviceView = memo(
   }),
 );
 
-const withDestinations = (
+/** With the services of `inSight` that they lead to. */
+export const withDestinations = (
   virtualServices: readonly VirtualService[],
   inSight: readonly ServiceView[],
 ): readonly VirtualServiceView[] => {

@@ -3,6 +3,7 @@
 import type { ServerTLSSettings } from '../../model/schema/index.ts';
 import type { Drafts } from '../draft.ts';
 import type { FieldPath } from '../field-path.ts';
+import { isCipherSuite } from '../../model/cipher-suites.ts';
 import { conflict, doubtful, missing, unsupported } from '../draft.ts';
 
 type Field = keyof ServerTLSSettings;
@@ -61,15 +62,6 @@ function* checkCertificates(tls: ServerTLSSettings, path: FieldPath, mode: strin
     yield unsupported([...path, 'caCrl'], 'mode SIMPLE verifies no clients: no caCrl');
 }
 
-/** The cipher suites that Envoy's BoringSSL knows for TLS 1.2 and below. */
-const ciphers: ReadonlySet<string> = new Set(
-  ['ECDHE-ECDSA-', 'ECDHE-RSA-', '']
-    .flatMap((exchange) =>
-      ['AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'AES128-SHA', 'AES256-SHA'].map((cipher) => exchange + cipher),
-    )
-    .concat('ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305', 'DES-CBC3-SHA', 'ALL', ''),
-);
-
 function* checkCiphers(
   { cipherSuites = [], minProtocolVersion = 'TLS_AUTO' }: ServerTLSSettings,
   path: FieldPath,
@@ -79,8 +71,7 @@ function* checkCiphers(
   const seen = new Set<string>();
   for (const [index, cipher] of cipherSuites.entries()) {
     const at = [...path, 'cipherSuites', index];
-    // An operator such as - or + may stand before a cipher.
-    if (/^[A-Za-z0-9]/.test(cipher) && !ciphers.has(cipher)) yield doubtful(at, `"${cipher}" is not known: left out`);
+    if (!isCipherSuite(cipher)) yield doubtful(at, `"${cipher}" is not known: left out`);
     if (seen.has(cipher)) yield doubtful(at, `"${cipher}" is listed already`);
     seen.add(cipher);
   }

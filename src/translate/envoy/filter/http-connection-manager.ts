@@ -16,7 +16,7 @@ import { httpExtensions } from '../extension/extension-filters.ts';
 import { httpFilters } from './http-filters.ts';
 import type { HttpFacts } from '../listener/listener-facts.ts';
 import type { Received } from '../telemetry/metered.ts';
-import { headerOptions, inboundHeaderOptions, preservedHeaderCase } from './proxy-headers.ts';
+import { headerOptions, inboundHeaderOptions, meshServerHeader, preservedHeaderCase } from './proxy-headers.ts';
 import { tracing } from './tracing.ts';
 
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
@@ -69,6 +69,45 @@ export const inboundHttpConnectionManager = memo(
       ),
     ),
 );
+
+export interface GatewayHttp {
+  /** Name of the route configuration, which is delivered on its own. */
+  readonly routeName: string;
+  readonly statPrefix: string;
+  readonly traffic: ChainTraffic;
+  readonly grpcWeb: boolean;
+  readonly http3: boolean;
+  /** Proxies in front of the gateway that it believes what they say of their clients. */
+  readonly trustedProxies: number;
+  readonly forwardedClientCert: NonNullable<HttpConnectionManager['forward_client_cert_details']>;
+}
+
+/** The edge of the mesh: what clients say of themselves is not believed. `http` is plain data made canonical. */
+export const gatewayHttpConnectionManager = memo(
+  (settings: MeshSettings, facts: HttpFacts, guard: Guard, http: GatewayHttp): Filter =>
+    filter(
+      merge<HttpConnectionManager>(
+        common(settings, facts, guard, http, settings.features.persistentSessions),
+        { http_protocol_options: {}, ...http1Options(facts, false) },
+        edgeOptions(facts, http),
+        { rds: { config_source: ads, route_config_name: http.routeName } },
+      ),
+    ),
+);
+
+function edgeOptions({ headers }: HttpFacts, http: GatewayHttp): Partial<HttpConnectionManager> {
+  const mode = http.forwardedClientCert;
+  const tellsOfClient = mode === 'APPEND_FORWARD' || mode === 'SANITIZE_SET';
+  return {
+    stat_prefix: http.statPrefix,
+    use_remote_address: true,
+    ...(headers.keepServerHeader !== true && { server_name: headers.serverName ?? meshServerHeader }),
+    ...(http.trustedProxies > 0 && { xff_num_trusted_hops: http.trustedProxies }),
+    forward_client_cert_details: mode,
+    ...(tellsOfClient && { set_current_client_cert_details: { subject: true, cert: true, dns: true, uri: true } }),
+    ...(http.http3 && { codec_type: 'HTTP3' as const, http3_protocol_options: {} }),
+  };
+}
 
 const filter = (message: HttpConnectionManager): Filter =>
   extension('envoy.filters.network.http_connection_manager', manager, message);

@@ -3,6 +3,10 @@
 import type { Protocol } from '../../../model/mesh.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
+import type { ChainTraffic } from '../extension/extension-filters.ts';
+import { networkExtensions } from '../extension/extension-filters.ts';
+import type { ConnectionFacts } from '../listener/listener-facts.ts';
+import type { Guard } from '../rbac/guard.ts';
 
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 type FilterStateValue = MessageOf['envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue'];
@@ -16,6 +20,12 @@ export function tcpFilters(protocol: Protocol, statPrefix: string, terminal: Fil
     }),
     terminal,
   ];
+}
+
+/** What a connection goes through before it is forwarded: who may talk, and code of users in its phases around that. */
+export function connectionGuard(guard: Guard, connection: ConnectionFacts, traffic: ChainTraffic): readonly Filter[] {
+  const { AUTHN, AUTHZ, STATS, UNSPECIFIED } = networkExtensions(connection.extensions, traffic);
+  return [...guard.external.tcp, ...AUTHN, ...AUTHZ, ...guard.authorization.tcp, ...STATS, ...UNSPECIFIED];
 }
 
 /** One relative name of the peer certificate's subject, without a regular expression that could backtrack. */

@@ -77,10 +77,13 @@ export function headerOptions(headers: HeaderSettings): Partial<HttpConnectionMa
   };
 }
 
+/** What the `server` header says of a proxy of the mesh. */
+export const meshServerHeader = 'istio-envoy';
+
 /** Who the caller is, told to the application in `x-forwarded-client-cert`; and which server answered. */
 export function inboundHeaderOptions(headers: HeaderSettings): Partial<HttpConnectionManager> {
   return {
-    ...(headers.keepServerHeader !== true && { server_name: headers.serverName ?? 'istio-envoy' }),
+    ...(headers.keepServerHeader !== true && { server_name: headers.serverName ?? meshServerHeader }),
     forward_client_cert_details: headers.forwardedClientCert ?? 'APPEND_FORWARD',
     set_current_client_cert_details: headers.clientCertDetails ?? { subject: true, dns: true, uri: true },
   };

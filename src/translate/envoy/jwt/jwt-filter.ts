@@ -13,13 +13,13 @@ type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_ma
 type JwtProvider = MessageOf['envoy.extensions.filters.http.jwt_authn.v3.JwtProvider'];
 type JwtRequirement = MessageOf['envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement'];
 
-/** Nothing when there are no rules. */
-export function jwtFilters(rules: readonly TokenRule[]): readonly HttpFilter[] {
+/** Nothing when there are no rules. `routed`: the route is chosen (again) by what the token says. */
+export function jwtFilters(rules: readonly TokenRule[], routed = false): readonly HttpFilter[] {
   if (rules.length === 0) return [];
   const names = rules.map((_, i) => `origins-${i}`);
   return [
     extension('envoy.filters.http.jwt_authn', 'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication', {
-      providers: Object.fromEntries(rules.map((rule, i) => [`origins-${i}`, jwtProvider(rule)])),
+      providers: Object.fromEntries(rules.map((rule, i) => [`origins-${i}`, jwtProvider(rule, routed)])),
       rules: [{ match: { prefix: '/' }, requires: requirement(names) }],
       // A preflight request cannot have a token.
       bypass_cors_preflight: true,
@@ -47,7 +47,7 @@ const goodOrMissing = (provider: JwtRequirement): JwtRequirement => ({
 /** Claims that some issuers write as one text with spaces. */
 const spaceDelimited: readonly string[] = ['permission', 'scope'];
 
-function jwtProvider({ source, rule, keys }: TokenRule): JwtProvider {
+function jwtProvider({ source, rule, keys }: TokenRule, routed: boolean): JwtProvider {
   const { issuer, audiences = [], fromHeaders = [], fromParams = [], fromCookies = [] } = rule;
   const claims = [...new Set([...spaceDelimited, ...(rule.spaceDelimitedClaims ?? [])])].toSorted(compareText);
   return from(source, {
@@ -59,6 +59,7 @@ function jwtProvider({ source, rule, keys }: TokenRule): JwtProvider {
     ...(fromParams.length > 0 && { from_params: fromParams }),
     ...(fromCookies.length > 0 && { from_cookies: fromCookies }),
     ...outputs(rule),
+    ...(routed && { clear_route_cache: true }),
     payload_in_metadata: 'payload',
     normalize_payload_in_metadata: { space_delimited_claims: claims },
   });

@@ -13,13 +13,20 @@ export const listenerAddress = (bind: string, port: number): Address =>
     ? { pipe: { path: bind.slice(unix.length) } }
     : { socket_address: { address: bind, port_value: port } };
 
+/** The same port for datagrams. */
+export const datagramAddress = (bind: string, port: number): Address => ({
+  socket_address: { protocol: 'UDP', address: bind, port_value: port },
+});
+
+/** `addressOf` says what kind of address they are. */
 export const additionalAddresses = (
   addresses: readonly string[],
   port: number,
+  addressOf: (bind: string, port: number) => Address = listenerAddress,
 ): Pick<Listener, 'additional_addresses'> =>
   addresses.length === 0
     ? {}
-    : { additional_addresses: addresses.map((bind) => ({ address: listenerAddress(bind, port) })) };
+    : { additional_addresses: addresses.map((bind) => ({ address: addressOf(bind, port) })) };
 
 /** One connection at a time from each wake-up of a really bound socket, so that worker threads share them evenly. */
 export const acceptSlowly: Pick<Listener, 'max_connections_to_accept_per_socket_event'> = {

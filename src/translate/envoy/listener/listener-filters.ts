@@ -23,6 +23,13 @@ export const originalSource: ListenerFilter = extension(
   { mark: transparentMark },
 );
 
+/** Reads who connects from the line that a load balancer puts in front of the connection. */
+export const proxyProtocol: ListenerFilter = extension(
+  'envoy.filters.listener.proxy_protocol',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
+  {},
+);
+
 /** Starts with a small buffer: most client hellos fit. */
 export const tlsInspector: ListenerFilter = extension(
   'envoy.filters.listener.tls_inspector',

@@ -17,12 +17,10 @@ import type { ChainMatch, PlannedChain } from './filter-chain.ts';
 import { chainMatch, plannedChain } from './filter-chain.ts';
 import type { ConnectionFacts } from './listener-facts.ts';
 import { networkExtensionList } from '../extension/extension-filters.ts';
-import { tcpFilters } from '../filter/network-filters.ts';
-import { statPrefix } from './stat-prefix.ts';
-import { tcpProxy } from '../filter/tcp-proxy.ts';
+import type { Forwarding, TcpDestination } from './tcp-destination.ts';
+import { clusterFilters, onlyPort, routeFilters } from './tcp-destination.ts';
 
 type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
-type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 
 /** Who connects, as far as L4 routes look at it; the same object for all that they treat alike. */
 export interface Caller {
@@ -127,6 +125,14 @@ function applies(match: L4MatchAttributes | TLSMatchAttributes, { caller, port }
   );
 }
 
+const forwardingOf = ({ settings, caller: { connection }, port: { number, protocol } }: Context): Forwarding => ({
+  settings,
+  connection,
+  port: number,
+  protocol,
+  leading: networkExtensionList(connection.extensions, { side: 'CLIENT', port: number }),
+});
+
 /** How long the TLS handshake, if any, may take before the connection is given up. */
 export const handshakeTimeout = { transport_socket_connect_timeout: '15s' } as const;
 
@@ -139,7 +145,7 @@ function routeChain(
   source: SourceRef,
 ): PlannedChain {
   const message: FilterChain = {
-    filters: routeFilters(context, virtualService, destinations, route),
+    filters: routeFilters(forwardingOf(context), virtualService, destinations, route),
     metadata: {
       filter_metadata: {
         istio: { config: configPath('virtual-service', virtualService.namespace, virtualService.name) },
@@ -150,82 +156,12 @@ function routeChain(
   return plannedChain(match, from(source, message), undefined);
 }
 
-function routeFilters(
-  context: Context,
-  virtualService: VirtualService,
-  destinations: readonly ServiceView[],
-  route: readonly RouteDestination[],
-): readonly Filter[] {
-  const { settings, caller, port } = context;
-  const [first, ...others] = route.map((entry) => ({
-    ...targetOf(entry, destinations, port.number),
-    weight: entry.weight ?? 0,
-  }));
-  if (first === undefined) return [];
-  if (others.length === 0) return clusterFilters(context, first);
-  const weighted = [first, ...others].map(({ cluster, weight }) => ({ name: cluster, weight }));
-  const prefix = `${virtualService.name}.${virtualService.namespace}`;
-  const proxy = tcpProxy(settings, { weighted, statPrefix: prefix }, caller.connection, first.view?.policy, '');
-  return connectionFilters(context, prefix, proxy);
-}
-
-interface Target {
-  readonly host: string;
-  readonly subset: string;
-  readonly port: number;
-  readonly cluster: string;
-  readonly view: ServiceView | undefined;
-}
-
-/** An unknown host keeps its name: the cluster appears when the service does. */
-function targetOf(
-  { destination }: RouteDestination,
-  destinations: readonly ServiceView[],
-  listenerPort: number,
-): Target {
-  const isMeant = ({ service }: ServiceView): boolean =>
-    service.hostname === destination.host || service.aliases.some(({ hostname }) => hostname === destination.host);
-  const view = destinations.find(isMeant);
-  const host = view?.service.hostname ?? destination.host;
-  const port = destination.port?.number ?? onlyPort(view) ?? listenerPort;
-  const subset = destination.subset ?? '';
-  return { host, subset, port, cluster: outboundCluster(host, port, subset), view };
-}
-
-const onlyPort = (view: ServiceView | undefined): number | undefined =>
-  view?.service.ports.length === 1 ? view.service.ports[0]?.number : undefined;
-
-function clusterFilters(context: Context, target: Target): readonly Filter[] {
-  const { settings, caller } = context;
-  const prefix = statPrefix(settings.outboundClusterStatName, target.cluster, {
-    service: target.view?.service,
-    host: target.host,
-    port: undefined,
-    portNumber: target.port,
-    subset: target.subset,
-  });
-  const proxy = tcpProxy(
-    settings,
-    { cluster: target.cluster, statPrefix: prefix },
-    caller.connection,
-    target.view?.policy,
-    target.subset,
-  );
-  return connectionFilters(context, prefix, proxy);
-}
-
-/** Code of users sees the connection before it goes to `terminal`. */
-const connectionFilters = ({ caller, port }: Context, statPrefix: string, terminal: Filter): readonly Filter[] => [
-  ...networkExtensionList(caller.connection.extensions, { side: 'CLIENT', port: port.number }),
-  ...tcpFilters(port.protocol, statPrefix, terminal),
-];
-
 /** The service itself; an explicit listener's port means the only port of a service that has one. */
 function serviceChain(context: Context): PlannedChain {
   const { port, view } = context;
   const { service } = view;
   const number = onlyPort(view) ?? port.number;
-  const target: Target = {
+  const target: TcpDestination = {
     host: service.hostname,
     subset: '',
     port: number,
@@ -238,7 +174,7 @@ function serviceChain(context: Context): PlannedChain {
       : [];
   const index = service.ports.findIndex((candidate) => candidate.number === number);
   const source = at(service.source, index < 0 ? 'spec.ports' : `spec.ports[${index}]`);
-  const message: FilterChain = { filters: clusterFilters(context, target), ...handshakeTimeout };
+  const message: FilterChain = { filters: clusterFilters(forwardingOf(context), target), ...handshakeTimeout };
   return plannedChain(
     chainMatch({ serverNames: names, destinations: port.destinations }),
     from(source, message),

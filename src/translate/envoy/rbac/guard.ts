@@ -24,15 +24,19 @@ const none: Filters = { http: [], tcp: [] };
 /** Of connections that are not the workload's own concern. */
 export const unguarded: Guard = { external: none, authentication: none, authorization: none };
 
-/** The same filters for all workloads with the same policies. */
-export const guardOf = (settings: MeshSettings, policies: WorkloadPolicies): Guard =>
-  policies === noPolicies ? unguarded : built(settings, policies);
+/** The same filters for all workloads with the same policies; routes of gateways may look at what tokens say. */
+export const guardOf = (
+  settings: MeshSettings,
+  policies: WorkloadPolicies,
+  place: 'workload' | 'gateway' = 'workload',
+): Guard => (policies === noPolicies ? unguarded : built(settings, policies, place === 'gateway'));
 
-const built = memo((settings: MeshSettings, { authorization, authorizers, tokens }: WorkloadPolicies): Guard => {
+const built = memo((settings: MeshSettings, policies: WorkloadPolicies, routed: boolean): Guard => {
+  const { authorization, authorizers, tokens } = policies;
   const domains = trustDomains(settings);
   return {
     external: externalAuthorizationFilters(settings.features.multipleAuthorizers, authorizers, authorization, domains),
-    authentication: { http: jwtFilters(tokens), tcp: [] },
+    authentication: { http: jwtFilters(tokens, routed), tcp: [] },
     authorization: authorizationFilters(authorization, domains),
   };
 });

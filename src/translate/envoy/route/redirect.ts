@@ -6,12 +6,15 @@ import type { MessageOf } from '../../../xds/generated/messages.ts';
 type RedirectAction = MessageOf['envoy.config.route.v3.RedirectAction'];
 type DirectResponseAction = MessageOf['envoy.config.route.v3.DirectResponseAction'];
 
-/** `listenPort`: the port that the redirected request came in for. Undefined: Envoy has no such response code. */
-export function redirectAction(redirect: HTTPRedirect, listenPort: number): RedirectAction | undefined {
+/**
+ * `listenPort`: the port that the redirected request came in for, `tls`: whether over TLS. Undefined: Envoy has no such
+ * response code.
+ */
+export function redirectAction(redirect: HTTPRedirect, listenPort: number, tls = false): RedirectAction | undefined {
   const code = redirect.redirectCode === undefined || redirect.redirectCode === 0 ? 301 : redirect.redirectCode;
   const responseCode = responseCodes[code];
   if (responseCode === undefined) return undefined;
-  const port = redirectPort(redirect, listenPort);
+  const port = redirectPort(redirect, listenPort, tls);
   return {
     ...(redirect.prefixRewrite !== undefined && redirect.prefixRewrite !== ''
       ? { prefix_rewrite: redirect.prefixRewrite }
@@ -45,8 +48,8 @@ const responseCodes: Readonly<Record<number, NonNullable<RedirectAction['respons
 };
 
 /** Left out where it is the default of the scheme, so that no `:80` or `:443` shows. */
-function redirectPort(redirect: HTTPRedirect, listenPort: number): number | undefined {
+function redirectPort(redirect: HTTPRedirect, listenPort: number, tls: boolean): number | undefined {
   const port = redirect.derivePort === 'FROM_REQUEST_PORT' ? listenPort : redirect.port;
-  const implied = { http: 80, https: 443 }[redirect.scheme || 'http'];
+  const implied = { http: 80, https: 443 }[redirect.scheme || (tls ? 'https' : 'http')];
   return port === undefined || port === 0 || port === implied ? undefined : port;
 }

@@ -22,6 +22,9 @@ export interface ActionContext extends DestinationContext {
   readonly settings: MeshSettings;
   /** The API that the route was written in. */
   readonly api: RouteApi;
+  /** Requests come in over TLS that ends here. */
+  readonly tls: boolean;
+  readonly http3: boolean;
 }
 
 /** The field itself; for a delegate's route also the root route, whose settings it may have taken over. */
@@ -37,7 +40,7 @@ export function action(context: ActionContext, sourced: SourcedRoute<HTTPRoute>)
   const { route } = sourced;
   const headers = route.headers === undefined ? {} : from(causes(sourced, 'headers'), headerOptions(route.headers));
   if (route.redirect !== undefined) {
-    const redirect = redirectAction(route.redirect, context.port);
+    const redirect = redirectAction(route.redirect, context.port, context.tls);
     return merge<Route>(headers, from(causes(sourced, 'redirect'), redirect === undefined ? unusable : { redirect }));
   }
   if (route.directResponse !== undefined) {

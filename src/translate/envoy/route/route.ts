@@ -25,14 +25,25 @@ export interface Caller {
   readonly labels: Readonly<Record<string, string>>;
   /** `mesh` for sidecars, else the names of the gateways that the caller serves. */
   readonly gateways: readonly string[];
+  /** Requests come in over TLS that ends here. */
+  readonly tls?: true;
+  /** Answers say that the port can be had over HTTP/3 as well. */
+  readonly http3?: true;
 }
 
 /** In the order they are tried; nothing follows a route that takes every request. `port`: of the route configuration. */
 export const virtualServiceRoutes = memo(
   (settings: MeshSettings, { virtualService, targets }: RoutedVirtualService, caller: Caller, port: number) => {
     const singlePorts = !caller.gateways.includes(meshGateway);
-    const { api } = virtualService;
-    const context: ActionContext = { settings, api, port, targets: targetsByHost(targets), singlePorts };
+    const context: ActionContext = {
+      settings,
+      api: virtualService.api,
+      port,
+      targets: targetsByHost(targets),
+      singlePorts,
+      tls: caller.tls === true,
+      http3: caller.http3 === true,
+    };
     const routes: Route[] = [];
     for (const alternative of alternatives(virtualService)) {
       if (!applies(alternative.match, caller, port)) continue;
@@ -112,9 +123,16 @@ function httpRoute(
       match,
       ...(wanted?.statPrefix !== undefined && wanted.statPrefix !== '' && { stat_prefix: wanted.statPrefix }),
     }),
-    action(context, sourced),
+    withAlternative(context, action(context, sourced)),
     filterSettings(context, sourced),
   );
+}
+
+/** https://www.rfc-editor.org/rfc/rfc7838: clients may come back over HTTP/3 for a day. */
+function withAlternative({ http3, port }: ActionContext, route: Route): Route {
+  if (!http3) return route;
+  const service = { header: { key: 'alt-svc', value: `h3=":${port}"; ma=86400` } };
+  return { ...route, response_headers_to_add: [...(route.response_headers_to_add ?? []), service] };
 }
 
 const routeName = (route: string, match: string): string => (match === '' ? route : `${route}.${match}`);

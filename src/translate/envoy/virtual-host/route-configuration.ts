@@ -73,7 +73,8 @@ const builtHosts = memoEach(
 const built = (settings: MeshSettings, host: PlannedHost, consumer: Consumer, routeName: string): Resource =>
   virtualHost(settings, routeName, host.routed === undefined ? undefined : callerOf(consumer, host.routed), host);
 
-const assemble = memo((hosts: readonly Resource[], routeName: string): Resource => {
+/** A route configuration of these virtual hosts, which are its parts. */
+export const assemble = memo((hosts: readonly Resource[], routeName: string): Resource => {
   const message: MessageOf['envoy.config.route.v3.RouteConfiguration'] = {
     name: routeName,
     // Clusters come and go on their own; a route to a missing one answers 503 and leaves the others alone.

@@ -23,7 +23,7 @@ export const virtualHost = memo(
   (settings: MeshSettings, routeName: string, caller: Caller | undefined, planned: PlannedHost): Resource => {
     const { target, routed, name, port, domains } = planned;
     const named = { name, domains, ...attemptCount(settings) };
-    return resource(
+    return virtualHostResource(
       routeName,
       merge<VirtualHost>(
         target === undefined ? named : from(target.service.source, named),
@@ -43,11 +43,11 @@ export const unknownHosts = memo(
     const name = unknown.kind === 'block' ? 'block_all' : 'allow_any';
     const route: Route = { name, match: { prefix: '/' }, ...unknownAction(settings, unknown) };
     const message: VirtualHost = { name, domains: ['*'], ...attemptCount(settings), routes: [route] };
-    return resource(routeName, unknown.kind === 'egress-proxy' ? from(unknown.source, message) : message);
+    return virtualHostResource(routeName, unknown.kind === 'egress-proxy' ? from(unknown.source, message) : message);
   },
 );
 
-const resource = (routeName: string, message: VirtualHost): Resource => ({
+export const virtualHostResource = (routeName: string, message: VirtualHost): Resource => ({
   type: virtualHostType,
   name: `${routeName}/${message.name}`,
   message,
@@ -68,7 +68,7 @@ function hostRoutes(
 }
 
 /** Servers are told which attempt a request is, unless the mesh does not want that. */
-const attemptCount = (settings: MeshSettings): Pick<VirtualHost, 'include_request_attempt_count'> =>
+export const attemptCount = (settings: MeshSettings): Pick<VirtualHost, 'include_request_attempt_count'> =>
   settings.defaultConfig?.proxyHeaders?.attemptCount?.disabled === true ? {} : { include_request_attempt_count: true };
 
 function unknownAction(settings: MeshSettings, unknown: UnknownDestinations): Route {

@@ -8,9 +8,9 @@ import type { MessageOf } from '../../../../xds/generated/messages.ts';
 import { inboundCluster, inboundPassthroughCluster, listenerName, virtualInbound } from '../../../names.ts';
 import { from } from '../../../provenance.ts';
 import { isHttp, isHttp2 } from '../../../resolve/protocol.ts';
-import { meshTls, serverTls } from './downstream-tls.ts';
-import { networkExtensionList, networkExtensions } from '../../extension/extension-filters.ts';
+import { networkExtensionList } from '../../extension/extension-filters.ts';
 import type { ChainTraffic } from '../../extension/extension-filters.ts';
+import { meshTls } from './downstream-tls.ts';
 import type { PlannedChain } from '../filter-chain.ts';
 import { chainMatch, plannedChain } from '../filter-chain.ts';
 import { inboundHttpConnectionManager } from '../../filter/http-connection-manager.ts';
@@ -18,9 +18,10 @@ import type { InboundMatch } from './inbound-match.ts';
 import { inboundMatches } from './inbound-match.ts';
 import { inboundRoutes } from './inbound-route.ts';
 import type { HttpFacts } from '../listener-facts.ts';
+import { serverTls, tlsSocket } from '../server-tls.ts';
 import type { Guard } from '../../rbac/guard.ts';
 import type { Received } from '../../telemetry/metered.ts';
-import { peerMetadata, tcpFilters } from '../../filter/network-filters.ts';
+import { connectionGuard, peerMetadata, tcpFilters } from '../../filter/network-filters.ts';
 import { statPrefix } from '../stat-prefix.ts';
 import { blackHole, plainTcpProxy } from '../../filter/tcp-proxy.ts';
 
@@ -87,7 +88,8 @@ export const inboundPortChains = memo(
       return inboundMatches(mtls, protocol).map((match) =>
         chain(receiver, match, match.mtls ? meshTls(settings) : undefined),
       );
-    return [chain(receiver, { transportProtocol: 'tls', mtls: false, http: isHttp(protocol) }, serverTls(tls))];
+    const socket = tlsSocket(serverTls(settings, tls, 'http'));
+    return [chain(receiver, { transportProtocol: 'tls', mtls: false, http: isHttp(protocol) }, socket)];
   },
 );
 
@@ -168,14 +170,8 @@ function requestFilters(receiver: Receiver, mtls: boolean): FilterChain['filters
 /** As Istio has it, extensions of connections are asked for by the port of the service, not that of the workload. */
 function connectionFilters(receiver: Receiver, mtls: boolean): FilterChain['filters'] & object {
   const { settings, facts, guard, cluster, port, protocol, tcpStat } = receiver;
-  const extensions = networkExtensions(facts.connection.extensions, { side: 'SERVER', port });
   return [
-    ...guard.external.tcp,
-    ...extensions.AUTHN,
-    ...extensions.AUTHZ,
-    ...guard.authorization.tcp,
-    ...extensions.STATS,
-    ...extensions.UNSPECIFIED,
+    ...connectionGuard(guard, facts.connection, { side: 'SERVER', port }),
     ...tcpFilters(
       protocol,
       tcpStat,

@@ -1,0 +1,87 @@
+// Which gateways a router serves, and on which ports of its own: servers name the ports of the Services in front of it.
+// https://istio.io/latest/docs/reference/config/networking/gateway/
+import type { Gateway } from '../../model/gateway.ts';
+import { selects } from '../../model/labels.ts';
+import { sharedList, sharedValue } from '../../model/memo.ts';
+import type { Proxy } from '../../model/proxy.ts';
+import type { ResolvedMesh } from '../resolve/mesh.ts';
+import type { Target } from '../view/inbound.ts';
+import { workloadTargets } from '../view/inbound.ts';
+import { gatewayBetweenNetworks, isWorkloadOf } from './kubernetes-gateway.ts';
+
+/** A port of a Service that leads to the router; canonical by `sharedValue`. */
+export interface ServicePortTarget {
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly number: number;
+  readonly targetPort: number;
+  readonly udp: boolean;
+  /** Servers that select the router by labels are not to be led through this Service. */
+  readonly untranslated: boolean;
+}
+
+export interface SelectedGateways {
+  /** The oldest first. */
+  readonly gateways: readonly Gateway[];
+  /** In the order in which they are asked for a port. */
+  readonly targets: readonly ServicePortTarget[];
+}
+
+const untranslatedLabel = 'experimental.istio.io/disable-gateway-port-translation';
+
+export function selectedGateways(resolved: ResolvedMesh, proxy: Proxy): SelectedGateways {
+  const { mesh, kubernetesGateways } = resolved;
+  const targets = sharedList(workloadTargets(resolved, proxy).map(serviceTarget));
+  const onlyOwn = mesh.settings.features.gatewaysOfOwnNamespace;
+  const selecting = mesh.gateways.filter((gateway) => isFor(gateway, proxy, targets, onlyOwn));
+  const betweenNetworks = kubernetesGateways
+    .filter((gateway) => isWorkloadOf(gateway, proxy))
+    .flatMap(gatewayBetweenNetworks);
+  return { gateways: sharedList([...selecting, ...betweenNetworks]), targets };
+}
+
+const serviceTarget = ({ service, servicePort, targetPort }: Target): ServicePortTarget =>
+  sharedValue({
+    namespace: service.namespace,
+    hostname: service.hostname,
+    number: servicePort.number,
+    targetPort,
+    udp: servicePort.protocol === 'UDP',
+    untranslated: service.labels[untranslatedLabel] !== undefined,
+  });
+
+function isFor(gateway: Gateway, proxy: Proxy, targets: readonly ServicePortTarget[], onlyOwn: boolean): boolean {
+  const { workloads, namespace } = gateway;
+  if (workloads.by === 'services') return targets.some((target) => leadsTo(target, workloads));
+  return selects(workloads.labels, proxy.labels) && (!onlyOwn || namespace === proxy.namespace);
+}
+
+const leadsTo = (
+  { namespace, hostname }: ServicePortTarget,
+  services: { readonly namespace: string; readonly hostnames: readonly string[] },
+): boolean => namespace === services.namespace && services.hostnames.includes(hostname);
+
+/**
+ * The router's own ports for a server's one. Labels say little: the first Service with such a port decides, and a port that
+ * none has is the router's own. Where the gateway names its Services, they alone count.
+ */
+export function listeningPorts(
+  { workloads }: Gateway,
+  port: number,
+  targets: readonly ServicePortTarget[],
+): readonly number[] {
+  const named = targets.filter((target) => target.number === port && !target.udp);
+  if (workloads.by === 'labels') return [named.find(({ untranslated }) => !untranslated)?.targetPort ?? port];
+  const own = named.filter((target) => leadsTo(target, workloads)).map(({ targetPort }) => targetPort);
+  return [...new Set(own)].toSorted((a, b) => a - b);
+}
+
+/** Whether clients can reach the server's port over UDP, too. */
+export const hasUdpPort = (
+  { workloads }: Gateway,
+  port: number,
+  targets: readonly ServicePortTarget[],
+): boolean =>
+  targets.some(
+    (target) => target.udp && target.number === port && (workloads.by === 'labels' || leadsTo(target, workloads)),
+  );
