@@ -193,7 +193,7 @@ spec: {hosts: [${name}.example.com], ports: [{number: 443, name: tls, protocol: 
       field +
       gateway(server('"*.garden.svc.cluster.local"')) +
       gateway(server('"*.local"'), { name: 'other', namespace: 'garden' });
-    expect(entries(yaml)).toEqual({ '0.0.0.0_15443': [hay, web] });
+    expect(entries(yaml)).toEqual({ '0.0.0.0_15443': [web, hay] });
   });
 
   it('listens where the server says', () => {
@@ -235,20 +235,6 @@ describe('a Gateway object', () => {
   it('is for workloads of any namespace, or of its own where the control plane is told so', () => {
     expect(Object.keys(entries(garden + elsewhere))).toEqual(['0.0.0.0_15443']);
     expect(entries(garden + elsewhere, { ...gate, features: { gatewaysOfOwnNamespace: true } })).toEqual({});
-  });
-
-  it('is warned about for each server that has no effect', () => {
-    const plain = '{port: {number: 80, name: plain, protocol: HTTP}, hosts: ["*"]}';
-    const yaml = gateway([server('"*"'), plain].join(', '));
-    expect(translation(yaml).problems).toMatchObject([
-      {
-        code: 'no-effect',
-        severity: 'warning',
-        message: expect.stringContaining('server "plain" (HTTP on port 80)') as string,
-        source: { kind: 'Gateway', path: 'spec.servers[1]' },
-      },
-    ]);
-    expect(entries(garden + yaml)).toEqual({ '0.0.0.0_15443': [web] });
   });
 });
 

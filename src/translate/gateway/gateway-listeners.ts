@@ -113,15 +113,19 @@ function serverChains(context: ListenerContext, server: MergedServer, listener: 
   return chain === undefined ? [] : [chain];
 }
 
-/** Envoy refuses a listener whose chains it cannot tell apart, so the first to have a server name keeps it. */
+/**
+ * Envoy refuses a listener whose chains it cannot tell apart, so the first to have a server name keeps it. Servers that ask
+ * for the very same chain agree.
+ */
 function distinct(
   all: readonly SourcedChain[],
   name: string,
 ): { readonly chains: readonly PlannedChain[]; readonly problems: readonly Problem[] } {
   const owners = new Map<string, SourceRef>();
-  const chains: PlannedChain[] = [];
+  const chains = new Set<PlannedChain>();
   const problems: Problem[] = [];
   for (const { chain, source } of all) {
+    if (chains.has(chain)) continue;
     const { serverNames = ['*'], applicationProtocols = [] } = chain.match;
     const keys = serverNames.map((one) => `${one} ${applicationProtocols.join()}`);
     const owner = keys.map((key) => owners.get(key)).find((known) => known !== undefined);
@@ -130,9 +134,9 @@ function distinct(
       continue;
     }
     for (const key of keys) owners.set(key, source);
-    chains.push(chain);
+    chains.add(chain);
   }
-  return { chains, problems };
+  return { chains: [...chains], problems };
 }
 
 const takenName = (names: readonly string[], listener: string, source: SourceRef, owner: SourceRef): Problem => ({
