@@ -205,10 +205,7 @@ const tlsRoutes = (server: MergedServer, routes: readonly VirtualServiceView[]):
       .map(({ source, route }) => ({ view, source, route: route.route ?? [], match: route.match })),
   );
 
-const matching = (
-  { hosts }: MergedServer,
-  routes: readonly VirtualServiceView[],
-): readonly VirtualServiceView[] =>
+const matching = ({ hosts }: MergedServer, routes: readonly VirtualServiceView[]): readonly VirtualServiceView[] =>
   routes.filter(({ virtualService }) => sharesHost(hosts, virtualService.namespace, virtualService.hosts));
 
 /** By the server's own port and gateway; who sends is not known from outside the mesh. */

@@ -72,7 +72,10 @@ function socketListeners(context: ListenerContext, name: string, sockets: readon
   const { bind = '', port = 0 } = sockets[0] ?? {};
   const own = sharedValue({ name, bind, port });
   const over = sharedValue<ListenerSocket>({ name, port });
-  const tcp = distinct(groups.flatMap((group) => groupChains(context, group, over)), name);
+  const tcp = distinct(
+    groups.flatMap((group) => groupChains(context, group, over)),
+    name,
+  );
   const quic = distinct(quicChains(context, groups.flat(), name, port), name);
   const sources = sharedList(groups.flat().map(({ source }) => source));
   const listener = (chains: readonly PlannedChain[], over: 'tcp' | 'quic'): readonly Resource[] =>
@@ -102,7 +105,11 @@ function groupChains(
   return group.flatMap((server) => serverChains(context, server, listener));
 }
 
-function serverChains(context: ListenerContext, server: MergedServer, listener: ListenerSocket): readonly SourcedChain[] {
+function serverChains(
+  context: ListenerContext,
+  server: MergedServer,
+  listener: ListenerSocket,
+): readonly SourcedChain[] {
   const { settings, facts, guard, clusters, passed } = context;
   if (isAutoPassthrough(server))
     return autoPassthroughChains(settings, clusters, facts.http.connection, server, passed);

@@ -27,7 +27,9 @@ const none: readonly VirtualService[] = [];
 const boundVirtualServices = memo(
   (all: readonly VirtualService[], namespace: string): ReadonlyMap<string, readonly VirtualService[]> => {
     const ranked = all
-      .filter(({ visibility, gateways }) => isVisible(visibility, namespace) && gateways.some((name) => name !== 'mesh'))
+      .filter(
+        ({ visibility, gateways }) => isVisible(visibility, namespace) && gateways.some((name) => name !== 'mesh'),
+      )
       .toSorted((a, b) => precedence(a, namespace) - precedence(b, namespace));
     const byGateway = new Map<string, VirtualService[]>();
     for (const one of ranked) {

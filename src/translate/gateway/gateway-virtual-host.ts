@@ -65,7 +65,6 @@ function sessions(host: string, pieces: readonly RoutePiece[]): VirtualHost | un
 }
 
 /** Nobody has routes: every request is answered 404. */
-export const nowhere = memo(
-  (port: number, routeName: string): Resource =>
-    virtualHostResource(routeName, { name: virtualHostName('blackhole', port), domains: sharedValue(['*']) }),
+export const nowhere = memo((port: number, routeName: string): Resource =>
+  virtualHostResource(routeName, { name: virtualHostName('blackhole', port), domains: sharedValue(['*']) }),
 );

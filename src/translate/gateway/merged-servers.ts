@@ -65,7 +65,12 @@ export const mergedServers = memo(
         for (const port of listeningPorts(gateway, sourced.server.port.number, targets)) {
           const bind = sourced.server.bind ?? '';
           const socket = sockets.get(`${bind} ${port}`) ?? newSocket(bind, port);
-          const merged = mergedServer(gateway, sourced, port, quic && hasUdpPort(gateway, sourced.server.port.number, targets));
+          const merged = mergedServer(
+            gateway,
+            sourced,
+            port,
+            quic && hasUdpPort(gateway, sourced.server.port.number, targets),
+          );
           const conflict = join(socket, merged, byRoute);
           if (conflict === undefined) sockets.set(`${bind} ${port}`, socket);
           else problems.push(conflict);

@@ -4,6 +4,7 @@ import type { Gateway } from '../../model/gateway.ts';
 import { selects } from '../../model/labels.ts';
 import { sharedList, sharedValue } from '../../model/memo.ts';
 import type { Proxy } from '../../model/proxy.ts';
+import type { SourceRef } from '../../model/source.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import type { Target } from '../view/inbound.ts';
 import { workloadTargets } from '../view/inbound.ts';
@@ -35,10 +36,13 @@ export function selectedGateways(resolved: ResolvedMesh, proxy: Proxy): Selected
   const onlyOwn = mesh.settings.features.gatewaysOfOwnNamespace;
   const selecting = mesh.gateways.filter((gateway) => isFor(gateway, proxy, targets, onlyOwn));
   const betweenNetworks = kubernetesGateways
-    .filter((gateway) => isWorkloadOf(gateway, proxy))
+    .filter((gateway) => isWorkloadOf(gateway, proxy) && !selecting.some(({ source }) => isOf(source, gateway.source)))
     .flatMap(gatewayBetweenNetworks);
   return { gateways: sharedList([...selecting, ...betweenNetworks]), targets };
 }
+
+const isOf = (source: SourceRef, object: SourceRef): boolean =>
+  source.group === object.group && source.namespace === object.namespace && source.name === object.name;
 
 const serviceTarget = ({ service, servicePort, targetPort }: Target): ServicePortTarget =>
   sharedValue({
@@ -77,11 +81,7 @@ export function listeningPorts(
 }
 
 /** Whether clients can reach the server's port over UDP, too. */
-export const hasUdpPort = (
-  { workloads }: Gateway,
-  port: number,
-  targets: readonly ServicePortTarget[],
-): boolean =>
+export const hasUdpPort = ({ workloads }: Gateway, port: number, targets: readonly ServicePortTarget[]): boolean =>
   targets.some(
     (target) => target.udp && target.number === port && (workloads.by === 'labels' || leadsTo(target, workloads)),
   );

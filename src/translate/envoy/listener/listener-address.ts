@@ -24,9 +24,7 @@ export const additionalAddresses = (
   port: number,
   addressOf: (bind: string, port: number) => Address = listenerAddress,
 ): Pick<Listener, 'additional_addresses'> =>
-  addresses.length === 0
-    ? {}
-    : { additional_addresses: addresses.map((bind) => ({ address: addressOf(bind, port) })) };
+  addresses.length === 0 ? {} : { additional_addresses: addresses.map((bind) => ({ address: addressOf(bind, port) })) };
 
 /** One connection at a time from each wake-up of a really bound socket, so that worker threads share them evenly. */
 export const acceptSlowly: Pick<Listener, 'max_connections_to_accept_per_socket_event'> = {

@@ -76,7 +76,9 @@ export function resolveListener(
     : undefined;
   const kinds = supportedKinds(listener);
   const hostname = listener.hostname ?? '';
-  const hosts = namespaces.map((namespace) => `${namespace}/${hostname || '*'}`);
+  // What is allowed by namespace are routes: services that connections are passed on to have none.
+  const open = tls.settings?.mode === 'AUTO_PASSTHROUGH' ? ['*'] : namespaces;
+  const hosts = open.map((namespace) => `${namespace}/${hostname || '*'}`);
   const accepted = protocolFault ?? bare ?? tls.notAccepted;
   const programmed = tls.fault ?? bare;
   const result: ListenerResult = {
