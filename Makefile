@@ -9,6 +9,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 TYPES := src/xds/generated/messages.ts
 RECORDED := ../shared/parity/scenarios
+IMAGE := keelson:0.1.0
 
 .PHONY: help build check test golden bench bench-lazy parity demo lint format typecheck manifests protos envoy kubernetes clean
 
@@ -61,6 +62,23 @@ clean: ## Remove everything that can be made again, but the packages
 
 manifests: $(TYPES) ## Write the manifests in manifests/ again
 	@node scripts/manifests.ts
+
+image: ## Build the container image (IMAGE=name:tag)
+	@docker build --tag '$(IMAGE)' .
+
+kind-up: ## Make a kind cluster, if there is none, and load the image into it
+	@kind get clusters | grep -qx keelson || kind create cluster --config kind-config.yaml
+	@kind load docker-image '$(IMAGE)' --name keelson
+
+kind-down: ## Remove that cluster
+	@kind delete cluster --name keelson
+
+deploy: $(TYPES) ## Install into the cluster of the current kubeconfig (SET='name=value,...')
+	@bin/keelson manifests --set 'image=$(IMAGE)' $(if $(SET),--set '$(SET)') | kubectl apply --server-side --force-conflicts -f -
+	@kubectl --namespace istio-system rollout status deployment/istiod --timeout=180s
+
+kind-demo: image kind-up deploy ## The whole thing: image, cluster, install, and a shop with a canary
+	@demo/kind/run.sh
 
 protos: ## Generate the types of Envoy's messages again
 	@rm -f $(TYPES)

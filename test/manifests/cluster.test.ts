@@ -10,10 +10,11 @@ import { serverIdentity } from '../../src/ca/server-identity.ts';
 import { findMessage } from '../../src/xds/codec/descriptors.ts';
 import { isApiError } from '../../src/kubernetes/api-error.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
+import type { KubernetesObject } from '../../src/kubernetes/resource.ts';
 import { customResourceDefinitions } from '../../src/manifests/crd/definitions.ts';
 import { installObjects } from '../../src/manifests/install.ts';
 import { defaultValues, readValues } from '../../src/manifests/values/values.ts';
-import { findKind } from '../../src/watchers/kinds.ts';
+import { findKind, kindRows } from '../../src/watchers/kinds.ts';
 import { parse } from '../../src/watchers/parse.ts';
 import type { WebhookServer } from '../../src/webhooks/server.ts';
 import { createWebhookServer } from '../../src/webhooks/server.ts';
@@ -59,6 +60,27 @@ describe.skipIf(kubernetesMissing !== false)(`a real API server${unlessKubernete
       },
     ]);
     await applyObjects(client, installObjects(values, { crds: false }));
+  });
+
+  test('gives the control plane the rights to what it reads and writes', async () => {
+    await applyObjects(client, installObjects(defaultValues, { crds: false }));
+    const reviews = { group: 'authorization.k8s.io', version: 'v1', plural: 'subjectaccessreviews', namespaced: false };
+    const may = async (verb: string, group: string, resource: string, subresource = ''): Promise<boolean> => {
+      const spec = {
+        user: 'system:serviceaccount:istio-system:istiod',
+        resourceAttributes: { verb, group, resource, subresource },
+      };
+      const { status } = await client.create<KubernetesObject>(reviews, { metadata: {}, spec });
+      return (status as { readonly allowed: boolean }).allowed;
+    };
+    const missing: string[] = [];
+    for (const { group, plural } of kindRows)
+      for (const verb of ['get', 'list', 'watch'])
+        if (!(await may(verb, group, plural))) missing.push(`${verb} ${plural}.${group}`);
+    for (const { group, plural } of kindRows.filter(({ group }) => group.endsWith('.istio.io')))
+      if (!(await may('patch', group, plural, 'status'))) missing.push(`patch ${plural}/status.${group}`);
+    expect(missing).toEqual([]);
+    expect([await may('delete', '', 'pods'), await may('update', '', 'secrets')]).toEqual([false, false]);
   });
 
   describe('with the validation webhook', () => {

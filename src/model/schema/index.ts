@@ -63,7 +63,7 @@ export const bodySchemas = {
 export type Kind = keyof typeof bodySchemas;
 
 /** What the ConfigMap `istio` means, read once when it is parsed. */
-interface MeshSettings {
+export interface MeshSettings {
   readonly meshConfig?: MeshConfigSpec;
   readonly meshNetworks?: MeshNetworksSpec;
 }
