@@ -6,7 +6,6 @@ import { webhookServer } from './admission.ts';
 import type { CertificatesOptions } from './ca/certificates.ts';
 import { openCertificates } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
-import type { SubjectNames } from './ca/certificate/template.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
 import type { AdminServer } from './admin/http.ts';
 import { debugServer, monitoringServer } from './admin/http.ts';
@@ -15,19 +14,18 @@ import { authoritySecret, tokenAudience, trustDomainOf } from './credentials.ts'
 import type { ExplainedRejection, Known } from './introspection.ts';
 import { controlPlane, debugSource, explainRejection } from './introspection.ts';
 import { LiveMesh } from './live-mesh.ts';
-import { objectKey } from './model/object.ts';
+import { certificateOutcome, measurement } from './measurement.ts';
+import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
 import type { Problem } from './model/problem.ts';
-import type { Workload } from './model/secret-source.ts';
-import type { Snapshot } from './model/snapshot.ts';
 import { describeSource } from './model/source.ts';
 import { defaultInstallation } from './translate/resolve/mesh-settings.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
-import { canonical, podWorkload } from './translate/resolve/workload.ts';
-import { podNameOf } from './translate/view/proxy.ts';
+import { certificateNames } from './translate/resolve/certificate-names.ts';
 import { watchSource } from './watchers/source.ts';
 import type { FetchOptions } from './watchers/jwks/jwks-fetch.ts';
 import type { Log } from './xds/log.ts';
+import type { Rejection } from './xds/subscription/quarantine.ts';
 import type { Authenticate, XdsServer } from './xds/server.ts';
 import { createXdsServer } from './xds/server.ts';
 import type { ProxyStatus } from './xds/status.ts';
@@ -102,9 +100,10 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   });
   // Else the first configuration would refuse every token.
   await Promise.race([mesh.keysFetched(), delay(patienceForKeys, undefined, { ref: false })]);
-  const certificates = await certificatesOf(mesh, options);
+  const metrics = measurement({ mesh, server: () => server, authority: () => certificates.status() });
+  const certificates = await certificatesOf(mesh, options, metrics);
   atEnd(() => certificates.stop());
-  const known = knownOf(mesh, certificates.authenticate, () => server, stopping.signal);
+  const known = knownOf(mesh, certificates.authenticate, () => server, metrics, stopping.signal);
   const plane = controlPlane(known);
   const server: XdsServer = createXdsServer({
     translate: (node) => mesh.configuration(node),
@@ -114,12 +113,9 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     services: [certificates.service],
     debug: debugSource(known, plane),
     ...(options.connectionAge !== undefined && { limits: { connectionAge: options.connectionAge } }),
+    observer: metrics,
     log,
-    onRejected: (rejection) => {
-      const { type, name, error } = rejection;
-      const causes = causingObjects(resourceOrigins(rejection.resource)).map(describeSource).join(', ');
-      log.error('a resource is rejected; its last good version stays in force', { type, name, causes, error });
-    },
+    onRejected: (rejection) => logRejection(log, rejection),
   });
   mesh.onChange = () => {
     certificates.plug(authoritySecret(mesh.snapshot));
@@ -149,15 +145,21 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   };
 }
 
-const certificatesOf = (mesh: LiveMesh, options: DaemonOptions) =>
+function logRejection(log: Log, { type, name, error, resource }: Rejection): void {
+  const causes = causingObjects(resourceOrigins(resource)).map(describeSource).join(', ');
+  log.error('a resource is rejected; its last good version stays in force', { type, name, causes, error });
+}
+
+const certificatesOf = (mesh: LiveMesh, options: DaemonOptions, metrics: DaemonMetrics) =>
   openCertificates({
     directory: options.state,
     trustDomain: trustDomainOf(mesh.snapshot),
     plugged: authoritySecret(mesh.snapshot),
     tokenAudience,
-    names: (workload) => subjectNames(workload, mesh.snapshot),
+    names: (workload) => certificateNames(workload, mesh.snapshot),
     log: options.log,
     onProblems: (problems) => mesh.replaceAuthorityProblems(problems),
+    onAnswered: (answer) => metrics.certificate(certificateOutcome(answer)),
     ...options.authority,
     ...(options.dnsNames !== undefined && { dnsNames: options.dnsNames }),
     ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
@@ -167,6 +169,7 @@ const knownOf = (
   mesh: LiveMesh,
   authenticate: Authenticate,
   server: () => XdsServer,
+  metrics: DaemonMetrics,
   stopping: AbortSignal,
 ): Known => ({
   replica: replicaName(),
@@ -178,7 +181,7 @@ const knownOf = (
   problems: () => mesh.problems,
   isReady: () => !stopping.aborted,
   authenticate,
-  metricsText: () => Promise.resolve(''),
+  metricsText: metrics.text,
 });
 
 /** Opens the HTTP ports that are asked for. */
@@ -208,24 +211,4 @@ async function listen(
   return server.listen(address).catch((cause: Error) => {
     throw new Error(`cannot listen on ${address}`, { cause });
   });
-}
-
-/**
- * What a certificate's Subject tells of the workload, beyond its identity: metrics name peers by it. The Pod's own object
- * says so if it runs under the proven identity; only for workloads without one is the proxy's word taken.
- */
-function subjectNames({ identity, node }: Workload, { objects }: Snapshot): Omit<SubjectNames, 'namespace'> {
-  const podName = podNameOf(node.id.split('~')[2] ?? '', identity.namespace);
-  const pod = objects.Pod.get(objectKey(identity.namespace, podName));
-  const names =
-    pod !== undefined && (pod.spec.serviceAccountName ?? 'default') === identity.serviceAccount
-      ? podWorkload(pod)
-      : canonical((node.metadata['LABELS'] ?? {}) as Readonly<Record<string, string>>, podName, 'latest');
-  const cluster = node.metadata['CLUSTER_ID'];
-  return {
-    workload: names.workload,
-    app: names.canonicalName,
-    version: names.canonicalRevision,
-    ...(typeof cluster === 'string' && { cluster }),
-  };
 }

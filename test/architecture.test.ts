@@ -20,6 +20,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   interception: [],
   webhooks: ['model', 'watchers', 'bootstrap', 'interception'],
   admin: ['model'],
+  metrics: ['model'],
   manifests: ['model', 'watchers'],
   cli: [
     'model',
@@ -38,6 +39,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'main.ts',
     'config.ts',
     'credentials.ts',
+    'measurement.ts',
     'introspection.ts',
     'installation.ts',
     'live-mesh.ts',
@@ -56,8 +58,10 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'bootstrap',
     'interception',
     'admin',
+    'metrics',
     'config.ts',
     'credentials.ts',
+    'measurement.ts',
     'introspection.ts',
     'installation.ts',
     'live-mesh.ts',
@@ -70,6 +74,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'live-mesh.ts': ['model', 'watchers', 'translate', 'types:xds', 'installation.ts'],
   'admission.ts': ['model', 'watchers', 'webhooks', 'xds', 'live-mesh.ts'],
   'introspection.ts': ['model', 'translate', 'xds', 'admin'],
+  'measurement.ts': ['model', 'translate', 'xds', 'ca', 'metrics', 'introspection.ts'],
 };
 
 /** Translation is pure: what it may not reach for, by package or by name. */

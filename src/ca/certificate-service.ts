@@ -28,6 +28,8 @@ export interface CertificateServiceOptions {
   readonly onCertified: (until: number) => Promise<void>;
   /** A fault or a bug, without anything of the request. */
   readonly onFault: (identity: WorkloadIdentity | undefined, error: unknown) => void;
+  /** How every request has ended. */
+  readonly onAnswered?: (outcome: 'issued' | status) => void;
   /** Of certificates, in milliseconds: when nothing is asked for, and at most. */
   readonly ttl?: number;
   readonly maxTtl?: number;
@@ -79,7 +81,10 @@ export function certificateService(options: CertificateServiceOptions) {
         options.onFault(caller, error);
         return { code: status.UNAVAILABLE, details: 'no certificate can be issued now' };
       })
-      .then((result) => ('code' in result ? reply(result) : reply(null, result)));
+      .then((result) => {
+        options.onAnswered?.('code' in result ? result.code : 'issued');
+        return 'code' in result ? reply(result) : reply(null, result);
+      });
   };
   return { definition: certificateServiceDefinition(), implementation: { CreateCertificate } };
 }

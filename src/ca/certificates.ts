@@ -10,6 +10,7 @@ import type { TrustingProxy } from './root/rotator.ts';
 import type { WorkloadSecretsOptions } from './secrets.ts';
 import type { TokenAuthority } from './token.ts';
 import { systemClock } from './clock.ts';
+import type { CertificateServiceOptions } from './certificate-service.ts';
 import { certificateService } from './certificate-service.ts';
 import { fileSecrets, isFileSecret } from './file-secrets.ts';
 import { peerIdentity } from './peer.ts';
@@ -22,6 +23,8 @@ import { tokenAuthority } from './token.ts';
 export interface CertificatesOptions extends ResidentOptions {
   readonly names: WorkloadSecretsOptions['names'];
   readonly tokenAudience: string;
+  /** How every request for a certificate has ended. */
+  readonly onAnswered?: CertificateServiceOptions['onAnswered'];
   /** Of the server. */
   readonly dnsNames?: readonly string[];
   /** Of workloads, in milliseconds. */
@@ -60,6 +63,7 @@ export async function openCertificates(options: CertificatesOptions) {
     onFault: (caller, error) =>
       log.error('no certificate for a request', { workload: caller?.serviceAccount, reason: String(error) }),
     ...(ttl !== undefined && { ttl }),
+    ...(options.onAnswered !== undefined && { onAnswered: options.onAnswered }),
   });
   return {
     secrets: withFiles(workloads),

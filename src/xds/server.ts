@@ -9,6 +9,7 @@ import type { Configuration, NodeInfo, TypeUrl } from '../model/resource.ts';
 import type { SecretSource, TlsSource } from '../model/secret-source.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log.ts';
+import type { XdsObserver } from './observer.ts';
 import type { Rejection } from './subscription/quarantine.ts';
 import type { Dialect } from './subscription/requests.ts';
 import type { AdsCall } from './service.ts';
@@ -23,6 +24,7 @@ import { DebugCalls } from './debug/debug-calls.ts';
 import { tlsCredentials } from './credentials.ts';
 import { resourceEncoder } from './codec/encoder.ts';
 import { defaultLimits, serverOptions } from './limits.ts';
+import { Ledger } from './ledger.ts';
 import { Quarantine } from './subscription/quarantine.ts';
 import { InvalidRequest, readRequest } from './subscription/requests.ts';
 import { adsService, endCall } from './service.ts';
@@ -54,6 +56,7 @@ export interface XdsServerOptions {
   readonly debug?: DebugSource;
   /** A version of a resource was rejected for the first time. */
   readonly onRejected?: (rejection: Rejection) => void;
+  readonly observer?: XdsObserver;
   readonly limits?: Partial<Limits>;
   readonly now?: () => number;
 }
@@ -90,7 +93,10 @@ class AdsServer implements XdsServer {
   readonly #quarantine: Quarantine;
   readonly #streams = new Map<AdsCall, ProxyStream>();
   readonly #debug: DebugCalls | undefined;
-  readonly #counters = { streams: 0, pushes: 0, resourcesSent: 0, bytesSent: 0, nacks: 0, bugs: 0, cycles: 0 };
+  readonly #counters = { bugs: 0, cycles: 0 };
+  readonly #ledger: Ledger;
+  /** When what the next cycle takes to the proxies has changed. */
+  #changedAt = 0;
   #calls = 0;
   #opened = 0;
   #cycle: Promise<void> = Promise.resolve();
@@ -102,7 +108,8 @@ class AdsServer implements XdsServer {
     this.#options = options;
     this.#quarantine = new Quarantine(options.onRejected);
     this.#limits = { ...defaultLimits, ...options.limits };
-    const { debug } = options;
+    const { debug, now = Date.now } = options;
+    this.#ledger = new Ledger(now, options.observer);
     this.#debug = debug && new DebugCalls({ source: debug, proxies: () => this.status() }, options.log);
     this.#server = new Server(serverOptions(this.#limits));
     this.#server.addService(adsService, {
@@ -116,13 +123,12 @@ class AdsServer implements XdsServer {
       quarantine: this.#quarantine,
       secrets: options.secrets,
       limits: this.#limits,
-      now: options.now ?? Date.now,
+      now,
       cycle: () => this.#counters.cycles,
-      onSent: (resources, bytes) => this.#count(resources, bytes),
-      onNack: (type, node, error) => {
-        this.#counters.nacks++;
-        options.log.warn('a proxy rejects its configuration', { type, node: node.id, error });
-      },
+      onSent: this.#ledger.onSent,
+      onSettled: this.#ledger.onSettled,
+      onNack: (type, node, error) =>
+        options.log.warn('a proxy rejects its configuration', { type, node: node.id, error }),
     };
   }
 
@@ -135,6 +141,7 @@ class AdsServer implements XdsServer {
   }
 
   update(): Promise<void> {
+    if (this.#nextCycle === undefined) this.#changedAt = this.#environment.now();
     this.#nextCycle ??= this.#cycle.then(() => {
       this.#cycle = this.#pushAll();
       this.#nextCycle = undefined;
@@ -156,7 +163,7 @@ class AdsServer implements XdsServer {
   }
 
   counters(): ServerCounters {
-    return { ...this.#counters, streams: this.#streams.size };
+    return { ...this.#counters, ...this.#ledger.counters, streams: this.#streams.size };
   }
 
   async close(): Promise<void> {
@@ -174,10 +181,12 @@ class AdsServer implements XdsServer {
   async #pushAll(): Promise<void> {
     this.#counters.cycles++;
     const breathe = breather(sliceMs);
+    const changedAt = this.#changedAt;
     for (const stream of this.#streams.values()) {
-      this.#configure(stream);
+      this.#ledger.convergence.during(stream.connection, changedAt, () => this.#configure(stream));
       await breathe();
     }
+    this.#options.observer?.cycle(this.#environment.now() - changedAt);
     if (this.#quarantine.size > 2 * this.#swept) this.#sweep();
   }
 
@@ -265,14 +274,10 @@ class AdsServer implements XdsServer {
   }
 
   #forget(call: AdsCall): void {
-    this.#streams.get(call)?.close();
+    const stream = this.#streams.get(call);
+    stream?.close();
+    if (stream !== undefined) this.#ledger.convergence.forget(stream.connection);
     this.#streams.delete(call);
-  }
-
-  #count(resources: number, bytes: number): void {
-    this.#counters.pushes++;
-    this.#counters.resourcesSent += resources;
-    this.#counters.bytesSent += bytes;
   }
 
   #sweep(): void {

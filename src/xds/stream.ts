@@ -31,7 +31,8 @@ export interface StreamEnvironment {
   readonly now: () => number;
   /** The number of the push cycle that is under way or was the last. */
   readonly cycle: () => number;
-  readonly onSent: (resources: number, bytes: number) => void;
+  readonly onSent: (connection: string, type: TypeUrl, resources: number, bytes: number) => void;
+  readonly onSettled: (connection: string, type: TypeUrl, accepted: boolean, after: number) => void;
   readonly onNack: (type: TypeUrl, node: NodeInfo, error: string) => void;
 }
 
@@ -166,6 +167,7 @@ export class ProxyStream {
   #settle(type: TypeUrl, tracked: Tracked, { sent, error }: Settled): void {
     const added = sent.filter(({ after }) => after !== undefined);
     if (type === endpoint) for (const { name } of sent) this.#awaited.delete(name);
+    this.#environment.onSettled(this.connection, type, error === undefined, this.#environment.now() - tracked.sentAt);
     if (error === undefined) {
       tracked.ackedVersion = tracked.sentVersion;
       tracked.ackedAt = this.#environment.now();
@@ -276,7 +278,7 @@ export class ProxyStream {
     tracked.subscription.sent(update, nonce);
     tracked.sentVersion = this.#environment.cycle();
     tracked.sentAt = this.#environment.now();
-    this.#environment.onSent(update.resources.length, response.length);
+    this.#environment.onSent(this.connection, type, update.resources.length, response.length);
     this.#blocked = !this.#transport.write(response);
     if (type === cluster) this.#expectEndpoints(update.sent.flatMap(({ after }) => after?.resource ?? []));
   }

@@ -72,6 +72,7 @@ beforeAll(async () => {
     workloads: [{ name: 'store-v1', sidecar: true }],
     ports: [http, tcp],
     files: { 'mesh.yaml': stringify(mesh) },
+    daemon: { monitoringAddress: '127.0.0.1:0' },
   });
   const app: Backend = lab.app('store-v1');
   app.behaviors.push(...Object.entries(codes).flatMap(([code, count]) => Array<number>(count).fill(Number(code))));
@@ -183,4 +184,14 @@ test('a Telemetry object takes labels away, adds some, and stops a metric', asyn
     'caller',
   ]);
   expect(lab.mesh.envoys.get('store-v1')?.nacks()).toEqual([]);
+});
+
+test('the daemon counts what it has sent, and how long changes have taken', async () => {
+  const page = await fetch(`http://127.0.0.1:${lab.mesh.daemon.monitoringPort}/metrics`);
+  const series = seriesOf(await page.text());
+  expect(total(series, 'pilot_xds')).toBe(2);
+  expect(sumBy(series, 'pilot_xds_pushes', 'type')['lds']).toBeGreaterThanOrEqual(2);
+  // Each proxy's first configuration, and the change of the test before for one of them.
+  expect(total(series, 'pilot_proxy_convergence_time_count')).toBeGreaterThanOrEqual(3);
+  expect(total(series, 'citadel_server_root_cert_expiry_seconds')).toBeGreaterThan(0);
 });

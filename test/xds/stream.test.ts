@@ -15,6 +15,7 @@ const environment: StreamEnvironment = {
   now: () => 0,
   cycle: () => 1,
   onSent: () => {},
+  onSettled: () => {},
   onNack: () => {},
 };
 

@@ -1,0 +1,118 @@
+// The daemon's own metrics: istiod's names where they mean the same, and ours. Events are counted as they happen; what
+// there is at the moment is looked up when somebody asks.
+// https://istio.io/latest/docs/reference/commands/pilot-discovery/#metrics
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+
+import type { TypeUrl } from '../model/resource.ts';
+import { resourceTypes } from '../model/resource.ts';
+import type { CurrentState } from './current-state.ts';
+import { registerState } from './current-state.ts';
+
+/** Durations are milliseconds. */
+export interface DaemonMetrics {
+  readonly sent: (type: TypeUrl, resources: number, bytes: number) => void;
+  readonly settled: (type: TypeUrl, accepted: boolean, after: number) => void;
+  readonly converged: (after: number) => void;
+  readonly cycle: (took: number) => void;
+  /** A request for a certificate has ended. */
+  readonly certificate: (outcome: CertificateOutcome) => void;
+  /** In Prometheus' text format. */
+  readonly text: () => Promise<string>;
+}
+
+export type CertificateOutcome = 'issued' | 'unauthenticated' | 'unreadable' | 'turned away' | 'failed';
+
+/** `state` is asked whenever the metrics are. */
+export function daemonMetrics(version: string, state: () => CurrentState): DaemonMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  registerState(registry, version, state);
+  const pushes = pushMetrics(registry);
+  const certificate = certificateMetrics(registry);
+  return { ...pushes, certificate, text: () => registry.metrics() };
+}
+
+/** As istiod shortens them. */
+const shortNames: Readonly<Record<string, string>> = {
+  [resourceTypes.cluster]: 'cds',
+  [resourceTypes.endpoint]: 'eds',
+  [resourceTypes.listener]: 'lds',
+  [resourceTypes.route]: 'rds',
+  [resourceTypes.virtualHost]: 'vhds',
+  [resourceTypes.secret]: 'sds',
+  [resourceTypes.extension]: 'ecds',
+};
+/** What proxies ask for besides may be anything. */
+const typeName = (type: TypeUrl): string => shortNames[type] ?? 'other';
+
+function pushMetrics(registry: Registry): Pick<DaemonMetrics, 'sent' | 'settled' | 'converged' | 'cycle'> {
+  const own = { registers: [registry] };
+  const typed = { ...own, labelNames: ['type'] as const };
+  const pushes = new Counter({ name: 'pilot_xds_pushes', help: 'Responses sent to proxies, by type.', ...typed });
+  const sizes = new Histogram({
+    name: 'pilot_xds_config_size_bytes',
+    help: 'Size of the responses that were sent, by type.',
+    buckets: [1, 10_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000],
+    ...typed,
+  });
+  const resources = new Counter({ name: 'keelson_xds_resources_sent_total', help: 'Resources sent to proxies, by type.', ...typed }); // prettier-ignore
+  const bytes = new Counter({
+    name: 'keelson_xds_bytes_sent_total',
+    help: 'Bytes sent to proxies, by type.',
+    ...typed,
+  });
+  const rejects = new Counter({ name: 'pilot_total_xds_rejects', help: 'Responses that proxies rejected, by type.', ...typed }); // prettier-ignore
+  const answers = new Histogram({
+    name: 'keelson_xds_answer_seconds',
+    help: 'From a response to the proxy having taken or rejected it, by type.',
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+    ...typed,
+  });
+  const convergence = new Histogram({
+    name: 'pilot_proxy_convergence_time',
+    help: 'Seconds from a change to the last answer of a proxy to what the change has caused.',
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 3, 5, 10, 20, 30],
+    ...own,
+  });
+  const cycles = new Histogram({
+    name: 'keelson_push_cycle_seconds',
+    help: 'From a change to the configuration of all proxies having been gone through.',
+    buckets: [0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+    ...own,
+  });
+  return {
+    sent: (type, count, size) => {
+      const labels = { type: typeName(type) };
+      pushes.inc(labels);
+      sizes.observe(labels, size);
+      resources.inc(labels, count);
+      bytes.inc(labels, size);
+    },
+    settled: (type, accepted, after) => {
+      const labels = { type: typeName(type) };
+      answers.observe(labels, seconds(after));
+      if (!accepted) rejects.inc(labels);
+    },
+    converged: (after) => convergence.observe(seconds(after)),
+    cycle: (took) => cycles.observe(seconds(took)),
+  };
+}
+
+/** A clock that was set back is no negative duration. */
+const seconds = (milliseconds: number): number => Math.max(0, milliseconds) / 1000;
+
+function certificateMetrics(registry: Registry): DaemonMetrics['certificate'] {
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });
+  const requests = counter('citadel_server_csr_count', 'Requests for certificates.');
+  const outcomes: Readonly<Record<CertificateOutcome, Counter>> = {
+    issued: counter('citadel_server_success_cert_issuance_count', 'Certificates issued on request.'),
+    unauthenticated: counter('citadel_server_authentication_failure_count', 'Requests without valid credentials.'),
+    unreadable: counter('citadel_server_csr_parsing_err_count', 'Requests that cannot be read.'),
+    'turned away': counter('keelson_certificate_requests_limited_total', 'Requests beyond the limits on their rate.'),
+    failed: counter('citadel_server_csr_sign_err_count', 'Requests that could not be signed.'),
+  };
+  return (outcome) => {
+    requests.inc();
+    outcomes[outcome].inc();
+  };
+}

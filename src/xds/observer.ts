@@ -1,0 +1,13 @@
+// What the server tells of its work while it does it: for metrics. Durations are milliseconds.
+import type { TypeUrl } from '../model/resource.ts';
+
+export interface XdsObserver {
+  /** One response. */
+  readonly sent: (type: TypeUrl, resources: number, bytes: number) => void;
+  /** A proxy has answered a response, `after` it was sent. */
+  readonly settled: (type: TypeUrl, accepted: boolean, after: number) => void;
+  /** A proxy has answered the last response that one change caused, `after` the change. */
+  readonly converged: (after: number) => void;
+  /** All proxies have been gone through after a change. */
+  readonly cycle: (took: number) => void;
+}
