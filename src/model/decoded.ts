@@ -20,7 +20,11 @@ export const decodedKinds = ['cluster', 'endpoint', 'listener', 'route', 'virtua
 
 /** The causes of a field: its own, else those of the nearest part above it. */
 export function originsAt({ origins }: DecodedResource, path: string): readonly SourceRef[] {
-  for (let above = path; above !== ''; above = above.replace(/(?:\.|^)[^.[]*$|\[\d+\]$/, '')) {
+  for (
+    let above = path;
+    above !== '';
+    above = above.slice(0, Math.max(0, above.lastIndexOf('.'), above.lastIndexOf('[')))
+  ) {
     const found = origins[above];
     if (found !== undefined) return found;
   }
