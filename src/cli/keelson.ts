@@ -27,6 +27,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'print what is applied to a cluster to install the control plane',
     load: async () => (await import('./manifests.ts')).manifests,
   },
+  trace: {
+    summary: 'simulate one request, with the cause of each decision',
+    load: async () => (await import('./trace.ts')).trace,
+  },
   bootstrap: {
     summary: 'print or write the bootstrap of an Envoy',
     load: async () => (await import('./bootstrap.ts')).bootstrap,

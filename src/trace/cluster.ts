@@ -102,11 +102,16 @@ function addressText({ endpoint }: envoy_config_endpoint_v3_LbEndpoint): string 
   return socket === undefined ? (endpoint?.address?.pipe?.path ?? '?') : `${socket.address}:${socket.port_value}`;
 }
 
-function upstream(cluster: Cluster, lbEndpoint: envoy_config_endpoint_v3_LbEndpoint, { tls }: Connection): Upstream {
+function upstream(
+  cluster: Cluster,
+  lbEndpoint: envoy_config_endpoint_v3_LbEndpoint,
+  { tls, isTerminated }: Connection,
+): Upstream {
   const socket = lbEndpoint.endpoint?.address?.socket_address;
   const { secured } = socketFor(cluster, lbEndpoint);
   // Bytes that are encrypted already stay so.
-  const inner = tls && { serverName: tls.serverName, protocols: tls.protocols, mutual: false };
+  const inner =
+    isTerminated === true ? undefined : tls && { serverName: tls.serverName, protocols: tls.protocols, mutual: false };
   return { address: socket?.address ?? '', port: socket?.port_value ?? 0, tls: secured ?? inner };
 }
 

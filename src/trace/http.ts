@@ -89,12 +89,14 @@ function filtered(
     .slice(0, mostBranches);
 }
 
+/** The route is chosen before the filters run, and does its part after them. */
 function joined(route: Branch, possibility: Possibility, before: readonly Step[]): Branch {
   const probability = route.probability * possibility.probability;
+  const [chosen, ...done] = route.steps;
+  const steps = [...before, ...(chosen === undefined ? [] : [chosen]), ...possibility.steps];
   const { ending } = possibility;
-  if (ending === undefined) return { ...route, probability, steps: [...before, ...possibility.steps, ...route.steps] };
-  const { route: name, cluster } = route;
-  return { probability, steps: [...before, ...possibility.steps], ending, route: name, cluster };
+  if (ending === undefined) return { ...route, probability, steps: [...steps, ...done] };
+  return { probability, steps, ending, route: route.route, cluster: route.cluster };
 }
 
 function afterFilters(manager: ConnectionManager, place: Place, context: FilterContext): readonly Possibility[] {

@@ -42,22 +42,16 @@ export function traceJourney(
     const next = endpoints.flatMap((endpoint) => {
       const receiver = proxyAt(endpoint.address);
       if (receiver === undefined) return [];
-      return [traceJourney(receiver, 'inbound', arriving(from, branch, endpoint, connection), () => undefined)];
+      return [traceJourney(receiver, 'inbound', arriving(from, branch, endpoint), () => undefined)];
     });
     return { ...branch, next };
   });
   return { proxy: from.name, direction, branches };
 }
 
-const arriving = (
-  from: TracedProxy,
-  { sent }: Branch,
-  { address, port, tls }: Upstream,
-  connection: Connection,
-): Connection => ({
+const arriving = (from: TracedProxy, { sent }: Branch, { address, port, tls }: Upstream): Connection => ({
   source: { address: from.address, principal: tls?.mutual === true ? from.principal : undefined },
   destination: { address, port },
   tls: tls && { serverName: tls.serverName, protocols: tls.protocols },
-  // TLS of the client's own stays closed on the way.
-  http: connection.tls === undefined || tls?.mutual === true ? (sent ?? connection.http) : undefined,
+  http: sent,
 });

@@ -32,7 +32,9 @@ export interface Connection {
   readonly isOriginal?: boolean;
   /** What the client begins with; undefined for plaintext. */
   readonly tls: TlsHello | undefined;
-  /** undefined: bytes that are not HTTP, or encrypted for somebody behind the proxy. */
+  /** The proxy itself has ended TLS, and sees what is inside. */
+  readonly isTerminated?: boolean;
+  /** undefined: bytes that are not HTTP, or nobody is asked what is inside of TLS. */
   readonly http: HttpRequest | undefined;
 }
 

@@ -99,6 +99,9 @@ function throughChain(
   return [closed(steps, 'no filter sends it on')];
 }
 
+/** In TLS that somebody behind the proxy will end. */
+const isSealed = ({ tls, isTerminated }: Connection): boolean => tls !== undefined && isTerminated !== true;
+
 type Handshake =
   | { readonly steps: readonly Step[]; readonly connection: Connection }
   | { readonly steps: readonly Step[]; readonly refused: string };
@@ -116,7 +119,7 @@ function terminated(chain: envoy_config_listener_v3_FilterChain, place: Place, c
   if (required && principal === undefined)
     return { steps: [at.step('tls', 'no client certificate where one is required')], refused: 'no client certificate' };
   const words = `TLS ends here; the client ${principal === undefined ? 'shows no certificate' : `is ${principal}`}`;
-  return { steps: [at.step('tls', words)], connection };
+  return { steps: [at.step('tls', words)], connection: { ...connection, isTerminated: true } };
 }
 
 function http(
@@ -127,7 +130,7 @@ function http(
   steps: readonly Step[],
 ): readonly Branch[] {
   const manager = (filter.typed_config ?? {}) as MessageOf[typeof types.manager];
-  if (connection.http === undefined) return [closed(steps, 'what is sent is not HTTP', 'DPE')];
+  if (connection.http === undefined || isSealed(connection)) return [closed(steps, 'what is sent is not HTTP', 'DPE')];
   const branches = throughConnectionManager(configuration, manager, place, connection, connection.http);
   return branches.map((branch) => ({ ...branch, steps: [...steps, ...branch.steps] }));
 }
@@ -147,7 +150,7 @@ function tcp(
     const chosen = place.step('route', `bytes go to ${name}`);
     const sending = sendTo(configuration, name, connection, fail);
     const own = [...steps, chosen, ...sending.steps];
-    const sent = connection.http;
+    const sent = isSealed(connection) ? undefined : connection.http;
     return {
       probability: weight / total,
       steps: own,

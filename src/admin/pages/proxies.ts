@@ -71,6 +71,8 @@ export const streams = (question: Question): Answer => {
   const proxies = visibleProxies(question);
   const clients = proxies.map((status) => ({
     ...connection(status),
+    proxy: status.proxy,
+    nodeId: status.node.id,
     labels: status.node.metadata['LABELS'] ?? {},
     metadata: status.node.metadata,
     locality: status.node.locality ?? {},

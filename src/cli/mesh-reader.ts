@@ -1,0 +1,146 @@
+// The mesh that a command looks at: files as they would be in force, or what a running daemon has sent. Either way the
+// resources of a proxy, decoded and with the causes of their fields.
+import { readFile } from 'node:fs/promises';
+
+import { features } from '../config.ts';
+import { decodedConfiguration } from '../introspection.ts';
+import type { DecodedConfiguration } from '../model/decoded.ts';
+import type { NodeInfo } from '../model/resource.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { installationWith } from '../translate/resolve/mesh-settings.ts';
+import { translate } from '../translate/translate.ts';
+import { UsageError } from './io.ts';
+import { nodeOfPod } from './node-of-pod.ts';
+import { loadFiles, nodeOfProxy } from './offline.ts';
+
+/** Options that `openMesh` understands, for parseArgs. */
+export const meshOptions = {
+  config: { type: 'string', multiple: true },
+  server: { type: 'string' },
+  'token-file': { type: 'string' },
+} as const;
+
+export const meshOptionsHelp = `  --config PATH      a YAML file or a directory of them; may be repeated
+  --server URL       a running daemon's monitoring port instead, such as http://127.0.0.1:15014
+  --token-file FILE  the token to show it; not needed on its own machine`;
+
+export interface MeshOptions {
+  readonly config?: readonly string[] | undefined;
+  readonly server?: string | undefined;
+  readonly 'token-file'?: string | undefined;
+}
+
+export interface MeshService {
+  readonly hostname: string;
+  readonly namespace: string;
+  /** '' without one. */
+  readonly address: string;
+}
+
+export interface MeshProxy {
+  /** `pod.namespace` */
+  readonly name: string;
+  readonly address: string;
+}
+
+export interface MeshReader {
+  readonly trustDomain: string;
+  readonly services: readonly MeshService[];
+  /** Of the proxies that there are; in files, of the Pods that have a sidecar. */
+  readonly proxies: readonly MeshProxy[];
+  /** Throws a UsageError for a proxy that is not there. */
+  read(proxy: string): Promise<{ readonly node: NodeInfo; readonly resources: DecodedConfiguration }>;
+}
+
+/** Throws a UsageError when neither or both are given, and when the server does not answer. */
+export async function openMesh(options: MeshOptions): Promise<MeshReader> {
+  const { config, server } = options;
+  if ((config === undefined) === (server === undefined)) throw new UsageError('give either --config or --server');
+  if (config !== undefined) return filesReader((await loadFiles(config)).snapshot);
+  return serverReader(debugClient(server ?? '', await tokenOf(options['token-file'])));
+}
+
+export function filesReader(snapshot: Snapshot): MeshReader {
+  const translation = translate(snapshot, installationWith(features()));
+  const { settings, services } = translation.mesh;
+  const pods = [...snapshot.objects.Pod.values()].flatMap((pod) => {
+    const node = hasProxy(pod.metadata.labels, pod.metadata.annotations) ? nodeOfPod(pod, snapshot) : undefined;
+    return node === undefined ? [] : [proxyOfNode(node)];
+  });
+  return {
+    trustDomain: settings.trustDomain,
+    services: services.map(({ hostname, namespace, addresses }) => ({
+      hostname,
+      namespace,
+      address: addresses[0] ?? '',
+    })),
+    proxies: pods,
+    read: (proxy) => {
+      const node = nodeOfProxy(proxy, snapshot);
+      const configuration = translation.configuration(node);
+      if (configuration === undefined) throw new UsageError(`'${proxy}' is not a proxy`);
+      return Promise.resolve({ node, resources: decodedConfiguration(configuration) });
+    },
+  };
+}
+
+const hasProxy = (labels: Readonly<Record<string, string>>, annotations: Readonly<Record<string, string>>): boolean =>
+  labels['security.istio.io/tlsMode'] === 'istio' || annotations['sidecar.istio.io/status'] !== undefined;
+
+function proxyOfNode({ id }: Pick<NodeInfo, 'id'>): MeshProxy {
+  const [, address = '', name = ''] = id.split('~');
+  return { name, address };
+}
+
+/** A debug page, parsed. */
+export type Ask = (page: string) => Promise<unknown>;
+
+/** Longest time that a daemon may take to answer, in milliseconds. */
+const patience = 30_000;
+
+export function debugClient(server: string, token: string | undefined): Ask {
+  const base = /^https?:\/\//.test(server) ? server : `http://${server}`;
+  return async (page) => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const url = `${base.replace(/\/$/, '')}/debug/${page}`;
+    const answer = await fetch(url, { headers, signal: AbortSignal.timeout(patience) }).catch((error: Error) => {
+      throw new UsageError(
+        `${base} does not answer: ${error.cause instanceof Error ? error.cause.message : error.message}`,
+      );
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new UsageError(`${base}: ${text.trim() || answer.status}`);
+    return JSON.parse(text);
+  };
+}
+
+export const tokenOf = async (file: string | undefined): Promise<string | undefined> =>
+  file === undefined
+    ? undefined
+    : (
+        await readFile(file, 'utf8').catch((error: Error) => {
+          throw new UsageError(`cannot read the token: ${error.message}`);
+        })
+      ).trim();
+
+interface ShownService {
+  readonly hostname: string;
+  readonly defaultAddress: string;
+  readonly Attributes: { readonly Namespace: string };
+}
+
+async function serverReader(ask: Ask): Promise<MeshReader> {
+  const [mesh, services, streams] = await Promise.all([ask('mesh'), ask('registryz'), ask('adsz')]);
+  const { clients } = streams as { readonly clients: readonly { readonly nodeId: string }[] };
+  return {
+    trustDomain: (mesh as { readonly trustDomain: string }).trustDomain,
+    services: (services as readonly ShownService[]).map(({ hostname, defaultAddress, Attributes }) => ({
+      hostname,
+      namespace: Attributes.Namespace,
+      address: defaultAddress === '0.0.0.0' ? '' : defaultAddress,
+    })),
+    proxies: clients.map(({ nodeId }) => proxyOfNode({ id: nodeId })),
+    read: async (proxy) =>
+      (await ask(`resources?proxyID=${encodeURIComponent(proxy)}`)) as Awaited<ReturnType<MeshReader['read']>>,
+  };
+}
