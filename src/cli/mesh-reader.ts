@@ -2,12 +2,11 @@
 // resources of a proxy, decoded and with the causes of their fields.
 import { readFile } from 'node:fs/promises';
 
-import { features } from '../config.ts';
+import { installation } from '../installation.ts';
 import { decodedConfiguration } from '../introspection.ts';
 import type { DecodedConfiguration } from '../model/decoded.ts';
 import type { NodeInfo } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { installationWith } from '../translate/resolve/mesh-settings.ts';
 import { translate } from '../translate/translate.ts';
 import { UsageError } from './io.ts';
 import { nodeOfPod } from './node-of-pod.ts';
@@ -61,7 +60,7 @@ export async function openMesh(options: MeshOptions): Promise<MeshReader> {
 }
 
 export function filesReader(snapshot: Snapshot): MeshReader {
-  const translation = translate(snapshot, installationWith(features()));
+  const translation = translate(snapshot, installation());
   const { settings, services } = translation.mesh;
   const pods = [...snapshot.objects.Pod.values()].flatMap((pod) => {
     const node = hasProxy(pod.metadata.labels, pod.metadata.annotations) ? nodeOfPod(pod, snapshot) : undefined;
