@@ -99,3 +99,9 @@ export const debugAccess = (): DebugAccess => {
 
 /** The environment as a whole, for the program that hands it on: the Pod's proxy learns from it. */
 export const environment = (): Readonly<Record<string, string | undefined>> => process.env;
+
+/** What injected Pods run: a stock Envoy, and in the init container this program, in the image of the daemon itself. */
+export const injectionImages = (): { readonly envoy: string; readonly keelson: string } => ({
+  envoy: process.env['KEELSON_ENVOY_IMAGE'] || 'docker.io/envoyproxy/envoy:v1.40.0',
+  keelson: process.env['KEELSON_IMAGE'] || 'keelson:0.1.0',
+});

@@ -35,6 +35,7 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'print or write the bootstrap of an Envoy',
     load: async () => (await import('./bootstrap.ts')).bootstrap,
   },
+  inject: { summary: 'add the sidecar to manifests', load: async () => (await import('./inject.ts')).inject },
   intercept: {
     summary: "prepare a Pod for its Envoy: what injection's init container runs",
     load: async () => (await import('./intercept.ts')).intercept,

@@ -102,7 +102,11 @@ export type PodStatus = Static<typeof PodStatus>;
 export const NodeAddress = openMessage({ type: string, address: string }, ['type', 'address']);
 export type NodeAddress = Static<typeof NodeAddress>;
 
-export const NodeStatus = openMessage({ addresses: list(NodeAddress), conditions: list(StatusCondition) });
+export const NodeStatus = openMessage({
+  addresses: list(NodeAddress),
+  conditions: list(StatusCondition),
+  nodeInfo: openMessage({ kubeletVersion: string }),
+});
 export type NodeStatus = Static<typeof NodeStatus>;
 
 export const ServiceBody = openMessage({ spec: ServiceSpec, status: ServiceStatus }, ['spec', 'status']);

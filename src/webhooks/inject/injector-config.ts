@@ -123,7 +123,7 @@ export function injectorValues(values: Json): InjectorValues {
 const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
 const texts = (value: unknown, otherwise: readonly string[]): readonly string[] =>
-  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : otherwise;
+  Array.isArray(value) && value.length > 0 ? value.filter((item) => typeof item === 'string') : otherwise;
 
 const stringMap = (value: unknown): StringMap =>
   Object.fromEntries(
