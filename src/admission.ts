@@ -1,5 +1,9 @@
 // Admission as the daemon answers it: the webhooks, joined to the mesh as it is, so that what an object would do to others
 // is told before it is stored.
+import { randomUUID } from 'node:crypto';
+
+import { injectionImages, nativeSidecars, revisionName } from './config.ts';
+import { installation } from './installation.ts';
 import type { LiveMesh } from './live-mesh.ts';
 import { objectKey } from './model/object.ts';
 import type { Problem } from './model/problem.ts';
@@ -7,14 +11,17 @@ import type { AnyObject } from './model/schema/index.ts';
 import type { TlsSource } from './model/secret-source.ts';
 import type { Snapshot } from './model/snapshot.ts';
 import type { SourceRef } from './model/source.ts';
+import type { AdmissionHandler } from './webhooks/admission-review.ts';
 import type { WebhookServer } from './webhooks/server.ts';
+import { injectionHandler } from './webhooks/inject/handler.ts';
+import { injectionSource } from './webhooks/inject/source.ts';
 import { createWebhookServer } from './webhooks/server.ts';
 import { validationHandler } from './webhooks/validation/validate.ts';
 import { findMessage } from './xds/codec/descriptors.ts';
 import type { Log } from './xds/log.ts';
 
 /** Serves nothing before it listens. */
-export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log): WebhookServer {
+export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log, revision = revisionName()): WebhookServer {
   const onFault = (error: unknown): void =>
     log.error('an admission cannot be decided', { reason: error instanceof Error ? error.stack : String(error) });
   return createWebhookServer({
@@ -24,8 +31,21 @@ export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log): Webhook
       crossObjectProblems: (object) => newProblems(mesh, object),
       onFault,
     }),
+    inject: injection(mesh, revision, log),
     onFault,
   });
+}
+
+function injection(mesh: LiveMesh, revision: string, log: Log): AdmissionHandler {
+  const { systemNamespace, clusterDomain, clusterId } = installation();
+  const images = injectionImages();
+  const installed = { revision, systemNamespace, clusterDomain, clusterId, images, nativeSidecars: nativeSidecars() };
+  return injectionHandler(
+    injectionSource(installed, () => mesh.snapshot, {
+      newToken: randomUUID,
+      onDecision: (decision) => log.info('injection', decision),
+    }),
+  );
 }
 
 /** What would be wrong with the mesh if it had this object: what concerns the object itself, and what was fine before. */

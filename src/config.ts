@@ -51,6 +51,12 @@ export const replicaName = (): string => process.env['POD_NAME'] || hostname();
 /** Which of several control planes of a cluster this is. */
 export const revisionName = (): string => process.env['REVISION'] || 'default';
 
+/** ENABLE_NATIVE_SIDECARS: sidecars are containers of Kubernetes' own kind; by default where the nodes know these. */
+export const nativeSidecars = (): 'auto' | 'always' | 'never' => {
+  const asked = process.env['ENABLE_NATIVE_SIDECARS'] ?? '';
+  return asked === '' || asked === 'auto' ? 'auto' : isTrue(asked) ? 'always' : 'never';
+};
+
 /** Further DNS names for the server's certificate: ISTIOD_CUSTOM_HOST, separated by commas. */
 export const customHosts = (): readonly string[] =>
   (process.env['ISTIOD_CUSTOM_HOST'] ?? '').split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
@@ -59,6 +65,7 @@ export const customHosts = (): readonly string[] =>
 const heeded = new Set([
   'DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES',
   'ENABLE_DEBUG_ENDPOINT_AUTH',
+  'ENABLE_NATIVE_SIDECARS',
   'ENABLE_TLS_ON_SIDECAR_INGRESS',
   'ISTIOD_CUSTOM_HOST',
   'PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS',

@@ -46,6 +46,8 @@ export interface DaemonOptions {
   readonly monitoringAddress?: string;
   /** `host:port` of readiness and debug pages; without it there are none. */
   readonly httpAddress?: string;
+  /** Which of several control planes this is, for the Pods that it injects. */
+  readonly revision?: string;
   /** `host:port` of the admission webhooks, over TLS; without it there are none. */
   readonly webhookAddress?: string;
   /** After how many milliseconds a proxy's connection is closed, so that it may find another replica. */
@@ -127,7 +129,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const port = await server.listen(options.xdsAddress).catch((cause: Error) => {
     throw new Error(`cannot listen on ${options.xdsAddress}`, { cause });
   });
-  const webhooks = webhookServer(mesh, certificates.identity, log);
+  const webhooks = webhookServer(mesh, certificates.identity, log, options.revision);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const ports = await listenAdmin(plane, options, atEnd);
   return {

@@ -72,7 +72,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   // Features of the environment meet Envoy's messages, for whoever translates.
   'installation.ts': ['config.ts', 'translate', 'xds'],
   'live-mesh.ts': ['model', 'watchers', 'translate', 'types:xds', 'installation.ts'],
-  'admission.ts': ['model', 'watchers', 'webhooks', 'xds', 'live-mesh.ts'],
+  'admission.ts': ['model', 'watchers', 'webhooks', 'xds', 'live-mesh.ts', 'config.ts', 'installation.ts'],
   'introspection.ts': ['model', 'translate', 'xds', 'admin'],
   'measurement.ts': ['model', 'translate', 'xds', 'ca', 'metrics', 'introspection.ts'],
 };

@@ -90,6 +90,7 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
     ...portOption('httpAddress', values['http-address'], config, '0.0.0.0:8080'),
     ...portOption('webhookAddress', values['webhook-address'], config, '0.0.0.0:15017'),
     ...connectionAge(values['connection-age']),
+    ...(values.revision !== undefined && { revision: values.revision }),
     dnsNames: [...defaultDnsNames, ...serviceNames(values.revision), ...(values['dns-name'] ?? [])],
     ...certificateTtl(values['certificate-ttl']),
     authority: {

@@ -65,6 +65,8 @@ const container = (settings: Settings): object => ({
   ],
   env: [
     { name: 'REVISION', value: settings.revision },
+    // Injected Pods have this very image in their init container.
+    { name: 'KEELSON_IMAGE', value: settings.image },
     { name: 'PILOT_CERT_PROVIDER', value: 'istiod' },
     fieldVariable('POD_NAME', 'metadata.name'),
     fieldVariable('POD_NAMESPACE', 'metadata.namespace'),
