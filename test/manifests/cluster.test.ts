@@ -19,6 +19,7 @@ import { parse } from '../../src/watchers/parse.ts';
 import type { WebhookServer } from '../../src/webhooks/server.ts';
 import { createWebhookServer } from '../../src/webhooks/server.ts';
 import { validationHandler } from '../../src/webhooks/validation/validate.ts';
+import { edgeObjects } from './edge-objects.ts';
 import { goldenCases } from '../support/golden-cases.ts';
 import type { Applied } from '../support/install.ts';
 import { applyDefinitions, applyObjects } from '../support/install.ts';
@@ -81,6 +82,19 @@ describe.skipIf(kubernetesMissing !== false)(`a real API server${unlessKubernete
       if (!(await may('patch', group, plural, 'status'))) missing.push(`patch ${plural}/status.${group}`);
     expect(missing).toEqual([]);
     expect([await may('delete', '', 'pods'), await may('update', '', 'secrets')]).toEqual([false, false]);
+  });
+
+  test('refuses by the CRDs alone nothing that the parser accepts', async () => {
+    const refused = new Map<string, string>();
+    for (const object of edgeObjects) {
+      const refusal = await refusalOf(client, object);
+      if (refusal !== undefined) refused.set(JSON.stringify([object.kind, object['spec']]), refusal);
+    }
+    const isFine = (object: Applied): boolean => parse(object).problems.every(({ severity }) => severity !== 'error');
+    const fine = edgeObjects.filter(isFine).map((object) => JSON.stringify([object.kind, object['spec']]));
+    expect(fine.filter((key) => refused.has(key)).map((key) => `${key}: ${refused.get(key)}`)).toEqual([]);
+    // And that is a good part of what there is to refuse.
+    expect(refused.size).toBeGreaterThan((edgeObjects.length - fine.length) / 2);
   });
 
   describe('with the validation webhook', () => {
