@@ -13,6 +13,7 @@ import { from, merge } from '../../provenance.ts';
 import { connectionSettings, httpOptions } from './connection-pool.ts';
 import type { Sourced } from './traffic-policy.ts';
 import { effectivePolicy } from './traffic-policy.ts';
+import { statPrefix } from '../listener/stat-prefix.ts';
 
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 
@@ -25,7 +26,11 @@ export const inboundCluster = memo((settings: MeshSettings, facts: InboundFacts,
   const name = clusterName(port.targetPort);
   const pool = connectionPool(port);
   const message = merge<Cluster>(
-    from(port.source, { name, alt_stat_name: statName(name), ...destination(settings, port, facts, name) }),
+    from(port.source, {
+      name,
+      alt_stat_name: statName(statisticsName(settings, name, port)),
+      ...destination(settings, port, facts, name),
+    }),
     connectionSettings(settings, pool),
     { common_lb_config: {} },
     httpOptions(settings, port.servicePort.protocol, pool, { inbound: true }),
@@ -35,6 +40,17 @@ export const inboundCluster = memo((settings: MeshSettings, facts: InboundFacts,
   );
   return { type: resourceTypes.cluster, name, message };
 });
+
+function statisticsName(settings: MeshSettings, name: string, port: InboundPort): string {
+  const { ingress, source, service, servicePort, targetPort } = port;
+  return statPrefix(settings.inboundClusterStatName, name, {
+    service: ingress === undefined ? service : undefined,
+    host: ingress === undefined ? (service?.hostname ?? '') : `${source.name}.${source.namespace}`,
+    port: servicePort,
+    portNumber: servicePort.number,
+    targetPort,
+  });
+}
 
 /** The Sidecar's own settings go before the DestinationRule's. */
 function connectionPool(port: InboundPort): Sourced<NonNullable<InboundPort['connectionPool']>> | undefined {

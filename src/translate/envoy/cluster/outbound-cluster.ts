@@ -24,6 +24,7 @@ import type { EffectivePolicy } from './traffic-policy.ts';
 import { clusterPolicy, effectivePolicy } from './traffic-policy.ts';
 import type { UpstreamTls } from './upstream-tls.ts';
 import { derivedServerName, isOriginated, upstreamTls } from './upstream-tls.ts';
+import { statPrefix } from '../listener/stat-prefix.ts';
 
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 
@@ -116,7 +117,7 @@ const cluster = memo(
     const message = merge<Cluster>(
       from(view.service.source, {
         name,
-        alt_stat_name: statName(name),
+        alt_stat_name: statName(statisticsName(settings, facts, name, view.service, port, subset)),
         ...hosts(settings, facts, found, name, view, inline),
       }),
       connectionSettings(settings, policy.connectionPool, policy.retryBudget),
@@ -138,6 +139,25 @@ const cluster = memo(
     return { type: resourceTypes.cluster, name, message };
   },
 );
+
+/** Clusters that are passed through keep their own names. */
+const statisticsName = (
+  { outboundClusterStatName }: MeshSettings,
+  { byServerName }: ClusterFacts,
+  name: string,
+  service: Service,
+  port: ServicePort,
+  subset: PolicySubset | undefined,
+): string =>
+  byServerName === true
+    ? name
+    : statPrefix(outboundClusterStatName, name, {
+        service,
+        host: service.hostname,
+        port,
+        portNumber: port.number,
+        subset: subset?.name ?? '',
+      });
 
 const withDefined = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
   value === undefined ? {} : ({ [key]: value } as Record<K, V>);

@@ -9,6 +9,8 @@ export interface StatSubject {
   readonly host: string;
   readonly port: Pick<ServicePort, 'number' | 'name'> | undefined;
   readonly portNumber: number;
+  /** Of inbound clusters; outbound there is none, which is written as 0. */
+  readonly targetPort?: number;
   /** Outbound only; a pattern's `%SUBSET_NAME%` stays as it is otherwise. */
   readonly subset?: string;
 }
@@ -16,7 +18,7 @@ export interface StatSubject {
 /** `pattern` filled in, or `fallback` without a pattern. */
 export function statPrefix(pattern: string | undefined, fallback: string, subject: StatSubject): string {
   if (pattern === undefined || pattern === '') return fallback;
-  const { service, host, port, portNumber, subset } = subject;
+  const { service, host, port, portNumber, targetPort, subset } = subject;
   const kubernetes = service?.registry === 'Kubernetes';
   const short = kubernetes ? `${service.name}.${service.namespace}` : host;
   return pattern
@@ -25,5 +27,6 @@ export function statPrefix(pattern: string | undefined, fallback: string, subjec
     .replaceAll('%SERVICE_FQDN%', () => host)
     .replaceAll('%SERVICE_PORT%', () => String(portNumber))
     .replaceAll('%SERVICE_PORT_NAME%', () => port?.name ?? '')
+    .replaceAll('%TARGET_PORT%', (text) => String(targetPort ?? (subset === undefined ? text : 0)))
     .replaceAll('%SUBSET_NAME%', (text) => subset ?? text);
 }
