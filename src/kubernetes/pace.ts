@@ -12,6 +12,8 @@ export interface Pace {
   /** The second attempt waits about this long, each further one twice as long as the one before. */
   readonly shortestMs: number;
   readonly longestMs: number;
+  /** The longest while the server cannot be reached at all: all watches wait for one connection, which costs little to try. */
+  readonly unreachableMs: number;
   /** Between attempts to read what we may not read. */
   readonly deniedMs: number;
 }
@@ -22,6 +24,7 @@ export const defaultPace: Pace = {
   shortestWatchMs: 1000,
   shortestMs: 250,
   longestMs: 30_000,
+  unreachableMs: 4000,
   deniedMs: 60_000,
 };
 

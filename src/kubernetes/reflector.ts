@@ -189,8 +189,9 @@ class Reflector<T> {
     if (isExpired(error) || this.#answered >= trustedFailures) this.#resume = undefined;
     // The first attempt to resume is not delayed: most breaks are of the connection alone.
     if (this.#failures > 0) this.#report({ kind: 'failing', reason: error.message });
-    const asked = (error.retryAfterSeconds ?? 0) * 1000;
-    return pause(Math.max(retryDelay(this.#failures++, this.#pace), Math.min(asked, this.#pace.longestMs)), signal);
+    const pace = error.status > 0 ? this.#pace : { ...this.#pace, longestMs: this.#pace.unreachableMs };
+    const asked = Math.min((error.retryAfterSeconds ?? 0) * 1000, pace.longestMs);
+    return pause(Math.max(retryDelay(this.#failures++, pace), asked), signal);
   }
 
   #report(state: ReflectorState): void {

@@ -1,5 +1,6 @@
 // `keelson serve` over a real API server, from the object that a user applies to the proxy that gets it.
 import type { RunningProcess } from '../../scripts/process.ts';
+import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
 import type { DeltaResponse } from '../xds/ads-client.ts';
 import type { TestKubernetes } from '../support/kubernetes.ts';
@@ -31,6 +32,19 @@ const definitions: ResourceType = {
   plural: 'customresourcedefinitions',
   namespaced: false,
 };
+const rbac = (plural: string, namespaced: boolean): ResourceType => ({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  plural,
+  namespaced,
+});
+const permissions = {
+  ServiceAccount: { group: '', version: 'v1', plural: 'serviceaccounts', namespaced: true },
+  ClusterRole: rbac('clusterroles', false),
+  ClusterRoleBinding: rbac('clusterrolebindings', false),
+  Role: rbac('roles', true),
+  RoleBinding: rbac('rolebindings', true),
+};
 const service = (name: string): KubernetesObject => ({
   apiVersion: 'v1',
   kind: 'Service',
@@ -57,11 +71,16 @@ describe.skipIf(kubernetesMissing)(`keelson serve over a cluster${unlessKubernet
     kubernetes = await startKubernetes();
     const state = join(directory, 'state');
     const port = await freePort();
-    for (const document of parseAllDocuments(await readFile(join(root, 'manifests', 'crds.yaml'), 'utf8')))
-      await kubernetes.client.create(definitions, document.toJS() as KubernetesObject);
-    await kubernetes.client.create(of('Namespace'), { metadata: { name: 'shop' } });
+    for (const object of await manifest('crds.yaml')) await kubernetes.client.create(definitions, object);
+    for (const name of ['shop', 'istio-system'])
+      await kubernetes.client.create(of('Namespace'), { metadata: { name } });
+    for (const object of await manifest('install.yaml')) {
+      const resource = permissions[object.kind as keyof typeof permissions] as ResourceType | undefined;
+      if (resource !== undefined) await kubernetes.client.create(resource, object);
+    }
     await kubernetes.client.create(of('Service'), service('store'));
-    const where = ['--kubeconfig', kubernetes.kubeconfig, '--state', state, '--xds-address', `127.0.0.1:${port}`];
+    const kubeconfig = await kubernetes.kubeconfigOf(await installedAccount(kubernetes.client));
+    const where = ['--kubeconfig', kubeconfig, '--state', state, '--xds-address', `127.0.0.1:${port}`];
     const command = [join(root, 'src/cli/keelson.ts'), 'serve', ...where, '--monitoring-address', 'off'];
     daemon = startProcess('keelson serve', process.execPath, command);
     await waitUntil(daemon, 'ready', () => daemon.lines().some((line) => line.includes('ready')));
@@ -96,6 +115,10 @@ describe.skipIf(kubernetesMissing)(`keelson serve over a cluster${unlessKubernet
     expect((await next(till)).removedResources).toEqual([till]);
   });
 
+  it('may read everything it reads with what the manifests allow it', () => {
+    expect(daemon.lines().filter((line) => line.includes('not-permitted'))).toEqual([]);
+  });
+
   it('goes on serving while the API server is away, and catches up when it is back', async () => {
     await kubernetes.stopServer();
     await proxy.quiet();
@@ -105,6 +128,26 @@ describe.skipIf(kubernetesMissing)(`keelson serve over a cluster${unlessKubernet
     expect(daemon.lines().filter((line) => line.includes('stopping'))).toEqual([]);
   }, 90_000);
 });
+
+const manifest = async (file: string): Promise<readonly KubernetesObject[]> =>
+  parseAllDocuments(await readFile(join(root, 'manifests', file), 'utf8')).flatMap((document) => {
+    const object = document.toJS() as KubernetesObject | null;
+    return object ?? [];
+  });
+
+/** A token of the account that the control plane runs under, with which it may do what the manifests allow. */
+async function installedAccount(client: KubernetesClient): Promise<{ readonly token: string }> {
+  const tokens = permissions['ServiceAccount'];
+  const request = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    metadata: {},
+    spec: { expirationSeconds: 3600 },
+  };
+  const ref = { namespace: 'istio-system', name: 'istiod' };
+  const { status } = await client.create<KubernetesObject>(tokens, request, { ref, subresource: 'token' });
+  return status as { readonly token: string };
+}
 
 async function connectProxy(state: string, port: number): Promise<DeltaClient> {
   const pem = await readFile(join(state, 'root.pem'), 'utf8');

@@ -35,8 +35,11 @@ export interface TestKubernetes {
   readonly client: KubernetesClient;
   readonly kubeconfig: string;
   readonly port: number;
-  /** The path of a kubeconfig for `user`; at another port it goes through whatever listens there. */
-  readonly kubeconfigOf: (user: string, port?: number) => Promise<string>;
+  /**
+   * The path of a kubeconfig for one of the users, or for whoever has this token; at another port it goes through
+   * whatever listens there.
+   */
+  readonly kubeconfigOf: (user: string | { readonly token: string }, port?: number) => Promise<string>;
   /** Forgets all revisions but the newest: who watches from an older one is told so. */
   readonly compact: () => Promise<void>;
   /** Ends the API server; etcd keeps its data. */
@@ -83,8 +86,8 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   try {
     running.etcd = await startEtcd(installation);
     running.server = await startServer(installation);
-    const kubeconfigOf = async (user: string, at = port): Promise<string> =>
-      writeKubeconfig(directory, user, tokens.get(user) ?? '', at);
+    const kubeconfigOf: TestKubernetes['kubeconfigOf'] = (user, at = port) =>
+      writeKubeconfig(directory, typeof user === 'string' ? (tokens.get(user) ?? '') : user.token, at);
     const kubeconfig = await kubeconfigOf(admin);
     client = await openKubernetesClient({ kubeconfig });
     if (options.controllerManager === true) running.manager = await startManager(installation, kubeconfig, client);
@@ -204,7 +207,7 @@ async function startManager(
   return manager;
 }
 
-async function writeKubeconfig(directory: string, user: string, token: string, port: number): Promise<string> {
+async function writeKubeconfig(directory: string, token: string, port: number): Promise<string> {
   const cluster = {
     server: `https://127.0.0.1:${port}`,
     'certificate-authority': join(directory, 'server', 'apiserver.crt'),
@@ -213,11 +216,11 @@ async function writeKubeconfig(directory: string, user: string, token: string, p
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [{ name: 'test', cluster }],
-    users: [{ name: user, user: { token } }],
-    contexts: [{ name: 'test', context: { cluster: 'test', user } }],
+    users: [{ name: 'user', user: { token } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'user' } }],
     'current-context': 'test',
   };
-  const path = join(directory, `${user}-${port}.kubeconfig`);
+  const path = join(directory, `${randomBytes(4).toString('hex')}.kubeconfig`);
   await writeFile(path, JSON.stringify(config));
   return path;
 }
