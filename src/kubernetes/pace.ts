@@ -14,7 +14,7 @@ export interface Pace {
   readonly longestMs: number;
   /** The longest while the server cannot be reached at all: all watches wait for one connection, which costs little to try. */
   readonly unreachableMs: number;
-  /** Between attempts to read what we may not read. */
+  /** The longest between attempts to read what we may not read. */
   readonly deniedMs: number;
 }
 

@@ -4,6 +4,7 @@
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
 import type { ObjectKey } from '../model/object.ts';
+import type { ApiError } from './api-error.ts';
 import type { KubernetesClient, Selection } from './client.ts';
 import type { Pace } from './pace.ts';
 import type { KubernetesObject, ResourceType } from './resource.ts';
@@ -19,10 +20,13 @@ export interface Change<T> {
 }
 
 /** Whether what is known is kept up to date, and if not, why. */
-export type ReflectorState =
-  | { readonly kind: 'following' }
-  | { readonly kind: 'denied'; readonly reason: string }
-  | { readonly kind: 'failing'; readonly reason: string };
+export type ReflectorState = { readonly kind: 'following' } | FollowingFault;
+
+/** The server says that we may not, says something else, or cannot be reached. */
+export interface FollowingFault {
+  readonly kind: 'denied' | 'failing' | 'unreachable';
+  readonly reason: string;
+}
 
 export interface ReflectorOptions<T> {
   readonly client: Pick<KubernetesClient, 'list' | 'watch'>;
@@ -50,6 +54,8 @@ const initialEventsEnd = 'k8s.io/initial-events-end';
 const pageSizes = [500, 5000, undefined] as const;
 /** After so many failures in a row the place to resume from is no longer trusted. */
 const trustedFailures = 3;
+/** After so many denials in a row they are meant: a server that has just started denies everybody everything for a moment. */
+const earnestDenials = 5;
 
 class Reflector<T> {
   readonly #options: ReflectorOptions<T>;
@@ -58,9 +64,10 @@ class Reflector<T> {
   #resume: string | undefined;
   /** The server streams lists, until it has said otherwise. */
   #streams = true;
-  /** Failures since something last went well, and those of them that the server told us of. */
+  /** Failures since something last went well, those of them that the server told us of, and denials in a row. */
   #failures = 0;
   #answered = 0;
+  #denials = 0;
   #state = '';
 
   constructor(options: ReflectorOptions<T>) {
@@ -165,31 +172,30 @@ class Reflector<T> {
     }
     if (changes.length > 0) this.#options.change(changes);
     if (error !== undefined) throw apiErrorOf(0, error);
+    this.#denials = 0;
     this.#report({ kind: 'following' });
   }
 
   #replace(objects: ReadonlyMap<ObjectKey, T>): void {
     this.#options.replace(objects);
     this.#answered = 0;
+    this.#denials = 0;
     this.#report({ kind: 'following' });
   }
 
-  async #recover(error: ReturnType<typeof apiErrorOf>): Promise<void> {
+  async #recover(error: ApiError): Promise<void> {
     const { signal } = this.#options;
-    if (isForbidden(error)) {
-      this.#report({ kind: 'denied', reason: error.message });
-      return pause(this.#pace.deniedMs * (0.5 + Math.random()), signal);
-    }
     const streaming = this.#resume === undefined && this.#streams;
     if (streaming && (error.status === 422 || error.status === 400)) {
       this.#streams = false;
       return undefined;
     }
     if (error.status > 0) this.#answered++;
-    if (isExpired(error) || this.#answered >= trustedFailures) this.#resume = undefined;
+    this.#denials = isForbidden(error) ? this.#denials + 1 : 0;
+    if (isExpired(error) || (this.#answered >= trustedFailures && !isForbidden(error))) this.#resume = undefined;
     // The first attempt to resume is not delayed: most breaks are of the connection alone.
-    if (this.#failures > 0) this.#report({ kind: 'failing', reason: error.message });
-    const pace = error.status > 0 ? this.#pace : { ...this.#pace, longestMs: this.#pace.unreachableMs };
+    if (this.#failures > 0) this.#report(faultOf(error, this.#denials));
+    const pace = { ...this.#pace, longestMs: longestPause(error, this.#pace) };
     const asked = Math.min((error.retryAfterSeconds ?? 0) * 1000, pace.longestMs);
     return pause(Math.max(retryDelay(this.#failures++, pace), asked), signal);
   }
@@ -200,6 +206,18 @@ class Reflector<T> {
     this.#state = text;
     this.#options.onState?.(state);
   }
+}
+
+/** `error` as the state of who follows, the last of so many `denials` in a row. */
+export function faultOf(error: ApiError, denials: number): FollowingFault {
+  const reason = error.message;
+  if (error.status === 0) return { kind: 'unreachable', reason };
+  return { kind: isForbidden(error) && denials >= earnestDenials ? 'denied' : 'failing', reason };
+}
+
+function longestPause(error: ApiError, { unreachableMs, deniedMs, longestMs }: Pace): number {
+  if (error.status === 0) return unreachableMs;
+  return isForbidden(error) ? deniedMs : longestMs;
 }
 
 const keyOf = ({ metadata }: KubernetesObject): ObjectKey => objectKey(metadata.namespace ?? '', metadata.name ?? '');

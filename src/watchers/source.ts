@@ -35,7 +35,7 @@ export async function watchSource(
   }
   const reasons = new Set<string>();
   const onState = (state: { readonly kind: string; readonly reason?: string }): void => {
-    if (state.kind !== 'failing' || state.reason === undefined || reasons.has(state.reason)) return;
+    if (state.reason === undefined || reasons.has(state.reason)) return;
     reasons.add(state.reason);
     onWaiting(state.reason);
   };

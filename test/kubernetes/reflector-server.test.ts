@@ -142,7 +142,7 @@ describe.skipIf(kubernetesMissing)(`a reflector of a real API server${unlessKube
     await kubernetes.stopServer();
     await kubernetes.compact();
     proxy.refuse(false);
-    await reflected.eventually(() => expect(reflected.states.at(-1)?.kind).toBe('failing'));
+    await reflected.eventually(() => expect(reflected.states.at(-1)?.kind).toBe('unreachable'));
     expect(reflected.objects.has('default/survivor')).toBe(true);
     await kubernetes.startServer();
     await reflected.eventually(() => expect(reflected.objects.has('default/new-2')).toBe(true));

@@ -158,6 +158,18 @@ describe('a reflector', () => {
     expect(server.asked.slice(1)).toEqual(['watch 9000', 'watch 9000', 'watch 9000', 'watch initial']);
   });
 
+  it('does not believe a denial of a server that has just started, and keeps what it has when it must', async () => {
+    const denied = new ApiError(403, 'Forbidden', 'roles are not there yet');
+    const hasty = start(scripted([[denied], [denied], [denied], [[added('a'), listEnd('10')], 'open']]));
+    await hasty.listed();
+    expect(hasty.states.map(({ kind }) => kind)).not.toContain('denied');
+    await hasty.stop();
+    const denials = Array.from({ length: 20 }, (): Watch => [denied]);
+    const earnest = start(scripted([[[added('a'), listEnd('10')]], ...denials]));
+    await earnest.eventually(() => expect(earnest.states.at(-1)?.kind).toBe('denied'));
+    expect(names(earnest)).toEqual(['a']);
+  });
+
   it('has time for a server that ends watches as soon as they begin', async () => {
     const server = scripted([[[listEnd('1')]], ...Array.from({ length: 1000 }, (): Watch => [])]);
     const reflected = start(server, { shortestMs: 40, longestMs: 10_000, shortestWatchMs: 10_000 });

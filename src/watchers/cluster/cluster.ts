@@ -50,7 +50,7 @@ export async function watchCluster(onChange: OnChange, options: ClusterOptions):
           states.set(row, state);
           options.onState?.(row.kind, state);
           teller.changed();
-          if (state.kind !== 'failing') resolve();
+          if (state.kind !== 'failing' && state.kind !== 'unreachable') resolve();
         };
         void watchKind<ParseResult>({
           client,

@@ -4,13 +4,14 @@ import type { ObjectKey } from '../../model/object.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import type { Pace } from '../../kubernetes/pace.ts';
 import type { Change, ReflectorState } from '../../kubernetes/reflector.ts';
-import type { KubernetesObject } from '../../kubernetes/resource.ts';
+import type { KubernetesObject, ResourceType } from '../../kubernetes/resource.ts';
+import type { ApiError } from '../../kubernetes/api-error.ts';
 import type { KindRow } from '../kinds.ts';
 import type { Definitions } from './definitions.ts';
 import { isApiError, isForbidden } from '../../kubernetes/api-error.ts';
 import { servedResource } from '../../kubernetes/discovery.ts';
 import { defaultPace, retryDelay } from '../../kubernetes/pace.ts';
-import { reflect } from '../../kubernetes/reflector.ts';
+import { faultOf, reflect } from '../../kubernetes/reflector.ts';
 import { resourceName } from '../../kubernetes/resource.ts';
 import { fieldSelectors } from './relevant.ts';
 
@@ -29,6 +30,9 @@ export interface KindWatchOptions<T> {
   readonly pace?: Partial<Pace>;
 }
 
+/** What has just been defined, or a server that has just started, needs a moment to be served or to serve. */
+const hastyLooks = 5;
+
 /** Runs until `signal`. */
 export async function watchKind<T>(options: KindWatchOptions<T>): Promise<void> {
   const { client, row, definitions, signal, onState } = options;
@@ -37,32 +41,38 @@ export async function watchKind<T>(options: KindWatchOptions<T>): Promise<void> 
   const alarm = wakeable();
   const unfollow = definitions.follow(name, alarm.wake);
   try {
+    let denials = 0;
     for (let looks = 0; !signal.aborted; looks++) {
-      const resource = await servedResource(client, row, signal).catch((error: unknown) => failed(error, signal));
-      if (resource !== undefined && 'plural' in resource) {
-        const selector = fieldSelectors[row.kind];
-        const selection = selector === undefined ? {} : { selection: { fieldSelector: selector } };
-        if ((await reflect({ ...options, ...selection, resource })) === 'ended') return;
-      } else if (resource !== undefined) {
-        onState(resource);
-      } else {
+      const found = await look(client, row, signal);
+      if (signal.aborted) return;
+      denials = isForbidden(found) ? denials + 1 : 0;
+      if (isApiError(found)) onState(faultOf(found, denials));
+      else if (found !== undefined) {
+        const fieldSelector = fieldSelectors[row.kind];
+        const selection = fieldSelector === undefined ? {} : { selection: { fieldSelector } };
+        if ((await reflect({ ...options, ...selection, resource: found })) === 'ended') return;
+      } else if (definitions.has(name) === false || looks >= hastyLooks) {
         // Only who knows that nobody defines the kind knows that there are no objects of it.
         if (definitions.has(name) === false) options.replace(new Map());
         onState({ kind: 'absent' });
       }
-      // The server needs a moment to serve what has just been defined.
-      if (await alarm.wait(retryDelay(looks, { ...pace, longestMs: pace.deniedMs }), signal)) looks = 0;
+      const longestMs = isApiError(found) && denials === 0 ? pace.unreachableMs : pace.deniedMs;
+      if (await alarm.wait(retryDelay(looks, { ...pace, longestMs }), signal)) looks = 0;
     }
   } finally {
     unfollow();
   }
 }
 
-function failed(error: unknown, signal: AbortSignal): KindState {
-  if (signal.aborted) return { kind: 'absent' };
-  if (!isApiError(error)) throw error;
-  return { kind: isForbidden(error) ? 'denied' : 'failing', reason: error.message };
-}
+const look = (
+  client: KubernetesClient,
+  row: KindRow,
+  signal: AbortSignal,
+): Promise<ResourceType | ApiError | undefined> =>
+  servedResource(client, row, signal).catch((error: unknown) => {
+    if (!isApiError(error)) throw error;
+    return error;
+  });
 
 /** A pause that can be ended early, also just before it begins. */
 function wakeable() {

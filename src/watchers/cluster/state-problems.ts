@@ -4,27 +4,25 @@ import type { KindRow } from '../kinds.ts';
 import type { KindState } from './kind-watch.ts';
 import { resourceName } from '../../kubernetes/resource.ts';
 
-/** One for each reason: what keeps us from one kind mostly keeps us from all. */
+/** What keeps us from reaching the server keeps us from all kinds alike, and is said once. */
 export function stateProblems(states: ReadonlyMap<KindRow, KindState>): readonly Problem[] {
-  const of = (kind: 'denied' | 'failing') =>
-    [...states].flatMap(([row, state]) =>
-      state.kind === kind ? [{ name: resourceName(row), reason: state.reason }] : [],
-    );
-  const denied = of('denied').map(({ name, reason }): Problem => ({
+  const reasons = [...states.values()].flatMap((state) => (state.kind === 'unreachable' ? state.reason : []));
+  const ofKinds = [...states].flatMap(([row, state]) => problemOf(resourceName(row), state) ?? []);
+  return [...ofKinds, ...reasons.slice(0, 1).map((reason) => fault('the cluster', reason))];
+}
+
+function problemOf(name: string, state: KindState): Problem | undefined {
+  if (state.kind === 'failing') return fault(name, state.reason);
+  if (state.kind !== 'denied') return undefined;
+  return {
     code: 'not-permitted',
     severity: 'error',
-    message: `${name} may not be read, so that what they say has no effect: ${reason}; a ClusterRole must allow get, list and watch`,
-  }));
-  const failing = Map.groupBy(of('failing'), ({ reason }) => reason);
-  return [
-    ...denied,
-    ...[...failing].map(([reason, kinds]): Problem => {
-      const names = kinds.map(({ name }) => name).toSorted();
-      return {
-        code: 'api-server-fault',
-        severity: 'warning',
-        message: `${names.join(', ')} cannot be followed at the moment, what was read last stays in force: ${reason}`,
-      };
-    }),
-  ];
+    message: `${name} may not be read, so that they have no effect: ${state.reason}; a ClusterRole must allow get, list and watch`,
+  };
 }
+
+const fault = (what: string, reason: string): Problem => ({
+  code: 'api-server-fault',
+  severity: 'warning',
+  message: `${what} cannot be followed at the moment, what was read last stays in force: ${reason}`,
+});
