@@ -47,7 +47,9 @@ export function podBootstrap({ type, environment, labels, override }: PodFacts):
     ...(statusPort > 0 && { statusPort }),
     probes: probes(environment),
     scrape: scrapeTargets(environment),
-    ...(token !== undefined && { drain: { token, seconds: drainSeconds(config) } }),
+    ...(token !== undefined && {
+      drain: { token, seconds: drainSeconds(config), listeners: type === 'router' ? 'all' : 'inbound' },
+    }),
   });
   const node = podNode(type, environment, labels, config);
   const message = bootstrapMessage({ node, controlPlane, adminPort, services, directory: podFiles.directory });

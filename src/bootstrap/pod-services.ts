@@ -21,6 +21,8 @@ export interface Drain {
   readonly token: string;
   /** How long the asker is kept waiting, so that clients learn of the end first. */
   readonly seconds: number;
+  /** A sidecar's outbound listeners serve its application to the last; a gateway's are what it is for. */
+  readonly listeners: 'inbound' | 'all';
 }
 
 export interface PodServices {
@@ -74,11 +76,11 @@ const fault = 'envoy.filters.http.fault';
  * Connections are told to close, new ones are still taken, and the asker waits: an httpGet hook can do no more than ask.
  * https://www.envoyproxy.io/docs/envoy/latest/operations/admin#post--drain_listeners
  */
-const drainRoute = ({ token, seconds }: Drain): Route => ({
+const drainRoute = ({ token, seconds, listeners }: Drain): Route => ({
   match: { path: drainRequest.path, headers: [{ name: drainRequest.header, string_match: { exact: token } }] },
   direct_response: { status: 200 },
   typed_per_filter_config: {
-    [lua]: typed('envoy.extensions.filters.http.lua.v3.LuaPerRoute', { name: 'drain' }),
+    [lua]: typed('envoy.extensions.filters.http.lua.v3.LuaPerRoute', { name: `drain-${listeners}` }),
     ...(seconds > 0 && {
       [fault]: typed('envoy.extensions.filters.http.fault.v3.HTTPFault', {
         delay: { fixed_delay: `${seconds}s`, percentage: { numerator: 100 } },
@@ -105,11 +107,11 @@ const joinedMetricsRoute = (targets: readonly ScrapeTarget[]): Route => ({
   },
 });
 
-const drainScript = `
+const drainScript = (which: string): string => `
 function envoy_on_request(handle)
   handle:httpCall("${adminCluster}", {
     [":method"] = "POST",
-    [":path"] = "/drain_listeners?graceful&inboundonly&skip_exit",
+    [":path"] = "/drain_listeners?graceful&skip_exit${which}",
     [":authority"] = "localhost",
     ["content-length"] = "0",
   }, "", 2000)
@@ -140,7 +142,11 @@ end
 
 const scriptFilters: readonly HttpFilter[] = [
   extension(lua, 'envoy.extensions.filters.http.lua.v3.Lua', {
-    source_codes: { drain: { inline_string: drainScript }, join: { inline_string: joinScript } },
+    source_codes: {
+      'drain-inbound': { inline_string: drainScript('&inboundonly') },
+      'drain-all': { inline_string: drainScript('') },
+      join: { inline_string: joinScript },
+    },
   }),
   extension(fault, 'envoy.extensions.filters.http.fault.v3.HTTPFault', {}),
 ];
