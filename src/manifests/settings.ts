@@ -97,8 +97,24 @@ function imageOf({ image, global: { hub, tag } }: Values): string {
   return `${hub === '' ? '' : `${hub}/`}${image}:${tag}`;
 }
 
+/** Set by the install itself: to name one twice would be an error. */
+export const ownVariables: readonly string[] = [
+  'CLUSTER_ID',
+  'KEELSON_IMAGE',
+  'PILOT_CERT_PROVIDER',
+  'POD_NAME',
+  'POD_NAMESPACE',
+  'REVISION',
+  'SERVICE_ACCOUNT',
+  'XDG_STATE_HOME',
+];
+
 function environment({ env, global }: Values): readonly object[] {
-  const variables: Tree = { CLUSTER_ID: global.multiCluster.clusterName || 'Kubernetes', ...env };
+  const further = Object.entries(env).filter(([name]) => !ownVariables.includes(name));
+  const variables: Tree = {
+    CLUSTER_ID: global.multiCluster.clusterName || 'Kubernetes',
+    ...Object.fromEntries(further),
+  };
   return Object.entries(variables).map(([name, value]) => ({ name, value: String(value) }));
 }
 

@@ -1,6 +1,8 @@
 // A real API server takes the install, and takes or refuses objects as `keelson validate` does: by the schemas and rules of
 // the CRDs, and by the validation webhook.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
@@ -10,7 +12,9 @@ import { serverIdentity } from '../../src/ca/server-identity.ts';
 import { findMessage } from '../../src/xds/codec/descriptors.ts';
 import { isApiError } from '../../src/kubernetes/api-error.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
+import { openKubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject } from '../../src/kubernetes/resource.ts';
+import { startDaemon } from '../../src/main.ts';
 import { customResourceDefinitions } from '../../src/manifests/crd/definitions.ts';
 import { installObjects } from '../../src/manifests/install.ts';
 import { defaultValues, readValues } from '../../src/manifests/values/values.ts';
@@ -84,6 +88,27 @@ describe.skipIf(kubernetesMissing !== false)(`a real API server${unlessKubernete
     expect([await may('delete', '', 'pods'), await may('update', '', 'secrets')]).toEqual([false, false]);
   });
 
+  test('lets the control plane run under the account of the install', async () => {
+    await applyObjects(client, installObjects(defaultValues, { crds: false }));
+    const account = await openKubernetesClient({ kubeconfig: await kubeconfigOfAccount(kubernetes) });
+    const state = await mkdtemp(join(tmpdir(), 'keelson-install-'));
+    const faults: unknown[] = [];
+    const note = (message: string, fields?: object): void => void faults.push([message, fields]);
+    const daemon = await startDaemon({
+      config: account,
+      state,
+      xdsAddress: '127.0.0.1:0',
+      webhookAddress: '127.0.0.1:0',
+      log: { info: () => {}, warn: note, error: note },
+      onProblems: () => {},
+    });
+    expect(faults).toEqual([]);
+    expect(daemon.problems().filter(({ message }) => /forbidden|may not|denied/i.test(message))).toEqual([]);
+    await daemon.close();
+    await account.close();
+    await rm(state, { recursive: true });
+  });
+
   test('refuses by the CRDs alone nothing that the parser accepts', async () => {
     const refused = new Map<string, string>();
     for (const object of edgeObjects) {
@@ -155,6 +180,19 @@ describe.skipIf(kubernetesMissing !== false)(`a real API server${unlessKubernete
     });
   });
 });
+
+/** A kubeconfig with a token of the control plane's account, as its Pod would have one. */
+async function kubeconfigOfAccount({ client, kubeconfig }: TestKubernetes): Promise<string> {
+  const accounts = { group: '', version: 'v1', plural: 'serviceaccounts', namespaced: true };
+  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata: {}, spec: {} };
+  const ref = { name: 'istiod', namespace: 'istio-system' };
+  const { status } = await client.create<KubernetesObject>(accounts, request, { ref, subresource: 'token' });
+  const config = JSON.parse(readFileSync(kubeconfig, 'utf8')) as { users: { user: object }[] };
+  for (const user of config.users) user.user = { token: (status as { readonly token: string }).token };
+  const file = `${kubeconfig}.account`;
+  writeFileSync(file, JSON.stringify(config));
+  return file;
+}
 
 /** The default validator of the install, asked at a port of this machine; and closed, so that no answer is a refusal. */
 function reachedAt(port: number, roots: string): object {

@@ -91,6 +91,15 @@ describe('an install', () => {
     });
   });
 
+  test('names no variable twice', () => {
+    const deployment = named(installed({ env: { REVISION: 'x', POD_NAME: 'y', OWN: 1 } }), 'Deployment', 'istiod');
+    const [container] = (deployment.spec as { template: { spec: { containers: { env: { name: string }[] }[] } } }).template
+      .spec.containers;
+    const variables = container?.env.map(({ name }) => name) ?? [];
+    expect(variables).toContain('OWN');
+    expect(new Set(variables).size).toBe(variables.length);
+  });
+
   test('keeps a Pod from being taken away only where there is another', () => {
     expect(names(installed())).not.toContain('PodDisruptionBudget istiod');
     expect(names(installed({ autoscaleMin: 2 }))).toContain('PodDisruptionBudget istiod');

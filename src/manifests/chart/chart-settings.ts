@@ -1,7 +1,7 @@
 // The settings of an install as expressions over the values of a chart: `$v` are the values, `$revision` the revision.
 import type { Tree } from '../values/values.ts';
 import type { Settings } from '../settings.ts';
-import { defaultRevision } from '../settings.ts';
+import { defaultRevision, ownVariables } from '../settings.ts';
 import { optional, references, scalar, spread, spreadItems, text, variables } from './expressions.ts';
 
 /** What the expressions need: at the beginning of a template of chart `istiod` or `base`. */
@@ -39,7 +39,7 @@ export function chartSettings(install: 'default' | 'revision', more: Partial<Set
     image,
     env: [
       { name: 'CLUSTER_ID', value: '{{ $v.global.multiCluster.clusterName | default `Kubernetes` }}' },
-      variables('$v.env'),
+      variables(`omit $v.env ${ownVariables.map((name) => `"${name}"`).join(' ')}`),
     ],
     logLevel: '{{ $v.global.logging.level }}',
     logAsJson: '{{ $v.global.logAsJson }}' as unknown as boolean,
