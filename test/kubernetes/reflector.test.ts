@@ -51,8 +51,10 @@ function scripted(watches: readonly Watch[], lists: readonly List[] = []) {
     },
     async *watch(_, { resourceVersion, signal }) {
       asked.push(`watch ${resourceVersion ?? 'initial'}`);
+      const [first, ...rest] = nextWatch.next().value ?? (['open'] as const);
+      if (first instanceof Error) throw first;
       yield [];
-      for (const step of nextWatch.next().value ?? (['open'] as const)) {
+      for (const step of first === undefined ? [] : [first, ...rest]) {
         if (step instanceof Error) throw step;
         if (step === 'open') await delay(60_000, undefined, { ...(signal && { signal }) }).catch(() => {});
         else yield step;
