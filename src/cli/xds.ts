@@ -56,13 +56,16 @@ export async function xds(argv: readonly string[], io: Io): Promise<number> {
     ...(values.proxy ?? []).map((name) => nodeOfProxy(name, snapshot)),
     ...(await Promise.all((values.node ?? []).map(nodeFromFile))),
   ];
-  const results = nodes.map((node) => ({
+  const configured = nodes.map((node) => ({ node, configuration: translation.configuration(node) }));
+  // What does not depend on proxies is written even when one of them is none.
+  if (values.out !== undefined) await writeObjects(values.out, problems, translation.statuses());
+  const results = configured.map(({ node, configuration }) => ({
     pod: podName(node),
-    printed: printConfiguration(node, translation.configuration(node)),
+    printed: printConfiguration(node, configuration),
   }));
   if (values.out === undefined)
     io.stdout(`${JSON.stringify(Object.fromEntries(results.map(({ pod, printed }) => [pod, printed])), null, 2)}\n`);
-  else await writeResults(values.out, results, problems, translation.statuses());
+  else await writeResults(values.out, results);
   return exit.fine;
 }
 
@@ -92,14 +95,19 @@ function printConfiguration(node: NodeInfo, configuration: Configuration | undef
 async function writeResults(
   out: string,
   results: readonly { readonly pod: string; readonly printed: Printed }[],
-  problems: readonly Problem[],
-  statuses: readonly ObjectStatus[],
 ): Promise<void> {
   for (const { pod, printed } of results) {
     await mkdir(join(out, pod), { recursive: true });
     for (const [file, resources] of Object.entries(printed))
       await writeFile(join(out, pod, `${file}.json`), `${JSON.stringify(resources, null, 2)}\n`);
   }
+}
+
+async function writeObjects(
+  out: string,
+  problems: readonly Problem[],
+  statuses: readonly ObjectStatus[],
+): Promise<void> {
   await mkdir(out, { recursive: true });
   await writeFile(join(out, 'rejected.json'), `${JSON.stringify(rejected(problems), null, 2)}\n`);
   const byObject = statuses.map(({ kind, namespace, name, status }) => [`${kind}/${namespace}/${name}`, status]);

@@ -74,6 +74,10 @@ spec: ${spec}
   const garden =
     service('web', 'garden', '{clusterIP: 10.1.0.1, selector: {app: web}, ports: [{name: http, port: 80}]}') +
     service('hay', 'field', '{clusterIP: 10.1.0.2, selector: {app: hay}, ports: [{name: raw, port: 7000}]}');
+  /** What is deployed for a Gateway, by its class. */
+  const front = (name: string): string =>
+    service(name, 'edge', '{clusterIP: 10.1.0.9, selector: {gateway.networking.k8s.io/gateway-name: between}, ports: [{name: tls, port: 15443}, {name: other, port: 443}]}'); // prettier-ignore
+  const fronts = front('between-istio') + front('between') + front('between-own') + front('between-istio-remote');
   const web = 'outbound_.80_._.web.garden.svc.cluster.local';
   const hay = 'outbound_.7000_._.hay.field.svc.cluster.local';
   const router = (name: string, namespace = 'edge'): Asking => ({
@@ -83,11 +87,17 @@ spec: ${spec}
     address: '10.2.0.9',
     metadata: { LABELS: { 'gateway.networking.k8s.io/gateway-name': name } },
   });
-  const entries = (yaml: string, asking = router('between')): Readonly<Record<string, readonly string[]>> =>
+  const entries = (
+    yaml: string,
+    asking = router('between'),
+    more = fronts,
+  ): Readonly<Record<string, readonly string[]>> =>
     Object.fromEntries(
-      [...translated(garden + yaml, 'listener', asking)].map(([name, { filter_chains: chains }]) => [
+      [...translated(garden + yaml + more, 'listener', asking)].map(([name, { filter_chains: chains }]) => [
         name,
-        chains.flatMap((chain: Message) => chain.filter_chain_match.server_names),
+        chains
+          .flatMap((chain: Message): readonly string[] => chain.filter_chain_match.server_names)
+          .filter((name: string) => !name.endsWith('.edge.svc.cluster.local')),
       ]),
     );
   const everything = { '0.0.0.0_15443': [hay, web] };
@@ -101,16 +111,20 @@ spec: ${spec}
     ['but not of remote ones', gateway(listener(byOption), { ...remote, addresses: '[]' }), {}],
     ['but not of other classes', gateway(listener(byOption), { className: 'own' }), {}],
     ['but not when TLS ends there', gateway(listener(byOption.replace('Passthrough', 'Terminate'))), {}],
-    ['but not in other protocols', gateway(listener(byOption).replace('protocol: TLS', 'protocol: TCP')), {}],
     ['also with an address of its own', gateway(listener(byOption), { addresses: '[{value: 192.0.2.1}]' }), everything],
     ["but not when it is for a Service's", gateway(listener(byOption), { addresses: '[{type: Hostname, value: gate}]' }), {}], // prettier-ignore
   ])('listen %s', (_case, yaml, expected) => {
     expect(entries(yaml)).toEqual(expected);
   });
 
-  it('are those with its name in its namespace', () => {
+  it('are those behind its Service', () => {
     expect(entries(gateway(listener(byOption)), router('other'))).toEqual({});
     expect(entries(gateway(listener(byOption)), router('between', 'garden'))).toEqual({});
+    expect(entries(gateway(listener(byOption)), router('between'), '')).toEqual({});
+  });
+
+  it('do not listen where the Service has no port', () => {
+    expect(entries(gateway(listener(byOption, 8443)))).toEqual({});
   });
 
   it('let in the services that the host name covers, of whatever namespace routes may be', () => {
@@ -124,7 +138,7 @@ spec: ${spec}
 
   it('listen on the target port of their Service', () => {
     const own = service('between-istio', 'edge', '{clusterIP: 10.1.0.9, selector: {gateway.networking.k8s.io/gateway-name: between}, ports: [{name: tls, port: 15443, targetPort: 8443}]}'); // prettier-ignore
-    expect(Object.keys(entries(gateway(listener(byOption)) + own))).toEqual(['0.0.0.0_8443']);
+    expect(Object.keys(entries(gateway(listener(byOption)), router('between'), own))).toEqual(['0.0.0.0_8443']);
   });
 
   it('share a port with servers of Istio’s Gateways', () => {
@@ -140,53 +154,23 @@ spec: {servers: [{port: {number: 15443, name: tls, protocol: TLS}, hosts: ['*.fi
   });
 });
 
-describe('a listener that has no effect', () => {
+describe('what is wrong with a listener', () => {
   it.each<readonly [string, string, RegExp]>([
+    ['its class', gateway(listener(byOption), { className: 'own' }), /^no-effect spec.gatewayClassName: .* class own /],
+    ['its protocol', gateway('{name: web, port: 80, protocol: http}'), /^not-accepted spec.listeners\[0\]: .*did you mean HTTP/], // prettier-ignore
     [
-      'of another class',
-      gateway(listener(byOption), { className: 'own' }),
-      /only Gateways of the classes istio, istio-east-west, istio-remote have$/,
+      'its certificate',
+      gateway('{name: web, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: absent}]}}'),
+      /^unresolved-reference spec.listeners\[0\]: There is no Secret edge\/absent/,
     ],
-    [
-      'of another protocol',
-      gateway('{name: web, port: 80, protocol: HTTP}'),
-      /listener "web" \(HTTP on port 80\) .*only TLS listeners for connections between networks/,
-    ],
-    [
-      'on another port',
-      gateway(listener(passthrough, 15012), remote),
-      /only TLS listeners for connections between networks/,
-    ],
-    [
-      'of no network',
-      gateway(listener(byOption), { ...remote, labels: '{}' }),
-      /needs the label topology.istio.io\/network and an IP address/,
-    ],
-    [
-      'at no address',
-      gateway(listener(byOption), { ...remote, addresses: '[]' }),
-      /and an IP address in spec.addresses$/,
-    ],
-    [
-      'that ends TLS',
-      gateway(listener(byOption.replace('Passthrough', 'Terminate'))),
-      /need the protocol TLS and the mode Passthrough$/,
-    ],
-    [
-      "of a Service's workloads",
-      gateway(listener(byOption), { addresses: '[{type: Hostname, value: gate}]' }),
-      /its workloads are those of gate,/,
-    ],
-  ])('%s is warned about', (_case, yaml, expected) => {
+  ])('%s is told', (_case, yaml, expected) => {
     const [problem, ...others] = problemsOf(yaml);
     expect(others).toEqual([]);
-    expect(problem).toMatch(/^no-effect spec\.listeners\[0\]: /);
     expect(problem).toMatch(expected);
   });
 
-  it('is not one that has', () => {
+  it('is nothing when it is in order', () => {
     expect(problemsOf(gateway(listener(byOption)))).toEqual([]);
     expect(problemsOf(gateway(listener(passthrough), remote))).toEqual([]);
-    expect(problemsOf(gateway(listener(passthrough), { ...remote, className: 'own' }))).toEqual([]);
   });
 });

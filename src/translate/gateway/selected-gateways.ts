@@ -4,11 +4,9 @@ import type { Gateway } from '../../model/gateway.ts';
 import { selects } from '../../model/labels.ts';
 import { sharedList, sharedValue } from '../../model/memo.ts';
 import type { Proxy } from '../../model/proxy.ts';
-import type { SourceRef } from '../../model/source.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import type { Target } from '../view/inbound.ts';
 import { workloadTargets } from '../view/inbound.ts';
-import { gatewayBetweenNetworks, isWorkloadOf } from './kubernetes-gateway.ts';
 
 /** A port of a Service that leads to the router; canonical by `sharedValue`. */
 export interface ServicePortTarget {
@@ -31,18 +29,12 @@ export interface SelectedGateways {
 const untranslatedLabel = 'experimental.istio.io/disable-gateway-port-translation';
 
 export function selectedGateways(resolved: ResolvedMesh, proxy: Proxy): SelectedGateways {
-  const { mesh, kubernetesGateways } = resolved;
+  const { mesh } = resolved;
   const targets = sharedList(workloadTargets(resolved, proxy).map(serviceTarget));
   const onlyOwn = mesh.settings.features.gatewaysOfOwnNamespace;
-  const selecting = mesh.gateways.filter((gateway) => isFor(gateway, proxy, targets, onlyOwn));
-  const betweenNetworks = kubernetesGateways
-    .filter((gateway) => isWorkloadOf(gateway, proxy) && !selecting.some(({ source }) => isOf(source, gateway.source)))
-    .flatMap(gatewayBetweenNetworks);
-  return { gateways: sharedList([...selecting, ...betweenNetworks]), targets };
+  const gateways = mesh.gateways.filter((gateway) => isFor(gateway, proxy, targets, onlyOwn));
+  return { gateways: sharedList(gateways), targets };
 }
-
-const isOf = (source: SourceRef, object: SourceRef): boolean =>
-  source.group === object.group && source.namespace === object.namespace && source.name === object.name;
 
 const serviceTarget = ({ service, servicePort, targetPort }: Target): ServicePortTarget =>
   sharedValue({

@@ -50,8 +50,6 @@ export interface ResolvedMesh {
   readonly pods: PodIndex;
   readonly machines: VirtualMachines;
   readonly sidecars: readonly KindMap['Sidecar'][];
-  /** Of Gateway API, by creation time, name, namespace. */
-  readonly kubernetesGateways: readonly KindMap['KubernetesGateway'][];
   readonly gatewayApi: GatewayApi;
   readonly mtls: (namespace: string) => PeerAuthentications;
   readonly authorization: PoliciesByNamespace<KindMap['AuthorizationPolicy']>;
@@ -108,7 +106,6 @@ export function resolveMesh(
     pods,
     machines: virtualMachines(objects.WorkloadEntry),
     sidecars: allSidecars(namespaces, objects.Sidecar),
-    kubernetesGateways,
     gatewayApi: api,
     mtls,
     ...attachedPolicies(objects),
@@ -120,6 +117,7 @@ export function resolveMesh(
       ...entries.problems,
       ...routes.problems,
       ...withoutEffect(settings, objects),
+      ...api.problems,
       ...mtlsConflicts(services, policies, (namespace) => namespaceMtls(mtls(namespace))),
     ],
   };

@@ -12,7 +12,7 @@ import {
   gatewayPortLabel,
   isBetweenNetworks,
   networkOfGateway,
-} from '../gateway/kubernetes-gateway.ts';
+} from './gateway-api/listeners/between-networks.ts';
 import { contains } from './cidr.ts';
 import { kubernetesHostname } from './kubernetes/kubernetes-service.ts';
 import { compareText } from './order.ts';
@@ -139,7 +139,7 @@ function gatewaysOfObject(settings: MeshSettings, object: KubernetesGateway): re
   const network = networkOfGateway(object);
   if (network === '') return [];
   return (object.spec.listeners ?? []).flatMap((listener, i) =>
-    isBetweenNetworks(object, listener)
+    isBetweenNetworks(object.metadata.labels, listener)
       ? gatewayAddresses(object).map((address) => ({
           source: at(object.source, `spec.listeners[${i}]`),
           network,

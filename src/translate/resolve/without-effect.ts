@@ -5,33 +5,13 @@ import type { Problem } from '../../model/problem.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import { at } from '../../model/source.ts';
 import { targetedWithoutEffect } from './security/policy-attachment.ts';
-import { whyNoEffect } from '../gateway/kubernetes-gateway.ts';
 
-/** A warning for every listener of a Gateway that has no translation, and for whatever else is out of reach. */
+/** A warning for whatever is out of reach. */
 export const withoutEffect = (settings: MeshSettings, objects: SnapshotObjects): readonly Problem[] => [
-  ...listeners(objects.KubernetesGateway),
   ...targetedWithoutEffect(objects.AuthorizationPolicy),
   ...targetedWithoutEffect(objects.RequestAuthentication),
   ...ingressTlsWithoutEffect(settings, objects.Sidecar),
 ];
-
-const listeners = memo((gateways: SnapshotObjects['KubernetesGateway']): readonly Problem[] =>
-  [...gateways.values()].flatMap((gateway) =>
-    (gateway.spec.listeners ?? []).flatMap((listener, i) => {
-      const { source, position } = gateway;
-      const reason = whyNoEffect(gateway, listener);
-      return reason === undefined
-        ? []
-        : {
-            code: 'no-effect',
-            severity: 'warning' as const,
-            message: `listener "${listener.name}" (${listener.protocol} on port ${listener.port}) is checked but has no effect yet: ${reason}`,
-            source: at(source, `spec.listeners[${i}]`),
-            ...(position !== undefined && { position }),
-          };
-    }),
-  ),
-);
 
 /** TLS of a Sidecar's own needs a switch of the control plane. */
 const ingressTlsWithoutEffect = (settings: MeshSettings, sidecars: SnapshotObjects['Sidecar']) =>

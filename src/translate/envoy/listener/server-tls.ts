@@ -66,8 +66,11 @@ function certificateNames(tls: ServerTLSSettings): readonly string[] {
   );
 }
 
-/** A name that already says where to look stays as it is. */
-const credentialSecret = (name: string): string => (name.includes('://') ? name : `kubernetes://${name}`);
+/** A name that already says where to look stays as it is; the proxy's own certificate has a name of its own. */
+function credentialSecret(name: string): string {
+  if (name === 'builtin://') return workloadCertificate;
+  return name.includes('://') ? name : `kubernetes://${name}`;
+}
 
 /** The authorities that clients are checked against: by a name of their own, or beside the (first) certificate. */
 function rootsName(tls: ServerTLSSettings): string {

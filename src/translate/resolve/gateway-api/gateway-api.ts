@@ -4,6 +4,7 @@ import type { Gateway } from '../../../model/gateway.ts';
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings, Service, ServiceEndpoints } from '../../../model/mesh.ts';
 import { objectKey } from '../../../model/object.ts';
+import type { Problem } from '../../../model/problem.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../../model/snapshot.ts';
 import type { ObjectStatus } from '../../../model/status.ts';
@@ -17,6 +18,7 @@ import type { RouteKind } from './routes/attachment.ts';
 import { routeFacts } from './routes/facts.ts';
 import { mergedRoutes } from './routes/merge.ts';
 import { routeResult, type RouteObject, type RouteResult } from './routes/route.ts';
+import { gatewayApiProblems } from './status/problems.ts';
 import { gatewayApiStatuses } from './status/statuses.ts';
 
 export interface GatewayApi {
@@ -27,6 +29,7 @@ export interface GatewayApi {
   readonly destinationRules: readonly KindMap['DestinationRule'][];
   /** Gateways with all that is known of them. */
   readonly results: readonly GatewayResult[];
+  readonly problems: readonly Problem[];
   /** `endpoints` are those of the whole mesh: statuses tell whether anybody listens. */
   statuses(endpoints: ReadonlyMap<string, ServiceEndpoints>): readonly ObjectStatus[];
 }
@@ -62,6 +65,7 @@ export function gatewayApi(
     virtualServices: virtualServicesOf(routes),
     destinationRules: tls.rules,
     results,
+    problems: gatewayApiProblems(objects, results, routes, tls.statuses),
     statuses: (endpoints) =>
       gatewayApiStatuses({ results, routes, objects, grants, policies: tls.statuses, services: byHost, endpoints }),
   };

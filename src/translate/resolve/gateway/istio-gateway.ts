@@ -7,7 +7,7 @@ import { at } from '../../../model/source.ts';
 
 /** One for each object, in their order. */
 export const istioGateways = (objects: readonly KindMap['Gateway'][]): readonly Gateway[] =>
-  sharedList(objects.map(istioGateway));
+  sharedList(objects.map((object) => istioGateway(object)));
 
 /** Without a selector it is for every router. */
 const istioGateway = memo(({ metadata, spec, source }: KindMap['Gateway']): Gateway => ({

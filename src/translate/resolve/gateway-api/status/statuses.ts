@@ -33,7 +33,7 @@ export function gatewayApiStatuses(inputs: StatusInputs): readonly ObjectStatus[
   return [
     ...gatewayClassStatuses(objects.GatewayClass),
     ...results.flatMap((result) => statusesOf(result, inputs, lookup, attached)),
-    ...routes.map(routeStatus),
+    ...routes.map((route) => routeStatus(route)),
     ...policies,
   ];
 }
