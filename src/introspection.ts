@@ -92,6 +92,7 @@ export function controlPlane(known: Known): ControlPlane {
     configDump: (node, withEndpoints) => configDump(configuration(node), withEndpoints).map(printSection),
     resources: (node) => decodedConfiguration(configuration(node)),
     problems: known.problems,
+    conflicts: (node) => translation().conflicts(node),
     rejections: () => server().rejections().map(explainRejection).map(shownRejection),
     clusters: () => [{ id: translation().mesh.settings.clusterId, secretName: '', syncStatus: 'synced' }],
     counters: () => server().counters(),

@@ -25,6 +25,7 @@ export class LiveMesh {
   readonly #keys: KeyWatcher;
   #objectProblems: readonly Problem[] = [];
   #authorityProblems: readonly Problem[] = [];
+  #conflicts: readonly Problem[] = [];
 
   constructor(log: Log, onProblems: (problems: readonly Problem[]) => void, fetching: FetchOptions) {
     this.#log = log;
@@ -53,6 +54,12 @@ export class LiveMesh {
     this.#report();
   }
 
+  /** What objects do to each other, as proxies see them. */
+  replaceConflicts(conflicts: readonly Problem[]): void {
+    this.#conflicts = conflicts;
+    this.#report();
+  }
+
   /** A mesh that cannot be resolved is a bug of ours: the one before stays in force. */
   async #translate(): Promise<void> {
     try {
@@ -71,7 +78,12 @@ export class LiveMesh {
   }
 
   #report(): void {
-    const others = [...this.translation.problems, ...this.#keys.problems(), ...this.#authorityProblems];
+    const others = [
+      ...this.translation.problems,
+      ...this.#keys.problems(),
+      ...this.#authorityProblems,
+      ...this.#conflicts,
+    ];
     this.problems = [...this.#objectProblems, ...others];
     this.#onProblems(this.problems);
   }

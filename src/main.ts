@@ -11,6 +11,7 @@ import type { AdminServer } from './admin/http.ts';
 import { debugServer, monitoringServer } from './admin/http.ts';
 import { debugAccess, replicaName } from './config.ts';
 import { authoritySecret, tokenAudience, trustDomainOf } from './credentials.ts';
+import { ConflictWatch } from './conflict-watch.ts';
 import type { ExplainedRejection, Known } from './introspection.ts';
 import { controlPlane, debugSource, explainRejection } from './introspection.ts';
 import { LiveMesh } from './live-mesh.ts';
@@ -107,8 +108,10 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   atEnd(() => certificates.stop());
   const known = knownOf(mesh, certificates.authenticate, () => server, metrics, stopping.signal);
   const plane = controlPlane(known);
+  const conflicts = conflictWatch(mesh, () => server, log);
+  atEnd(() => conflicts.stop());
   const server: XdsServer = createXdsServer({
-    translate: (node) => mesh.configuration(node),
+    translate: (node) => (conflicts.touch(), mesh.configuration(node)),
     secrets: certificates.secrets,
     authenticate: certificates.authenticate,
     tls: certificates.identity,
@@ -165,6 +168,17 @@ const certificatesOf = (mesh: LiveMesh, options: DaemonOptions, metrics: DaemonM
     ...options.authority,
     ...(options.dnsNames !== undefined && { dnsNames: options.dnsNames }),
     ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
+  });
+
+const conflictWatch = (mesh: LiveMesh, server: () => XdsServer, log: Log): ConflictWatch =>
+  new ConflictWatch({
+    nodes: () =>
+      server()
+        .status()
+        .map(({ node }) => node),
+    conflicts: (node) => mesh.translation.conflicts(node),
+    onProblems: (problems) => mesh.replaceConflicts(problems),
+    onFault: (fault) => log.error('conflicts cannot be looked for', { reason: String(fault) }),
   });
 
 const knownOf = (

@@ -66,6 +66,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'installation.ts',
     'live-mesh.ts',
     'admission.ts',
+    'conflict-watch.ts',
   ],
   'credentials.ts': ['model', 'translate', 'ca'],
   'config.ts': ['model'],
@@ -73,6 +74,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'installation.ts': ['config.ts', 'translate', 'xds'],
   'live-mesh.ts': ['model', 'watchers', 'translate', 'types:xds', 'installation.ts'],
   'admission.ts': ['model', 'watchers', 'webhooks', 'xds', 'live-mesh.ts', 'config.ts', 'installation.ts'],
+  'conflict-watch.ts': ['model'],
   'introspection.ts': ['model', 'translate', 'xds', 'admin'],
   'measurement.ts': ['model', 'translate', 'xds', 'ca', 'metrics', 'introspection.ts'],
 };

@@ -53,6 +53,8 @@ export interface ControlPlane {
   /** What a proxy is to have, with the causes of every field. */
   resources(node: NodeInfo): DecodedConfiguration;
   problems(): readonly Problem[];
+  /** What objects do to each other as this proxy sees them. */
+  conflicts(node: NodeInfo): readonly Problem[];
   rejections(): readonly RejectedResource[];
   clusters(): readonly ClusterState[];
   counters(): object;

@@ -5,7 +5,10 @@ import { readFile } from 'node:fs/promises';
 import { installation } from '../installation.ts';
 import { decodedConfiguration } from '../introspection.ts';
 import type { DecodedConfiguration } from '../model/decoded.ts';
+import { decodedKinds } from '../model/decoded.ts';
+import type { Problem } from '../model/problem.ts';
 import type { NodeInfo } from '../model/resource.ts';
+import { resourceTypes } from '../model/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { translate } from '../translate/translate.ts';
 import { UsageError } from './io.ts';
@@ -47,6 +50,12 @@ export interface MeshReader {
   readonly services: readonly MeshService[];
   /** Of the proxies that there are; in files, of the Pods that have a sidecar. */
   readonly proxies: readonly MeshProxy[];
+  /** Mistakes in single objects, and what they do to each other for all. */
+  readonly problems: readonly Problem[];
+  /** What objects do to each other as a proxy sees them. */
+  conflicts(proxy: string): Promise<readonly Problem[]>;
+  /** When a proxy last accepted resources of each kind: RFC 3339. Empty for files. */
+  liveSince(proxy: string): Promise<ReadonlyMap<keyof DecodedConfiguration, string>>;
   /** Throws a UsageError for a proxy that is not there. */
   read(proxy: string): Promise<{ readonly node: NodeInfo; readonly resources: DecodedConfiguration }>;
 }
@@ -55,11 +64,14 @@ export interface MeshReader {
 export async function openMesh(options: MeshOptions): Promise<MeshReader> {
   const { config, server } = options;
   if ((config === undefined) === (server === undefined)) throw new UsageError('give either --config or --server');
-  if (config !== undefined) return filesReader((await loadFiles(config)).snapshot);
+  if (config !== undefined) {
+    const { snapshot, problems } = await loadFiles(config);
+    return filesReader(snapshot, problems);
+  }
   return serverReader(debugClient(server ?? '', await tokenOf(options['token-file'])));
 }
 
-export function filesReader(snapshot: Snapshot): MeshReader {
+export function filesReader(snapshot: Snapshot, problems: readonly Problem[] = []): MeshReader {
   const translation = translate(snapshot, installation());
   const { settings, services } = translation.mesh;
   const pods = [...snapshot.objects.Pod.values()].flatMap((pod) => {
@@ -74,6 +86,9 @@ export function filesReader(snapshot: Snapshot): MeshReader {
       address: addresses[0] ?? '',
     })),
     proxies: pods,
+    problems: [...problems, ...translation.problems],
+    conflicts: (proxy) => Promise.resolve(translation.conflicts(nodeOfProxy(proxy, snapshot))),
+    liveSince: () => Promise.resolve(new Map()),
     read: (proxy) => {
       const node = nodeOfProxy(proxy, snapshot);
       const configuration = translation.configuration(node);
@@ -128,8 +143,13 @@ interface ShownService {
   readonly Attributes: { readonly Namespace: string };
 }
 
+interface ShownSync {
+  readonly proxy: string;
+  readonly resources?: Readonly<Record<string, { readonly ackedTime?: string }>>;
+}
+
 async function serverReader(ask: Ask): Promise<MeshReader> {
-  const [mesh, services, streams] = await Promise.all([ask('mesh'), ask('registryz'), ask('adsz')]);
+  const [mesh, services, streams, problems] = await Promise.all(['mesh', 'registryz', 'adsz', 'problems'].map(ask));
   const { clients } = streams as { readonly clients: readonly { readonly nodeId: string }[] };
   return {
     trustDomain: (mesh as { readonly trustDomain: string }).trustDomain,
@@ -138,6 +158,18 @@ async function serverReader(ask: Ask): Promise<MeshReader> {
       namespace: Attributes.Namespace,
       address: defaultAddress === '0.0.0.0' ? '' : defaultAddress,
     })),
+    problems: problems as readonly Problem[],
+    conflicts: async (proxy) => (await ask(`conflicts?proxyID=${encodeURIComponent(proxy)}`)) as readonly Problem[],
+    liveSince: async (proxy) => {
+      const all = (await ask(`syncz?namespace=${proxy.slice(proxy.lastIndexOf('.') + 1)}`)) as readonly ShownSync[];
+      const { resources = {} } = all.find((each) => each.proxy === proxy) ?? {};
+      return new Map(
+        decodedKinds.flatMap((kind) => {
+          const time = resources[resourceTypes[kind]]?.ackedTime;
+          return time === undefined ? [] : [[kind, time] as const];
+        }),
+      );
+    },
     proxies: clients.map(({ nodeId }) => proxyOfNode({ id: nodeId })),
     read: async (proxy) =>
       (await ask(`resources?proxyID=${encodeURIComponent(proxy)}`)) as Awaited<ReturnType<MeshReader['read']>>,

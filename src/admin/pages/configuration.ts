@@ -70,6 +70,10 @@ export const scopeOfProxy = (question: Question): Answer =>
     };
   });
 
+/** What objects do to each other as the proxy sees them. */
+export const conflictsOfProxy = (question: Question): Answer =>
+  ofProxy(question, ({ node }) => ({ json: question.plane.conflicts(node) }));
+
 /** Every resource as the proxy reads it, with the causes of its fields. */
 export const resourcesOfProxy = (question: Question): Answer =>
   ofProxy(question, ({ node }) => ({ json: { node, resources: question.plane.resources(node) } }));

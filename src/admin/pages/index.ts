@@ -1,5 +1,5 @@
 // All debug pages by path, as istiod names them; what is new comes last.
-import { configDumpPage, endpointsOfProxy, resourcesOfProxy, scopeOfProxy } from './configuration.ts';
+import { conflictsOfProxy, configDumpPage, endpointsOfProxy, resourcesOfProxy, scopeOfProxy } from './configuration.ts';
 import * as objects from './objects.ts';
 import type { Page } from './page.ts';
 import { connections, streams, syncStatus } from './proxies.ts';
@@ -18,6 +18,7 @@ export const pages: ReadonlyMap<string, Page> = new Map(
     cachez: whole('what the server has sent', objects.counters),
     clusterz: whole('clusters that objects come from', objects.clusters),
     config_dump: own('what a proxy is to have, as Envoy dumps it: proxyID, types, include_eds', configDumpPage),
+    conflicts: own('what objects do to each other as a proxy sees them: proxyID', conflictsOfProxy),
     configz: whole('objects of users', objects.objects),
     connections: own('who is connected', connections),
     ecdsz: own('extension configurations of a proxy', nothing([])),

@@ -1,0 +1,177 @@
+// From an object to where it has effect, from a host to who decides about it, from an error of Envoy's to the objects
+// behind what it names; and what lost against others, and why.
+import type { DecodedConfiguration, DecodedResource } from '../../model/decoded.ts';
+import { decodedKinds } from '../../model/decoded.ts';
+import type { Problem } from '../../model/problem.ts';
+import { describeProblem } from '../../model/problem.ts';
+import type { SourceRef } from '../../model/source.ts';
+import { describeSource } from '../../model/source.ts';
+import type { Io } from '../io.ts';
+import { exit, table, UsageError } from '../io.ts';
+import type { MeshReader } from '../mesh-reader.ts';
+import type { Kind } from './resource.ts';
+import { objectsBehind } from './resource.ts';
+
+interface Effect {
+  readonly proxy: string;
+  readonly kind: Kind;
+  readonly resource: string;
+  readonly fields: readonly string[];
+  /** When the proxy last accepted resources of this kind: RFC 3339; only a daemon knows. */
+  readonly since?: string;
+}
+
+/** `object`: `virtualservice shop/store`, as kubectl writes it. */
+export async function explainObject(
+  mesh: MeshReader,
+  object: readonly string[],
+  proxies: readonly string[],
+  json: boolean,
+  io: Io,
+): Promise<number> {
+  const [kind = '', name = ''] = object;
+  if (!name.includes('/')) throw new UsageError('write object KIND NAMESPACE/NAME');
+  const isIt = (source: SourceRef | undefined): boolean =>
+    source !== undefined &&
+    source.kind.toLowerCase() === kind.toLowerCase() &&
+    `${source.namespace}/${source.name}` === name;
+  const effects: Effect[] = [];
+  const problems = new Map<string, Problem>();
+  for (const proxy of proxies) {
+    const [{ resources }, conflicts, since] = await Promise.all([
+      mesh.read(proxy),
+      mesh.conflicts(proxy),
+      mesh.liveSince(proxy),
+    ]);
+    effects.push(...effectsOf(resources, isIt).map((effect) => withTime({ proxy, ...effect }, since)));
+    for (const problem of conflicts) if (isIt(problem.source)) problems.set(describeProblem(problem), problem);
+  }
+  for (const problem of mesh.problems) if (isIt(problem.source)) problems.set(describeProblem(problem), problem);
+  if (json) io.stdout(`${JSON.stringify({ effects, problems: [...problems.values()] }, null, 2)}\n`);
+  else printEffects(effects, [...problems.keys()], proxies.length, io);
+  return effects.length > 0 ? exit.fine : exit.bad;
+}
+
+function effectsOf(
+  resources: DecodedConfiguration,
+  isIt: (source: SourceRef) => boolean,
+): readonly Omit<Effect, 'proxy'>[] {
+  return decodedKinds.flatMap((kind) =>
+    resources[kind].flatMap(({ name, origins }) => {
+      const fields = Object.entries(origins).flatMap(([field, sources]) => (sources.some(isIt) ? [field] : []));
+      return fields.length === 0 ? [] : [{ kind, resource: name, fields }];
+    }),
+  );
+}
+
+function withTime(effect: Effect, since: ReadonlyMap<Kind, string>): Effect {
+  const time = since.get(effect.kind);
+  return time === undefined ? effect : { ...effect, since: time };
+}
+
+function printEffects(effects: readonly Effect[], problems: readonly string[], asked: number, io: Io): void {
+  const reached = new Set(effects.map(({ proxy }) => proxy)).size;
+  io.stdout(`has effect on ${reached} of ${asked} proxies\n`);
+  if (effects.length > 0)
+    io.stdout(
+      table([
+        ['PROXY', 'KIND', 'RESOURCE', 'FIELDS', 'IN FORCE SINCE'],
+        ...effects.map(({ proxy, kind, resource, fields, since = '' }) => [
+          proxy,
+          kind,
+          resource,
+          shortened(fields),
+          since,
+        ]),
+      ]),
+    );
+  for (const problem of problems) io.stdout(`${problem}\n`);
+}
+
+const shortened = (fields: readonly string[]): string =>
+  fields.slice(0, 3).join(', ') + (fields.length > 3 ? `, and ${fields.length - 3} more` : '');
+
+/** Which virtual hosts answer for a host, in which route configuration, by whose word; and who lost. */
+export async function explainHost(
+  mesh: MeshReader,
+  proxy: string,
+  host: string,
+  json: boolean,
+  io: Io,
+): Promise<number> {
+  const [{ resources }, conflicts] = await Promise.all([mesh.read(proxy), mesh.conflicts(proxy)]);
+  const answers = [...resources.route, ...resources.virtualHost].flatMap((resource) => hostsOf(resource, host));
+  const objects = new Set(
+    answers.flatMap(({ causes }) => causes.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`)),
+  );
+  const lost = conflicts.filter(
+    ({ source, message }) =>
+      message.includes(host) ||
+      (source !== undefined && objects.has(`${source.kind} ${source.namespace}/${source.name}`)),
+  );
+  if (json) io.stdout(`${JSON.stringify({ answers, conflicts: lost }, null, 2)}\n`);
+  else {
+    const rows = answers.map(({ route, virtualHost, causes }) => [
+      route,
+      virtualHost,
+      causes.map(describeSource).join(', '),
+    ]);
+    io.stdout(
+      rows.length === 0
+        ? `no virtual host of ${proxy} is named ${host}\n`
+        : table([['ROUTE', 'VIRTUAL HOST', 'CAUSED BY'], ...rows]),
+    );
+    for (const problem of lost) io.stdout(`${describeProblem(problem)}\n`);
+  }
+  return answers.length > 0 ? exit.fine : exit.bad;
+}
+
+interface HostAnswer {
+  readonly route: string;
+  readonly virtualHost: string;
+  readonly causes: readonly SourceRef[];
+}
+
+function hostsOf(resource: DecodedResource, host: string): readonly HostAnswer[] {
+  const inside = (resource.message['virtual_hosts'] ?? []) as readonly {
+    readonly name?: string;
+    readonly domains?: readonly string[];
+  }[];
+  const own = Array.isArray(resource.message['domains']) ? [resource.message as (typeof inside)[number]] : [];
+  return [
+    ...inside.map((each, i) => ({ each, field: `virtual_hosts[${i}]` })),
+    ...own.map((each) => ({ each, field: '' })),
+  ]
+    .filter(({ each: { domains = [] } }) => domains.includes(host))
+    .map(({ each, field }) => {
+      const origins = Object.entries(resource.origins).flatMap(([path, sources]) =>
+        path.startsWith(field) ? sources : [],
+      );
+      const causes = [...new Map(origins.map((source) => [describeSource(source), source])).values()];
+      return { route: resource.name, virtualHost: each.name ?? '', causes };
+    });
+}
+
+/** Resources that Envoy's words name, and the objects behind them. */
+export async function explainError(
+  mesh: MeshReader,
+  proxy: string,
+  text: string,
+  json: boolean,
+  io: Io,
+): Promise<number> {
+  const { resources } = await mesh.read(proxy);
+  const named = decodedKinds.flatMap((kind) =>
+    resources[kind]
+      .filter(({ name }) => text.includes(name))
+      .map((resource) => ({ kind, name: resource.name, objects: objectsBehind(resource) })),
+  );
+  if (json) io.stdout(`${JSON.stringify(named, null, 2)}\n`);
+  else {
+    const rows = named.map(({ kind, name, objects }) => [kind, name, objects.map(describeSource).join(', ')]);
+    io.stdout(
+      rows.length === 0 ? `${proxy} has no resource that this names\n` : table([['KIND', 'NAME', 'OBJECTS'], ...rows]),
+    );
+  }
+  return named.length > 0 ? exit.fine : exit.bad;
+}
