@@ -8,8 +8,8 @@ import type { MessageOf } from '../xds/generated/messages.ts';
 import { isIP } from 'node:net';
 
 import { extension, typed } from '../translate/typed.ts';
-import { ownMetrics, unprefixedMetrics } from './metric-names.ts';
-import { probeClusters } from './probes.ts';
+import { keptStats } from './kept-stats.ts';
+import { unprefixedMetrics } from './metric-names.ts';
 import type { StaticServices } from './static-services.ts';
 import { assignment, socket } from './static-services.ts';
 
@@ -48,6 +48,7 @@ export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
       clusters: [xdsServer(controlPlane, directory), ...(services === undefined ? [] : services.clusters)],
       ...(services === undefined ? {} : { listeners: services.listeners }),
     },
+    stats_config: { stats_matcher: { inclusion_list: { patterns: keptStats(node) } } },
     ...processSettings,
   };
 }
@@ -126,29 +127,11 @@ const fileSecret = (name: string, path: string): SecretConfig => ({
   sds_config: { resource_api_version: 'V3', path_config_source: { path } },
 });
 
-/** Statistics of every cluster and listener would be most of an idle proxy's memory: these are what people look at. */
-const keptStats = [
-  { prefix: 'cluster_manager' },
-  { prefix: 'listener_manager' },
-  { prefix: 'server' },
-  { prefix: `cluster.${xdsCluster}` },
-  // The health of an application that is probed is read from these.
-  { prefix: `cluster.${probeClusters}` },
-  { prefix: ownMetrics },
-  { prefix: 'control_plane' },
-  { suffix: 'update_rejected' },
-  { suffix: 'ssl_context_update_by_sds' },
-  { suffix: 'upstream_rq_pending_overflow' },
-  { suffix: 'upstream_rq_retry' },
-  { suffix: 'outlier_detection.ejections_active' },
-];
-
 const processSettings: Bootstrap = {
   bootstrap_extensions: [unprefixedMetrics],
   stats_flush_interval: '5s',
   // Series that nothing was counted in for this long are forgotten.
   stats_eviction_interval: '3600s',
-  stats_config: { stats_matcher: { inclusion_list: { patterns: keptStats } } },
   deferred_stat_options: { enable_deferred_creation_stats: true },
   cluster_manager: { enable_deferred_cluster_creation: true },
   layered_runtime: {
