@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it, test } from 'vitest';
 
 import { fetchKeys } from '../../src/watchers/jwks/jwks-fetch.ts';
 import { KeyWatcher } from '../../src/watchers/jwks/jwks.ts';
-import { isFetchable } from '../../src/watchers/jwks/public-address.ts';
+import { isFetchable } from '../../src/watchers/fetch/public-address.ts';
 import { usableKeySet } from '../../src/watchers/jwks/public-key.ts';
 import { snapshotOf } from '../support/snapshot.ts';
 
