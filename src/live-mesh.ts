@@ -8,9 +8,14 @@ import type { Snapshot } from './model/snapshot.ts';
 import { emptySnapshot } from './model/snapshot.ts';
 import type { Translation } from './translate/translate.ts';
 import { translate } from './translate/translate.ts';
-import type { FetchOptions } from './watchers/jwks/jwks-fetch.ts';
+import type { FetchOptions } from './watchers/fetch/limited-fetch.ts';
 import { KeyWatcher } from './watchers/jwks/jwks.ts';
+import type { ModuleWatcherOptions } from './wasm/module-watcher.ts';
+import { ModuleWatcher } from './wasm/module-watcher.ts';
 import type { Log } from './xds/log.ts';
+
+/** How modules are fetched, and where proxies get them. */
+export type ModuleServing = Omit<ModuleWatcherOptions, 'onChange'>;
 
 /** What the server asks for while the configuration changes under it. */
 export class LiveMesh {
@@ -23,14 +28,23 @@ export class LiveMesh {
   readonly #log: Log;
   readonly #onProblems: (problems: readonly Problem[]) => void;
   readonly #keys: KeyWatcher;
+  /** Without one, extensions are told to proxies as they are written. */
+  readonly #modules: ModuleWatcher | undefined;
   #objectProblems: readonly Problem[] = [];
   #authorityProblems: readonly Problem[] = [];
   #conflicts: readonly Problem[] = [];
 
-  constructor(log: Log, onProblems: (problems: readonly Problem[]) => void, fetching: FetchOptions) {
+  constructor(
+    log: Log,
+    onProblems: (problems: readonly Problem[]) => void,
+    fetching: FetchOptions,
+    modules: ModuleServing | undefined,
+  ) {
     this.#log = log;
     this.#onProblems = onProblems;
-    this.#keys = new KeyWatcher({ ...fetching, onChange: () => void this.#translate() });
+    const onChange = (): void => void this.#translate();
+    this.#keys = new KeyWatcher({ ...fetching, onChange });
+    this.#modules = modules === undefined ? undefined : new ModuleWatcher({ ...modules, onChange });
   }
 
   /** Resolves when all keys of issuers have been fetched, or tried in vain. */
@@ -40,12 +54,14 @@ export class LiveMesh {
 
   stop(): void {
     this.#keys.stop();
+    this.#modules?.stop();
   }
 
   replace(snapshot: Snapshot, problems: readonly Problem[]): Promise<void> {
     this.snapshot = snapshot;
     this.#objectProblems = problems;
     this.#keys.follow(snapshot);
+    this.#modules?.follow(snapshot);
     return this.#translate();
   }
 
@@ -74,18 +90,29 @@ export class LiveMesh {
 
   /** What follows from another snapshot: work for what differs only. */
   translated(snapshot: Snapshot): Translation {
-    return translate(snapshot, this.#installation, this.#keys.keySets);
+    return translate(snapshot, this.#installation, this.#keys.keySets, this.#modules?.modules);
   }
 
   #report(): void {
     const others = [
       ...this.translation.problems,
       ...this.#keys.problems(),
+      ...(this.#modules?.problems() ?? []),
       ...this.#authorityProblems,
       ...this.#conflicts,
     ];
     this.problems = [...this.#objectProblems, ...others];
     this.#onProblems(this.problems);
+  }
+
+  /** Resolves when every module has been fetched, or tried in vain. */
+  async modulesFetched(): Promise<void> {
+    await this.#modules?.settled();
+  }
+
+  /** The WebAssembly module that proxies get at this path. */
+  module(path: string): Uint8Array | undefined {
+    return this.#modules?.file(path);
   }
 
   configuration(node: NodeInfo): Configuration {

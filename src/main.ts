@@ -7,13 +7,14 @@ import type { CertificatesOptions } from './ca/certificates.ts';
 import { openCertificates } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
-import type { AdminServer } from './admin/http.ts';
+import type { AdminOptions, AdminServer } from './admin/http.ts';
 import { debugServer, monitoringServer } from './admin/http.ts';
 import { debugAccess, replicaName } from './config.ts';
 import { authoritySecret, tokenAudience, trustDomainOf } from './credentials.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import type { ExplainedRejection, Known } from './introspection.ts';
 import { controlPlane, debugSource, explainRejection } from './introspection.ts';
+import type { ModuleServing } from './live-mesh.ts';
 import { LiveMesh } from './live-mesh.ts';
 import { certificateOutcome, measurement } from './measurement.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
@@ -24,7 +25,7 @@ import { defaultInstallation } from './translate/resolve/mesh-settings.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
 import { certificateNames } from './translate/resolve/certificate-names.ts';
 import { watchSource } from './watchers/source.ts';
-import type { FetchOptions } from './watchers/jwks/jwks-fetch.ts';
+import type { FetchOptions } from './watchers/fetch/limited-fetch.ts';
 import type { Log } from './xds/log.ts';
 import type { Rejection } from './xds/subscription/quarantine.ts';
 import type { Authenticate, XdsServer } from './xds/server.ts';
@@ -60,6 +61,8 @@ export interface DaemonOptions {
   readonly log: Log;
   /** How keys of token issuers are fetched. */
   readonly keys?: FetchOptions;
+  /** How WebAssembly modules are fetched, and where proxies get them from; without it each proxy has to see for itself. */
+  readonly modules?: ModuleServing;
   /** All problems there are, whenever they have changed. */
   readonly onProblems: (problems: readonly Problem[]) => void;
 }
@@ -74,6 +77,8 @@ export interface Daemon {
   status(): readonly ProxyStatus[];
   rejections(): readonly ExplainedRejection[];
   problems(): readonly Problem[];
+  /** Resolves when every WebAssembly module that is named has been fetched, or tried in vain. */
+  modulesFetched(): Promise<void>;
   /** Who signs, until when, and how far a rotation is. */
   authority(): AuthorityStatus;
   close(): Promise<void>;
@@ -94,7 +99,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 async function start(options: DaemonOptions, stopping: AbortController): Promise<Daemon> {
   const { log } = options;
   const atEnd = (stop: () => void): void => stopping.signal.addEventListener('abort', stop);
-  const mesh = new LiveMesh(log, options.onProblems, options.keys ?? {});
+  const mesh = new LiveMesh(log, options.onProblems, options.keys ?? {}, options.modules);
   atEnd(() => mesh.stop());
   await watchSource(options.config, (snapshot, problems) => mesh.replace(snapshot, problems), {
     signal: stopping.signal,
@@ -134,7 +139,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   });
   const webhooks = webhookServer(mesh, certificates.identity, log, options.revision);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
-  const ports = await listenAdmin(plane, options, atEnd);
+  const ports = await listenAdmin(plane, (path) => mesh.module(path), options, atEnd);
   return {
     port,
     ...ports,
@@ -142,6 +147,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     status: () => server.status(),
     rejections: () => server.rejections().map(explainRejection),
     problems: () => mesh.problems,
+    modulesFetched: () => mesh.modulesFetched(),
     authority: () => certificates.status(),
     close: async () => {
       stopping.abort();
@@ -203,11 +209,13 @@ const knownOf = (
 /** Opens the HTTP ports that are asked for. */
 async function listenAdmin(
   plane: ControlPlane,
+  module: AdminOptions['module'],
   { monitoringAddress, httpAddress, log }: DaemonOptions,
   atEnd: (stop: () => void) => void,
 ): Promise<Pick<Daemon, 'monitoringPort' | 'httpPort'>> {
   const admin = {
     guarded: debugAccess().guarded,
+    module,
     onFault: (fault: unknown) => log.error('a page cannot be shown', { reason: String(fault) }),
   };
   return {

@@ -75,7 +75,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'config.ts': ['model'],
   // Features of the environment meet Envoy's messages, for whoever translates.
   'installation.ts': ['config.ts', 'translate', 'xds'],
-  'live-mesh.ts': ['model', 'watchers', 'translate', 'types:xds', 'installation.ts'],
+  'live-mesh.ts': ['model', 'watchers', 'translate', 'types:xds', 'installation.ts', 'wasm'],
   'admission.ts': ['model', 'watchers', 'webhooks', 'xds', 'live-mesh.ts', 'config.ts', 'installation.ts'],
   'conflict-watch.ts': ['model'],
   'introspection.ts': ['model', 'translate', 'xds', 'admin'],

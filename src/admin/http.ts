@@ -12,6 +12,8 @@ import { debugPage } from './debug-page.ts';
 export interface AdminOptions {
   /** Debug pages ask who is calling, unless it is this machine. */
   readonly guarded: boolean;
+  /** The WebAssembly module at a path; undefined if there is none. */
+  readonly module: (path: string) => Uint8Array | undefined;
   readonly onFault: (fault: unknown) => void;
 }
 
@@ -21,13 +23,18 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** /metrics, /version, /debug/* */
+/** /metrics, /version, /debug/*, and /wasm/* for proxies */
 export function monitoringServer(plane: ControlPlane, options: AdminOptions): AdminServer {
   const app = newApp(options);
   app.get('/version', (_request, reply) => reply.type('text/plain').send(versionText(plane.version)));
   app.get('/metrics', async (_request, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await plane.metricsText()),
   );
+  // Whoever knows a digest has seen the module, or its address: there is nothing to guard.
+  app.get('/wasm/*', (request, reply) => {
+    const module = options.module(request.raw.url ?? '');
+    return module === undefined ? reply.callNotFound() : reply.type('application/wasm').send(module);
+  });
   addDebugPages(app, plane, options);
   return serverOf(app);
 }

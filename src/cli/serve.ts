@@ -33,6 +33,7 @@ Usage: keelson serve [OPTIONS]     (or 'keelson discovery', as istiod is called)
   --xds-address HOST:PORT where proxies connect, over TLS (0.0.0.0:15012)
   --monitoring-address HOST:PORT  metrics, version and debug pages, over HTTP (0.0.0.0:15014); none: 'off'
   --http-address HOST:PORT        readiness and debug pages, over HTTP (off; reading a cluster: 0.0.0.0:8080)
+  --modules-address HOST:PORT     where proxies reach the monitoring address, for WebAssembly modules
   --webhook-address HOST:PORT     admission webhooks, over TLS (off; reading a cluster: 0.0.0.0:15017)
   --connection-age TIME   after which a proxy's connection is closed, so that it may find another replica (30m)
   --revision NAME         of this control plane, among several (REVISION, else default)
@@ -56,6 +57,7 @@ const options = {
   'xds-address': { type: 'string', default: '0.0.0.0:15012' },
   'monitoring-address': { type: 'string', default: '0.0.0.0:15014' },
   'http-address': { type: 'string' },
+  'modules-address': { type: 'string' },
   'webhook-address': { type: 'string' },
   'connection-age': { type: 'string' },
   revision: { type: 'string' },
@@ -88,6 +90,7 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
     xdsAddress: values['xds-address'],
     ...(values['monitoring-address'] !== 'off' && { monitoringAddress: values['monitoring-address'] }),
     ...portOption('httpAddress', values['http-address'], config, '0.0.0.0:8080'),
+    ...moduleServing(values['monitoring-address'], values['modules-address'], config),
     ...portOption('webhookAddress', values['webhook-address'], config, '0.0.0.0:15017'),
     ...connectionAge(values['connection-age']),
     ...(values.revision !== undefined && { revision: values.revision }),
@@ -135,6 +138,19 @@ function portOption<Name extends string>(
 ) {
   const wanted = address ?? (typeof config === 'string' ? 'off' : inCluster);
   return wanted === 'off' ? {} : ({ [name]: wanted } as { [K in Name]: string });
+}
+
+/** In a cluster by the name of its Service; elsewhere on this machine. */
+function moduleServing(
+  monitoring: string,
+  given: string | undefined,
+  config: DaemonOptions['config'],
+): Pick<DaemonOptions, 'modules'> {
+  if (monitoring === 'off' && given === undefined) return {};
+  const host = typeof config === 'string' ? '127.0.0.1' : `istiod.${defaultInstallation.systemNamespace}.svc`;
+  const [, address, port] = /^(.+):(\d{1,5})$/.exec(given ?? monitoring.replace(/^.*(?=:)/, host)) ?? [];
+  if (address === undefined) throw new UsageError(`--modules-address: '${given}' is no HOST:PORT`);
+  return { modules: { server: { address, port: Number(port) } } };
 }
 
 function connectionAge(text: string | undefined): Pick<DaemonOptions, 'connectionAge'> {

@@ -14,7 +14,7 @@ export interface ModuleSource {
 }
 
 export type ModuleState =
-  | { readonly kind: 'ready'; readonly sha256: string }
+  | { readonly kind: 'ready'; readonly sha256: string; readonly bytes: Uint8Array }
   | { readonly kind: 'pending' }
   | { readonly kind: 'unavailable'; readonly reason: string };
 

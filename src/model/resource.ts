@@ -36,6 +36,8 @@ export interface Layer {
   readonly resources: ReadonlyMap<string, Resource>;
   /** Served to who asks by name, and never as a part of everything. */
   readonly onDemand?: OnDemand;
+  /** Names of what is still being made: who has it keeps what it has, and who has not waits. */
+  readonly awaited?: readonly string[];
 }
 
 /** How a layer answers names that it does not list. */

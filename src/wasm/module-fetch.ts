@@ -21,6 +21,11 @@ export interface FetchedModule {
   readonly bytes: Buffer;
 }
 
+/** Of the runtime; its types come with those of browsers, which are not ours. */
+const { WebAssembly: runtime } = globalThis as unknown as {
+  readonly WebAssembly: { readonly compile: (bytes: Uint8Array) => Promise<unknown> };
+};
+
 const maxBytes = 32 * 1024 * 1024;
 const patience = 30_000;
 
@@ -41,15 +46,14 @@ export async function fetchModule(
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     if (!isImage && source.sha256 !== '' && source.sha256 !== sha256)
       throw new Error(`the module has the digest ${sha256}, and not ${source.sha256}`);
-    if (!isModule(bytes)) throw new Error('what is there is no WebAssembly module');
+    await runtime.compile(bytes).catch(() => {
+      throw new Error('what is there is no WebAssembly module');
+    });
     return { sha256, bytes };
   } catch (error) {
     throw timeout.aborted ? new Error(`it did not come within ${patience / 1000} seconds`) : error;
   }
 }
-
-/** https://webassembly.github.io/spec/core/binary/modules.html#binary-module */
-const isModule = (bytes: Buffer): boolean => bytes.subarray(0, 4).equals(Buffer.from([0x00, 0x61, 0x73, 0x6d]));
 
 async function fromRegistry(
   { url, sha256 }: ModuleSource,

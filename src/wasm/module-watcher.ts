@@ -175,7 +175,7 @@ export class ModuleWatcher {
 }
 
 function stateOf({ module, fault }: Followed): ModuleState {
-  if (module !== undefined) return { kind: 'ready', sha256: module.sha256 };
+  if (module !== undefined) return { kind: 'ready', ...module };
   return fault === undefined ? { kind: 'pending' } : { kind: 'unavailable', reason: fault };
 }
 

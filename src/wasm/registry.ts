@@ -106,7 +106,7 @@ class Access {
     };
     const first = await ask();
     if (first.status !== 401) return first.body;
-    this.#authorization = await this.#authorize(String(first.headers['www-authenticate'] ?? ''));
+    this.#authorization = await this.#authorize(first.headers['www-authenticate'] ?? '');
     const second = await ask();
     if (second.status === 401) throw new Error(`${registry} does not let us read ${repository}`);
     return second.body;

@@ -16,6 +16,10 @@ export function findResource(layers: readonly Layer[], name: string): Found | un
   return undefined;
 }
 
+/** Whether there will be such a resource. */
+export const isAwaited = (layers: readonly Layer[], name: string): boolean =>
+  layers.some(({ awaited }) => awaited?.includes(name) === true);
+
 /** The name of the resource that answers to a name, which is that name unless a layer knows better. */
 export function canonicalName(layers: readonly Layer[], asked: string): string {
   for (const { onDemand } of layers) {

@@ -8,7 +8,7 @@ import type { Quarantine } from './quarantine.ts';
 import type { Catalog, Held, Subscription, Wanted } from './subscription.ts';
 import { resourceTypes } from '../../model/resource.ts';
 import { withDependency } from '../codec/cache.ts';
-import { canonicalName, changedNames, findResource, onDemandChanged, resourceNames } from './catalog.ts';
+import { canonicalName, changedNames, findResource, isAwaited, onDemandChanged, resourceNames } from './catalog.ts';
 
 export type Encode = (resource: Resource) => CachedResource | undefined;
 /** What the proxy has under a type and name. */
@@ -127,7 +127,7 @@ export class ProxyState {
 
   #find(kind: keyof Configuration, name: string): Wanted {
     const found = findResource(this.#configuration[kind], name);
-    if (found === undefined) return 'absent';
+    if (found === undefined) return isAwaited(this.#configuration[kind], name) ? 'withheld' : 'absent';
     const wanted = this.#inForce(found.scope, found.resource);
     if (kind !== 'endpoint' || typeof wanted === 'string') return wanted;
     const cluster = this.#clusterVersions.get(name) ?? this.#held(resourceTypes.cluster, name)?.version;

@@ -10,7 +10,7 @@ import type { KindMap } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { modulesCluster } from '../../names.ts';
 import { layer } from '../../outbound-layers.ts';
-import { wasmExtension } from './wasm.ts';
+import { isServed, wasmExtension } from './wasm.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
@@ -35,20 +35,28 @@ export function withExtensions(configuration: Configuration, sources: ExtensionS
   const { extensions, others, modules, secrets } = sources;
   if (extensions.length === 0 && others.length === 0) return configuration;
   const asked = askedNames(configuration);
-  const made = extensions.flatMap((extension) => {
+  const wanted = extensions.flatMap((extension) => {
     const { wasm, use } = extension;
     if (wasm === undefined || !asked.has(use.name)) return [];
-    return wasmExtension(extension, wasm, modules, pullSecret(modules, secrets, extension)) ?? [];
+    const resource = wasmExtension(extension, wasm, modules, pullSecret(modules, secrets, extension));
+    return { name: use.name, resource, isServed: isServed(wasm) };
   });
+  const made = wanted.flatMap(({ resource }) => resource ?? []);
   const resources = [...made, ...others.filter(({ name }) => asked.has(name))];
-  if (resources.length === 0) return configuration;
-  const cluster = modules === undefined || made.length === 0 ? [] : [modulesLayer(sharedValue(modules.server))];
+  if (wanted.length === 0 && resources.length === 0) return configuration;
+  const awaited = wanted.filter(({ resource }) => resource === undefined).map(({ name }) => name);
+  const cluster =
+    modules === undefined || !wanted.some((each) => each.isServed) ? [] : [modulesLayer(sharedValue(modules.server))];
   return {
     ...configuration,
     cluster: [...configuration.cluster, ...cluster],
-    extension: [layer('extension', resources)],
+    extension: [awaiting(layer('extension', resources), sharedValue(awaited))],
   };
 }
+
+const awaiting = memo((made: Layer, awaited: readonly string[]): Layer =>
+  awaited.length === 0 ? made : { ...made, awaited },
+);
 
 /** Proxies without an agent never see it: the control plane shows it to the registry itself. */
 function pullSecret(modules: Modules | undefined, secrets: Secrets, { source, wasm }: Extension): string | undefined {

@@ -64,7 +64,7 @@ function pluginConfig(
     ...(pluginName !== '' && { root_id: pluginName }),
     vm_config: {
       runtime: 'envoy.wasm.runtime.v8',
-      code: state === undefined ? asWritten(wasm) : served(state.sha256),
+      code: state === undefined ? asWritten(wasm) : isServed(wasm) ? served(state.sha256) : inside(state.bytes),
       environment_variables: environment(wasm, state === undefined ? forAgents(wasm, resourceVersion, pullSecret) : {}),
     },
     configuration:
@@ -76,6 +76,14 @@ function pluginConfig(
 }
 
 const policies = { FAIL_CLOSE: 'FAIL_CLOSED', FAIL_OPEN: 'FAIL_OPEN', FAIL_RELOAD: 'FAIL_RELOAD' } as const;
+
+/**
+ * Envoy lets traffic pass while it fetches a module, and when that turns out not to start: so only modules that may be
+ * passed by are fetched. Others stand in their configuration, and it is refused with them.
+ */
+export const isServed = ({ failStrategy }: WasmConfig): boolean => failStrategy === 'FAIL_OPEN';
+
+const inside = (bytes: Uint8Array): DataSource => ({ local: { inline_bytes: bytes } });
 
 /** From the control plane, which has checked it; the proxy checks that it is the same. */
 const served = (sha256: string): DataSource => ({
