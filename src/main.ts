@@ -9,7 +9,10 @@ import type { AuthorityStatus } from './ca/root/resident.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
 import type { AdminOptions, AdminServer } from './admin/http.ts';
 import { debugServer, monitoringServer } from './admin/http.ts';
+import type { CredentialSecrets } from './ca/credentials/credential-secrets.ts';
+import { credentialSecrets } from './ca/credentials/credential-secrets.ts';
 import { debugAccess, replicaName } from './config.ts';
+import { secretAccess } from './credential-access.ts';
 import { authoritySecret, tokenAudience, trustDomainOf } from './credentials.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import type { ExplainedRejection, Known } from './introspection.ts';
@@ -109,7 +112,8 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   // Else the first configuration would refuse every token.
   await Promise.race([mesh.keysFetched(), delay(patienceForKeys, undefined, { ref: false })]);
   const metrics = measurement({ mesh, server: () => server, authority: () => certificates.status() });
-  const certificates = await certificatesOf(mesh, options, metrics);
+  const credentials = credentialsOf(mesh, options);
+  const certificates = await certificatesOf(mesh, credentials, options, metrics);
   atEnd(() => certificates.stop());
   const known = knownOf(mesh, certificates.authenticate, () => server, metrics, stopping.signal);
   const plane = controlPlane(known);
@@ -129,6 +133,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   });
   mesh.onChange = () => {
     certificates.plug(authoritySecret(mesh.snapshot));
+    credentials.update();
     return server.update();
   };
   certificates.start(() =>
@@ -161,8 +166,26 @@ function logRejection(log: Log, { type, name, error, resource }: Rejection): voi
   log.error('a resource is rejected; its last good version stays in force', { type, name, causes, error });
 }
 
-const certificatesOf = (mesh: LiveMesh, options: DaemonOptions, metrics: DaemonMetrics) =>
+const credentialsOf = (mesh: LiveMesh, { config, log }: DaemonOptions): CredentialSecrets =>
+  credentialSecrets({
+    objects: () => mesh.snapshot.objects,
+    mayReadSecret: secretAccess(config),
+    isGranted: ({ node }, name) => mesh.translation.isCredentialGranted(node, name),
+    onFault: ({ node }, error) =>
+      log.error('a Secret is withheld: nobody could say whether the proxy may read it', {
+        node: node.id,
+        reason: String(error),
+      }),
+  });
+
+const certificatesOf = (
+  mesh: LiveMesh,
+  credentials: CredentialSecrets,
+  options: DaemonOptions,
+  metrics: DaemonMetrics,
+) =>
   openCertificates({
+    credentials,
     directory: options.state,
     trustDomain: trustDomainOf(mesh.snapshot),
     plugged: authoritySecret(mesh.snapshot),

@@ -12,6 +12,7 @@ import type { TokenAuthority } from './token.ts';
 import { systemClock } from './clock.ts';
 import type { CertificateServiceOptions } from './certificate-service.ts';
 import { certificateService } from './certificate-service.ts';
+import { isCredential } from './credentials/credential-secrets.ts';
 import { fileSecrets, isFileSecret } from './file-secrets.ts';
 import { peerIdentity } from './peer.ts';
 import { openResident } from './root/resident.ts';
@@ -25,6 +26,8 @@ export interface CertificatesOptions extends ResidentOptions {
   readonly tokenAudience: string;
   /** How every request for a certificate has ended. */
   readonly onAnswered?: CertificateServiceOptions['onAnswered'];
+  /** Certificates of the user's own. */
+  readonly credentials: SecretSource;
   /** Of the server. */
   readonly dnsNames?: readonly string[];
   /** Of workloads, in milliseconds. */
@@ -66,7 +69,7 @@ export async function openCertificates(options: CertificatesOptions) {
     ...(options.onAnswered !== undefined && { onAnswered: options.onAnswered }),
   });
   return {
-    secrets: withFiles(workloads),
+    secrets: bySource(workloads, options.credentials),
     identity: identity satisfies TlsSource,
     authenticate,
     service,
@@ -93,7 +96,10 @@ function authenticator(tokens: TokenAuthority, audience: string, terms: () => Pe
   };
 }
 
-const withFiles = (others: SecretSource): SecretSource => ({
-  watch: (workload, name, onChange, signal) =>
-    (isFileSecret(name) ? fileSecrets : others).watch(workload, name, onChange, signal),
+/** A name says where its secret comes from. */
+const bySource = (workloads: SecretSource, credentials: SecretSource): SecretSource => ({
+  watch: (workload, name, onChange, signal) => {
+    const source = isFileSecret(name) ? fileSecrets : isCredential(name) ? credentials : workloads;
+    source.watch(workload, name, onChange, signal);
+  },
 });

@@ -24,6 +24,7 @@ import { outboundListeners } from './envoy/listener/outbound-listeners.ts';
 import { routeProblems } from './envoy/virtual-host/route-configuration.ts';
 import type { CallerFacts } from './outbound-layers.ts';
 import { dependsOnCaller, endpointLayer, layer, outboundClusterLayer, routeLayer } from './outbound-layers.ts';
+import { isCredentialGranted } from './gateway/granted-credentials.ts';
 import { gatewayConflicts, routerConfiguration } from './gateway/router-configuration.ts';
 import { lazyConfiguration } from './lazy/lazy-configuration.ts';
 import { isLazy } from './lazy/lazy-proxy.ts';
@@ -53,6 +54,8 @@ export interface Translation {
   view(node: NodeInfo): ProxyView | undefined;
   /** What objects do to each other as this proxy sees them: hosts and ports that are lost, rules that cannot see what they look at. */
   conflicts(node: NodeInfo): readonly Problem[];
+  /** Whether a gateway that the proxy serves names this credential (`kubernetes-gateway://...`), and may do so. */
+  isCredentialGranted(node: NodeInfo, name: string): boolean;
   /** What the objects that have a status of ours are told. The same object as long as it says the same. */
   statuses(): readonly ObjectStatus[];
   /** Every patch that is for this proxy, and how many places in its configuration it is about. */
@@ -109,6 +112,10 @@ export const translate = (
         ...policyProblems(seen.inbound),
         ...fromPatches,
       ];
+    },
+    isCredentialGranted: (node, name) => {
+      const seen = view(node);
+      return seen !== undefined && isCredentialGranted(resolved, seen.proxy, name);
     },
     statuses: () => resolved.gatewayApi.statuses(resolved.mesh.endpoints),
   };

@@ -109,7 +109,7 @@ const cluster = memo(
     const name = clusterName(facts.byServerName === true, view.service.hostname, port.number, subset?.name ?? '');
     const found = discovery(view, policy, facts);
     const rule = localityRule(settings, view.service, policy);
-    const tls = facts.byServerName === true ? undefined : tlsOf(settings, view, port, subset, policy, found);
+    const tls = facts.byServerName === true ? undefined : tlsOf(settings, facts, view, port, subset, policy, found);
     const inline =
       endpoints === undefined
         ? undefined
@@ -253,6 +253,7 @@ function commonLbConfig(
 
 function tlsOf(
   settings: MeshSettings,
+  facts: ClusterFacts,
   view: ServiceView,
   port: ServicePort,
   subset: PolicySubset | undefined,
@@ -269,7 +270,7 @@ function tlsOf(
     subjectAltNames: view.subjectAltNames,
     declaredNames: service.subjectAltNames,
     http2: speaksHttp2(settings, port.protocol, policy.connectionPool?.value),
-    credentials: view.policy?.workloadSelector !== undefined,
+    credentials: facts.proxyType === 'router' || view.policy?.workloadSelector !== undefined,
   };
 }
 

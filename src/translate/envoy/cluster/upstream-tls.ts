@@ -25,7 +25,7 @@ export interface UpstreamTls {
   /** Subject alternative names that external servers declare. */
   readonly declaredNames: readonly string[];
   readonly http2: boolean;
-  /** Secrets by name may be used: only by the workloads that a DestinationRule selects. */
+  /** Secrets by name may be used: by gateways, and by the workloads that a DestinationRule selects. */
   readonly credentials: boolean;
 }
 
