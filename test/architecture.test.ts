@@ -63,6 +63,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'metrics',
     'config.ts',
     'credentials.ts',
+    'credential-access.ts',
     'measurement.ts',
     'introspection.ts',
     'installation.ts',
@@ -71,6 +72,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'admission.ts',
     'conflict-watch.ts',
   ],
+  'credential-access.ts': ['model', 'kubernetes'],
   'credentials.ts': ['model', 'translate', 'ca'],
   'config.ts': ['model'],
   // Features of the environment meet Envoy's messages, for whoever translates.

@@ -117,7 +117,7 @@ export const translate = (
       const seen = view(node);
       return seen !== undefined && isCredentialGranted(resolved, seen.proxy, name);
     },
-    statuses: () => resolved.gatewayApi.statuses(resolved.mesh.endpoints),
+    statuses: () => [...resolved.gatewayApi.statuses(resolved.mesh.endpoints), ...resolved.ingress.statuses()],
   };
 };
 

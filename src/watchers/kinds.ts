@@ -11,6 +11,7 @@ import { destinationRule } from './rules/destination-rule.ts';
 import { envoyFilter } from './rules/envoy-filter.ts';
 import { trafficExtension, wasmPlugin } from './rules/extensions.ts';
 import { gateway } from './rules/gateway.ts';
+import { ingress } from './rules/ingress.ts';
 import { endpointSlice, service } from './rules/kubernetes.ts';
 import { kubernetesGateway, listenerSet } from './rules/gateway-api/gateway.ts';
 import { grpcRoute, httpRoute } from './rules/gateway-api/routes.ts';
@@ -83,6 +84,8 @@ export const kindTable: { readonly [K in Kind]: KindRow<K> } = {
     ...row('KubernetesGateway', gatewayApi, sinceV1beta1, 'gateways', [kubernetesGateway]),
     objectKind: 'Gateway',
   },
+  Ingress: row('Ingress', 'networking.k8s.io', v1, 'ingresses', [ingress]),
+  IngressClass: row('IngressClass', 'networking.k8s.io', v1, 'ingressclasses', [], false),
   GatewayClass: row('GatewayClass', gatewayApi, sinceV1beta1, 'gatewayclasses', [], false),
   ListenerSet: row('ListenerSet', gatewayApi, v1, 'listenersets', [listenerSet]),
   HTTPRoute: row('HTTPRoute', gatewayApi, sinceV1beta1, 'httproutes', [httpRoute]),

@@ -60,7 +60,6 @@ const clusterRules = (): readonly PolicyRule[] => [
   rule(gatewayApi, gatewayKinds, read),
   rule(gatewayApi, gatewayKinds.map((kind) => `${kind}/status`), ['patch', 'update']),
   rule(gatewayApi, ['gatewayclasses'], write),
-  rule('networking.k8s.io', ['ingresses', 'ingressclasses'], read),
   rule('networking.k8s.io', ['ingresses/status'], ['patch', 'update']),
   rule('apiextensions.k8s.io', ['customresourcedefinitions'], read),
   // The root that workloads trust is in every namespace.

@@ -11,6 +11,7 @@ import { GatewaySpec } from './gateway.ts';
 import { GatewayClassBody, KubernetesGatewayBody, ListenerSetBody } from './gateway-api/gateway.ts';
 import { GRPCRouteBody } from './gateway-api/grpc-route.ts';
 import { HTTPRouteBody } from './gateway-api/http-route.ts';
+import { IngressBody, IngressClassBody } from './ingress.ts';
 import { TCPRouteBody, TLSRouteBody, UDPRouteBody } from './gateway-api/l4-routes.ts';
 import { BackendTLSPolicyBody, ReferenceGrantBody } from './gateway-api/policies.ts';
 import type { MeshConfigSpec, MeshNetworksSpec } from './mesh-config.ts';
@@ -40,6 +41,8 @@ export const bodySchemas = {
   WorkloadGroup: spec(WorkloadGroupSpec),
   Sidecar: spec(SidecarSpec),
   Gateway: spec(GatewaySpec),
+  Ingress: IngressBody,
+  IngressClass: IngressClassBody,
   GatewayClass: GatewayClassBody,
   KubernetesGateway: KubernetesGatewayBody,
   ListenerSet: ListenerSetBody,
@@ -88,6 +91,7 @@ export type * from './envoy-filter.ts';
 export type * from './extensions.ts';
 export type * from './gateway.ts';
 export type * as gatewayApi from './gateway-api/index.ts';
+export type * from './ingress.ts';
 export type * from './mesh-config.ts';
 export type * from './mesh-config-providers.ts';
 export type * from './mesh-proxy-config.ts';

@@ -16,6 +16,8 @@ import { destinationPolicies } from './destination-policy.ts';
 import { gatewayApi, type GatewayApi } from './gateway-api/gateway-api.ts';
 import { istioGateways } from './gateway/istio-gateway.ts';
 import { ownedClaims } from './host-ownership.ts';
+import type { Ingresses } from './ingress/ingresses.ts';
+import { ingresses } from './ingress/ingresses.ts';
 import { kubernetesEndpoints, slicesByService } from './kubernetes/kubernetes-endpoints.ts';
 import { kubernetesServices } from './kubernetes/kubernetes-service.ts';
 import type { ExtensionsByNamespace } from './extension.ts';
@@ -51,6 +53,7 @@ export interface ResolvedMesh {
   readonly machines: VirtualMachines;
   readonly sidecars: readonly KindMap['Sidecar'][];
   readonly gatewayApi: GatewayApi;
+  readonly ingress: Ingresses;
   readonly mtls: (namespace: string) => PeerAuthentications;
   readonly authorization: PoliciesByNamespace<KindMap['AuthorizationPolicy']>;
   readonly authentication: PoliciesByNamespace<KindMap['RequestAuthentication']>;
@@ -87,9 +90,9 @@ export function resolveMesh(
     entries.objects,
     serviceEntryExports(settings, objects.Namespace),
   );
-  const api = gatewayApi(settings, objects, services, namespaces);
-  const policies = allPolicies(settings, namespaces, objects.DestinationRule, api.destinationRules);
-  const virtualServices = allVirtualServices(settings, namespaces, routes.objects, api.virtualServices);
+  const others = otherApis(settings, objects, services, namespaces);
+  const policies = allPolicies(settings, namespaces, objects.DestinationRule, others.gatewayApi.destinationRules);
+  const virtualServices = allVirtualServices(settings, namespaces, routes.objects, others.virtualServices);
   const endpoints = allEndpoints(settings, services, snapshot, pods, mtls, network);
   const kubernetesGateways = allKubernetesGateways(namespaces, objects.KubernetesGateway);
   const gatewayServices = servicesOfGateways(settings, networksSpec, namespaces, objects.Service);
@@ -99,14 +102,15 @@ export function resolveMesh(
       services,
       endpoints,
       virtualServices,
-      gateways: allGateways(namespaces, objects.Gateway, api.gateways),
+      gateways: allGateways(namespaces, objects.Gateway, others.gateways),
       destinationPolicies: policies,
       networks: meshNetworks(settings, networksSpec, gatewayServices, kubernetesGateways),
     },
     pods,
     machines: virtualMachines(objects.WorkloadEntry),
     sidecars: allSidecars(namespaces, objects.Sidecar),
-    gatewayApi: api,
+    gatewayApi: others.gatewayApi,
+    ingress: others.ingress,
     mtls,
     ...attachedPolicies(objects),
     telemetries: objects.Telemetry,
@@ -117,7 +121,7 @@ export function resolveMesh(
       ...entries.problems,
       ...routes.problems,
       ...withoutEffect(settings, objects),
-      ...api.problems,
+      ...others.gatewayApi.problems,
       ...mtlsConflicts(services, policies, (namespace) => namespaceMtls(mtls(namespace))),
     ],
   };
@@ -131,6 +135,26 @@ const attachedPolicies = (
   authentication: groupedAuthentication(objects.RequestAuthentication),
   extensions: groupExtensions(objects.WasmPlugin, objects.TrafficExtension),
 });
+
+/** What Istio's own APIs have no part in. */
+function otherApis(
+  settings: MeshSettings,
+  objects: Snapshot['objects'],
+  services: readonly Service[],
+  filter: NamespaceFilter,
+) {
+  const api = gatewayApi(settings, objects, services, filter);
+  const ingress = ingresses(settings, objects, services, filter);
+  return {
+    gatewayApi: api,
+    ingress,
+    gateways: both(api.gateways, ingress.gateways),
+    virtualServices: both(api.virtualServices, ingress.virtualServices),
+  };
+}
+
+const both = <T extends object>(some: readonly T[], others: readonly T[]): readonly T[] =>
+  others.length === 0 ? some : sharedList([...some, ...others]);
 
 const noConfig: MeshConfigSpec = {};
 const noNetworks: MeshNetworksSpec = {};
