@@ -36,6 +36,7 @@ Usage: keelson intercept [OPTIONS]
   --redirect-dns     queries to the Pod's resolvers are answered by Envoy
   --skip-rule-apply  write no rules: somebody else does, or nobody
   --run-validation   fail unless the rules are there
+  --validation-seconds N  how long to wait for them (15)
   --proxy-type TYPE  sidecar or router (sidecar)
   --directory DIR    where the bootstrap goes (${podFiles.directory})
   --dry-run          print the rules and the bootstrap, and change nothing
@@ -45,6 +46,7 @@ const options = {
   ...interceptionFlags,
   'skip-rule-apply': { type: 'boolean', default: false },
   'run-validation': { type: 'boolean', default: false },
+  'validation-seconds': { type: 'string', default: '15' },
   'proxy-type': { type: 'string', default: 'sidecar' },
   directory: { type: 'string', default: podFiles.directory },
   'pod-info': { type: 'string', default: podFiles.podInfo },
@@ -64,7 +66,7 @@ export async function intercept(argv: readonly string[], io: Io): Promise<number
     if (values['dry-run']) io.stdout(`${JSON.stringify(files, null, 2)}\n`);
     else await write(values.directory, files);
     if (!values['skip-rule-apply']) applyRules(rules, { io, dryRun: values['dry-run'], lock: values.directory });
-    if (values['run-validation'] && !values['dry-run']) await verify(rules);
+    if (values['run-validation'] && !values['dry-run']) await verify(rules, Number(values['validation-seconds']) || 15);
     return exit.fine;
   } catch (error) {
     io.stderr(`keelson intercept: ${(error as Error).message}\n`);
@@ -80,8 +82,8 @@ function usable(read: () => InterceptionOptions): InterceptionOptions {
   }
 }
 
-const verify = (rules: InterceptionOptions): Promise<void> =>
-  verifyRules(rules.inboundPort, environment()['INSTANCE_IP'] ?? '');
+const verify = (rules: InterceptionOptions, seconds: number): Promise<void> =>
+  verifyRules(rules.inboundPort, environment()['INSTANCE_IP'] ?? '', seconds);
 
 async function bootstrapFiles(type: 'sidecar' | 'router', podInfo: string): Promise<Readonly<Record<string, object>>> {
   const variables = environment();

@@ -7,11 +7,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** Where nothing listens: who arrives was redirected. */
 const probedPort = 15002;
-const attempts = 30;
 const pauseMs = 500;
 
-/** Throws if they are not there after 15 seconds. Runs as the proxy's user, which is what the rules look at. */
-export async function verifyRules(inboundPort: number, address: string): Promise<void> {
+/** Throws if they are not there after so many seconds. Runs as the proxy's user, which is what the rules look at. */
+export async function verifyRules(inboundPort: number, address: string, seconds: number): Promise<void> {
+  const attempts = Math.max(1, (seconds * 1000) / pauseMs);
   const server = createServer((socket) => socket.end());
   server.listen(inboundPort);
   await once(server, 'listening');
