@@ -27,6 +27,14 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'print what is applied to a cluster to install the control plane',
     load: async () => (await import('./manifests.ts')).manifests,
   },
+  diff: {
+    summary: 'show what a manifest would change, and in which proxies',
+    load: async () => (await import('./diff.ts')).diff,
+  },
+  proxy: {
+    summary: 'show what the proxies of a daemon have',
+    load: async () => (await import('./proxy.ts')).proxy,
+  },
   trace: {
     summary: 'simulate one request, with the cause of each decision',
     load: async () => (await import('./trace.ts')).trace,

@@ -1,0 +1,91 @@
+// `keelson proxy status` and `keelson proxy config`: what the proxies of a running daemon were sent and have accepted.
+import { parseArgs } from 'node:util';
+
+import { listResources } from './explain/resource.ts';
+import type { Io } from './io.ts';
+import { exit, table, UsageError } from './io.ts';
+import { debugClient, meshOptions, openMesh, tokenOf } from './mesh-reader.ts';
+
+const defaultServer = 'http://127.0.0.1:15014';
+
+const help = `Shows the proxies of a running daemon.
+
+Usage: keelson proxy status [NAMESPACE] [--server URL] [--json]
+       keelson proxy config POD.NAMESPACE [KIND] [--server URL] [--json]
+
+  --server URL       the daemon's monitoring port (${defaultServer})
+  --token-file FILE  the token to show it; not needed on its own machine
+  --json             machine-readable output
+
+Exit code of status: 1 if a proxy rejects something or lags behind.
+`;
+
+interface Sync {
+  readonly proxy: string;
+  readonly resources?: Readonly<
+    Record<string, { readonly sent?: string; readonly acked?: string; readonly lastError?: string }>
+  >;
+}
+
+export async function proxy(argv: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      server: meshOptions.server,
+      'token-file': meshOptions['token-file'],
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return (io.stdout(help), exit.fine);
+  const [command, name, kind] = positionals;
+  const { server = defaultServer, json = false } = values;
+  if (command === 'config') {
+    if (name === undefined) throw new UsageError('which proxy: config POD.NAMESPACE');
+    const mesh = await openMesh({ server, 'token-file': values['token-file'] });
+    return listResources((await mesh.read(name)).resources, kind, json, io);
+  }
+  if (command !== 'status') throw new UsageError("say 'status' or 'config'");
+  const ask = debugClient(server, await tokenOf(values['token-file']));
+  return status((await ask(`syncz?namespace=${encodeURIComponent(name ?? '')}`)) as readonly Sync[], json, io);
+}
+
+function status(proxies: readonly Sync[], json: boolean, io: Io): number {
+  const rows = proxies.map(({ proxy: name, resources = {} }) => ({
+    proxy: name,
+    types: Object.entries(resources).map(([type, each]) => ({
+      type: type.slice(type.lastIndexOf('.') + 1),
+      ...each,
+      state: stateOf(each),
+    })),
+  }));
+  if (json) io.stdout(`${JSON.stringify(rows, null, 2)}\n`);
+  else {
+    const cells = rows.map(({ proxy: name, types }) => [
+      name,
+      types.map(({ type, state }) => `${type} ${state}`).join(', '),
+    ]);
+    io.stdout(table([['PROXY', 'RESOURCES'], ...cells]));
+    for (const { proxy: name, types } of rows)
+      for (const { type, lastError } of types)
+        if (lastError !== undefined) io.stdout(`${name} rejects ${type}: ${lastError}\n`);
+  }
+  return rows.every(({ types }) => types.every(({ state }) => state === 'SYNCED' || state === 'NOT SENT'))
+    ? exit.fine
+    : exit.bad;
+}
+
+function stateOf({
+  sent,
+  acked,
+  lastError,
+}: {
+  readonly sent?: string;
+  readonly acked?: string;
+  readonly lastError?: string;
+}): string {
+  if (lastError !== undefined) return 'ERROR';
+  if (sent === undefined) return 'NOT SENT';
+  return sent === acked ? 'SYNCED' : 'STALE';
+}
