@@ -60,6 +60,14 @@ test('a listed port is captured and no other, an excluded one is let through bef
   expect(outbound.indexOf('-A KEELSON_OUTBOUND -d 10.96.7.7/32 -j RETURN')).toBeLessThan(
     outbound.indexOf('-A KEELSON_OUTBOUND -p tcp -d 10.96.0.0/16 -j KEELSON_TO_OUTBOUND'),
   );
+  // Over loopback only the proxy's own calls to other addresses than 127.0.0.1 are led anywhere.
+  const overLoopback = outbound.filter((line) => line.includes(' lo '));
+  expect(overLoopback).toEqual([
+    '-A KEELSON_OUTBOUND -s 127.0.0.6/32 -o lo -j RETURN',
+    '-A KEELSON_OUTBOUND ! -d 127.0.0.1/32 -o lo -p tcp -m owner --uid-owner 1337 -j KEELSON_TO_INBOUND',
+    '-A KEELSON_OUTBOUND ! -d 127.0.0.1/32 -o lo -p tcp -m owner --gid-owner 4322 -j KEELSON_TO_INBOUND',
+    '-A KEELSON_OUTBOUND -o lo -j RETURN',
+  ]);
   expect(text).not.toContain('fd00');
 });
 
