@@ -2,6 +2,8 @@
 // and never within a push, a proxy at a time, so that nothing waits for it.
 import { setImmediate as breath } from 'node:timers/promises';
 
+import type { PatchPlaces } from './model/patch-places.ts';
+import { unmatchedPatches } from './model/patch-places.ts';
 import type { Problem } from './model/problem.ts';
 import { describeProblem } from './model/problem.ts';
 import type { NodeInfo } from './model/resource.ts';
@@ -10,6 +12,7 @@ export interface ConflictWatchOptions {
   /** Of the proxies that are connected. */
   readonly nodes: () => readonly NodeInfo[];
   readonly conflicts: (node: NodeInfo) => readonly Problem[];
+  readonly patchPlaces: (node: NodeInfo) => readonly PatchPlaces[];
   /** Each problem once, by its words; called only when they differ from the last time. */
   readonly onProblems: (problems: readonly Problem[]) => void;
   readonly onFault: (fault: unknown) => void;
@@ -43,10 +46,13 @@ export class ConflictWatch {
 
   async #look(): Promise<void> {
     const found = new Map<string, Problem>();
+    const places: (readonly PatchPlaces[])[] = [];
     for (const node of this.#options.nodes()) {
       for (const problem of this.#options.conflicts(node)) found.set(describeProblem(problem), problem);
+      places.push(this.#options.patchPlaces(node));
       await breath();
     }
+    for (const problem of unmatchedPatches(places)) found.set(describeProblem(problem), problem);
     const words = [...found.keys()].toSorted().join('\n');
     if (this.#stopped || words === this.#known) return;
     this.#known = words;

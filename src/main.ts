@@ -206,6 +206,7 @@ const conflictWatch = (mesh: LiveMesh, server: () => XdsServer, log: Log): Confl
         .status()
         .map(({ node }) => node),
     conflicts: (node) => mesh.translation.conflicts(node),
+    patchPlaces: (node) => mesh.translation.patchPlaces(node),
     onProblems: (problems) => mesh.replaceConflicts(problems),
     onFault: (fault) => log.error('conflicts cannot be looked for', { reason: String(fault) }),
   });

@@ -16,6 +16,7 @@ test('once for a batch of changes, and told only when something is new', async (
   const watch = new ConflictWatch({
     nodes: () => nodes,
     conflicts: () => (looks++, now),
+    patchPlaces: () => [],
     onProblems: (problems) => void told.push(problems),
     onFault: (fault) => expect(fault).toBeUndefined(),
   });

@@ -1,6 +1,7 @@
 // `keelson validate`: what the control plane would say about files, by the same code as its admission webhook.
 import { parseArgs } from 'node:util';
 
+import { unmatchedPatches } from '../model/patch-places.ts';
 import type { Problem } from '../model/problem.ts';
 import { describePosition } from '../model/problem.ts';
 import { describeSource } from '../model/source.ts';
@@ -46,7 +47,11 @@ export async function validate(argv: readonly string[], io: Io): Promise<number>
 function meshProblems(snapshot: Snapshot): readonly Problem[] {
   const translation = translate(snapshot, installation());
   const nodes = [...snapshot.objects.Pod.values()].flatMap((pod) => nodeOfPod(pod, snapshot) ?? []);
-  return [...translation.problems, ...nodes.flatMap((node) => translation.conflicts(node))];
+  return [
+    ...translation.problems,
+    ...nodes.flatMap((node) => translation.conflicts(node)),
+    ...unmatchedPatches(nodes.map((node) => translation.patchPlaces(node))),
+  ];
 }
 
 const distinct = (problems: readonly Problem[]): readonly Problem[] => [

@@ -5,6 +5,7 @@ import { noKeySets } from '../model/key-source.ts';
 import { sharedValue } from '../model/memo.ts';
 import type { Modules } from '../model/module-source.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
+import type { PatchPlaces } from '../model/patch-places.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Configuration, NodeInfo, Resource } from '../model/resource.ts';
@@ -29,7 +30,7 @@ import { gatewayConflicts, routerConfiguration } from './gateway/router-configur
 import { lazyConfiguration } from './lazy/lazy-configuration.ts';
 import { isLazy } from './lazy/lazy-proxy.ts';
 import { withExtensions } from './envoy/extension/extension-layer.ts';
-import type { PatchedProxy, PatchPlaces } from './patch/proxy-patches.ts';
+import type { PatchedProxy } from './patch/proxy-patches.ts';
 import { patchedProxy } from './patch/proxy-patches.ts';
 import { groupEnvoyFilters, patchProblems } from './patch/selection.ts';
 import { extensionsFor } from './resolve/extension.ts';

@@ -1,5 +1,5 @@
 // The golden cases: folders of test/golden with an input.yaml whose first line says what is to be printed:
-// `# golden: <pod>.<namespace> <clusters|endpoints|listeners|routes>...`
+// `# golden: <pod>.<namespace> <clusters|endpoints|extensions|listeners|routes>...`
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 

@@ -4,9 +4,9 @@ import { selects } from '../../model/labels.ts';
 import type { MessageTypes } from '../../model/message/descriptor.ts';
 import { memo, sharedValue } from '../../model/memo.ts';
 import type { Mesh } from '../../model/mesh.ts';
+import type { PatchPlaces } from '../../model/patch-places.ts';
 import type { Configuration, Resource } from '../../model/resource.ts';
 import { resourceTypes } from '../../model/resource.ts';
-import type { SourceRef } from '../../model/source.ts';
 import type { ProxyView } from '../../model/view.ts';
 import { addsTo } from './conditions.ts';
 import type { PatchedConfiguration } from './configuration-patch.ts';
@@ -15,12 +15,6 @@ import type { Patch } from './patch.ts';
 import type { PatchFacts } from './resource-patch.ts';
 import type { FiltersByNamespace } from './selection.ts';
 import { patchesFor } from './selection.ts';
-
-/** How often one patch found what it is about, on one proxy that it is for. */
-export interface PatchPlaces {
-  readonly source: SourceRef;
-  readonly places: number;
-}
 
 export interface PatchedProxy extends Pick<PatchedConfiguration, 'configuration' | 'problems'> {
   /** Configurations of extensions, for filters that refer to them. */
