@@ -12,7 +12,13 @@ beforeAll(async () => {
   await writeFile(join(folder, 'good.yaml'), 'apiVersion: v1\nkind: Namespace\nmetadata: {name: infra}\n');
   await writeFile(
     join(folder, 'idle.yaml'),
-    gateway('[{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]'),
+    `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: own, namespace: infra}
+spec:
+  workloadSelector: {labels: {app: web}}
+  ingress: [{port: {number: 443, name: https, protocol: HTTPS}, defaultEndpoint: 127.0.0.1:80, tls: {mode: SIMPLE, privateKey: /key.pem, serverCertificate: /cert.pem}}]
+`,
   );
   await writeFile(join(folder, 'bad.yaml'), gateway('[]'));
   await writeFile(join(folder, 'odd.yaml'), 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\n');
@@ -43,11 +49,11 @@ describe('keelson validate', () => {
     expect(stdout).toMatch(/odd\.yaml:1:1 +warning +Deployment app +apps\/v1 Deployment is not read/);
   });
 
-  test('a server that changes nothing yet', async () => {
+  test('a field that changes nothing by default', async () => {
     const { code, stdout } = await run(join(folder, 'idle.yaml'));
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /idle\.yaml:1:1 +warning +Gateway infra\/edge +spec\.servers\[0\] +server "http" \(HTTP on port 80\) is checked but has no effect/,
+      /idle\.yaml:1:1 +warning +Sidecar infra\/own +spec\.ingress\[0\]\.tls +tls is not supported unless ENABLE_TLS_ON_SIDECAR_INGRESS/,
     );
   });
 
