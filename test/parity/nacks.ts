@@ -9,6 +9,7 @@ import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { nodeFromFile } from '../../src/cli/offline.ts';
+import { installation } from '../../src/installation.ts';
 import { translate } from '../../src/translate/translate.ts';
 import { loadConfig } from '../../src/watchers/files/load-config.ts';
 import { acceptance } from '../support/acceptance.ts';
@@ -49,7 +50,7 @@ async function run(root: string, only: string): Promise<number> {
       await scenario(folder, relative(root, folder), count);
   };
   await Promise.all(Array.from({ length: parallel }, worker));
-  print(`skipped: ${count.skipped} proxies that are no sidecars`);
+  print(`skipped: ${count.skipped} proxies of other kinds`);
   print(`not in force: ${count.stuck} proxies`);
   print(`nacks: ${count.nacks} in ${count.proxies} proxies`);
   return count.nacks + count.stuck > 0 || count.proxies === 0 ? 1 : 0;
@@ -57,9 +58,9 @@ async function run(root: string, only: string): Promise<number> {
 
 async function scenario(folder: string, name: string, count: Count): Promise<void> {
   const { snapshot } = await loadConfig([join(folder, 'input.yaml')]);
-  const translation = translate(snapshot);
+  const translation = translate(snapshot, installation());
   for (const node of await nodes(folder)) {
-    const configuration = node.id.startsWith('sidecar~') ? translation.configuration(node) : undefined;
+    const configuration = translation.configuration(node);
     if (configuration === undefined) {
       count.skipped++;
       continue;

@@ -43,7 +43,9 @@ export interface ClusterFacts {
 /** How Envoy finds the hosts of a service: it depends on the kind of proxy and on the policy. */
 export function discovery(view: ServiceView, policy: EffectivePolicy, facts: ClusterFacts): Resolution {
   const { service } = view;
-  if (service.resolution !== 'endpoints') return service.resolution;
+  // Where a connection to a gateway was going is the gateway itself: only endpoints lead on.
+  const led = facts.proxyType === 'router' && facts.byServerName !== true && service.resolution === 'passthrough';
+  if (service.resolution !== 'endpoints') return led ? 'endpoints' : service.resolution;
   const callerChooses =
     (service.headless && facts.proxyType === 'sidecar') || passesThrough(policy.loadBalancer?.value);
   return callerChooses ? 'passthrough' : 'endpoints';

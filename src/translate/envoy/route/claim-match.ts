@@ -17,13 +17,15 @@ export function claimPath(header: string): readonly string[] | undefined {
   return rest.startsWith('.') && rest.length > 1 ? rest.slice(1).split('.') : undefined;
 }
 
-/** The claim is a text, or a list with such a text in it. */
+/** The claim is a text, or a list with such a text in it; without a text to compare it only has to be there. */
 export function claimMatcher(path: readonly string[], match: StringMatch, invert: boolean): MetadataMatcher {
-  const text = { string_match: stringMatcher(match) ?? {} };
+  const wanted = stringMatcher(match);
+  const text = { string_match: wanted ?? {} };
+  const either = { or_match: { value_matchers: [{ list_match: { one_of: text } }, text] } };
   return {
     filter: 'envoy.filters.http.jwt_authn',
     path: ['payload', ...path].map((key) => ({ key })),
-    value: { or_match: { value_matchers: [{ list_match: { one_of: text } }, text] } },
+    value: wanted === undefined ? { present_match: true } : either,
     ...(invert && { invert }),
   };
 }
