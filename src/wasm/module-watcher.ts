@@ -10,6 +10,7 @@ import type { SourceRef } from '../model/source.ts';
 import type { FetchedModule, ModuleFetchOptions } from './module-fetch.ts';
 
 import { moduleKey, modulePath, moduleSource } from '../model/module-source.ts';
+import { patchedModule } from '../model/patched-module.ts';
 import { at } from '../model/source.ts';
 import { registryCredentials } from './docker-config.ts';
 import { fetchModule } from './module-fetch.ts';
@@ -181,16 +182,22 @@ function stateOf({ module, fault }: Followed): ModuleState {
 
 function sourcesOf({ objects }: Snapshot): ReadonlyMap<string, { source: ModuleSource; users: readonly SourceRef[] }> {
   const found = new Map<string, { source: ModuleSource; users: SourceRef[] }>();
-  const add = ({ metadata, source: ref }: ObjectBase, config: WasmConfig | undefined, path: string): void => {
-    const source = config && moduleSource(config, metadata.namespace, metadata.resourceVersion ?? '');
+  const add = (ref: SourceRef, source: ModuleSource | undefined, path: string): void => {
     if (source === undefined) return;
     const known = found.get(moduleKey(source));
     const user = at(ref, path);
     if (known === undefined) found.set(moduleKey(source), { source, users: [user] });
     else known.users.push(user);
   };
-  for (const plugin of objects.WasmPlugin.values()) add(plugin, plugin.spec, 'spec.url');
-  for (const extension of objects.TrafficExtension.values()) add(extension, extension.spec.wasm, 'spec.wasm.url');
+  const named = ({ metadata }: ObjectBase, config: WasmConfig | undefined): ModuleSource | undefined =>
+    config && moduleSource(config, metadata.namespace, metadata.resourceVersion ?? '');
+  for (const plugin of objects.WasmPlugin.values()) add(plugin.source, named(plugin, plugin.spec), 'spec.url');
+  for (const extension of objects.TrafficExtension.values())
+    add(extension.source, named(extension, extension.spec.wasm), 'spec.wasm.url');
+  for (const { source, spec } of objects.EnvoyFilter.values())
+    for (const [i, { applyTo, patch }] of (spec.configPatches ?? []).entries())
+      if (applyTo === 'EXTENSION_CONFIG')
+        add(source, patchedModule(patch?.value, source.namespace), `spec.configPatches[${i}]`);
   return found;
 }
 

@@ -20,6 +20,8 @@ const files: Readonly<Record<string, Buffer>> = {
   '/text': Buffer.from('hello'),
 };
 
+const manager = 'envoy.filters.network.http_connection_manager';
+
 let lab: Lab;
 let web: Server;
 let origin = '';
@@ -108,6 +110,52 @@ it('a script runs in the proxy', async () => {
   await lab.mesh.change('extension.yaml', yaml(extension));
   const { status, headers } = await lab.call('store');
   expect([status, headers['x-script']]).toEqual([200, 'was-here']);
+});
+
+it('a module that a patch brings is fetched for the proxy as well', async () => {
+  const added = {
+    name: 'patched-module',
+    typedConfig: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm',
+      config: {
+        vm_config: {
+          runtime: 'envoy.wasm.runtime.v8',
+          code: { remote: { http_uri: { uri: `${origin}/good.wasm`, cluster: '_', timeout: '10s' } } },
+        },
+      },
+    },
+  };
+  const filter = {
+    name: 'patched-module',
+    config_discovery: {
+      config_source: { ads: {}, initial_fetch_timeout: '0s', resource_api_version: 'V3' },
+      type_urls: [added.typedConfig['@type']],
+    },
+  };
+  const where = {
+    context: 'SIDECAR_OUTBOUND',
+    listener: { filterChain: { filter: { name: manager, subFilter: { name: 'envoy.filters.http.router' } } } },
+  };
+  const patches = {
+    apiVersion: 'networking.istio.io/v1alpha3',
+    kind: 'EnvoyFilter',
+    metadata: { name: 'module', namespace },
+    spec: {
+      configPatches: [
+        {
+          applyTo: 'EXTENSION_CONFIG',
+          match: { context: 'SIDECAR_OUTBOUND' },
+          patch: { operation: 'ADD', value: added },
+        },
+        { applyTo: 'HTTP_FILTER', match: where, patch: { operation: 'INSERT_BEFORE', value: filter } },
+      ],
+    },
+  };
+  await lab.mesh.change('extension.yaml', yaml(patches));
+  await lab.mesh.daemon.modulesFetched();
+  await lab.mesh.settled();
+  const { status, headers } = await lab.call('store');
+  expect([status, headers['x-module']]).toEqual([200, 'was-here']);
 });
 
 it('a patch adds a filter, and its result is what the proxy does', async () => {

@@ -2,6 +2,7 @@
 // in expected/<proxy>/node.json. Exit code 1 if it refuses anything, or if something sent never comes into force.
 //
 //   node test/parity/nacks.ts DIRECTORY [--only SUBSTRING]
+import type { Modules } from '../../src/model/module-source.ts';
 import type { NodeInfo } from '../../src/model/resource.ts';
 
 import { readdir } from 'node:fs/promises';
@@ -10,12 +11,19 @@ import { parseArgs } from 'node:util';
 
 import { nodeFromFile } from '../../src/cli/offline.ts';
 import { installation } from '../../src/installation.ts';
+import { noKeySets } from '../../src/model/key-source.ts';
 import { translate } from '../../src/translate/translate.ts';
 import { loadConfig } from '../../src/watchers/files/load-config.ts';
 import { acceptance } from '../support/acceptance.ts';
 import { ownNetwork, whyNoNetwork } from '../support/network-namespace.ts';
 
 const parallel = 2;
+
+/** Nothing is fetched here: what stands in for a module is what proxies are shown. */
+const noModules: Modules = {
+  server: { address: '127.0.0.1', port: 1 },
+  states: { get: () => ({ kind: 'unavailable', reason: 'not fetched' }) } as unknown as Modules['states'],
+};
 
 interface Count {
   proxies: number;
@@ -58,7 +66,7 @@ async function run(root: string, only: string): Promise<number> {
 
 async function scenario(folder: string, name: string, count: Count): Promise<void> {
   const { snapshot } = await loadConfig([join(folder, 'input.yaml')]);
-  const translation = translate(snapshot, installation());
+  const translation = translate(snapshot, installation(), noKeySets, noModules);
   for (const node of await nodes(folder)) {
     const configuration = translation.configuration(node);
     if (configuration === undefined) {

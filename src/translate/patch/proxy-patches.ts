@@ -18,7 +18,7 @@ import { patchesFor } from './selection.ts';
 
 export interface PatchedProxy extends Pick<PatchedConfiguration, 'configuration' | 'problems'> {
   /** Configurations of extensions, for filters that refer to them. */
-  readonly extensions: readonly Resource[];
+  readonly extensions: readonly { readonly resource: Resource; readonly namespace: string }[];
   readonly places: readonly PatchPlaces[];
 }
 
@@ -36,7 +36,7 @@ export function patchedProxy(
   return {
     configuration: patched.configuration,
     problems: patched.problems,
-    extensions: extensions.map(extensionResource),
+    extensions: extensions.map((patch) => ({ resource: extensionResource(patch), namespace: patch.source.namespace })),
     places: [...patched.places]
       .filter(([{ applyTo }]) => applyTo !== 'EXTENSION_CONFIG' && applyTo !== 'BOOTSTRAP')
       .map(([{ source }, places]) => ({ source, places })),

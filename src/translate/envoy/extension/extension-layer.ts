@@ -4,13 +4,15 @@ import type { Extension } from '../../../model/extension.ts';
 import { memo, sharedValue } from '../../../model/memo.ts';
 import type { Modules } from '../../../model/module-source.ts';
 import { objectKey } from '../../../model/object.ts';
-import type { Configuration, Layer, Resource } from '../../../model/resource.ts';
+import type { Configuration, Layer } from '../../../model/resource.ts';
 import { resourceTypes } from '../../../model/resource.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { modulesCluster } from '../../names.ts';
 import { layer } from '../../outbound-layers.ts';
-import { isServed, wasmExtension } from './wasm.ts';
+import type { PatchedExtension } from './patched-extension.ts';
+import { patchedExtension } from './patched-extension.ts';
+import { wasmExtension } from './wasm.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
@@ -19,12 +21,14 @@ type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_ma
 type HttpConnectionManager =
   MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'];
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
+type TypedExtensionConfig = MessageOf['envoy.config.core.v3.TypedExtensionConfig'];
+type Wasm = MessageOf['envoy.extensions.filters.http.wasm.v3.Wasm'];
 type Secrets = ReadonlyMap<string, KindMap['Secret']>;
 
 export interface ExtensionSources {
   readonly extensions: readonly Extension[];
-  /** Configurations that nothing has to be fetched for. */
-  readonly others: readonly Resource[];
+  /** Those that EnvoyFilters bring. */
+  readonly others: readonly PatchedExtension[];
   /** What the control plane has fetched; undefined when proxies have an agent that does. */
   readonly modules: Modules | undefined;
   readonly secrets: Secrets;
@@ -35,18 +39,23 @@ export function withExtensions(configuration: Configuration, sources: ExtensionS
   const { extensions, others, modules, secrets } = sources;
   if (extensions.length === 0 && others.length === 0) return configuration;
   const asked = askedNames(configuration);
-  const wanted = extensions.flatMap((extension) => {
-    const { wasm, use } = extension;
-    if (wasm === undefined || !asked.has(use.name)) return [];
-    const resource = wasmExtension(extension, wasm, modules, pullSecret(modules, secrets, extension));
-    return { name: use.name, resource, isServed: isServed(wasm) };
-  });
-  const made = wanted.flatMap(({ resource }) => resource ?? []);
-  const resources = [...made, ...others.filter(({ name }) => asked.has(name))];
-  if (wanted.length === 0 && resources.length === 0) return configuration;
+  const wanted = [
+    ...extensions.flatMap((extension) => {
+      const { wasm, use } = extension;
+      if (wasm === undefined) return [];
+      const resource = wasmExtension(extension, wasm, modules, pullSecret(modules, secrets, extension));
+      return { name: use.name, resource };
+    }),
+    ...others.map(({ resource, namespace }) => ({
+      name: resource.name,
+      resource: patchedExtension(resource, namespace, modules),
+    })),
+  ].filter(({ name }) => asked.has(name));
+  if (wanted.length === 0) return configuration;
+  const resources = wanted.flatMap(({ resource }) => resource ?? []);
   const awaited = wanted.filter(({ resource }) => resource === undefined).map(({ name }) => name);
-  const cluster =
-    modules === undefined || !wanted.some((each) => each.isServed) ? [] : [modulesLayer(sharedValue(modules.server))];
+  const isServed = resources.some(({ message }) => mentions(message, modulesCluster));
+  const cluster = modules !== undefined && isServed ? [modulesLayer(sharedValue(modules.server))] : [];
   return {
     ...configuration,
     cluster: [...configuration.cluster, ...cluster],
@@ -90,6 +99,13 @@ const namesInFilter = memo(
 
 const askedByHttpFilter = ({ name = '', config_discovery: delivered }: HttpFilter): readonly string[] =>
   delivered === undefined ? [] : [name];
+
+/** Whether a configuration leads to this cluster for its module. */
+const mentions = memo((message: object, cluster: string): boolean => {
+  const { typed_config: wasm }: TypedExtensionConfig = message;
+  const { config } = (wasm ?? {}) as Wasm;
+  return config?.vm_config?.code?.remote?.http_uri?.cluster === cluster;
+});
 
 /** Modules are checked by their digest, whoever carries them. */
 const modulesLayer = memo((server: Modules['server']): Layer => {

@@ -15,6 +15,7 @@ import { typed } from '../../typed.ts';
 type PluginConfig = MessageOf['envoy.extensions.wasm.v3.PluginConfig'];
 type DataSource = MessageOf['envoy.config.core.v3.AsyncDataSource'];
 type TypedExtensionConfig = MessageOf['envoy.config.core.v3.TypedExtensionConfig'];
+type ReadyModule = Extract<ModuleState, { kind: 'ready' }>;
 type Variables = Readonly<Record<string, string>>;
 
 /** The filter's configuration; undefined while the module is being fetched: then proxies wait for it. */
@@ -25,7 +26,7 @@ export const wasmExtension = memo(
     if (state?.kind === 'pending') return undefined;
     const config =
       state?.kind === 'unavailable'
-        ? substitute(use.layer, wasm.failStrategy)
+        ? substitute(use.layer, mayPass(wasm))
         : filterConfig(use.layer, pluginConfig(extension, wasm, state, pullSecret));
     const message: TypedExtensionConfig = { name: use.name, typed_config: config };
     return { type: resourceTypes.extension, name: use.name, message: from(source, message) } satisfies Resource;
@@ -45,8 +46,8 @@ function filterConfig(layer: 'http' | 'network', config: PluginConfig): Any {
 }
 
 /** Stands in for a module that cannot be had: everything passes, or nothing does. */
-function substitute(layer: 'http' | 'network', failStrategy: WasmConfig['failStrategy']): Any {
-  const rules = failStrategy === 'FAIL_OPEN' ? {} : { rules: { action: 'ALLOW' as const, policies: {} } };
+export function substitute(layer: 'http' | 'network', passes: boolean): Any {
+  const rules = passes ? {} : { rules: { action: 'ALLOW' as const, policies: {} } };
   return layer === 'http'
     ? typed('envoy.extensions.filters.http.rbac.v3.RBAC', rules)
     : typed('envoy.extensions.filters.network.rbac.v3.RBAC', { stat_prefix: 'wasm_unavailable', ...rules });
@@ -55,7 +56,7 @@ function substitute(layer: 'http' | 'network', failStrategy: WasmConfig['failStr
 function pluginConfig(
   { use, resourceVersion }: Extension,
   wasm: WasmConfig,
-  state: Extract<ModuleState, { kind: 'ready' }> | undefined,
+  state: ReadyModule | undefined,
   pullSecret: string | undefined,
 ): PluginConfig {
   const { pluginConfig: given, pluginName = '', failStrategy } = wasm;
@@ -64,7 +65,7 @@ function pluginConfig(
     ...(pluginName !== '' && { root_id: pluginName }),
     vm_config: {
       runtime: 'envoy.wasm.runtime.v8',
-      code: state === undefined ? asWritten(wasm) : isServed(wasm) ? served(state.sha256) : inside(state.bytes),
+      code: state === undefined ? asWritten(wasm) : moduleCode(state, mayPass(wasm)),
       environment_variables: environment(wasm, state === undefined ? forAgents(wasm, resourceVersion, pullSecret) : {}),
     },
     configuration:
@@ -81,7 +82,10 @@ const policies = { FAIL_CLOSE: 'FAIL_CLOSED', FAIL_OPEN: 'FAIL_OPEN', FAIL_RELOA
  * Envoy lets traffic pass while it fetches a module, and when that turns out not to start: so only modules that may be
  * passed by are fetched. Others stand in their configuration, and it is refused with them.
  */
-export const isServed = ({ failStrategy }: WasmConfig): boolean => failStrategy === 'FAIL_OPEN';
+export const moduleCode = ({ sha256, bytes }: ReadyModule, mayBePassedBy: boolean): DataSource =>
+  mayBePassedBy ? served(sha256) : inside(bytes);
+
+export const mayPass = ({ failStrategy }: WasmConfig): boolean => failStrategy === 'FAIL_OPEN';
 
 const inside = (bytes: Uint8Array): DataSource => ({ local: { inline_bytes: bytes } });
 
