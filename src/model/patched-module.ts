@@ -24,11 +24,13 @@ export function patchedModule(value: unknown, namespace: string): ModuleSource |
   if (!wasmTypes.has(extension['@type']) || typeof uri !== 'string') return undefined;
   if (cluster !== noCluster && !/^oci:/i.test(uri)) return undefined;
   const variables = child(child(vm, 'environment_variables'), 'key_values');
-  const secret = String(variables['ISTIO_META_WASM_IMAGE_PULL_SECRET'] ?? '').replace(/^kubernetes:\/\//, '');
-  const sha256 = String(remote['sha256'] ?? '');
+  const secret = text(variables['ISTIO_META_WASM_IMAGE_PULL_SECRET']).replace(/^kubernetes:\/\//, '');
+  const sha256 = text(remote['sha256']);
   const pullSecret = secret.startsWith(`${namespace}/`) ? secret : '';
   return { url: uri, sha256, pullSecret, revision: '' };
 }
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** Fields may be written in either of two ways. */
 function child(parent: unknown, name: string): Fields {

@@ -15,14 +15,17 @@ import { noKeySets } from '../../src/model/key-source.ts';
 import { translate } from '../../src/translate/translate.ts';
 import { loadConfig } from '../../src/watchers/files/load-config.ts';
 import { acceptance } from '../support/acceptance.ts';
+import { headerModule } from '../support/wasm-module.ts';
 import { ownNetwork, whyNoNetwork } from '../support/network-namespace.ts';
 
 const parallel = 2;
 
-/** Nothing is fetched here: what stands in for a module is what proxies are shown. */
-const noModules: Modules = {
+/** Nothing is fetched here: every module is one of ours. */
+const ownModules: Modules = {
   server: { address: '127.0.0.1', port: 1 },
-  states: { get: () => ({ kind: 'unavailable', reason: 'not fetched' }) } as unknown as Modules['states'],
+  states: {
+    get: () => ({ kind: 'ready', sha256: '0'.repeat(64), bytes: headerModule({ header: ['x', 'y'] }) }),
+  } as unknown as Modules['states'],
 };
 
 interface Count {
@@ -66,7 +69,7 @@ async function run(root: string, only: string): Promise<number> {
 
 async function scenario(folder: string, name: string, count: Count): Promise<void> {
   const { snapshot } = await loadConfig([join(folder, 'input.yaml')]);
-  const translation = translate(snapshot, installation(), noKeySets, noModules);
+  const translation = translate(snapshot, installation(), noKeySets, ownModules);
   for (const node of await nodes(folder)) {
     const configuration = translation.configuration(node);
     if (configuration === undefined) {

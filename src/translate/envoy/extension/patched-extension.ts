@@ -7,7 +7,7 @@ import { moduleKey } from '../../../model/module-source.ts';
 import { patchedModule } from '../../../model/patched-module.ts';
 import type { Resource } from '../../../model/resource.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { moduleCode, substitute } from './wasm.ts';
+import { moduleCode } from './wasm.ts';
 
 type TypedExtensionConfig = MessageOf['envoy.config.core.v3.TypedExtensionConfig'];
 type Wasm = MessageOf['envoy.extensions.filters.http.wasm.v3.Wasm'];
@@ -18,20 +18,17 @@ export interface PatchedExtension {
   readonly namespace: string;
 }
 
-/** Undefined while its module is being fetched. */
+/** Undefined as long as its module is not here: proxies wait for it. */
 export const patchedExtension = memo(
   (resource: Resource, namespace: string, modules: Modules | undefined): Resource | undefined => {
     const wanted = patchedModule(resource.message, namespace);
     if (wanted === undefined || modules === undefined) return resource;
     const state = modules.states.get(moduleKey(wanted)) ?? { kind: 'pending' };
-    if (state.kind === 'pending') return undefined;
+    // What could stand in for it would have to be among the types that the filter expects: that is up to the user.
+    if (state.kind !== 'ready') return undefined;
     const { typed_config: typed, ...message }: TypedExtensionConfig = resource.message;
     const { config = {} } = (typed ?? {}) as Wasm;
     const passes = config?.failure_policy === 'FAIL_OPEN' || config?.fail_open === true;
-    if (state.kind === 'unavailable') {
-      const layer = typed?.['@type'].includes('.network.') === true ? 'network' : 'http';
-      return { ...resource, message: { ...message, typed_config: substitute(layer, passes) } };
-    }
     const vm = withoutAgent({ ...config?.vm_config, code: moduleCode(state, passes) });
     return { ...resource, message: { ...message, typed_config: { ...typed, config: { ...config, vm_config: vm } } } };
   },

@@ -46,7 +46,7 @@ function filterConfig(layer: 'http' | 'network', config: PluginConfig): Any {
 }
 
 /** Stands in for a module that cannot be had: everything passes, or nothing does. */
-export function substitute(layer: 'http' | 'network', passes: boolean): Any {
+function substitute(layer: 'http' | 'network', passes: boolean): Any {
   const rules = passes ? {} : { rules: { action: 'ALLOW' as const, policies: {} } };
   return layer === 'http'
     ? typed('envoy.extensions.filters.http.rbac.v3.RBAC', rules)
