@@ -78,10 +78,12 @@ async function build(program: Program, directory: string, env: NodeJS.ProcessEnv
   });
 }
 
-/** Without its version a server calls itself a development build, and clients that read versions refuse it. */
 async function linkerFlags(program: Program): Promise<string> {
-  if (program === 'etcd') return '-s -w';
-  const version = await kubernetesVersion();
+  return ['-s', '-w', ...(program === 'etcd' ? [] : linkerFlagsOf(await kubernetesVersion()))].join(' ');
+}
+
+/** Without its version a server calls itself a development build, and clients that read versions refuse it. */
+export function linkerFlagsOf(version: string): readonly string[] {
   const values = {
     gitVersion: version,
     gitMajor: '1',
@@ -90,10 +92,9 @@ async function linkerFlags(program: Program): Promise<string> {
     gitCommit: 'unknown',
     buildDate: '1970-01-01T00:00:00Z',
   };
-  const settings = ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'].flatMap((path) =>
+  return ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'].flatMap((path) =>
     Object.entries(values).map(([name, value]) => `-X ${path}.${name}=${value}`),
   );
-  return ['-s', '-w', ...settings].join(' ');
 }
 
 async function kubernetesVersion(): Promise<string> {

@@ -1,0 +1,116 @@
+// Container images made of files of this machine, without a registry and without a Dockerfile's base images: Keelson's own,
+// and those that stand in for what a user's cluster pulls. Each has the libraries that its programs are linked with.
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+import { envoyBinary, envoyVersion } from '../envoy.ts';
+import { exists } from './cache.ts';
+import { output, result } from './command.ts';
+import { docker, inside } from './docker.ts';
+
+const repository = resolve(import.meta.dirname, '..', '..');
+const users = 'root:x:0:0:root:/:/none\nenvoy:x:101:101::/:/none\nistio-proxy:x:1337:1337::/:/none\nnobody:x:65534:65534::/:/none\n';
+
+/** The names under which the cluster has them. */
+export const images = {
+  keelson: 'keelson:0.1.0',
+  envoy: `envoyproxy/envoy:v${envoyVersion}`,
+  shop: 'keelson-shop:latest',
+} as const;
+
+/** Makes a root file system with these programs, by their places in it, and what they need to run. */
+export async function writeProgramRoot(root: string, programs: Readonly<Record<string, string>>): Promise<void> {
+  for (const directory of ['etc', 'tmp', 'usr/bin', 'usr/sbin', 'usr/lib', 'usr/lib64'])
+    await mkdir(join(root, directory), { recursive: true });
+  await output('chmod', ['1777', join(root, 'tmp')]);
+  for (const link of ['bin', 'sbin', 'lib', 'lib64']) await symlink(join('usr', link), join(root, link));
+  await writeFile(join(root, 'etc', 'passwd'), users);
+  await writeFile(join(root, 'etc', 'nsswitch.conf'), 'hosts: files dns\n');
+  for (const [place, file] of Object.entries(programs)) {
+    await copyFile(file, join(root, place));
+    for (const library of await librariesOf(file)) await copyFile(library, join(root, library));
+  }
+}
+
+async function copyFile(from: string, to: string): Promise<void> {
+  if (await exists(to)) return;
+  await mkdir(dirname(to), { recursive: true });
+  await cp(from, to, { dereference: true });
+}
+
+/** None for a program that is linked statically. */
+async function librariesOf(file: string): Promise<readonly string[]> {
+  const { status, stdout } = await result('ldd', [file]);
+  return status === 0 ? [...stdout.matchAll(/(?:=> |^\s+)(\/\S+)/gm)].map((match) => match[1] ?? '') : [];
+}
+
+/** `changes` are instructions of a Dockerfile. */
+export async function importImage(name: string, root: string, changes: readonly string[]): Promise<void> {
+  const archive = `${root}.image.tar`;
+  await output('tar', ['--owner=0', '--group=0', '-C', root, '-cf', archive, '.']);
+  await docker('import', ...changes.flatMap((change) => ['--change', change]), archive, name);
+  await rm(archive);
+}
+
+/** Makes all of `images` from the sources as they are now. */
+export async function makeImages(report: (line: string) => void): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'keelson-images-'));
+  try {
+    report('Making the image of Keelson ...');
+    await makeKeelsonImage(directory);
+    await makeStandIns(directory, report);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** By the steps of the Dockerfile, in a copy of the repository. */
+async function makeKeelsonImage(directory: string): Promise<void> {
+  const build = join(directory, 'build');
+  for (const part of ['package.json', 'LICENSE', 'protos', 'scripts', 'src', 'tsconfig.json', 'tsconfig.build.json'])
+    await cp(join(repository, part), join(build, part), { recursive: true });
+  await output('npx', ['tsc', '-p', 'tsconfig.build.json', '--outDir', join(build, 'dist')], { cwd: repository });
+  await copyPackages(build);
+  const root = join(directory, 'keelson');
+  await output('sh', [join(build, 'scripts', 'image-root.sh'), root]);
+  await importImage(images.keelson, root, await lastStage());
+}
+
+/** What a running program needs, as `npm prune --omit=dev` leaves it. */
+async function copyPackages(build: string): Promise<void> {
+  const lock = JSON.parse(await readFile(join(repository, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean; devOptional?: boolean }>;
+  };
+  const needed = Object.entries(lock.packages)
+    .filter(([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true)
+    .map(([path]) => path);
+  for (const path of needed)
+    if ((await exists(join(repository, path))) && !(await exists(join(build, path))))
+      await cp(join(repository, path), join(build, path), { recursive: true });
+}
+
+/** What the Dockerfile says of the image itself, after the files are in place. */
+async function lastStage(): Promise<readonly string[]> {
+  const text = await readFile(join(repository, 'Dockerfile'), 'utf8');
+  const stage = text.slice(text.lastIndexOf('FROM scratch'));
+  return stage.split('\n').filter((line) => /^(USER|WORKDIR|ENV|EXPOSE|ENTRYPOINT|CMD) /.test(line));
+}
+
+async function makeStandIns(directory: string, report: (line: string) => void): Promise<void> {
+  const envoy = (await output('which', [await envoyBinary(process.env, report)])).trim();
+  const envoyRoot = join(directory, 'envoy');
+  await writeProgramRoot(envoyRoot, { 'usr/local/bin/envoy': envoy });
+  await importImage(images.envoy, envoyRoot, ['USER 101:101', 'ENTRYPOINT ["/usr/local/bin/envoy"]']);
+
+  const shop = join(directory, 'shop');
+  await writeProgramRoot(shop, { 'usr/bin/node': process.execPath });
+  await cp(join(repository, 'demo'), join(shop, 'shop', 'demo'), { recursive: true });
+  await cp(join(repository, 'test', 'cluster', 'apps'), join(shop, 'shop', 'test', 'cluster', 'apps'), { recursive: true });
+  await cp(join(repository, 'package.json'), join(shop, 'shop', 'package.json'));
+  await importImage(images.shop, shop, ['WORKDIR /shop', 'USER 65534:65534', 'ENTRYPOINT ["/usr/bin/node"]']);
+}
+
+/** An archive with all of them. */
+export const saveImages = (path: string): Promise<string> =>
+  inside('docker', ['save', '--output', path, ...Object.values(images)]);

@@ -1,0 +1,81 @@
+// A kind cluster in the network namespace of our own Docker daemon, with our node image and our images in every node.
+// https://kind.sigs.k8s.io/docs/user/configuration/
+import type { CommandOptions, CommandResult } from './command.ts';
+
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { cacheDirectory } from './cache.ts';
+import { succeeds } from './command.ts';
+import { docker, inside, insideResult, startDocker, stopDocker } from './docker.ts';
+import { goProgram } from './go-programs.ts';
+import { makeImages, saveImages } from './images.ts';
+import { nodeImage } from './node-image.ts';
+
+type Report = (line: string) => void;
+
+const name = 'keelson-test';
+const kubeconfig = join(cacheDirectory, `${name}.kubeconfig`);
+
+/** Why no cluster can be made on this machine; undefined if one can. */
+export async function missingForCluster(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return 'it needs Linux';
+  if (process.getuid?.() !== 0) return 'it needs root';
+  for (const command of ['go', 'ip', 'nsenter', 'apt-get', 'docker'])
+    if (!(await succeeds('sh', ['-c', `command -v ${command}`]))) return `it needs ${command}`;
+  if (!(await succeeds('unshare', ['--net', '--mount', 'true']))) return 'it needs the right to make namespaces';
+  return undefined;
+}
+
+/** Starts a cluster of one node, unless it runs, and puts images of the sources as they are now into it. */
+export async function startCluster(report: Report): Promise<void> {
+  await startDocker();
+  const image = await nodeImage(report);
+  if (!(await isReady())) await createCluster(image, report);
+  await loadImages(report);
+}
+
+async function isReady(): Promise<boolean> {
+  const { status } = await kubectlResult(['--request-timeout=5s', 'get', '--raw', '/readyz']).catch(() => ({ status: -1 }));
+  return status === 0;
+}
+
+async function createCluster(image: string, report: Report): Promise<void> {
+  report('Starting a cluster ...');
+  await mkdir(cacheDirectory, { recursive: true });
+  await deleteCluster();
+  const configuration = join(cacheDirectory, `${name}.yaml`);
+  await writeFile(configuration, 'kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{ role: control-plane }]\n');
+  const args = ['--name', name, '--image', image, '--config', configuration, '--kubeconfig', kubeconfig, '--wait', '180s'];
+  await inside(await goProgram('kind'), ['create', 'cluster', ...args]);
+}
+
+const deleteCluster = async (): Promise<string> => inside(await goProgram('kind'), ['delete', 'cluster', '--name', name]);
+
+/** Makes the images anew and gives them to the node. */
+export async function loadImages(report: Report): Promise<void> {
+  await makeImages(report);
+  report('Loading images into the cluster ...');
+  const archive = join(cacheDirectory, 'images.tar');
+  try {
+    await saveImages(archive);
+    const nodes = (await docker('ps', '--quiet', '--filter', `label=io.x-k8s.kind.cluster=${name}`)).trim().split('\n');
+    const importing = ['ctr', '--namespace', 'k8s.io', 'images', 'import', '--all-platforms', '--snapshotter', 'overlayfs', '-'];
+    for (const node of nodes) await inside('docker', ['exec', '--interactive', node, ...importing], { inputFile: archive });
+  } finally {
+    await rm(archive, { force: true });
+  }
+}
+
+/** Ends the cluster and the daemon that it runs in. */
+export async function stopCluster(): Promise<void> {
+  await stopDocker();
+}
+
+/** Runs kubectl as the cluster's administrator and returns what it prints. */
+export const kubectl = async (args: readonly string[], options: CommandOptions = {}): Promise<string> =>
+  inside(await goProgram('kubectl'), ['--kubeconfig', kubeconfig, ...args], options);
+
+/** Likewise, where it may fail. */
+export const kubectlResult = async (args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
+  insideResult(await goProgram('kubectl'), ['--kubeconfig', kubeconfig, ...args], options);

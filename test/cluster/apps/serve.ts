@@ -1,0 +1,45 @@
+// One app of the book shop in a Pod: `node serve.ts SERVICE VERSION`. It calls the others by their names, as if there were
+// no mesh. It says `x-version` so that callers can count who answered.
+import type { Handler } from '../../../demo/apps/app.ts';
+import type { ServiceName } from '../../../demo/pods.ts';
+
+import { createServer } from 'node:http';
+import { hostname } from 'node:os';
+
+import { details } from '../../../demo/apps/details.ts';
+import { frontPage } from '../../../demo/apps/front-page.ts';
+import { ratings } from '../../../demo/apps/ratings.ts';
+import { reviews } from '../../../demo/apps/reviews.ts';
+import { store } from '../../../demo/apps/store.ts';
+import { send } from '../../../demo/http.ts';
+
+const port = 9080;
+/** For so long connections still come in after Kubernetes has said that this Pod ends. */
+const lastCallsMs = 4000;
+const handlers: Readonly<Record<ServiceName, Handler>> = { front: frontPage, details, ratings, reviews, store };
+
+const [service = 'front', version = 'v1'] = process.argv.slice(2) as [ServiceName?, string?];
+const pod = { name: hostname(), service, version, address: '', egress: '', appPort: port, adminPort: 0 };
+
+const server = createServer(async (incoming, outgoing) => {
+  const url = new URL(incoming.url ?? '/', 'http://app');
+  const call = (name: ServiceName, path: string) => send({ host: name, port, path });
+  const request = { url, user: undefined, call };
+  // Probes ask whether the process answers, and nothing of the others.
+  const probed = url.pathname === '/healthz';
+  const reply = probed
+    ? { body: 'ok' }
+    : await Promise.resolve(handlers[service](request, pod)).catch((error: Error) => ({
+        status: 500,
+        body: { error: error.message },
+      }));
+  const text = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body);
+  outgoing.writeHead('status' in reply ? (reply.status ?? 200) : 200, {
+    'x-version': version,
+    'x-client': String(incoming.headers['x-forwarded-client-cert'] ?? ''),
+  });
+  outgoing.end(text);
+});
+server.keepAliveTimeout = 600_000;
+server.listen(port);
+process.once('SIGTERM', () => setTimeout(() => process.exit(0), lastCallsMs));

@@ -1,0 +1,3 @@
+module keelson/test/cluster/pause
+
+go 1.26.0
