@@ -11,7 +11,7 @@ TYPES := src/xds/generated/messages.ts
 RECORDED := ../shared/parity/scenarios
 IMAGE := keelson:0.1.0
 
-.PHONY: help build check test golden bench bench-lazy parity demo lint format typecheck manifests protos envoy kubernetes clean
+.PHONY: help build check test test-cluster golden bench bench-lazy parity demo lint format typecheck manifests protos envoy kubernetes clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,6 +21,9 @@ demo: envoy ## Open a book shop of real Envoys and show what a mesh does (ONCE=1
 
 test: envoy kubernetes ## Run all tests
 	@vitest run $(TEST_FLAGS)
+
+test-cluster: envoy kubernetes ## Run the tests in a whole cluster (needs root and Go; half an hour the first time)
+	@vitest run --config test/cluster/vitest.config.ts $(TEST_FLAGS)
 
 check: $(TYPES) ## Check format, lint and types
 	@prettier --check --log-level warn .

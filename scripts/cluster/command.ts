@@ -17,7 +17,9 @@ export interface CommandOptions {
 export async function output(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   const { status, stdout, stderr } = await result(command, args, options);
   if (status !== 0)
-    throw new Error(`${command} ${args.slice(0, 6).join(' ')} ... ended with ${status}\n${lastLines(stderr || stdout)}`);
+    throw new Error(
+      `${command} ${args.slice(0, 6).join(' ')} ... ended with ${status}\n${lastLines(stderr || stdout)}`,
+    );
   return stdout;
 }
 
@@ -35,7 +37,12 @@ export function result(
   { cwd, env, input, inputFile, timeoutMs = 600_000 }: CommandOptions = {},
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, timeout: timeoutMs, killSignal: 'SIGKILL' });
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));

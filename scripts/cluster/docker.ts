@@ -20,11 +20,8 @@ const pidFile = join(runtime, 'docker.pid');
 const startAttempts = 300;
 
 /** Runs a command where the cluster's addresses are, with the daemon for `docker` and `kind`. */
-export const inside = async (
-  command: string,
-  args: readonly string[],
-  options: CommandOptions = {},
-): Promise<string> => output('nsenter', [`--net=${namespace}`, command, ...args], await withDocker(options));
+export const inside = async (command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> =>
+  output('nsenter', [`--net=${namespace}`, command, ...args], await withDocker(options));
 
 /** Like `inside`, for commands that may fail. */
 export const insideResult = async (command: string, args: readonly string[], options: CommandOptions = {}) =>

@@ -10,7 +10,8 @@ import { output, result } from './command.ts';
 import { docker, inside } from './docker.ts';
 
 const repository = resolve(import.meta.dirname, '..', '..');
-const users = 'root:x:0:0:root:/:/none\nenvoy:x:101:101::/:/none\nistio-proxy:x:1337:1337::/:/none\nnobody:x:65534:65534::/:/none\n';
+const users =
+  'root:x:0:0:root:/:/none\nenvoy:x:101:101::/:/none\nistio-proxy:x:1337:1337::/:/none\nnobody:x:65534:65534::/:/none\n';
 
 /** The names under which the cluster has them. */
 export const images = {
@@ -106,7 +107,9 @@ async function makeStandIns(directory: string, report: (line: string) => void): 
   const shop = join(directory, 'shop');
   await writeProgramRoot(shop, { 'usr/bin/node': process.execPath });
   await cp(join(repository, 'demo'), join(shop, 'shop', 'demo'), { recursive: true });
-  await cp(join(repository, 'test', 'cluster', 'apps'), join(shop, 'shop', 'test', 'cluster', 'apps'), { recursive: true });
+  await cp(join(repository, 'test', 'cluster', 'apps'), join(shop, 'shop', 'test', 'cluster', 'apps'), {
+    recursive: true,
+  });
   await cp(join(repository, 'package.json'), join(shop, 'shop', 'package.json'));
   await importImage(images.shop, shop, ['WORKDIR /shop', 'USER 65534:65534', 'ENTRYPOINT ["/usr/bin/node"]']);
 }

@@ -36,7 +36,9 @@ export async function startCluster(report: Report): Promise<void> {
 }
 
 async function isReady(): Promise<boolean> {
-  const { status } = await kubectlResult(['--request-timeout=5s', 'get', '--raw', '/readyz']).catch(() => ({ status: -1 }));
+  const { status } = await kubectlResult(['--request-timeout=5s', 'get', '--raw', '/readyz']).catch(() => ({
+    status: -1,
+  }));
   return status === 0;
 }
 
@@ -45,12 +47,27 @@ async function createCluster(image: string, report: Report): Promise<void> {
   await mkdir(cacheDirectory, { recursive: true });
   await deleteCluster();
   const configuration = join(cacheDirectory, `${name}.yaml`);
-  await writeFile(configuration, 'kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{ role: control-plane }]\n');
-  const args = ['--name', name, '--image', image, '--config', configuration, '--kubeconfig', kubeconfig, '--wait', '180s'];
+  await writeFile(
+    configuration,
+    'kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{ role: control-plane }]\n',
+  );
+  const args = [
+    '--name',
+    name,
+    '--image',
+    image,
+    '--config',
+    configuration,
+    '--kubeconfig',
+    kubeconfig,
+    '--wait',
+    '180s',
+  ];
   await inside(await goProgram('kind'), ['create', 'cluster', ...args]);
 }
 
-const deleteCluster = async (): Promise<string> => inside(await goProgram('kind'), ['delete', 'cluster', '--name', name]);
+const deleteCluster = async (): Promise<string> =>
+  inside(await goProgram('kind'), ['delete', 'cluster', '--name', name]);
 
 /** Makes the images anew and gives them to the node. */
 export async function loadImages(report: Report): Promise<void> {
@@ -60,8 +77,19 @@ export async function loadImages(report: Report): Promise<void> {
   try {
     await saveImages(archive);
     const nodes = (await docker('ps', '--quiet', '--filter', `label=io.x-k8s.kind.cluster=${name}`)).trim().split('\n');
-    const importing = ['ctr', '--namespace', 'k8s.io', 'images', 'import', '--all-platforms', '--snapshotter', 'overlayfs', '-'];
-    for (const node of nodes) await inside('docker', ['exec', '--interactive', node, ...importing], { inputFile: archive });
+    const importing = [
+      'ctr',
+      '--namespace',
+      'k8s.io',
+      'images',
+      'import',
+      '--all-platforms',
+      '--snapshotter',
+      'overlayfs',
+      '-',
+    ];
+    for (const node of nodes)
+      await inside('docker', ['exec', '--interactive', node, ...importing], { inputFile: archive });
   } finally {
     await rm(archive, { force: true });
   }

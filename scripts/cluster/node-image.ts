@@ -57,7 +57,9 @@ async function makeImage(image: string, directory: string, version: string, repo
   await writeNode(root, version, control.find((name) => name.includes('/pause:')) ?? '');
   await docker('save', '--output', join(root, 'images.tar'), ...control);
   await cp(join(sources, 'prepare-node.sh'), join(root, 'prepare-node.sh'));
-  const container = (await docker('run', '--detach', '--privileged', ...stopSignal, '--entrypoint', 'sleep', base, 'infinity')).trim();
+  const container = (
+    await docker('run', '--detach', '--privileged', ...stopSignal, '--entrypoint', 'sleep', base, 'infinity')
+  ).trim();
   try {
     await output('tar', ['--owner=0', '--group=0', '-C', root, '-cf', `${root}.tar`, '.']);
     await inside('docker', ['cp', '-', `${container}:/`], { inputFile: `${root}.tar` });
@@ -86,7 +88,12 @@ async function writeNode(root: string, version: string, pause: string): Promise<
 }
 
 /** Imports what `kubeadm config images list` names, and returns the names. */
-async function controlPlaneImages(base: string, directory: string, version: string, report: Report): Promise<readonly string[]> {
+async function controlPlaneImages(
+  base: string,
+  directory: string,
+  version: string,
+  report: Report,
+): Promise<readonly string[]> {
   const servers = await controlPlanePrograms(report);
   const args = ['config', 'images', 'list', '--kubernetes-version', version];
   const names = (await output(await goProgram('kubeadm', report), args)).trim().split('\n');
@@ -94,7 +101,9 @@ async function controlPlaneImages(base: string, directory: string, version: stri
     const program = /([^/]+):[^:]+$/.exec(name)?.[1] ?? name;
     const own = ownImages[program];
     const root = join(directory, program);
-    await writeProgramRoot(root, { [`usr/local/bin/${program}`]: own ? await goProgram(own, report) : join(servers, program) });
+    await writeProgramRoot(root, {
+      [`usr/local/bin/${program}`]: own ? await goProgram(own, report) : join(servers, program),
+    });
     if (program === 'kube-proxy') await addPacketFilter(root, base);
     await importImage(name, root, [`ENTRYPOINT ["/usr/local/bin/${program}"]`]);
   }

@@ -1,6 +1,8 @@
 // One app of the book shop in a Pod: `node serve.ts SERVICE VERSION`. It calls the others by their names, as if there were
 // no mesh. It says `x-version` so that callers can count who answered.
-import type { Handler } from '../../../demo/apps/app.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import type { Handler, Reply } from '../../../demo/apps/app.ts';
 import type { ServiceName } from '../../../demo/pods.ts';
 
 import { createServer } from 'node:http';
@@ -21,25 +23,25 @@ const handlers: Readonly<Record<ServiceName, Handler>> = { front: frontPage, det
 const [service = 'front', version = 'v1'] = process.argv.slice(2) as [ServiceName?, string?];
 const pod = { name: hostname(), service, version, address: '', egress: '', appPort: port, adminPort: 0 };
 
-const server = createServer(async (incoming, outgoing) => {
-  const url = new URL(incoming.url ?? '/', 'http://app');
-  const call = (name: ServiceName, path: string) => send({ host: name, port, path });
-  const request = { url, user: undefined, call };
-  // Probes ask whether the process answers, and nothing of the others.
-  const probed = url.pathname === '/healthz';
-  const reply = probed
-    ? { body: 'ok' }
-    : await Promise.resolve(handlers[service](request, pod)).catch((error: Error) => ({
-        status: 500,
-        body: { error: error.message },
-      }));
-  const text = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body);
-  outgoing.writeHead('status' in reply ? (reply.status ?? 200) : 200, {
-    'x-version': version,
-    'x-client': String(incoming.headers['x-forwarded-client-cert'] ?? ''),
-  });
-  outgoing.end(text);
-});
+const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));
 server.keepAliveTimeout = 600_000;
 server.listen(port);
 process.once('SIGTERM', () => setTimeout(() => process.exit(0), lastCallsMs));
+
+async function answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const url = new URL(incoming.url ?? '/', 'http://app');
+  // Probes ask whether the process answers, and nothing of the others.
+  const { status = 200, body } = url.pathname === '/healthz' ? { body: 'ok' } : await handled(url);
+  const client = String(incoming.headers['x-forwarded-client-cert'] ?? '');
+  outgoing.writeHead(status, { 'x-version': version, 'x-client': client });
+  outgoing.end(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+async function handled(url: URL): Promise<Reply> {
+  const call = (name: ServiceName, path: string) => send({ host: name, port, path });
+  try {
+    return await handlers[service]({ url, user: undefined, call }, pod);
+  } catch (error) {
+    return { status: 500, body: { error: (error as Error).message } };
+  }
+}

@@ -1,0 +1,153 @@
+// Keelson in a real cluster, as a user has it: installed by its manifests, a shop in injected Pods, mutual TLS, a canary,
+// restarts under load, and nothing left when it is removed. Each test goes on from where the one before ended.
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { kubectl, missingForCluster, startCluster } from '../../scripts/cluster/kind.ts';
+import {
+  apply,
+  applyText,
+  eventually,
+  list,
+  load,
+  manifests,
+  page,
+  request,
+  rolledOut,
+  system,
+  underLoad,
+} from './mesh.ts';
+import { buyer, canary, deployments, job, namespace, shop, strict, urls } from './shop.ts';
+
+interface Pod {
+  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+  readonly spec: { readonly initContainers?: readonly { readonly name: string; readonly restartPolicy?: string }[] };
+  readonly status: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly { readonly restartCount: number }[];
+  };
+}
+
+const outside = 'default';
+const report = (line: string): void => void process.stderr.write(`${line}\n`);
+const everything = [...deployments.map(([app, version]) => `${app}-${version}`), 'buyer'];
+
+const missing = await missingForCluster();
+if (missing !== undefined) report(`The tests in a cluster are skipped: ${missing}.`);
+
+describe.skipIf(missing !== undefined)('in a cluster', () => {
+  beforeAll(async () => {
+    await startCluster(report);
+    await remove();
+  });
+
+  it('is installed by its manifests, and is ready', async () => {
+    await applyText(await manifests());
+    await rolledOut(system, 'istiod');
+    await rolledOut(system, 'istio-ingressgateway');
+    expect(JSON.parse(await page('/version'))).toBeTruthy();
+  });
+
+  it('gives the Pods of a labelled namespace a sidecar, and all become ready', async () => {
+    await apply(shop());
+    for (const deployment of everything) await rolledOut(namespace, deployment);
+    const pods = await list<Pod>(namespace, 'pods');
+    for (const { spec } of pods)
+      expect(spec.initContainers).toContainEqual(
+        expect.objectContaining({ name: 'istio-proxy', restartPolicy: 'Always' }),
+      );
+    expect(pods.length).toBe(everything.length);
+  });
+
+  it('encrypts what the shop says to itself, and lets nobody else in', async () => {
+    await apply([strict(), buyer(outside)]);
+    await rolledOut(outside, 'buyer');
+    const identity = 'URI=spiffe://cluster.local/ns/shop/sa/default';
+    for (const url of urls)
+      await eventually(
+        () => request(namespace, url),
+        (answer) => answer.includes(identity),
+      );
+    for (const url of urls)
+      await eventually(
+        () => request(outside, url.replace(/\/\/(\w+)/, '//$1.shop')),
+        (answer) => answer === 'ECONNRESET',
+      );
+  });
+
+  it('splits requests as a VirtualService says', async () => {
+    await apply(canary(90));
+    await kubectl([
+      '--namespace',
+      namespace,
+      'wait',
+      '--for=condition=Programmed',
+      'virtualservice/reviews',
+      '--timeout=60s',
+    ]);
+    const counted = await load(namespace, [urls[3] ?? ''], 1200);
+    expect(counted.failures).toEqual([]);
+    const share = (counted.versions['reviews v2'] ?? 0) / counted.requests;
+    expect(share).toBeGreaterThan(0.04);
+    expect(share).toBeLessThan(0.17);
+  });
+
+  it('lets probes pass under mutual TLS', async () => {
+    for (const { metadata, status } of await list<Pod>(namespace, 'pods')) {
+      expect(
+        status.containerStatuses?.map(({ restartCount }) => restartCount),
+        metadata.name,
+      ).toEqual([0]);
+      expect(status.conditions, metadata.name).toContainEqual(
+        expect.objectContaining({ type: 'Ready', status: 'True' }),
+      );
+    }
+  });
+
+  it('lets a Job end', async () => {
+    await apply([job()]);
+    await kubectl(['--namespace', namespace, 'wait', '--for=condition=Complete', 'job/visit', '--timeout=120s']);
+  });
+
+  it('loses no request while the control plane is replaced', async () => {
+    const counted = await underLoad(namespace, urls, async () => {
+      await kubectl(['--namespace', system, 'rollout', 'restart', 'deployment/istiod']);
+      await rolledOut(system, 'istiod');
+    });
+    report(`${counted.requests} requests during a restart of the control plane, ${counted.failed} failed`);
+    expect(counted.failures).toEqual([]);
+  });
+
+  it('loses no request while the shop is replaced', async () => {
+    const counted = await underLoad(namespace, urls, async () => {
+      for (const [app, version] of deployments) {
+        await kubectl(['--namespace', namespace, 'rollout', 'restart', `deployment/${app}-${version}`]);
+        await rolledOut(namespace, `${app}-${version}`);
+      }
+    });
+    report(`${counted.requests} requests during a restart of the shop, ${counted.failed} failed`);
+    expect(counted.failures).toEqual([]);
+  });
+
+  it('leaves nothing when it is removed', async () => {
+    await remove();
+    for (const kind of [
+      'mutatingwebhookconfigurations',
+      'validatingwebhookconfigurations',
+      'clusterroles',
+      'clusterrolebindings',
+      'crds',
+    ])
+      expect(await kubectl(['get', kind, '--output', 'name']), kind).not.toMatch(/istio|keelson/);
+    expect(await kubectl(['get', 'configmaps', '--all-namespaces', '--output', 'name'])).not.toMatch(/istio/);
+    expect(await kubectl(['get', 'namespaces', '--output', 'name'])).not.toMatch(/istio/);
+  });
+});
+
+/** By the commands of docs/install.md; what the tests themselves made goes first. */
+async function remove(): Promise<void> {
+  await kubectl(['delete', 'namespace', namespace, '--ignore-not-found']);
+  await kubectl(['--namespace', outside, 'delete', 'deployment', 'buyer', '--ignore-not-found']);
+  await kubectl(['delete', '--ignore-not-found', '--filename', '-'], { input: await manifests('--crds', 'none') });
+  await kubectl(['delete', 'configmap', '--all-namespaces', '--selector', 'istio.io/config=true']);
+  await kubectl(['delete', '--ignore-not-found', '--filename', '-'], { input: await manifests('--crds', 'only') });
+}
