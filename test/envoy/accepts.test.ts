@@ -9,11 +9,14 @@ import { describe, expect, test } from 'vitest';
 
 import { bookshopPods, podsFile } from '../../demo/pods.ts';
 import { nodeOfProxy } from '../../src/cli/offline.ts';
+import { installation } from '../../src/installation.ts';
+import { noKeySets } from '../../src/model/key-source.ts';
 import { translate } from '../../src/translate/translate.ts';
 import { loadConfig } from '../../src/watchers/files/load-config.ts';
 import { acceptance } from '../support/acceptance.ts';
 import { goldenCases } from '../support/golden-cases.ts';
 import { ownNetwork, whyNoNetwork } from '../support/network-namespace.ts';
+import { ownModules } from '../support/own-modules.ts';
 import { configuration } from '../xds/mesh.ts';
 import { adsSource, answering, cluster, endpoints, listener } from './messages.ts';
 
@@ -24,7 +27,7 @@ const taken = { nacks: [], inactive: [], state: 'LIVE' };
 async function answerTo(config: readonly string[], proxy: string) {
   const { snapshot } = await loadConfig(config);
   const node = nodeOfProxy(proxy, snapshot);
-  const configuration = translate(snapshot).configuration(node);
+  const configuration = translate(snapshot, installation(), noKeySets, ownModules).configuration(node);
   if (configuration === undefined) throw new Error(`there is nothing for ${proxy}`);
   return acceptance(node, configuration);
 }

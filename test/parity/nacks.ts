@@ -2,7 +2,6 @@
 // in expected/<proxy>/node.json. Exit code 1 if it refuses anything, or if something sent never comes into force.
 //
 //   node test/parity/nacks.ts DIRECTORY [--only SUBSTRING]
-import type { Modules } from '../../src/model/module-source.ts';
 import type { NodeInfo } from '../../src/model/resource.ts';
 
 import { readdir } from 'node:fs/promises';
@@ -15,18 +14,10 @@ import { noKeySets } from '../../src/model/key-source.ts';
 import { translate } from '../../src/translate/translate.ts';
 import { loadConfig } from '../../src/watchers/files/load-config.ts';
 import { acceptance } from '../support/acceptance.ts';
-import { headerModule } from '../support/wasm-module.ts';
 import { ownNetwork, whyNoNetwork } from '../support/network-namespace.ts';
+import { ownModules } from '../support/own-modules.ts';
 
 const parallel = 2;
-
-/** Nothing is fetched here: every module is one of ours. */
-const ownModules: Modules = {
-  server: { address: '127.0.0.1', port: 1 },
-  states: {
-    get: () => ({ kind: 'ready', sha256: '0'.repeat(64), bytes: headerModule({ header: ['x', 'y'] }) }),
-  } as unknown as Modules['states'],
-};
 
 interface Count {
   proxies: number;
