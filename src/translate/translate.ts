@@ -40,6 +40,7 @@ import type { ResolvedMesh } from './resolve/mesh.ts';
 import { resolveMesh } from './resolve/mesh.ts';
 import { workloadTelemetry } from './resolve/telemetry/workload-telemetry.ts';
 import { unknownLocality } from './resolve/workload.ts';
+import { settingsOf } from './view/own-settings.ts';
 import { inboundConflicts, inboundView } from './view/inbound.ts';
 import { outboundView } from './view/outbound.ts';
 import { proxyOf } from './view/proxy.ts';
@@ -123,7 +124,7 @@ export const translate = (
 };
 
 function viewOf(resolved: ResolvedMesh, read: Proxy): ProxyView {
-  const { settings } = resolved.mesh;
+  const settings = settingsOf(resolved.mesh.settings, read);
   const extensions = extensionsFor(resolved.extensions, read, settings.rootNamespace);
   const proxy = extensions.length === 0 ? read : { ...read, extensions: extensions.map(({ use }) => use) };
   return {

@@ -5,6 +5,7 @@ import type { ConnectionPoolSettings, HTTPSettings, RetryBudget } from '../../..
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { from, merge } from '../../provenance.ts';
+import { preservedHeaderCase } from '../filter/proxy-headers.ts';
 import { isHttp, isHttp2 } from '../../resolve/protocol.ts';
 import { typed } from '../../typed.ts';
 import type { Sourced } from './traffic-policy.ts';
@@ -12,6 +13,7 @@ import type { Sourced } from './traffic-policy.ts';
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 type Thresholds = MessageOf['envoy.config.cluster.v3.CircuitBreakers.Thresholds'];
 type HttpProtocolOptions = MessageOf['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'];
+type Http1Options = MessageOf['envoy.config.core.v3.Http1ProtocolOptions'];
 type Http2Options = MessageOf['envoy.config.core.v3.Http2ProtocolOptions'];
 type Pool = Sourced<ConnectionPoolSettings> | undefined;
 
@@ -108,23 +110,35 @@ export function httpOptions(
   const options: HttpProtocolOptions = {
     ...(common !== undefined && { common_http_protocol_options: common }),
     ...(extras.upstream !== undefined && { upstream_http_protocol_options: extras.upstream }),
-    ...(version ?? { explicit_http_config: { http_protocol_options: {} } }),
+    ...(version ?? { explicit_http_config: { http_protocol_options: http1Options(settings) } }),
   };
   const message: Partial<Cluster> = { typed_extension_protocol_options: { [optionsKey]: typed(optionsKey, options) } };
   return pool === undefined ? message : from(pool.source, message);
 }
 
 /** The downstream connection decides: both versions are possible. */
-export const asDownstream: Pick<HttpProtocolOptions, 'use_downstream_protocol_config'> = {
-  use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
-};
+const asDownstream = (
+  settings: MeshSettings,
+  http2: Http2Options = {},
+): Pick<HttpProtocolOptions, 'use_downstream_protocol_config'> => ({
+  use_downstream_protocol_config: { http_protocol_options: http1Options(settings), http2_protocol_options: http2 },
+});
 
 /** Options of the clusters that pass traffic through to wherever it was going. */
-export const passthroughOptions: Pick<Cluster, 'typed_extension_protocol_options'> = {
+export const passthroughOptions = (settings: MeshSettings): Pick<Cluster, 'typed_extension_protocol_options'> => ({
   typed_extension_protocol_options: {
-    [optionsKey]: typed(optionsKey, { common_http_protocol_options: { idle_timeout: '300s' }, ...asDownstream }),
+    [optionsKey]: typed(optionsKey, {
+      common_http_protocol_options: { idle_timeout: '300s' },
+      ...asDownstream(settings),
+    }),
   },
-};
+});
+
+const http1Options = (settings: MeshSettings): Http1Options =>
+  keepsHeaderCase(settings) ? { header_key_format: preservedHeaderCase } : {};
+
+const keepsHeaderCase = ({ defaultConfig }: MeshSettings): boolean =>
+  defaultConfig?.proxyHeaders?.preserveHttp1HeaderCase === true;
 
 function httpVersion(
   settings: MeshSettings,
@@ -137,10 +151,10 @@ function httpVersion(
   if (extras.inbound ? isHttp2(protocol) : speaksHttp2(settings, protocol, pool))
     return { explicit_http_config: { http2_protocol_options: http2 } };
   if (http?.useClientProtocol === true || (protocol === 'Auto' && extras.router !== true))
-    return http?.http2KeepAlive === undefined
-      ? asDownstream
-      : { use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: keepAlive(http) } };
-  return undefined;
+    return asDownstream(settings, keepAlive(http));
+  return keepsHeaderCase(settings) && isHttp(protocol)
+    ? { explicit_http_config: { http_protocol_options: http1Options(settings) } }
+    : undefined;
 }
 
 /** Whether servers are always spoken to in HTTP/2. A DestinationRule can upgrade any port, the mesh only those named HTTP. */

@@ -43,5 +43,5 @@ const passthrough = (settings: MeshSettings): Partial<Cluster> => ({
   lb_policy: 'CLUSTER_PROVIDED',
   alt_stat_name: statName(passthroughCluster),
   ...connectionSettings(settings, undefined),
-  ...passthroughOptions,
+  ...passthroughOptions(settings),
 });

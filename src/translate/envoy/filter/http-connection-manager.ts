@@ -149,8 +149,7 @@ function http1Options({ acceptHttp10, headers }: HttpFacts, explicitProxy: boole
   const options: HttpConnectionManager['http_protocol_options'] = {
     ...(acceptHttp10 && { accept_http_10: true }),
     ...(explicitProxy && { allow_absolute_url: true }),
-    ...(headers.keepHeaderCase === true &&
-      preservedHeaderCase !== undefined && { header_key_format: preservedHeaderCase }),
+    ...(headers.keepHeaderCase === true && { header_key_format: preservedHeaderCase }),
   };
   return Object.keys(options).length === 0 ? {} : { http_protocol_options: options };
 }

@@ -90,7 +90,9 @@ export function inboundHeaderOptions(headers: HeaderSettings): Partial<HttpConne
 }
 
 /** HTTP/1 headers in the case they were written in. */
-export const preservedHeaderCase: MessageOf['envoy.config.core.v3.Http1ProtocolOptions']['header_key_format'] = {
+export const preservedHeaderCase: NonNullable<
+  MessageOf['envoy.config.core.v3.Http1ProtocolOptions']['header_key_format']
+> = {
   stateful_formatter: extension(
     'preserve_case',
     'envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig',
