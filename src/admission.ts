@@ -2,8 +2,7 @@
 // is told before it is stored.
 import { randomUUID } from 'node:crypto';
 
-import { injectionImages, nativeSidecars, revisionName } from './config.ts';
-import { installation } from './installation.ts';
+import { injectionImages, nativeSidecars } from './config.ts';
 import type { LiveMesh } from './live-mesh.ts';
 import { objectKey } from './model/object.ts';
 import type { Problem } from './model/problem.ts';
@@ -21,7 +20,7 @@ import { findMessage } from './xds/codec/descriptors.ts';
 import type { Log } from './xds/log.ts';
 
 /** Serves nothing before it listens. */
-export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log, revision = revisionName()): WebhookServer {
+export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log): WebhookServer {
   const onFault = (error: unknown): void =>
     log.error('an admission cannot be decided', { reason: error instanceof Error ? error.stack : String(error) });
   return createWebhookServer({
@@ -31,13 +30,13 @@ export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log, revision
       crossObjectProblems: (object) => newProblems(mesh, object),
       onFault,
     }),
-    inject: injection(mesh, revision, log),
+    inject: injection(mesh, log),
     onFault,
   });
 }
 
-function injection(mesh: LiveMesh, revision: string, log: Log): AdmissionHandler {
-  const { systemNamespace, clusterDomain, clusterId } = installation();
+function injection(mesh: LiveMesh, log: Log): AdmissionHandler {
+  const { revision, systemNamespace, clusterDomain, clusterId } = mesh.installation;
   const images = injectionImages();
   const installed = { revision, systemNamespace, clusterDomain, clusterId, images, nativeSidecars: nativeSidecars() };
   return injectionHandler(

@@ -51,6 +51,9 @@ export const replicaName = (): string => process.env['POD_NAME'] || hostname();
 /** Which of several control planes of a cluster this is. */
 export const revisionName = (): string => process.env['REVISION'] || 'default';
 
+/** The namespace of our own Pod; undefined outside a cluster. */
+export const ownNamespace = (): string | undefined => process.env['POD_NAMESPACE'] || undefined;
+
 /** ENABLE_NATIVE_SIDECARS: sidecars are containers of Kubernetes' own kind; by default where the nodes know these. */
 export const nativeSidecars = (): 'auto' | 'always' | 'never' => {
   const asked = process.env['ENABLE_NATIVE_SIDECARS'] ?? '';

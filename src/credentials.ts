@@ -12,7 +12,8 @@ import { trustedRoots } from './ca/root/root-rotation.ts';
 import { loadAuthority, loadOrCreateRoot, loadOrCreateTokenKey } from './ca/storage.ts';
 import { tokenAuthority } from './ca/token.ts';
 import { objectKey } from './model/object.ts';
-import { defaultInstallation, meshSettings } from './translate/resolve/mesh-settings.ts';
+import type { Installation } from './translate/resolve/mesh-settings.ts';
+import { defaultInstallation, meshConfigName, meshSettings } from './translate/resolve/mesh-settings.ts';
 
 /** Whom the tokens are for: they are good for nothing else. */
 export const tokenAudience = 'keelson';
@@ -66,13 +67,20 @@ async function rootsOf(state: string, snapshot: Snapshot, now: number): Promise<
 }
 
 /** The Secret with the authority that somebody plugged in. */
-export const authoritySecret = ({ objects }: Snapshot) =>
-  objects.Secret.get(objectKey(defaultInstallation.systemNamespace, pluggedSecret));
+export const authoritySecret = ({ objects }: Snapshot, { systemNamespace } = defaultInstallation) =>
+  objects.Secret.get(objectKey(systemNamespace, pluggedSecret));
 
 /** The mesh's trust domain, as its settings say. */
-export function trustDomainOf({ objects }: Snapshot): string {
-  const config = objects.ConfigMap.get(`${defaultInstallation.systemNamespace}/istio`)?.meshConfig ?? {};
-  return meshSettings(defaultInstallation, config).trustDomain;
+export const trustDomainOf = (snapshot: Snapshot, installation = defaultInstallation): string =>
+  settingsOf(snapshot, installation).trustDomain;
+
+/** Other names that the mesh's trust domain has, or has had. */
+export const trustDomainAliasesOf = (snapshot: Snapshot, installation = defaultInstallation): readonly string[] =>
+  settingsOf(snapshot, installation).trustDomainAliases ?? [];
+
+function settingsOf({ objects }: Snapshot, installation: Installation) {
+  const config = objects.ConfigMap.get(objectKey(installation.systemNamespace, meshConfigName(installation)));
+  return meshSettings(installation, config?.meshConfig ?? {});
 }
 
 /** Of the storage, or of the file system below it. */

@@ -4,4 +4,10 @@ import type { Installation } from './translate/resolve/mesh-settings.ts';
 import { installationWith } from './translate/resolve/mesh-settings.ts';
 import { messageTypes } from './xds/codec/message-types.ts';
 
-export const installation = (): Installation => installationWith(features(), messageTypes);
+/** `place`: where the control plane is, other than by default. */
+export const installation = (
+  place: Partial<Pick<Installation, 'systemNamespace' | 'revision'>> = {},
+): Installation => ({
+  ...installationWith(features(), messageTypes),
+  ...place,
+});

@@ -1,6 +1,6 @@
 // The mesh as it is now, with everything that was found wrong with it: it changes with the objects it is read from, with the
 // keys of token issuers, and with the authority.
-import { installation } from './installation.ts';
+import type { Installation } from './translate/resolve/mesh-settings.ts';
 import { invariant } from './model/invariant.ts';
 import type { Problem } from './model/problem.ts';
 import type { Configuration, NodeInfo } from './model/resource.ts';
@@ -23,8 +23,8 @@ export class LiveMesh {
   onChange: () => Promise<void> = () => Promise.resolve();
   snapshot: Snapshot = emptySnapshot;
   problems: readonly Problem[] = [];
-  readonly #installation = installation();
-  translation: Translation = translate(emptySnapshot, this.#installation);
+  readonly installation: Installation;
+  translation: Translation;
   readonly #log: Log;
   readonly #onProblems: (problems: readonly Problem[]) => void;
   readonly #keys: KeyWatcher;
@@ -35,11 +35,14 @@ export class LiveMesh {
   #conflicts: readonly Problem[] = [];
 
   constructor(
+    installation: Installation,
     log: Log,
     onProblems: (problems: readonly Problem[]) => void,
     fetching: FetchOptions,
     modules: ModuleServing | undefined,
   ) {
+    this.installation = installation;
+    this.translation = translate(emptySnapshot, installation);
     this.#log = log;
     this.#onProblems = onProblems;
     const onChange = (): void => void this.#translate();
@@ -90,7 +93,7 @@ export class LiveMesh {
 
   /** What follows from another snapshot: work for what differs only. */
   translated(snapshot: Snapshot): Translation {
-    return translate(snapshot, this.#installation, this.#keys.keySets, this.#modules?.modules);
+    return translate(snapshot, this.installation, this.#keys.keySets, this.#modules?.modules);
   }
 
   #report(): void {

@@ -4,29 +4,26 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { webhookServer } from './admission.ts';
 import type { CertificatesOptions } from './ca/certificates.ts';
-import { openCertificates } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
 import type { AdminOptions, AdminServer } from './admin/http.ts';
 import { debugServer, monitoringServer } from './admin/http.ts';
-import type { CredentialSecrets } from './ca/credentials/credential-secrets.ts';
-import { credentialSecrets } from './ca/credentials/credential-secrets.ts';
 import { debugAccess, replicaName } from './config.ts';
-import { secretAccess } from './credential-access.ts';
-import { authoritySecret, tokenAudience, trustDomainOf } from './credentials.ts';
+import { authoritySecret } from './credentials.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import type { ExplainedRejection, Known } from './introspection.ts';
 import { controlPlane, debugSource, explainRejection } from './introspection.ts';
 import type { ModuleServing } from './live-mesh.ts';
 import { LiveMesh } from './live-mesh.ts';
-import { certificateOutcome, measurement } from './measurement.ts';
+import { daemonCertificates, daemonCredentials } from './daemon/certificates.ts';
+import { clusterPart } from './daemon/cluster-part.ts';
+import { installation } from './installation.ts';
+import { measurement } from './measurement.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
 import type { Problem } from './model/problem.ts';
 import { describeSource } from './model/source.ts';
-import { defaultInstallation } from './translate/resolve/mesh-settings.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
-import { certificateNames } from './translate/resolve/certificate-names.ts';
 import { watchSource } from './watchers/source.ts';
 import type { FetchOptions } from './watchers/fetch/limited-fetch.ts';
 import type { Log } from './xds/log.ts';
@@ -41,8 +38,8 @@ const patienceForKeys = 10_000;
 export interface DaemonOptions {
   /** The directory of YAML that is the whole configuration, or the cluster that has it. */
   readonly config: string | KubernetesClient;
-  /** Where the authority's root is kept. */
-  readonly state: string;
+  /** The directory in which the authority is kept; without it, the cluster keeps it for all replicas. */
+  readonly state?: string;
   /** `host:port` of xDS over TLS. */
   readonly xdsAddress: string;
   /** Further DNS names under which proxies find this server. */
@@ -51,8 +48,11 @@ export interface DaemonOptions {
   readonly monitoringAddress?: string;
   /** `host:port` of readiness and debug pages; without it there are none. */
   readonly httpAddress?: string;
-  /** Which of several control planes this is, for the Pods that it injects. */
+  /** Which of several control planes of a cluster this is, and the namespace that has its own objects. */
   readonly revision?: string;
+  readonly systemNamespace?: string;
+  /** What this process is called among the replicas of a control plane; its Pod, if it does not say. */
+  readonly replica?: string;
   /** `host:port` of the admission webhooks, over TLS; without it there are none. */
   readonly webhookAddress?: string;
   /** After how many milliseconds a proxy's connection is closed, so that it may find another replica. */
@@ -102,18 +102,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 async function start(options: DaemonOptions, stopping: AbortController): Promise<Daemon> {
   const { log } = options;
   const atEnd = (stop: () => void): void => stopping.signal.addEventListener('abort', stop);
-  const mesh = new LiveMesh(log, options.onProblems, options.keys ?? {}, options.modules);
-  atEnd(() => mesh.stop());
-  await watchSource(options.config, (snapshot, problems) => mesh.replace(snapshot, problems), {
-    signal: stopping.signal,
-    systemNamespace: defaultInstallation.systemNamespace,
-    onWaiting: (reason) => log.warn('waiting for the API server', { reason }),
-  });
-  // Else the first configuration would refuse every token.
-  await Promise.race([mesh.keysFetched(), delay(patienceForKeys, undefined, { ref: false })]);
+  const mesh = await openMesh(options, stopping.signal);
   const metrics = measurement({ mesh, server: () => server, authority: () => certificates.status() });
-  const credentials = credentialsOf(mesh, options);
-  const certificates = await certificatesOf(mesh, credentials, options, metrics);
+  const credentials = daemonCredentials(mesh, options);
+  const certificates = await daemonCertificates(mesh, credentials, options, metrics);
   atEnd(() => certificates.stop());
   const known = knownOf(mesh, certificates.authenticate, () => server, metrics, stopping.signal);
   const plane = controlPlane(known);
@@ -131,18 +123,21 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     log,
     onRejected: (rejection) => logRejection(log, rejection),
   });
+  const cluster = clusterPart(options, { mesh, certificates, signal: stopping.signal });
   mesh.onChange = () => {
-    certificates.plug(authoritySecret(mesh.snapshot));
+    certificates.plug(authoritySecret(mesh.snapshot, mesh.installation));
+    cluster?.update();
     credentials.update();
     return server.update();
   };
-  certificates.start(() =>
-    server.status().map(({ node, unacceptedSecrets }) => ({ name: node.id, unacceptedSecrets })),
-  );
+  certificates.start({
+    proxies: () => server.status().map(({ node, unacceptedSecrets }) => ({ name: node.id, unacceptedSecrets })),
+    ...(cluster?.replicas !== undefined && { replicas: cluster.replicas }),
+  });
   const port = await server.listen(options.xdsAddress).catch((cause: Error) => {
     throw new Error(`cannot listen on ${options.xdsAddress}`, { cause });
   });
-  const webhooks = webhookServer(mesh, certificates.identity, log, options.revision);
+  const webhooks = webhookServer(mesh, certificates.identity, log);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const ports = await listenAdmin(plane, (path) => mesh.module(path), options, atEnd);
   return {
@@ -157,47 +152,40 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     close: async () => {
       stopping.abort();
       await server.close();
+      await cluster?.ended;
     },
   };
+}
+
+/** Resolves when everything that is configured has been read. */
+async function openMesh(options: DaemonOptions, signal: AbortSignal): Promise<LiveMesh> {
+  const { log } = options;
+  const { revision, systemNamespace } = options;
+  const mesh = new LiveMesh(
+    installation({
+      ...(revision !== undefined && { revision }),
+      ...(systemNamespace !== undefined && { systemNamespace }),
+    }),
+    log,
+    options.onProblems,
+    options.keys ?? {},
+    options.modules,
+  );
+  signal.addEventListener('abort', () => mesh.stop());
+  await watchSource(options.config, (snapshot, problems) => mesh.replace(snapshot, problems), {
+    signal,
+    systemNamespace: mesh.installation.systemNamespace,
+    onWaiting: (reason) => log.warn('waiting for the API server', { reason }),
+  });
+  // Else the first configuration would refuse every token.
+  await Promise.race([mesh.keysFetched(), delay(patienceForKeys, undefined, { ref: false })]);
+  return mesh;
 }
 
 function logRejection(log: Log, { type, name, error, resource }: Rejection): void {
   const causes = causingObjects(resourceOrigins(resource)).map(describeSource).join(', ');
   log.error('a resource is rejected; its last good version stays in force', { type, name, causes, error });
 }
-
-const credentialsOf = (mesh: LiveMesh, { config, log }: DaemonOptions): CredentialSecrets =>
-  credentialSecrets({
-    objects: () => mesh.snapshot.objects,
-    mayReadSecret: secretAccess(config),
-    isGranted: ({ node }, name) => mesh.translation.isCredentialGranted(node, name),
-    onFault: ({ node }, error) =>
-      log.error('a Secret is withheld: nobody could say whether the proxy may read it', {
-        node: node.id,
-        reason: String(error),
-      }),
-  });
-
-const certificatesOf = (
-  mesh: LiveMesh,
-  credentials: CredentialSecrets,
-  options: DaemonOptions,
-  metrics: DaemonMetrics,
-) =>
-  openCertificates({
-    credentials,
-    directory: options.state,
-    trustDomain: trustDomainOf(mesh.snapshot),
-    plugged: authoritySecret(mesh.snapshot),
-    tokenAudience,
-    names: (workload) => certificateNames(workload, mesh.snapshot),
-    log: options.log,
-    onProblems: (problems) => mesh.replaceAuthorityProblems(problems),
-    onAnswered: (answer) => metrics.certificate(certificateOutcome(answer)),
-    ...options.authority,
-    ...(options.dnsNames !== undefined && { dnsNames: options.dnsNames }),
-    ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
-  });
 
 const conflictWatch = (mesh: LiveMesh, server: () => XdsServer, log: Log): ConflictWatch =>
   new ConflictWatch({
@@ -219,7 +207,7 @@ const knownOf = (
   stopping: AbortSignal,
 ): Known => ({
   replica: replicaName(),
-  systemNamespaces: [defaultInstallation.systemNamespace, ...debugAccess().namespaces],
+  systemNamespaces: [mesh.installation.systemNamespace, ...debugAccess().namespaces],
   server,
   translation: () => mesh.translation,
   configuration: (node) => mesh.configuration(node),

@@ -4,11 +4,10 @@ import type { Metadata } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
 import type { WorkloadIdentity } from '../model/identity.ts';
 import type { SecretSource, TlsSource } from '../model/secret-source.ts';
+import type { Authority } from './authority.ts';
 import type { PeerTerms } from './peer.ts';
-import type { ResidentOptions } from './root/resident.ts';
-import type { TrustingProxy } from './root/rotator.ts';
+import type { Mesh, ResidentOptions } from './root/resident.ts';
 import type { WorkloadSecretsOptions } from './secrets.ts';
-import type { TokenAuthority } from './token.ts';
 import { systemClock } from './clock.ts';
 import type { CertificateServiceOptions } from './certificate-service.ts';
 import { certificateService } from './certificate-service.ts';
@@ -18,12 +17,13 @@ import { peerIdentity } from './peer.ts';
 import { openResident } from './root/resident.ts';
 import { workloadSecrets } from './secrets.ts';
 import { serverIdentity } from './server-identity.ts';
-import { loadOrCreateTokenKey } from './storage.ts';
-import { tokenAuthority } from './token.ts';
 
 export interface CertificatesOptions extends ResidentOptions {
   readonly names: WorkloadSecretsOptions['names'];
-  readonly tokenAudience: string;
+  /** For whom a bearer token speaks; undefined for nobody. A fault is thrown. */
+  readonly verifyToken: (token: string) => Promise<WorkloadIdentity | undefined>;
+  /** Former names of the trust domain, or other ones: certificates of these count as well. */
+  readonly trustDomainAliases?: () => readonly string[];
   /** How every request for a certificate has ended. */
   readonly onAnswered?: CertificateServiceOptions['onAnswered'];
   /** Certificates of the user's own. */
@@ -36,13 +36,12 @@ export interface CertificatesOptions extends ResidentOptions {
   readonly spread?: number;
 }
 
-/** Throws a StorageError when the state directory or the plugged-in authority cannot be used. */
+/** Throws a StorageError when the store or the plugged-in authority cannot be used. */
 export async function openCertificates(options: CertificatesOptions) {
   const { log, ttl, spread, dnsNames } = options;
   const resident = await openResident(options);
   const { authority } = resident;
   const { clock = systemClock } = options;
-  const tokens = tokenAuthority(await loadOrCreateTokenKey(options.directory));
   const identity = serverIdentity({
     authority,
     ...(dnsNames !== undefined && { dnsNames }),
@@ -56,8 +55,9 @@ export async function openCertificates(options: CertificatesOptions) {
     ...(ttl !== undefined && { ttl }),
     ...(spread !== undefined && { spread }),
   });
-  const authenticate = authenticator(tokens, options.tokenAudience, () => {
-    return { trustDomain: options.trustDomain, crl: authority.crl, now: clock.now() };
+  const authenticate = authenticator(options.verifyToken, () => {
+    const trustDomains = [options.trustDomain, ...(options.trustDomainAliases?.() ?? [])];
+    return { trustDomains, crl: authority.crl, now: clock.now() };
   });
   const service = certificateService({
     authority,
@@ -73,10 +73,13 @@ export async function openCertificates(options: CertificatesOptions) {
     identity: identity satisfies TlsSource,
     authenticate,
     service,
+    /** What those who are to trust this mesh need. */
+    trust: authority satisfies Pick<Authority, 'roots' | 'crl' | 'subscribe'>,
     plug: resident.plug.bind(resident),
     status: () => resident.status(),
-    start: (proxies: () => readonly TrustingProxy[]) =>
-      resident.start({ proxies, isReissued: () => workloads.isReissued() }),
+    /** Another replica may have carried a rotation on. */
+    refresh: () => resident.refresh(),
+    start: (mesh: Omit<Mesh, 'isReissued'>) => resident.start({ ...mesh, isReissued: () => workloads.isReissued() }),
     stop: () => {
       resident.stop();
       identity.stop();
@@ -85,14 +88,12 @@ export async function openCertificates(options: CertificatesOptions) {
 }
 
 /** A certificate of this mesh counts before a token. */
-function authenticator(tokens: TokenAuthority, audience: string, terms: () => PeerTerms) {
-  return (metadata: Metadata, peer: PeerCertificate | undefined): Promise<WorkloadIdentity | undefined> => {
-    const current = terms();
-    const known = peer === undefined ? undefined : peerIdentity(peer.raw, current);
-    if (known !== undefined) return Promise.resolve(known);
+function authenticator(verifyToken: CertificatesOptions['verifyToken'], terms: () => PeerTerms) {
+  return async (metadata: Metadata, peer: PeerCertificate | undefined): Promise<WorkloadIdentity | undefined> => {
+    const known = peer === undefined ? undefined : peerIdentity(peer.raw, terms());
+    if (known !== undefined) return known;
     const [header = ''] = metadata.get('authorization').map(String);
-    const token = header.startsWith('Bearer ') ? header.slice('Bearer '.length) : '';
-    return Promise.resolve(tokens.verify(token, { audience, now: current.now }));
+    return header.startsWith('Bearer ') ? verifyToken(header.slice('Bearer '.length)) : undefined;
   };
 }
 

@@ -8,7 +8,8 @@ import { pemBlocks } from './certificate/pem.ts';
 import { parseSpiffeId } from './spiffe-id.ts';
 
 export interface PeerTerms {
-  readonly trustDomain: string;
+  /** That of the mesh and its aliases. */
+  readonly trustDomains: readonly string[];
   /** PEM. */
   readonly crl: string | undefined;
   /** Milliseconds since 1970. */
@@ -21,13 +22,13 @@ const clientAuth = '1.3.6.1.5.5.7.3.2';
  * The identity in a certificate, DER, whose chain the TLS handshake has verified against the mesh's roots. Undefined if it
  * is not one of a workload, not valid any more (connections outlive certificates), or revoked.
  */
-export function peerIdentity(raw: Buffer, { trustDomain, crl, now }: PeerTerms): WorkloadIdentity | undefined {
+export function peerIdentity(raw: Buffer, { trustDomains, crl, now }: PeerTerms): WorkloadIdentity | undefined {
   const certificate = new X509Certificate(raw);
   const [, uri] = /^URI:([^,"\s]+)$/.exec(certificate.subjectAltName ?? '') ?? [];
   const identity = uri === undefined ? undefined : parseSpiffeId(uri);
   const isValid = Date.parse(certificate.validFrom) <= now && now < Date.parse(certificate.validTo);
   const isClient = !certificate.ca && (certificate.keyUsage ?? []).includes(clientAuth);
-  if (identity?.trustDomain !== trustDomain || !isValid || !isClient) return undefined;
+  if (identity === undefined || !trustDomains.includes(identity.trustDomain) || !isValid || !isClient) return undefined;
   return crl !== undefined && isRevoked(certificate, crl) ? undefined : identity;
 }
 

@@ -18,13 +18,13 @@ export interface ServerIdentityOptions {
 
 const day = 24 * 60 * 60_000;
 
-/** The names under which proxies find the control plane, in Istio's installs and in ours. */
-export const defaultDnsNames: readonly string[] = [
+/** The names under which proxies find the control plane of a namespace, in Istio's installs and in ours. */
+export const dnsNamesIn = (namespace: string): readonly string[] => [
   'localhost',
   ...['istiod', 'keelson'].flatMap((service) => [
-    `${service}.istio-system`,
-    `${service}.istio-system.svc`,
-    `${service}.istio-system.svc.cluster.local`,
+    `${service}.${namespace}`,
+    `${service}.${namespace}.svc`,
+    `${service}.${namespace}.svc.cluster.local`,
   ]),
 ];
 
@@ -40,7 +40,7 @@ export function serverIdentity(options: ServerIdentityOptions): ServerIdentity {
     authority,
     clock = systemClock,
     ttl = day,
-    dnsNames = defaultDnsNames,
+    dnsNames = dnsNamesIn('istio-system'),
     ipAddresses = ['127.0.0.1'],
   } = options;
   const listeners = new Set<(identity: TlsIdentity) => void>();

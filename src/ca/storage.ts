@@ -2,22 +2,29 @@
 // processes makes and the others find; and the state of a rotation, which the daemon replaces step by step. A file
 // is written whole or not at all, and only its owner may read it.
 import type { KeyPair } from './authority.ts';
-import type { RotationState } from './root/root-rotation.ts';
-import { randomBytes, randomUUID, X509Certificate } from 'node:crypto';
+import type { AuthorityStore, SavedAuthority } from './store/authority-store.ts';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pemBlocks } from './certificate/pem.ts';
 import { readSigner } from './signer.ts';
+import { readSaved, savedText, selfSigned, StorageError } from './store/authority-store.ts';
 
 const rootFile = 'root.pem';
 const tokenKeyFile = 'token-key';
 const stateFile = 'authority.json';
 const requestFile = 'rotation-request';
 
-/** The world's fault: a file is there and cannot be used. Its message names the file and never the key. */
-export class StorageError extends Error {
-  override readonly name = 'StorageError';
-}
+/** Of a daemon that has the directory for itself. */
+export const directoryStore = (directory: string): AuthorityStore => ({
+  load: () => loadAuthority(directory),
+  begin: async (saved) => (await saveAuthority(directory, saved), saved),
+  save: (saved) => saveAuthority(directory, saved),
+  ownRoot: async (create, now) => selfSigned(await loadOrCreateRoot(directory, create, now)),
+  keepRoot: (signer) => saveRoot(directory, signer),
+  rotationRequest: () => rotationRequest(directory),
+  forgetRequest: () => rm(path.join(directory, requestFile), { force: true }),
+});
 
 /** The root in `directory`; made with `create` and kept there if there is none. Throws a StorageError. */
 export async function loadOrCreateRoot(
@@ -35,19 +42,8 @@ export function loadOrCreateTokenKey(directory: string): Promise<string> {
   return loadOrCreate(path.join(directory, tokenKeyFile), () => Promise.resolve(randomBytes(32).toString('base64')));
 }
 
-export function saveRoot(directory: string, root: KeyPair): Promise<void> {
+function saveRoot(directory: string, root: KeyPair): Promise<void> {
   return replace(path.join(directory, rootFile), rootText(root));
-}
-
-/** What the daemon is at, for itself and for whoever looks. */
-export interface SavedAuthority {
-  readonly state: RotationState;
-  /** Since when the stage lasts, in milliseconds since 1970. */
-  readonly since: number;
-  /** Who or what the stage waits for, in words. */
-  readonly waiting: readonly string[];
-  /** The last request for a rotation that was taken up. */
-  readonly request?: string;
 }
 
 /** Undefined if there was never a daemon. Throws a StorageError. */
@@ -55,26 +51,11 @@ export async function loadAuthority(directory: string): Promise<SavedAuthority |
   const file = path.join(directory, stateFile);
   const text = await load(file);
   if (text === undefined) return undefined;
-  try {
-    const saved = JSON.parse(text) as SavedAuthority;
-    const { state } = saved;
-    const signers = state.stage === 'distributing' ? [state.signer, state.next] : [state.signer];
-    const isWhole = ['settled', 'distributing', 'switching'].includes(state.stage) && signers.every(isUsable);
-    if (isWhole && (state.stage !== 'switching' || Array.isArray(state.retiring.roots))) return saved;
-  } catch {
-    // Whatever is wrong with it, it may quote a key.
-  }
-  throw new StorageError(`${file} is damaged`);
-}
-
-/** Ended or not: a signer that has ended is for the daemon to tell of. */
-function isUsable({ certificate, privateKey, intermediates, roots }: RotationState['signer']): boolean {
-  const text = { certificate, privateKey, chain: intermediates.join(''), roots: roots.join('') };
-  return 'signer' in readSigner(text, Date.parse(new X509Certificate(certificate).validFrom));
+  return readSaved(file, text);
 }
 
 export function saveAuthority(directory: string, saved: SavedAuthority): Promise<void> {
-  return replace(path.join(directory, stateFile), `${JSON.stringify(saved, undefined, 2)}\n`);
+  return replace(path.join(directory, stateFile), savedText(saved));
 }
 
 /** Asks the daemon of this directory for a new root. */
@@ -86,9 +67,6 @@ export function requestRotation(directory: string): Promise<void> {
 export async function rotationRequest(directory: string): Promise<string | undefined> {
   return (await load(path.join(directory, requestFile)))?.slice(0, 100);
 }
-
-export const forgetRequest = (directory: string): Promise<void> =>
-  rm(path.join(directory, requestFile), { force: true });
 
 const rootText = ({ certificate, privateKey }: KeyPair): string => `${certificate.trim()}\n${privateKey.trim()}\n`;
 

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 
 import { expiry } from '../ca/expiry.ts';
 import { trustedRoots } from '../ca/root/root-rotation.ts';
-import type { SavedAuthority } from '../ca/storage.ts';
+import type { SavedAuthority } from '../ca/store/authority-store.ts';
 import { loadAuthority, requestRotation, rotationRequest } from '../ca/storage.ts';
 import { defaultStateDirectory } from '../config.ts';
 import { exit, table, UsageError } from './io.ts';

@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 
 import type { KeyAlgorithm } from '../ca/certificate/keys.ts';
 import { keyAlgorithms } from '../ca/certificate/keys.ts';
-import { defaultDnsNames } from '../ca/server-identity.ts';
-import { customHosts, defaultStateDirectory, revisionName, unheededVariables } from '../config.ts';
+import { dnsNamesIn } from '../ca/server-identity.ts';
+import { customHosts, defaultStateDirectory, ownNamespace, revisionName, unheededVariables } from '../config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { openKubernetesClient } from '../kubernetes/client.ts';
 import type { CredentialsOptions } from '../kubernetes/credentials.ts';
@@ -29,13 +29,14 @@ Usage: keelson serve [OPTIONS]     (or 'keelson discovery', as istiod is called)
   --config DIR            every *.yaml below it is the mesh; changes are live within a second
   --kubeconfig FILE       without --config: the cluster that is the mesh (as kubectl, else the cluster this runs in)
   --context NAME          of the kubeconfig, other than its current one
-  --state DIR             where the authority's root is kept (${defaultStateDirectory()})
+  --state DIR             where the authority is kept (${defaultStateDirectory()}; reading a cluster: there)
   --xds-address HOST:PORT where proxies connect, over TLS (0.0.0.0:15012)
   --monitoring-address HOST:PORT  metrics, version and debug pages, over HTTP (0.0.0.0:15014); none: 'off'
   --http-address HOST:PORT        readiness and debug pages, over HTTP (off; reading a cluster: 0.0.0.0:8080)
   --modules-address HOST:PORT     where proxies reach the monitoring address, for WebAssembly modules
   --webhook-address HOST:PORT     admission webhooks, over TLS (off; reading a cluster: 0.0.0.0:15017)
   --connection-age TIME   after which a proxy's connection is closed, so that it may find another replica (30m)
+  --namespace NAME        reading a cluster: the one with the mesh's own objects (POD_NAMESPACE, else istio-system)
   --revision NAME         of this control plane, among several (REVISION, else default)
   --log-level LEVEL       the most that is told: ${logLevels.join(', ')} (info)
   --dns-name NAME         a further DNS name for the server's certificate; may be repeated
@@ -49,6 +50,8 @@ Proxies authenticate with the token that 'keelson bootstrap' writes from the sam
 The flags of istiod are understood; those that mean nothing here are told and left out.
 `;
 
+const istioSystem = defaultInstallation.systemNamespace;
+
 const options = {
   config: { type: 'string' },
   kubeconfig: { type: 'string' },
@@ -60,6 +63,7 @@ const options = {
   'modules-address': { type: 'string' },
   'webhook-address': { type: 'string' },
   'connection-age': { type: 'string' },
+  namespace: { type: 'string' },
   revision: { type: 'string' },
   'log-level': { type: 'string', default: 'info' },
   'dns-name': { type: 'string', multiple: true },
@@ -84,17 +88,24 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
   for (const warning of [...warnings, ...unheededVariables().map((name) => `${name} has no effect`)]) log.warn(warning);
   const config = values.config ?? (await clusterOf(values, io));
   if (config === undefined) return exit.bad;
+  const revision = values.revision ?? revisionName();
+  const systemNamespace = values.namespace ?? (typeof config === 'string' ? undefined : ownNamespace()) ?? istioSystem;
   const daemon = await startDaemon({
     config,
-    state: values.state ?? defaultStateDirectory(),
+    ...stateOption(values.state, config),
     xdsAddress: values['xds-address'],
     ...(values['monitoring-address'] !== 'off' && { monitoringAddress: values['monitoring-address'] }),
     ...portOption('httpAddress', values['http-address'], config, '0.0.0.0:8080'),
     ...moduleServing(values['monitoring-address'], values['modules-address'], config),
     ...portOption('webhookAddress', values['webhook-address'], config, '0.0.0.0:15017'),
     ...connectionAge(values['connection-age']),
-    ...(values.revision !== undefined && { revision: values.revision }),
-    dnsNames: [...defaultDnsNames, ...serviceNames(values.revision), ...(values['dns-name'] ?? [])],
+    revision,
+    systemNamespace,
+    dnsNames: [
+      ...dnsNamesIn(systemNamespace),
+      ...serviceNames(revision, systemNamespace),
+      ...(values['dns-name'] ?? []),
+    ],
     ...certificateTtl(values['certificate-ttl']),
     authority: {
       ...keyOption('rootKeys', '--ca-key', values['ca-key']),
@@ -169,11 +180,15 @@ function logLevel(text: string): LogLevel {
 }
 
 /** Under which the Service of this revision, and whoever else was promised, find the server. */
-function serviceNames(given: string | undefined): readonly string[] {
-  const revision = given ?? revisionName();
-  const { systemNamespace } = defaultInstallation;
+function serviceNames(revision: string, namespace: string): readonly string[] {
   const services = ['istiod-remote', 'istio-pilot', ...(revision === 'default' ? [] : [`istiod-${revision}`])];
-  return [...services.map((service) => `${service}.${systemNamespace}.svc`), ...customHosts()];
+  return [...services.map((service) => `${service}.${namespace}.svc`), ...customHosts()];
+}
+
+/** A directory of configuration has no other place for its authority. */
+function stateOption(given: string | undefined, config: DaemonOptions['config']): Pick<DaemonOptions, 'state'> {
+  const state = given ?? (typeof config === 'string' ? defaultStateDirectory() : undefined);
+  return state === undefined ? {} : { state };
 }
 
 function certificateTtl(text: string | undefined): Pick<DaemonOptions, 'certificateTtl'> {
@@ -205,7 +220,8 @@ function problemReporter(log: Log): (problems: readonly Problem[]) => void {
 
 /** Something about the machine rather than about us: a directory, a file or an address. */
 const isFault = (error: unknown): error is Error =>
-  error instanceof Error && ('code' in error || error.cause !== undefined || error.name === 'StorageError');
+  error instanceof Error &&
+  ('code' in error || error.cause !== undefined || ['StorageError', 'ApiError'].includes(error.name));
 
 const reason = (error: Error): string =>
   error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;

@@ -51,9 +51,9 @@ export interface WriteOptions {
   readonly signal?: AbortSignal;
 }
 
-/** `apply` is server-side apply: it needs a `fieldManager`, and with `force` takes fields from other managers. */
+/** `strategic` merges lists by key, for kinds of Kubernetes itself. `apply` is server-side apply: it needs a `fieldManager`, and with `force` takes fields from other managers. */
 export interface PatchOptions extends WriteOptions {
-  readonly type: 'merge' | 'apply' | 'json';
+  readonly type: 'merge' | 'strategic' | 'apply' | 'json';
   readonly force?: boolean;
 }
 
@@ -121,6 +121,7 @@ const defaultLimits = { answerMs: 60_000, answerBytes: 256 << 20 };
 const watchGraceMs = 15_000;
 const patchTypes = {
   merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
   apply: 'application/apply-patch+yaml',
   json: 'application/json-patch+json',
 } as const;

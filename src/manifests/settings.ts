@@ -106,7 +106,6 @@ export const ownVariables: readonly string[] = [
   'POD_NAMESPACE',
   'REVISION',
   'SERVICE_ACCOUNT',
-  'XDG_STATE_HOME',
 ];
 
 function environment({ env, global }: Values): readonly object[] {

@@ -47,7 +47,7 @@ async function start(options: Partial<CertificateServiceOptions> = {}) {
   const faults: string[] = [];
   const { authority: signing = authority } = options;
   const authenticate: CertificateServiceOptions['authenticate'] = async (metadata, peer) => {
-    const terms = { trustDomain, crl: signing.crl, now: Date.now() };
+    const terms = { trustDomains: [trustDomain], crl: signing.crl, now: Date.now() };
     const [header = ''] = metadata.get('authorization').map(String);
     const shown = peer === undefined ? undefined : peerIdentity(peer.raw, terms);
     return shown ?? tokens.verify(header.replace('Bearer ', ''), { audience: 'keelson', now: Date.now() });
@@ -270,7 +270,7 @@ describe('the issuer', () => {
         expect(leaf.subjectAltName).toBe(`URI:spiffe://${td}/ns/${namespace}/sa/${serviceAccount}`);
         expect(leaf.subject).toBe(`O=${namespace}`);
         expect(leaf.ca).toBe(false);
-        expect(peerIdentity(leaf.raw, { trustDomain: td, crl: undefined, now })).toEqual(caller);
+        expect(peerIdentity(leaf.raw, { trustDomains: [td], crl: undefined, now })).toEqual(caller);
       }),
       { numRuns: 60 },
     );
@@ -278,7 +278,7 @@ describe('the issuer', () => {
 });
 
 describe('a peer’s certificate', () => {
-  const terms = { trustDomain, crl: undefined, now };
+  const terms = { trustDomains: [trustDomain], crl: undefined, now };
   const issued = async (uris: readonly string[], usage: 'server' | 'client and server' = 'client and server') => {
     const life = { notBefore: Math.floor(now / 1000) * 1000, notAfter: Math.floor((now + hour) / 1000) * 1000 };
     const template = { subject: [], dnsNames: [], ipAddresses: [], uris, usage, ...life };
@@ -289,7 +289,8 @@ describe('a peer’s certificate', () => {
     const raw = await issued([webId.slice(4)]);
     expect(peerIdentity(raw, terms)).toEqual(web);
     expect(peerIdentity(raw, { ...terms, now: now + 2 * hour })).toBeUndefined();
-    expect(peerIdentity(raw, { ...terms, trustDomain: 'other.local' })).toBeUndefined();
+    expect(peerIdentity(raw, { ...terms, trustDomains: ['other.local'] })).toBeUndefined();
+    expect(peerIdentity(raw, { ...terms, trustDomains: ['other.local', trustDomain] })).toEqual(web);
   });
 
   test('is nobody’s if it names two, a server, or no workload', async () => {

@@ -13,7 +13,7 @@ import { createRoot, endOf } from '../../src/ca/authority.ts';
 import { liveAuthority } from '../../src/ca/root/live-authority.ts';
 import { openResident } from '../../src/ca/root/resident.ts';
 import { advance, begin, trustedRoots } from '../../src/ca/root/root-rotation.ts';
-import { loadAuthority, requestRotation } from '../../src/ca/storage.ts';
+import { directoryStore, loadAuthority, requestRotation } from '../../src/ca/storage.ts';
 import { workloadTemplate } from '../../src/ca/certificate/template.ts';
 import type { MadeAuthority } from '../support/openssl.ts';
 import type { SecretObject } from '../../src/ca/root/plugged.ts';
@@ -157,7 +157,7 @@ describe('a daemon’s authority', () => {
     const problems: Problem[][] = [];
     const note = (message: string, fields?: object): number => logged.push(`${message} ${JSON.stringify(fields)}`);
     const resident = await openResident({
-      directory,
+      store: directoryStore(directory),
       trustDomain: 'cluster.local',
       plugged,
       rootKeys,

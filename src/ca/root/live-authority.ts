@@ -14,12 +14,18 @@ export interface LiveAuthority extends Authority {
   readonly state: RotationState;
   /** Takes the next state into force. Refuses, as a bug, a signer whose root those who trust us do not have yet. */
   replace(state: RotationState): void;
+  /** Takes a state into force that another replica has entered. */
+  follow(state: RotationState): void;
 }
 
 /** `keys`: of the workloads. */
 export function liveAuthority(initial: RotationState, now: () => number, keys?: KeyAlgorithm): LiveAuthority {
   const listeners = new Set<() => void>();
   let current = inForce(initial, now(), keys);
+  const enter = (state: RotationState): void => {
+    current = inForce(state, now(), keys);
+    for (const listener of listeners) listener();
+  };
   return {
     get state() {
       return current.state;
@@ -54,9 +60,9 @@ export function liveAuthority(initial: RotationState, now: () => number, keys?: 
       const isKnown =
         authorityId(state.signer) === current.authority.id || state.signer.roots.every((r) => known.has(r));
       invariant(isKnown, 'a signer is put in force before its root was given to everybody');
-      current = inForce(state, now(), keys);
-      for (const listener of listeners) listener();
+      enter(state);
     },
+    follow: enter,
     subscribe(onChange) {
       listeners.add(onChange);
       return () => void listeners.delete(onChange);

@@ -6,7 +6,7 @@ import type { KeyAlgorithm } from '../certificate/keys.ts';
 import type { LiveAuthority } from './live-authority.ts';
 import type { SecretObject } from './plugged.ts';
 import type { Origin, OriginatedSigner, RotationState } from './root-rotation.ts';
-import type { RotationPace, Rotator, TrustingProxy } from './rotator.ts';
+import type { Replicas, RotationPace, Rotator, TrustingProxy } from './rotator.ts';
 import type { Signer } from '../signer.ts';
 import type { Clock } from '../clock.ts';
 import { createRoot } from '../authority.ts';
@@ -16,21 +16,14 @@ import { liveAuthority } from './live-authority.ts';
 import { pluggedSigner } from './plugged.ts';
 import { trustedRoots } from './root-rotation.ts';
 import { startRotator } from './rotator.ts';
-import {
-  forgetRequest,
-  loadAuthority,
-  loadOrCreateRoot,
-  rotationRequest,
-  saveAuthority,
-  saveRoot,
-  StorageError,
-} from '../storage.ts';
+import type { AuthorityStore } from '../store/authority-store.ts';
+import { selfSigned, StorageError } from '../store/authority-store.ts';
 
 /** Of roots that we make. */
 export const rootLifetime = 10 * 365 * 24 * 3600_000;
 
 export interface ResidentOptions {
-  readonly directory: string;
+  readonly store: AuthorityStore;
   readonly trustDomain: string;
   /** The Secret `cacerts`, if there is one. */
   readonly plugged: SecretObject | undefined;
@@ -51,6 +44,8 @@ export interface ResidentOptions {
 export interface Mesh {
   readonly proxies: () => readonly TrustingProxy[];
   readonly isReissued: () => boolean;
+  /** Absent where this is the only process. */
+  readonly replicas?: Replicas;
 }
 
 export interface AuthorityStatus {
@@ -63,25 +58,25 @@ export interface AuthorityStatus {
 
 const expiryInterval = 60_000;
 
-/** Throws a StorageError when the directory, or at the very first start the Secret, cannot be used. */
+/** Throws a StorageError when the store, or at the very first start the Secret, cannot be used. */
 export async function openResident(options: ResidentOptions): Promise<ResidentAuthority> {
-  const { directory, plugged, clock = systemClock } = options;
-  const saved = await loadAuthority(directory);
+  const { store, plugged, clock = systemClock } = options;
+  const saved = await store.load();
   if (saved !== undefined) {
-    if (saved.state.stage === 'settled') await keepRoot(directory, saved.state);
+    if (saved.state.stage === 'settled') await keepRoot(store, saved.state);
     return new ResidentAuthority(options, saved.state, saved);
   }
   const signer = plugged === undefined ? await ownRoot(options) : pluggedRoot(plugged, clock.now());
-  const state: RotationState = { stage: 'settled', signer, bridge: [] };
   const since = clock.now();
-  await saveAuthority(directory, { state, since, waiting: [] });
-  return new ResidentAuthority(options, state, { since });
+  const begun = await store.begin({ state: { stage: 'settled', signer, bridge: [] }, since, waiting: [] });
+  return new ResidentAuthority(options, begun.state, begun);
 }
 
 export class ResidentAuthority {
   readonly authority: LiveAuthority;
   readonly #options: ResidentOptions;
   readonly #clock: Clock;
+  #isLeading = (): boolean => true;
   readonly #saved: { readonly since: number; readonly request?: string };
   #rotator: Rotator | undefined;
   #plugged: SecretObject | undefined;
@@ -106,12 +101,15 @@ export class ResidentAuthority {
 
   /** From now on rotations proceed. */
   start(mesh: Mesh): void {
-    const { directory, trustDomain, pace, log } = this.#options;
+    const { store, trustDomain, pace, log } = this.#options;
+    const { replicas } = mesh;
+    if (replicas !== undefined) this.#isLeading = () => replicas.isLeading();
     this.#rotator = startRotator({
       authority: this.authority,
       trustDomain,
       saved: this.#saved,
-      save: (saved) => saveAuthority(directory, saved),
+      load: () => store.load(),
+      save: (saved, known) => store.save(saved, known),
       ...mesh,
       onStage: (state) => this.#entered(state),
       onFault: (error) => log.error('the rotation of the root does not proceed', { reason: String(error) }),
@@ -137,6 +135,11 @@ export class ResidentAuthority {
   /** A certificate left for somebody who has the key. */
   handedOut(until: number): Promise<void> {
     return this.#rotator?.handedOut(until) ?? Promise.resolve();
+  }
+
+  /** Another replica may have carried the rotation on. */
+  refresh(): Promise<void> {
+    return this.#rotator?.refresh() ?? Promise.resolve();
   }
 
   status(): AuthorityStatus {
@@ -168,7 +171,7 @@ export class ResidentAuthority {
 
   async #step(): Promise<void> {
     const { state } = this.authority;
-    if (state.stage === 'settled') {
+    if (state.stage === 'settled' && this.#isLeading()) {
       if (this.#plugged === undefined) await this.#takeUpRequest();
       else if (this.#isPluggedDue) await this.#rotateToPlugged();
     }
@@ -180,14 +183,14 @@ export class ResidentAuthority {
   }
 
   async #takeUpRequest(): Promise<void> {
-    const { directory, trustDomain, rootKeys } = this.#options;
-    const request = await rotationRequest(directory);
+    const { store, trustDomain, rootKeys } = this.#options;
+    const request = await store.rotationRequest();
     if (request === undefined) return;
     if (request !== this.#rotator?.request) {
       const root = await createRoot(trustDomain, this.#clock.now(), rootLifetime, rootKeys);
       if ((await this.#rotator?.rotateTo(originated(selfSigned(root), 'own'), request)) !== true) return;
     }
-    await forgetRequest(directory);
+    await store.forgetRequest();
   }
 
   async #rotateToPlugged(): Promise<void> {
@@ -200,18 +203,19 @@ export class ResidentAuthority {
     if ('problem' in read) return;
     try {
       const isBegun = await this.#rotator?.rotateTo(originated(read.signer, 'plugged'));
-      this.#isPluggedDue = isBegun !== true && this.authority.state.stage !== 'settled' && secret === this.#plugged;
+      const isBusy = !this.#isLeading() || this.authority.state.stage !== 'settled';
+      this.#isPluggedDue = isBegun !== true && isBusy && secret === this.#plugged;
     } catch (error) {
       this.#options.log.error('the authority cannot be replaced', { reason: String(error) });
     }
   }
 
   #entered(state: RotationState): void {
-    const { log, directory } = this.#options;
+    const { log, store } = this.#options;
     const { subject, notAfter } = expiry((state.stage === 'distributing' ? state.next : state.signer).certificate, 0);
     log.info(stageNews[state.stage], { authority: subject, until: new Date(notAfter).toISOString() });
-    if (state.stage === 'settled')
-      void keepRoot(directory, state).catch((error: unknown) => log.error('the root', { reason: String(error) }));
+    if (state.stage === 'settled' && this.#isLeading())
+      void keepRoot(store, state).catch((error: unknown) => log.error('the root', { reason: String(error) }));
     this.#report();
   }
 
@@ -250,17 +254,10 @@ const endingProblem = ({ subject, notAfter }: Expiry): Problem => ({
 
 const originated = (signer: Signer, origin: Origin): OriginatedSigner => ({ ...signer, origin, outstandingUntil: 0 });
 
-const selfSigned = ({ certificate, privateKey }: { certificate: string; privateKey: string }): Signer => ({
-  certificate,
-  privateKey,
-  intermediates: [],
-  roots: [certificate],
-});
-
-async function ownRoot({ directory, trustDomain, rootKeys, clock = systemClock }: ResidentOptions) {
+async function ownRoot({ store, trustDomain, rootKeys, clock = systemClock }: ResidentOptions) {
   const now = clock.now();
   const create = () => createRoot(trustDomain, now, rootLifetime, rootKeys);
-  return originated(selfSigned(await loadOrCreateRoot(directory, create, now)), 'own');
+  return originated(await store.ownRoot(create, now), 'own');
 }
 
 function pluggedRoot(secret: SecretObject, now: number): OriginatedSigner {
@@ -269,7 +266,7 @@ function pluggedRoot(secret: SecretObject, now: number): OriginatedSigner {
   throw new StorageError(`the Secret ${secret.metadata.namespace}/${secret.metadata.name} ${read.problem.message}`);
 }
 
-/** `root.pem` is for those who come before the daemon has run: it is the root in force, if we made that. */
-async function keepRoot(directory: string, { signer }: RotationState): Promise<void> {
-  if (signer.origin === 'own') await saveRoot(directory, signer);
+/** The root alone is for those who come before the daemon has run: it is the one in force, if we made that. */
+async function keepRoot(store: AuthorityStore, { signer }: RotationState): Promise<void> {
+  if (signer.origin === 'own') await store.keepRoot(signer);
 }

@@ -3,6 +3,7 @@
 // Every state can be left and taken up again, by another process too.
 // https://istio.io/latest/docs/ops/diagnostic-tools/multicluster/#trust-configuration
 import type { Signer } from '../signer.ts';
+import { createHash } from 'node:crypto';
 
 /** `own`: a root that the daemon made. `plugged`: from a Secret. */
 export type Origin = 'own' | 'plugged';
@@ -92,4 +93,53 @@ export function isSame(one: RetiringSigner, other: RetiringSigner): boolean {
   const content = ({ certificate, intermediates, roots, crl }: RetiringSigner): string =>
     JSON.stringify([certificate, intermediates, roots, crl]);
   return content(one) === content(other);
+}
+
+/** Whether they are the same state, but for what is known of certificates that are out. */
+export const isSameStep = (one: RotationState, other: RotationState): boolean =>
+  JSON.stringify(withoutOutstanding(one)) === JSON.stringify(withoutOutstanding(other));
+
+/** The same for all who are at this step, and for no other. */
+export const stepName = (state: RotationState): string =>
+  createHash('sha256')
+    .update(JSON.stringify(withoutOutstanding(state)))
+    .digest('hex')
+    .slice(0, 16);
+
+/** `state` with what either knows of certificates that are out. */
+export function withOutstandingOf<S extends RotationState>(state: S, other: RotationState): S {
+  const known = new Map<string, number>();
+  for (const { certificate, outstandingUntil } of signersOf(other))
+    known.set(certificate, Math.max(outstandingUntil, known.get(certificate) ?? 0));
+  return eachSigner(state, (signer) => {
+    const outstandingUntil = Math.max(signer.outstandingUntil, known.get(signer.certificate) ?? 0);
+    return outstandingUntil === signer.outstandingUntil ? signer : { ...signer, outstandingUntil };
+  });
+}
+
+/** `state` with a certificate of the signer of that `certificate` out until then; undefined if it is none of its signers. */
+export function withHandedOut<S extends RotationState>(state: S, certificate: string, until: number): S | undefined {
+  if (!signersOf(state).some((signer) => signer.certificate === certificate)) return undefined;
+  return eachSigner(state, (signer) =>
+    signer.certificate === certificate && signer.outstandingUntil < until
+      ? { ...signer, outstandingUntil: until }
+      : signer,
+  );
+}
+
+const withoutOutstanding = (state: RotationState): RotationState =>
+  eachSigner(state, (signer) => ({ ...signer, outstandingUntil: 0 }));
+
+const signersOf = (state: RotationState): readonly RetiringSigner[] => [
+  state.signer,
+  ...(state.stage === 'distributing' ? [state.next] : state.stage === 'switching' ? [state.retiring] : []),
+];
+
+function eachSigner<S extends RotationState>(state: S, change: <T extends RetiringSigner>(signer: T) => T): S {
+  return {
+    ...state,
+    signer: change(state.signer),
+    ...(state.stage === 'distributing' && { next: change(state.next) }),
+    ...(state.stage === 'switching' && { retiring: change(state.retiring) }),
+  };
 }

@@ -1,14 +1,16 @@
 // Carries a rotation through: looks every moment at what has been accepted, saves the next state, then puts it in force. In
-// this order, so that whoever takes up the work after a crash finds at least what others may have seen.
+// this order, so that whoever takes up the work after a crash finds at least what others may have seen. Of several replicas
+// one does that; the others follow, and tell it what their own proxies have accepted.
 import type { Attendant } from './attendance.ts';
 import type { Clock } from '../clock.ts';
 import type { LiveAuthority } from './live-authority.ts';
 import type { OriginatedSigner, RotationState } from './root-rotation.ts';
-import type { SavedAuthority } from '../storage.ts';
+import type { SavedAuthority } from '../store/authority-store.ts';
 import { attendance } from './attendance.ts';
 import { bridge } from '../authority.ts';
+import { invariant } from '../../model/invariant.ts';
 import { systemClock } from '../clock.ts';
-import { advance, begin } from './root-rotation.ts';
+import { advance, begin, isSameStep, stepName, withHandedOut, withOutstandingOf } from './root-rotation.ts';
 import { rootSecret } from '../secrets.ts';
 
 /** A proxy, and the names of the secrets whose latest version it has not accepted. */
@@ -16,6 +18,18 @@ export interface TrustingProxy {
   readonly name: string;
   readonly unacceptedSecrets: readonly string[];
 }
+
+/** The other processes with this authority. Steps have names. */
+export interface Replicas {
+  /** It is here that rotations are carried through. */
+  isLeading(): boolean;
+  /** What this one waits for. */
+  report(step: string, waiting: readonly string[]): void;
+  /** What the others wait for; also those of whom it is not known yet. */
+  waiting(step: string): readonly string[];
+}
+
+const alone: Replicas = { isLeading: () => true, report: () => {}, waiting: () => [] };
 
 /** Milliseconds. */
 export interface RotationPace {
@@ -33,7 +47,11 @@ export interface RotatorOptions {
   readonly authority: LiveAuthority;
   readonly trustDomain: string;
   readonly saved: Pick<SavedAuthority, 'since' | 'request'>;
-  readonly save: (saved: SavedAuthority) => Promise<void>;
+  /** `known`: the state upon which it follows. */
+  readonly save: (saved: SavedAuthority, known: RotationState) => Promise<void>;
+  /** What is saved, which another replica may have replaced. */
+  readonly load: () => Promise<SavedAuthority | undefined>;
+  readonly replicas?: Replicas;
   readonly proxies: () => readonly TrustingProxy[];
   /** All certificates that we renew are of the signer in force. */
   readonly isReissued: () => boolean;
@@ -51,6 +69,8 @@ export interface Rotator {
   rotateTo(next: OriginatedSigner, request?: string): Promise<boolean>;
   /** A certificate of the signer in force was given to somebody who has the key, until then. */
   handedOut(until: number): Promise<void>;
+  /** Takes up what another replica has saved. */
+  refresh(): Promise<void>;
   stop(): void;
 }
 
@@ -67,6 +87,7 @@ class RunningRotator implements Rotator {
   readonly #options: RotatorOptions;
   readonly #clock: Clock;
   readonly #pace: RotationPace;
+  readonly #replicas: Replicas;
   readonly #attendance: ReturnType<typeof attendance>;
   #since: number;
   #notBefore: number;
@@ -80,6 +101,7 @@ class RunningRotator implements Rotator {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#pace = options.pace ?? defaultPace;
+    this.#replicas = options.replicas ?? alone;
     this.#attendance = attendance(this.#pace.absence);
     this.#since = options.saved.since;
     this.#notBefore = this.#clock.now() + this.#pace.patience;
@@ -99,7 +121,7 @@ class RunningRotator implements Rotator {
   rotateTo(next: OriginatedSigner, request?: string): Promise<boolean> {
     return this.#inTurn(async () => {
       const { state } = this.#options.authority;
-      const following = begin(state, next, this.#bridgeTo(next));
+      const following = this.#replicas.isLeading() ? begin(state, next, this.#bridgeTo(next)) : undefined;
       if (following === undefined) return false;
       await this.#enter(following, request);
       return true;
@@ -107,14 +129,34 @@ class RunningRotator implements Rotator {
   }
 
   handedOut(until: number): Promise<void> {
-    if (this.#options.authority.state.signer.outstandingUntil >= until) return Promise.resolve();
+    const { authority } = this.#options;
+    const { certificate, outstandingUntil } = authority.state.signer;
+    if (outstandingUntil >= until) return Promise.resolve();
     return this.#inTurn(async () => {
-      const { state } = this.#options.authority;
-      const outstandingUntil = Math.ceil(until / hour) * hour;
-      if (state.signer.outstandingUntil >= until) return;
-      const noted = { ...state, signer: { ...state.signer, outstandingUntil } };
+      const { signer } = authority.state;
+      if (signer.certificate === certificate && signer.outstandingUntil >= until) return;
+      // Whoever signed it may be retiring by now.
+      const noted = withHandedOut(authority.state, certificate, Math.ceil(until / hour) * hour);
+      invariant(noted !== undefined, 'a certificate was signed by whom nobody trusts any more');
       await this.#save(noted);
-      this.#options.authority.replace(noted);
+      authority.replace(noted);
+    });
+  }
+
+  refresh(): Promise<void> {
+    return this.#inTurn(async () => {
+      const saved = await this.#options.load();
+      if (saved === undefined) return;
+      const { authority } = this.#options;
+      if (isSameStep(saved.state, authority.state)) {
+        const noted = withOutstandingOf(authority.state, saved.state);
+        if (JSON.stringify(noted) !== JSON.stringify(authority.state)) authority.replace(noted);
+        return;
+      }
+      this.#since = saved.since;
+      this.request = saved.request;
+      authority.follow(saved.state);
+      this.#begun(saved.state);
     });
   }
 
@@ -131,10 +173,15 @@ class RunningRotator implements Rotator {
     const isReissued = this.#options.isReissued();
     const isDue = now >= this.#notBefore;
     const accepted = missing.length === 0 && isDue;
-    const following = advance(state, { rootsAccepted: accepted, leafsAccepted: accepted && isReissued, now });
+    const step = stepName(state);
+    const hindrances = this.#hindrances(state, missing, isReissued, isDue);
+    this.#replicas.report(step, hindrances);
+    if (!this.#replicas.isLeading()) return;
+    const elsewhere = state.stage === 'settled' ? [] : this.#replicas.waiting(step);
+    const everywhere = accepted && elsewhere.length === 0;
+    const following = advance(state, { rootsAccepted: everywhere, leafsAccepted: everywhere && isReissued, now });
     if (following !== state) return this.#enter(following);
-    const waiting =
-      state.stage === 'settled' ? [] : [...named(missing), ...this.#reasons(state, isReissued, isDue, now)];
+    const waiting = [...(state.stage === 'settled' ? [] : hindrances), ...elsewhere, ...outstanding(state, now)];
     if (JSON.stringify(waiting) === JSON.stringify(this.waiting)) return;
     this.waiting = waiting;
     await this.#save(state);
@@ -148,13 +195,17 @@ class RunningRotator implements Rotator {
     }));
   }
 
-  #reasons(state: RotationState, isReissued: boolean, isDue: boolean, now: number): readonly string[] {
-    const isSwitching = state.stage === 'switching';
-    const until = isSwitching ? state.retiring.outstandingUntil : 0;
+  /** What keeps this replica's own proxies from the next step. */
+  #hindrances(
+    state: RotationState,
+    missing: readonly string[],
+    isReissued: boolean,
+    isDue: boolean,
+  ): readonly string[] {
     return [
+      ...named(missing),
       ...(isDue ? [] : ['proxies that may still come']),
-      ...(isSwitching && !isReissued ? ['certificates that are being signed'] : []),
-      ...(until > now ? [`certificates whose bearers have the keys, until ${new Date(until).toISOString()}`] : []),
+      ...(state.stage === 'switching' && !isReissued ? ['certificates that are being signed'] : []),
     ];
   }
 
@@ -165,11 +216,20 @@ class RunningRotator implements Rotator {
   }
 
   async #enter(state: RotationState, request = this.request): Promise<void> {
+    const before = this.#since;
     this.#since = this.#clock.now();
     this.waiting = [];
-    await this.#save(state, request);
+    await this.#save(state, request).catch((error: unknown) => {
+      this.#since = before;
+      throw error;
+    });
     this.request = request;
     this.#options.authority.replace(state);
+    this.#begun(state);
+  }
+
+  #begun(state: RotationState): void {
+    this.waiting = [];
     this.#attendance.restart();
     this.#notBefore = this.#clock.now() + this.#pace.patience;
     this.#options.onStage(state);
@@ -177,7 +237,8 @@ class RunningRotator implements Rotator {
 
   #save(state: RotationState, request = this.request): Promise<void> {
     const { waiting } = this;
-    return this.#options.save({ state, since: this.#since, waiting, ...(request !== undefined && { request }) });
+    const saved = { state, since: this.#since, waiting, ...(request !== undefined && { request }) };
+    return this.#options.save(saved, this.#options.authority.state);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -185,6 +246,12 @@ class RunningRotator implements Rotator {
     this.#turn = result.catch(() => {});
     return result;
   }
+}
+
+/** Whose bearers hold the keys, so that nobody here replaces them. */
+function outstanding(state: RotationState, now: number): readonly string[] {
+  const until = state.stage === 'switching' ? state.retiring.outstandingUntil : 0;
+  return until > now ? [`certificates whose bearers have the keys, until ${new Date(until).toISOString()}`] : [];
 }
 
 const named = (missing: readonly string[]): readonly string[] =>

@@ -35,8 +35,6 @@ export const deployment = (settings: Settings): object => ({
         serviceAccountName: controlPlane(settings),
         securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
         containers: [container(settings)],
-        // Nothing that outlives the process is kept in it.
-        volumes: [{ name: 'state', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } }],
         ...settings.pod,
       },
     },
@@ -71,7 +69,6 @@ const container = (settings: Settings): object => ({
     fieldVariable('POD_NAME', 'metadata.name'),
     fieldVariable('POD_NAMESPACE', 'metadata.namespace'),
     fieldVariable('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
-    { name: 'XDG_STATE_HOME', value: '/var/lib/keelson' },
     ...settings.env,
   ],
   readinessProbe: {
@@ -87,7 +84,6 @@ const container = (settings: Settings): object => ({
     runAsNonRoot: true,
     capabilities: { drop: ['ALL'] },
   },
-  volumeMounts: [{ name: 'state', mountPath: '/var/lib/keelson' }],
 });
 
 const fieldVariable = (name: string, fieldPath: string): object => ({

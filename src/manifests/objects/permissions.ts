@@ -63,7 +63,7 @@ const clusterRules = (): readonly PolicyRule[] => [
   rule('networking.k8s.io', ['ingresses/status'], ['patch', 'update']),
   rule('apiextensions.k8s.io', ['customresourcedefinitions'], read),
   // The root that workloads trust is in every namespace.
-  rule('', ['configmaps'], ['create', 'patch', 'update']),
+  rule('', ['configmaps'], ['create', 'patch']),
   rule('', ['services/status'], ['patch', 'update']),
   rule('', ['events'], ['create', 'patch']),
   rule('events.k8s.io', ['events'], ['create', 'patch']),
@@ -72,7 +72,6 @@ const clusterRules = (): readonly PolicyRule[] => [
   rule('admissionregistration.k8s.io', ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'], [
     ...read,
     'patch',
-    'update',
   ]),
 ];
 
@@ -87,8 +86,8 @@ const gatewayRules: readonly PolicyRule[] = [
 const ownNamespaceRules: readonly PolicyRule[] = [
   // To find out, with a dry run, whether its own webhook is asked.
   rule('networking.istio.io', ['gateways'], ['create']),
-  rule('', ['secrets'], [...read, ...write]),
-  rule('', ['configmaps'], [...read, ...write]),
+  // The authority: made once, then changed.
+  rule('', ['secrets'], ['create', 'get', 'patch']),
   rule('coordination.k8s.io', ['leases'], [...read, ...write]),
 ];
 

@@ -10,6 +10,8 @@ import type { SourceRef } from '../../model/source.ts';
 export interface Installation {
   /** The namespace whose policies hold for the whole mesh, and which has the ConfigMap `istio`. */
   readonly systemNamespace: string;
+  /** Which of several control planes of a cluster; each has a ConfigMap of its own. */
+  readonly revision: string;
   readonly clusterDomain: string;
   readonly clusterId: string;
   readonly features: Features;
@@ -19,6 +21,7 @@ export interface Installation {
 
 export const defaultInstallation: Installation = {
   systemNamespace: 'istio-system',
+  revision: 'default',
   clusterDomain: 'cluster.local',
   clusterId: 'Kubernetes',
   features: {
@@ -35,6 +38,10 @@ export const defaultInstallation: Installation = {
   types: { find: () => undefined, fault: () => undefined },
 };
 
+/** The ConfigMap with the mesh's settings. */
+export const meshConfigName = ({ revision }: Pick<Installation, 'revision'>): string =>
+  revision === defaultInstallation.revision ? 'istio' : `istio-${revision}`;
+
 /** The same installation with other features, which knows Envoy's messages. */
 export const installationWith = (features: Features, types: MessageTypes): Installation => ({
   ...defaultInstallation,
@@ -46,7 +53,7 @@ export const meshSettings = memo((installation: Installation, config: MeshConfig
   const source: SourceRef = {
     kind: 'ConfigMap',
     namespace: installation.systemNamespace,
-    name: 'istio',
+    name: meshConfigName(installation),
     path: 'data.mesh',
   };
   return {

@@ -24,7 +24,7 @@ import type { ExtensionsByNamespace } from './extension.ts';
 import { groupExtensions } from './extension.ts';
 import { matchesSelector } from '../../model/labels.ts';
 import type { Installation } from './mesh-settings.ts';
-import { meshSettings } from './mesh-settings.ts';
+import { meshConfigName, meshSettings } from './mesh-settings.ts';
 import type { NetworkOf } from './networks.ts';
 import { gatewayCandidates, meshNetworks, namespaceNetworks, networkOf } from './networks.ts';
 import { mtlsConflicts } from './security/mtls-conflicts.ts';
@@ -72,7 +72,7 @@ export function resolveMesh(
   keySets: KeySets = noKeySets,
 ): ResolvedMesh {
   const { objects } = snapshot;
-  const config = objects.ConfigMap.get(objectKey(installation.systemNamespace, 'istio'));
+  const config = objects.ConfigMap.get(objectKey(installation.systemNamespace, meshConfigName(installation)));
   const settings = meshSettings(installation, config?.meshConfig ?? noConfig);
   const namespaces = selectedNamespaces(settings, objects.Namespace);
   const networksSpec = config?.meshNetworks ?? noNetworks;
