@@ -16,6 +16,7 @@ export const features = (): Features => ({
   hostOwnership: hostOwnership(process.env['KEELSON_HOST_OWNERSHIP']),
   routedClustersOnly: isTrue(process.env['PILOT_FILTER_GATEWAY_CLUSTER_CONFIG']),
   http3: isTrue(process.env['PILOT_ENABLE_QUIC_LISTENERS']),
+  strictGateways: isTrue(process.env['KEELSON_STRICT_GATEWAYS']),
   remoteKeys: remoteKeys(process.env['PILOT_JWT_ENABLE_REMOTE_JWKS']),
 });
 

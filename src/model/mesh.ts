@@ -145,6 +145,8 @@ export interface Features {
   readonly routedClustersOnly: boolean;
   /** PILOT_ENABLE_QUIC_LISTENERS: whether HTTPS servers are offered over QUIC where a Service has the port for UDP. */
   readonly http3: boolean;
+  /** KEELSON_STRICT_GATEWAYS: whether gateways do all that Gateway API asks for, where Istio does less. */
+  readonly strictGateways: boolean;
   /** PILOT_JWT_ENABLE_REMOTE_JWKS: whether proxies fetch key sets themselves, from any host or from known ones only. */
   readonly remoteKeys: 'never' | 'known-hosts' | 'always';
 }

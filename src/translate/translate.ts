@@ -105,7 +105,10 @@ export const translate = (
       if (seen === undefined) return [];
       const fromPatches = patchedView(seen).problems;
       if (seen.proxy.type === 'router')
-        return [...fromPatches, ...gatewayConflicts(resolved, seen, callerFacts(resolved.mesh, seen))];
+        return [
+          ...fromPatches,
+          ...gatewayConflicts(resolved, seen, callerFacts(resolved.mesh, seen), snapshot.objects.Secret),
+        ];
       const { routeNames, problems } = outboundListeners(seen);
       return [
         ...routeNames.flatMap((name) => routeProblems(seen.outbound, name)),

@@ -40,6 +40,7 @@ export const makeSettings = (overrides: Partial<MeshSettings> = {}): MeshSetting
     hostOwnership: 'off',
     routedClustersOnly: false,
     http3: false,
+    strictGateways: false,
     remoteKeys: 'never',
   },
   ...overrides,

@@ -15,6 +15,7 @@ import { usesSourceLabels, usesSourceNamespace } from '../resolve/virtual-servic
 import type { RoutePiece } from './gateway-virtual-host.ts';
 import { gatewayVirtualHost, nowhere, routePiece } from './gateway-virtual-host.ts';
 import type { GatewayRouting } from './gateway-routing.ts';
+import { hostsElsewhere, hostsOf, misdirected } from './misdirected.ts';
 import type { MergedServer, MergedServers } from './merged-servers.ts';
 import { commonHosts } from './server-hosts.ts';
 
@@ -28,35 +29,40 @@ export interface RouterWorkload {
 export const gatewayRoutes = (
   settings: MeshSettings,
   router: RouterWorkload,
-  { byRoute }: MergedServers,
+  merged: MergedServers,
   routing: GatewayRouting,
-): readonly Resource[] =>
-  [...byRoute].map(([name, servers]) =>
+): readonly Resource[] => {
+  const elsewhere = hostsElsewhere(settings, merged);
+  return [...merged.byRoute].map(([name, servers]) =>
     routeConfiguration(
       settings,
       router,
       sharedList(servers),
       sharedList(servers.map(({ gateway }) => routing.get(gateway) ?? none)),
+      elsewhere.get(name) ?? nowhereElse,
       name,
     ),
   );
+};
 
 const none: readonly VirtualServiceView[] = [];
+const nowhereElse: readonly string[] = [];
 
-/** `routes` are the VirtualServices of each server's gateway. */
+/** `routes` are the VirtualServices of each server's gateway, `elsewhere` hosts of other servers of the port. */
 const routeConfiguration = memo(
   (
     settings: MeshSettings,
     router: RouterWorkload,
     servers: readonly MergedServer[],
     routes: readonly (readonly VirtualServiceView[])[],
+    elsewhere: readonly string[],
     name: string,
   ): Resource => {
-    const hosts = collapsed(planHosts(router, servers, routes));
-    const [first] = servers;
-    const resources =
+    const hosts = collapsed(withoutHosts(planHosts(router, servers, routes), servers, elsewhere));
+    const port = servers[0]?.server.port.number ?? 0;
+    const known =
       hosts.length === 0
-        ? [nowhere(first?.server.port.number ?? 0, name)]
+        ? [nowhere(port, name)]
         : hosts
             .toSorted((a, b) => compareText(a.name, b.name))
             .map(({ pieces, name: hostName, domains, requireTls }) =>
@@ -67,9 +73,34 @@ const routeConfiguration = memo(
                 name,
               ),
             );
+    const resources = elsewhere.length === 0 ? known : [...known, misdirected(elsewhere, port, name)];
     return assemble(sharedList(resources), name);
   },
 );
+
+/**
+ * What another server has, however it is routed here, is its own. The servers' own hosts are unknown rather than misdirected
+ * where nobody routes them.
+ */
+function withoutHosts(
+  hosts: ReadonlyMap<string, PlannedHost>,
+  servers: readonly MergedServer[],
+  elsewhere: readonly string[],
+): ReadonlyMap<string, PlannedHost> {
+  if (elsewhere.length === 0) return hosts;
+  const others = new Set(elsewhere);
+  const own = servers.flatMap((server) =>
+    hostsOf(server).map((host) => [host, plannedHost(host, server.server.port.number)] as const),
+  );
+  return new Map([...own, ...[...hosts].filter(([host]) => !others.has(host))]);
+}
+
+const plannedHost = (host: string, port: number): PlannedHost => ({
+  name: virtualHostName(host, port),
+  domains: [host],
+  pieces: [],
+  requireTls: false,
+});
 
 interface PlannedHost {
   readonly name: string;
@@ -88,7 +119,7 @@ function planHosts(
   const pieces = new Map<string, Map<VirtualServiceView, RoutePiece>>();
   const hostOf = (host: string, port: number): PlannedHost => {
     const key = host.toLowerCase();
-    const known = hosts.get(key) ?? { name: virtualHostName(key, port), domains: [key], pieces: [], requireTls: false };
+    const known = hosts.get(key) ?? plannedHost(key, port);
     hosts.set(key, known);
     return known;
   };

@@ -4,12 +4,14 @@
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Configuration } from '../../model/resource.ts';
+import type { SnapshotObjects } from '../../model/snapshot.ts';
 import type { OutboundView, ProxyView } from '../../model/view.ts';
 import { guardOf } from '../envoy/rbac/guard.ts';
 import type { CallerFacts } from '../outbound-layers.ts';
 import { endpointLayer, layer, outboundClusterLayer } from '../outbound-layers.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { hasAutoPassthrough, meshServices } from './auto-passthrough.ts';
+import { credentialProblems } from './credential-problems.ts';
 import { gatewayFacts } from './gateway-facts.ts';
 import type { GatewayListeners } from './gateway-listeners.ts';
 import { gatewayListeners } from './gateway-listeners.ts';
@@ -45,10 +47,19 @@ export function routerConfiguration(resolved: ResolvedMesh, view: ProxyView, cal
   };
 }
 
-/** What gateways take from each other on this router. */
-export function gatewayConflicts(resolved: ResolvedMesh, view: ProxyView, caller: CallerFacts): readonly Problem[] {
+/** What gateways take from each other on this router, and what they lack. */
+export function gatewayConflicts(
+  resolved: ResolvedMesh,
+  view: ProxyView,
+  caller: CallerFacts,
+  secrets: SnapshotObjects['Secret'],
+): readonly Problem[] {
   const servers = serversOf(resolved, view);
-  return [...servers.merged.problems, ...listenersOf(view, servers, caller).problems];
+  return [
+    ...servers.merged.problems,
+    ...listenersOf(view, servers, caller).problems,
+    ...credentialProblems(servers.merged, view.proxy.namespace, secrets),
+  ];
 }
 
 interface RouterServers {

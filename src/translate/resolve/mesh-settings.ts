@@ -33,6 +33,7 @@ export const defaultInstallation: Installation = {
     hostOwnership: 'off',
     routedClustersOnly: false,
     http3: false,
+    strictGateways: false,
     remoteKeys: 'never',
   },
   types: { find: () => undefined, fault: () => undefined },

@@ -59,7 +59,7 @@ export function gatewayApi(
       .filter(({ metadata }) => seen(metadata.namespace))
       .map((object) => routeResult(object, sharedValue(routeFacts(object, lookup)))),
   );
-  const tls = backendTlsPolicies(clusterDomain, objects.BackendTLSPolicy, objects.Service, objects.ServiceEntry, objects.ConfigMap, routes); // prettier-ignore
+  const tls = backendTlsPolicies(clusterDomain, settings.features.strictGateways, objects.BackendTLSPolicy, objects.Service, objects.ServiceEntry, objects.ConfigMap, routes); // prettier-ignore
   return {
     gateways: gatewaysOf(results),
     virtualServices: virtualServicesOf(routes),

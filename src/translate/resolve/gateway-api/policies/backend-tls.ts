@@ -32,6 +32,7 @@ interface Attached {
 export const backendTlsPolicies = memo(
   (
     clusterDomain: string,
+    strict: boolean,
     objects: ReadonlyMap<string, BackendTLSPolicy>,
     services: TargetLookup['services'],
     entries: TargetLookup['entries'],
@@ -41,6 +42,7 @@ export const backendTlsPolicies = memo(
     const policies = [...objects.values()].toSorted(byObjectAge);
     if (policies.length === 0) return none;
     const lookup: TargetLookup = { clusterDomain, services, entries };
+    const context = validationContext(configMaps, strict);
     const taken = new Map<string, BackendTLSPolicy>();
     const attached = policies.flatMap((policy) =>
       policy.spec.targetRefs.map((reference): Attached => {
@@ -56,9 +58,9 @@ export const backendTlsPolicies = memo(
     return {
       rules: destinationRules(
         attached.filter(({ conflict }) => conflict === undefined),
-        configMaps,
+        context,
       ),
-      statuses: policies.map((policy) => policyStatus(policy, attached.filter((one) => one.policy === policy), configMaps, gateways)), // prettier-ignore
+      statuses: policies.map((policy) => policyStatus(policy, attached.filter((one) => one.policy === policy), context, gateways)), // prettier-ignore
     };
   },
 );
@@ -77,31 +79,45 @@ interface Validation {
   readonly references?: Fault;
 }
 
-const validation = memo(
-  (policy: BackendTLSPolicy, configMaps: ReadonlyMap<string, KindMap['ConfigMap']>): Validation => {
-    const { hostname, subjectAltNames = [], wellKnownCACertificates, caCertificateRefs = [] } = policy.spec.validation;
-    const names = subjectAltNames.flatMap(({ type, hostname: host, uri }) => (type === 'URI' ? uri : host) ?? []);
-    const tls: ClientTLSSettings = {
-      mode: 'SIMPLE',
-      sni: hostname,
-      ...(names.length > 0 && { subjectAltNames: names }),
-    };
-    const [reference] = caCertificateRefs;
-    if (wellKnownCACertificates !== undefined || reference === undefined) {
-      const known = wellKnownCACertificates === undefined || wellKnownCACertificates === 'System';
-      const fault = { reason: 'Invalid', message: `There are no certificates called ${wellKnownCACertificates}` };
-      return known ? { tls } : { tls: { ...tls, credentialName: 'invalid://' }, accepted: fault };
-    }
-    const { namespace } = policy.metadata;
-    const fault = authorityFault(reference, namespace, configMaps);
-    if (fault === undefined) return { tls: { ...tls, credentialName: `configmap://${namespace}/${reference.name}` } };
-    return {
-      tls: { ...tls, credentialName: 'invalid://' },
-      accepted: { reason: 'NoValidCACertificate', message: fault.message },
-      references: fault,
-    };
-  },
+/** Canonical by `validationContext`. */
+interface ValidationContext {
+  readonly configMaps: ReadonlyMap<string, KindMap['ConfigMap']>;
+  /** Whether certificates of backends have to be for the host name of the policy. */
+  readonly strict: boolean;
+}
+
+const validationContext = memo(
+  (configMaps: ReadonlyMap<string, KindMap['ConfigMap']>, strict: boolean): ValidationContext => ({
+    configMaps,
+    strict,
+  }),
 );
+
+const validation = memo((policy: BackendTLSPolicy, { configMaps, strict }: ValidationContext): Validation => {
+  const { hostname, subjectAltNames = [], wellKnownCACertificates, caCertificateRefs = [] } = policy.spec.validation;
+  const listed = subjectAltNames.flatMap(({ type, hostname: host, uri }) => (type === 'URI' ? uri : host) ?? []);
+  // The specification wants the certificate to be for the host name; Istio takes any that an authority signed.
+  const names = listed.length === 0 && strict ? [hostname] : listed;
+  const tls: ClientTLSSettings = {
+    mode: 'SIMPLE',
+    sni: hostname,
+    ...(names.length > 0 && { subjectAltNames: names }),
+  };
+  const [reference] = caCertificateRefs;
+  if (wellKnownCACertificates !== undefined || reference === undefined) {
+    const known = wellKnownCACertificates === undefined || wellKnownCACertificates === 'System';
+    const fault = { reason: 'Invalid', message: `There are no certificates called ${wellKnownCACertificates}` };
+    return known ? { tls } : { tls: { ...tls, credentialName: 'invalid://' }, accepted: fault };
+  }
+  const { namespace } = policy.metadata;
+  const fault = authorityFault(reference, namespace, configMaps);
+  if (fault === undefined) return { tls: { ...tls, credentialName: `configmap://${namespace}/${reference.name}` } };
+  return {
+    tls: { ...tls, credentialName: 'invalid://' },
+    accepted: { reason: 'NoValidCACertificate', message: fault.message },
+    references: fault,
+  };
+});
 
 function authorityFault(
   { group, kind, name }: { readonly group: string; readonly kind: string; readonly name: string },
@@ -120,7 +136,7 @@ function authorityFault(
 /** All policies for one host are one rule: that for all its ports, and those for one of them. */
 function destinationRules(
   attached: readonly Attached[],
-  configMaps: ReadonlyMap<string, KindMap['ConfigMap']>,
+  context: ValidationContext,
 ): readonly KindMap['DestinationRule'][] {
   const perHost = attached.flatMap((one) => {
     const { target } = one;
@@ -133,7 +149,7 @@ function destinationRules(
       const ports = own.flatMap((one) =>
         one.target.port === undefined
           ? []
-          : { port: { number: one.target.port }, tls: validation(one.policy, configMaps).tls },
+          : { port: { number: one.target.port }, tls: validation(one.policy, context).tls },
       );
       return {
         apiVersion: 'networking.istio.io/v1',
@@ -147,7 +163,7 @@ function destinationRules(
         spec: {
           host,
           trafficPolicy: {
-            ...(whole !== undefined && { tls: validation(whole.policy, configMaps).tls }),
+            ...(whole !== undefined && { tls: validation(whole.policy, context).tls }),
             ...(ports.length > 0 && { portLevelSettings: ports.toSorted((a, b) => a.port.number - b.port.number) }),
           },
         },
@@ -162,11 +178,11 @@ const mostAncestors = 16;
 function policyStatus(
   policy: BackendTLSPolicy,
   attached: readonly Attached[],
-  configMaps: ReadonlyMap<string, KindMap['ConfigMap']>,
+  context: ValidationContext,
   gateways: ReadonlyMap<string, readonly string[]>,
 ): ObjectStatus {
   const { namespace, name } = policy.metadata;
-  const { accepted, references } = validation(policy, configMaps);
+  const { accepted, references } = validation(policy, context);
   const conditions = (fault: Fault | undefined) => [
     condition(
       'Accepted',
