@@ -41,7 +41,7 @@ const withDocker = async (options: CommandOptions): Promise<CommandOptions> => (
 
 /** Starts the daemon unless it runs. */
 export async function startDocker(): Promise<void> {
-  if (await isRunning()) return;
+  if (await isDockerRunning()) return;
   await makeNamespace();
   for (const directory of [runtime, state]) await mkdir(directory, { recursive: true });
   const configuration = join(state, 'daemon.json');
@@ -52,13 +52,13 @@ export async function startDocker(): Promise<void> {
   spawn('nsenter', args, { env, detached: true, stdio: ['ignore', log.fd, log.fd] }).unref();
   await log.close();
   for (let attempt = 0; attempt < startAttempts; attempt++) {
-    if (await isRunning()) return;
+    if (await isDockerRunning()) return;
     await delay(100);
   }
   throw new Error(`dockerd did not start, see ${state}/dockerd.log`);
 }
 
-const isRunning = async (): Promise<boolean> => succeeds('docker', ['version'], await withDocker({}));
+export const isDockerRunning = async (): Promise<boolean> => succeeds('docker', ['version'], await withDocker({}));
 
 async function makeNamespace(): Promise<void> {
   if (!(await succeeds('ip', ['netns', 'exec', name, 'true']))) await output('ip', ['netns', 'add', name]);
@@ -95,11 +95,11 @@ async function boundedRunc(): Promise<string> {
 
 /** Ends the daemon with all its containers, and removes the namespace. Images stay in the cache. */
 export async function stopDocker(): Promise<void> {
-  if (await isRunning()) {
+  if (await isDockerRunning()) {
     const containers = (await docker('ps', '--quiet')).split('\n').filter((id) => id !== '');
     if (containers.length > 0) await docker('rm', '--force', '--volumes', ...containers);
     process.kill(Number(await readFile(pidFile, 'utf8')), 'SIGTERM');
-    for (let attempt = 0; attempt < startAttempts && (await isRunning()); attempt++) await delay(100);
+    for (let attempt = 0; attempt < startAttempts && (await isDockerRunning()); attempt++) await delay(100);
   }
   await result('ip', ['netns', 'delete', name]);
   await rm(runtime, { recursive: true, force: true });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import { cacheDirectory } from './cache.ts';
 import { succeeds } from './command.ts';
-import { docker, inside, insideResult, startDocker, stopDocker } from './docker.ts';
+import { docker, inside, insideResult, isDockerRunning, startDocker, stopDocker } from './docker.ts';
 import { goProgram } from './go-programs.ts';
 import { makeImages, saveImages } from './images.ts';
 import { nodeImage } from './node-image.ts';
@@ -27,12 +27,17 @@ export async function missingForCluster(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Starts a cluster of one node, unless it runs, and puts images of the sources as they are now into it. */
-export async function startCluster(report: Report): Promise<void> {
+/**
+ * Starts a cluster of one node, unless it runs, and puts images of the sources as they are now into it. Returns whether it
+ * was started now.
+ */
+export async function startCluster(report: Report): Promise<boolean> {
   await startDocker();
   const image = await nodeImage(report);
-  if (!(await isReady())) await createCluster(image, report);
+  const ready = await isReady();
+  if (!ready) await createCluster(image, report);
   await loadImages(report);
+  return !ready;
 }
 
 async function isReady(): Promise<boolean> {
@@ -95,8 +100,9 @@ export async function loadImages(report: Report): Promise<void> {
   }
 }
 
-/** Ends the cluster and the daemon that it runs in. */
+/** Ends the cluster and the Docker daemon that it runs in. */
 export async function stopCluster(): Promise<void> {
+  if (await isDockerRunning()) await deleteCluster();
   await stopDocker();
 }
 

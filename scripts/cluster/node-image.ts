@@ -69,6 +69,8 @@ async function makeImage(image: string, directory: string, version: string, repo
   } finally {
     await docker('rm', '--force', '--volumes', container);
   }
+  // They are in the node now.
+  await docker('rmi', ...control);
 }
 
 /** What stands in the node's root over the Debian packages. */
