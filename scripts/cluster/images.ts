@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 import { envoyBinary, envoyVersion } from '../envoy.ts';
-import { exists } from './cache.ts';
+import { exists, fingerprint } from './cache.ts';
 import { output, result } from './command.ts';
-import { docker, inside } from './docker.ts';
+import { docker } from './docker.ts';
 
 const repository = resolve(import.meta.dirname, '..', '..');
 const users =
@@ -19,6 +19,17 @@ export const images = {
   envoy: `envoyproxy/envoy:v${envoyVersion}`,
   shop: 'keelson-shop:latest',
 } as const;
+
+const label = 'keelson.made-of';
+const apps = join('test', 'cluster', 'apps');
+const within = (...parts: readonly string[]): readonly string[] => parts.map((part) => join(repository, part));
+const madeOf = {
+  keelson: within('src', 'protos', 'package-lock.json', 'Dockerfile', 'scripts/image-root.sh', 'tsconfig.build.json'),
+  envoy: [],
+  shop: within('demo', apps, 'package-lock.json'),
+} as const;
+/** Each lays out a root file system, and returns what a Dockerfile would say of the image besides. */
+const makers = { keelson: makeKeelson, envoy: makeEnvoy, shop: makeShop } as const;
 
 /** Makes a root file system with these programs, by their places in it, and what they need to run. */
 export async function writeProgramRoot(root: string, programs: Readonly<Record<string, string>>): Promise<void> {
@@ -54,28 +65,34 @@ export async function importImage(name: string, root: string, changes: readonly 
   await rm(archive);
 }
 
-/** Makes all of `images` from the sources as they are now. */
+/** Makes those of `images` that are not as the sources are now. */
 export async function makeImages(report: (line: string) => void): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'keelson-images-'));
   try {
-    report('Making the image of Keelson ...');
-    await makeKeelsonImage(directory);
-    await makeStandIns(directory, report);
+    for (const name of Object.keys(images) as (keyof typeof images)[]) {
+      const made = await fingerprint([await envoyBinary(process.env, report)], madeOf[name]);
+      const format = `{{ index .Config.Labels "${label}" }}`;
+      if ((await docker('image', 'inspect', '--format', format, images[name]).catch(() => '')).trim() === made)
+        continue;
+      report(`Making the image ${images[name]} ...`);
+      const root = join(directory, name);
+      const changes = await makers[name](root);
+      await importImage(images[name], root, [...changes, `LABEL ${label}=${made}`]);
+    }
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
 /** By the steps of the Dockerfile, in a copy of the repository. */
-async function makeKeelsonImage(directory: string): Promise<void> {
-  const build = join(directory, 'build');
+async function makeKeelson(root: string): Promise<readonly string[]> {
+  const build = `${root}.build`;
   for (const part of ['package.json', 'LICENSE', 'protos', 'scripts', 'src', 'tsconfig.json', 'tsconfig.build.json'])
     await cp(join(repository, part), join(build, part), { recursive: true });
   await output('npx', ['tsc', '-p', 'tsconfig.build.json', '--outDir', join(build, 'dist')], { cwd: repository });
   await copyPackages(build);
-  const root = join(directory, 'keelson');
   await output('sh', [join(build, 'scripts', 'image-root.sh'), root]);
-  await importImage(images.keelson, root, await lastStage());
+  return lastStage();
 }
 
 /** What a running program needs, as `npm prune --omit=dev` leaves it. */
@@ -98,22 +115,25 @@ async function lastStage(): Promise<readonly string[]> {
   return stage.split('\n').filter((line) => /^(USER|WORKDIR|ENV|EXPOSE|ENTRYPOINT|CMD) /.test(line));
 }
 
-async function makeStandIns(directory: string, report: (line: string) => void): Promise<void> {
-  const envoy = (await output('which', [await envoyBinary(process.env, report)])).trim();
-  const envoyRoot = join(directory, 'envoy');
-  await writeProgramRoot(envoyRoot, { 'usr/local/bin/envoy': envoy });
-  await importImage(images.envoy, envoyRoot, ['USER 101:101', 'ENTRYPOINT ["/usr/local/bin/envoy"]']);
-
-  const shop = join(directory, 'shop');
-  await writeProgramRoot(shop, { 'usr/bin/node': process.execPath });
-  await cp(join(repository, 'demo'), join(shop, 'shop', 'demo'), { recursive: true });
-  await cp(join(repository, 'test', 'cluster', 'apps'), join(shop, 'shop', 'test', 'cluster', 'apps'), {
-    recursive: true,
-  });
-  await cp(join(repository, 'package.json'), join(shop, 'shop', 'package.json'));
-  await importImage(images.shop, shop, ['WORKDIR /shop', 'USER 65534:65534', 'ENTRYPOINT ["/usr/bin/node"]']);
+async function makeEnvoy(root: string): Promise<readonly string[]> {
+  const envoy = (await output('which', [await envoyBinary()])).trim();
+  await writeProgramRoot(root, { 'usr/local/bin/envoy': envoy });
+  return ['USER 101:101', 'ENTRYPOINT ["/usr/local/bin/envoy"]'];
 }
 
-/** An archive with all of them. */
-export const saveImages = (path: string): Promise<string> =>
-  inside('docker', ['save', '--output', path, ...Object.values(images)]);
+async function makeShop(root: string): Promise<readonly string[]> {
+  await writeProgramRoot(root, { 'usr/bin/node': process.execPath });
+  for (const part of ['demo', apps, 'package.json'])
+    await cp(join(repository, part), join(root, 'shop', part), { recursive: true });
+  return ['WORKDIR /shop', 'USER 65534:65534', 'ENTRYPOINT ["/usr/bin/node"]'];
+}
+
+/** By the name that containerd knows an image by: Docker's name of it, and its id. */
+export async function imageIds(): Promise<ReadonlyMap<string, { readonly name: string; readonly id: string }>> {
+  const ids = new Map<string, { readonly name: string; readonly id: string }>();
+  for (const name of Object.values(images)) {
+    const id = (await docker('image', 'inspect', '--format', '{{ .Id }}', name)).trim();
+    ids.set(name.includes('/') ? `docker.io/${name}` : `docker.io/library/${name}`, { name, id });
+  }
+  return ids;
+}

@@ -9,7 +9,7 @@ import { cacheDirectory } from './cache.ts';
 import { succeeds } from './command.ts';
 import { docker, inside, insideResult, isDockerRunning, startDocker, stopDocker } from './docker.ts';
 import { goProgram } from './go-programs.ts';
-import { makeImages, saveImages } from './images.ts';
+import { imageIds, makeImages } from './images.ts';
 import { nodeImage } from './node-image.ts';
 
 type Report = (line: string) => void;
@@ -74,31 +74,30 @@ async function createCluster(image: string, report: Report): Promise<void> {
 const deleteCluster = async (): Promise<string> =>
   inside(await goProgram('kind'), ['delete', 'cluster', '--name', name]);
 
-/** Makes the images anew and gives them to the node. */
+/** Makes the images and gives the node those that it does not have. */
 export async function loadImages(report: Report): Promise<void> {
   await makeImages(report);
+  const known = (await inNode(['images', 'list', '--quiet'])).split('\n');
+  const missing = [...(await imageIds())].filter(([, { id }]) => !known.includes(id));
+  if (missing.length === 0) return;
   report('Loading images into the cluster ...');
+  // The kubelet would not be told of another image under a name that it knows.
+  for (const [reference] of missing) await inNode(['images', 'remove', '--sync', reference]);
   const archive = join(cacheDirectory, 'images.tar');
   try {
-    await saveImages(archive);
-    const nodes = (await docker('ps', '--quiet', '--filter', `label=io.x-k8s.kind.cluster=${name}`)).trim().split('\n');
-    const importing = [
-      'ctr',
-      '--namespace',
-      'k8s.io',
-      'images',
-      'import',
-      '--all-platforms',
-      '--snapshotter',
-      'overlayfs',
-      '-',
-    ];
-    for (const node of nodes)
-      await inside('docker', ['exec', '--interactive', node, ...importing], { inputFile: archive });
+    await docker('save', '--output', archive, ...missing.map(([, image]) => image.name));
+    await inNode(['images', 'import', '--all-platforms', '--snapshotter', 'overlayfs', '-'], { inputFile: archive });
   } finally {
     await rm(archive, { force: true });
   }
 }
+
+const inNode = (args: readonly string[], options: CommandOptions = {}): Promise<string> =>
+  inside(
+    'docker',
+    ['exec', '--interactive', `${name}-control-plane`, 'ctr', '--namespace', 'k8s.io', ...args],
+    options,
+  );
 
 /** Ends the cluster and the Docker daemon that it runs in. */
 export async function stopCluster(): Promise<void> {

@@ -48,8 +48,17 @@ const deployment = (settings: Settings): object => ({
       spec: {
         serviceAccountName: account,
         securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-        // The image and everything else come with injection.
-        containers: [{ name: 'istio-proxy', image: 'auto', ports: containerPorts }],
+        // The image and everything else come with injection. Kubernetes would pull an image without a tag each time, and
+        // has said so in the Pod before it is injected.
+        containers: [
+          {
+            name: 'istio-proxy',
+            image: 'auto',
+            imagePullPolicy: 'IfNotPresent',
+            ...settings.imagePullPolicy,
+            ports: containerPorts,
+          },
+        ],
       },
     },
   },
