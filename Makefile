@@ -29,10 +29,12 @@ check: $(TYPES) ## Check format, lint and types
 	@prettier --check --log-level warn .
 	@oxlint --type-aware
 	@tsc --noEmit
+	@tsc --noEmit -p src/console
 
 build: $(TYPES) ## Compile to dist/
 	@rm -rf dist
 	@tsc -p tsconfig.build.json
+	@node scripts/console.ts
 
 golden: $(TYPES) ## Rewrite the expected output of the golden tests
 	@rm -rf test/golden/*/*/expected
@@ -56,6 +58,7 @@ lint: $(TYPES) ## Lint
 
 typecheck: $(TYPES) ## Check the types
 	@tsc --noEmit
+	@tsc --noEmit -p src/console
 
 format: $(INSTALLED) ## Format everything
 	@prettier --write --log-level warn .

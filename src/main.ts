@@ -11,6 +11,7 @@ import { debugServer, monitoringServer } from './admin/http.ts';
 import { debugAccess, replicaName } from './config.ts';
 import { authoritySecret } from './credentials.ts';
 import { ConflictWatch } from './conflict-watch.ts';
+import { consoleSource } from './console-source.ts';
 import type { ExplainedRejection, Known } from './introspection.ts';
 import { controlPlane, debugSource, explainRejection } from './introspection.ts';
 import type { ModuleServing } from './live-mesh.ts';
@@ -21,9 +22,11 @@ import { installation } from './installation.ts';
 import { measurement } from './measurement.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
+import { PushHistory } from './push-history.ts';
 import type { Problem } from './model/problem.ts';
 import { describeSource } from './model/source.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
+import type { OnChange } from './watchers/source.ts';
 import { watchSource } from './watchers/source.ts';
 import type { FetchOptions } from './watchers/fetch/limited-fetch.ts';
 import type { Log } from './xds/log.ts';
@@ -102,7 +105,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 async function start(options: DaemonOptions, stopping: AbortController): Promise<Daemon> {
   const { log } = options;
   const atEnd = (stop: () => void): void => stopping.signal.addEventListener('abort', stop);
-  const mesh = await openMesh(options, stopping.signal);
+  const history = new PushHistory();
+  const mesh = await openMesh(options, history, stopping.signal);
   const metrics = measurement({ mesh, server: () => server, authority: () => certificates.status() });
   const credentials = daemonCredentials(mesh, options);
   const certificates = await daemonCertificates(mesh, credentials, options, metrics);
@@ -119,7 +123,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     services: [certificates.service],
     debug: debugSource(known, plane),
     ...(options.connectionAge !== undefined && { limits: { connectionAge: options.connectionAge } }),
-    observer: metrics,
+    observer: history.beside(metrics),
     log,
     onRejected: (rejection) => logRejection(log, rejection),
   });
@@ -139,7 +143,9 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   });
   const webhooks = webhookServer(mesh, certificates.identity, log);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
-  const ports = await listenAdmin(plane, (path) => mesh.module(path), options, atEnd);
+  const authority = () => certificates.status();
+  const console = consoleSource({ mesh, history, proxies: () => server.status(), authority });
+  const ports = await listenAdmin(plane, { module: (path) => mesh.module(path), console }, options, atEnd);
   return {
     port,
     ...ports,
@@ -148,7 +154,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     rejections: () => server.rejections().map(explainRejection),
     problems: () => mesh.problems,
     modulesFetched: () => mesh.modulesFetched(),
-    authority: () => certificates.status(),
+    authority,
     close: async () => {
       stopping.abort();
       await server.close();
@@ -158,7 +164,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
 }
 
 /** Resolves when everything that is configured has been read. */
-async function openMesh(options: DaemonOptions, signal: AbortSignal): Promise<LiveMesh> {
+async function openMesh(options: DaemonOptions, history: PushHistory, signal: AbortSignal): Promise<LiveMesh> {
   const { log } = options;
   const { revision, systemNamespace } = options;
   const mesh = new LiveMesh(
@@ -172,7 +178,11 @@ async function openMesh(options: DaemonOptions, signal: AbortSignal): Promise<Li
     options.modules,
   );
   signal.addEventListener('abort', () => mesh.stop());
-  await watchSource(options.config, (snapshot, problems) => mesh.replace(snapshot, problems), {
+  const replace: OnChange = (snapshot, problems) => {
+    history.changed(mesh.snapshot, snapshot);
+    return mesh.replace(snapshot, problems);
+  };
+  await watchSource(options.config, replace, {
     signal,
     systemNamespace: mesh.installation.systemNamespace,
     onWaiting: (reason) => log.warn('waiting for the API server', { reason }),
@@ -221,13 +231,13 @@ const knownOf = (
 /** Opens the HTTP ports that are asked for. */
 async function listenAdmin(
   plane: ControlPlane,
-  module: AdminOptions['module'],
+  served: Pick<AdminOptions, 'module' | 'console'>,
   { monitoringAddress, httpAddress, log }: DaemonOptions,
   atEnd: (stop: () => void) => void,
 ): Promise<Pick<Daemon, 'monitoringPort' | 'httpPort'>> {
   const admin = {
     guarded: debugAccess().guarded,
-    module,
+    ...served,
     onFault: (fault: unknown) => log.error('a page cannot be shown', { reason: String(fault) }),
   };
   return {

@@ -19,7 +19,9 @@ const table: Readonly<Record<string, readonly string[]>> = {
   bootstrap: ['model', 'translate/typed.ts', 'types:xds/generated'],
   interception: [],
   webhooks: ['model', 'watchers', 'bootstrap', 'interception'],
-  admin: ['model'],
+  admin: ['model', 'types:trace'],
+  // For browsers: of the daemon it knows what is sent, and how sources are told.
+  console: ['types:model', 'model/source.ts', 'types:admin/console/api.ts', 'types:trace'],
   metrics: ['model'],
   manifests: ['model', 'watchers'],
   cli: [
@@ -71,6 +73,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'live-mesh.ts',
     'admission.ts',
     'conflict-watch.ts',
+    'console-source.ts',
+    'push-history.ts',
     'daemon',
   ],
   daemon: [
@@ -96,6 +100,27 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'live-mesh.ts': ['model', 'watchers', 'translate', 'types:xds', 'installation.ts', 'wasm'],
   'admission.ts': ['model', 'watchers', 'webhooks', 'xds', 'live-mesh.ts', 'config.ts', 'installation.ts'],
   'conflict-watch.ts': ['model'],
+  'push-history.ts': ['model', 'types:xds'],
+  // The questions that commands ask of files, asked of the daemon.
+  'console-source.ts': [
+    'model',
+    'types:admin/console',
+    'translate',
+    'cli',
+    'configuration-difference.ts',
+    'introspection.ts',
+    'live-mesh.ts',
+    'push-history.ts',
+  ],
+  'configuration-difference.ts': [
+    'model',
+    'types:admin/console',
+    'watchers',
+    'xds',
+    'cli',
+    'introspection.ts',
+    'live-mesh.ts',
+  ],
   'introspection.ts': ['model', 'translate', 'xds', 'admin'],
   'measurement.ts': ['model', 'translate', 'xds', 'ca', 'metrics', 'introspection.ts'],
 };
@@ -110,7 +135,7 @@ interface Import {
 
 function sources(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && !file.includes('generated'))
+    .filter((file) => /\.tsx?$/.test(file) && !file.includes('generated'))
     .map((file) => join(folder, file));
 }
 

@@ -6,6 +6,8 @@ import Fastify from 'fastify';
 
 import type { DebugScope } from '../model/debug.ts';
 import { debugScope } from '../model/debug.ts';
+import { addConsole } from './console/routes.ts';
+import type { ConsoleSource } from './console/source.ts';
 import type { ControlPlane, VersionInfo } from './control-plane.ts';
 import { debugPage } from './debug-page.ts';
 
@@ -14,6 +16,8 @@ export interface AdminOptions {
   readonly guarded: boolean;
   /** The WebAssembly module at a path; undefined if there is none. */
   readonly module: (path: string) => Uint8Array | undefined;
+  /** What the console shows; without it there is none. */
+  readonly console?: ConsoleSource;
   readonly onFault: (fault: unknown) => void;
 }
 
@@ -23,7 +27,7 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** /metrics, /version, /debug/*, and /wasm/* for proxies */
+/** /metrics, /version, /debug/*, /console/*, and /wasm/* for proxies */
 export function monitoringServer(plane: ControlPlane, options: AdminOptions): AdminServer {
   const app = newApp(options);
   app.get('/version', (_request, reply) => reply.type('text/plain').send(versionText(plane.version)));
@@ -35,6 +39,8 @@ export function monitoringServer(plane: ControlPlane, options: AdminOptions): Ad
     const module = options.module(request.raw.url ?? '');
     return module === undefined ? reply.callNotFound() : reply.type('application/wasm').send(module);
   });
+  const { console: source, guarded } = options;
+  if (source !== undefined) addConsole(app, { plane, source, scopeOf: (request) => scopeOf(plane, request, guarded) });
   addDebugPages(app, plane, options);
   return serverOf(app);
 }

@@ -71,7 +71,7 @@ export async function diff(argv: readonly string[], io: Io): Promise<number> {
 }
 
 /** As `kubectl apply` would leave it. */
-function applied(base: Snapshot, change: Snapshot): Snapshot {
+export function applied(base: Snapshot, change: Snapshot): Snapshot {
   const kinds = Object.keys(base.objects) as (keyof Snapshot['objects'])[];
   const objects = kinds.map((kind) => {
     const added = change.objects[kind];

@@ -52,18 +52,46 @@ export async function trace(argv: readonly string[], io: Io): Promise<number> {
   if (values.from === undefined) throw new UsageError('--from is missing: who sends the request');
   const [url, method = 'GET'] = positionals.toReversed();
   if (url === undefined || positionals.length > 2) throw new UsageError('say one request: [METHOD] URL');
-  const mesh = await openMesh(values);
-  const { proxy, isGateway } = await readProxy(mesh, values.from);
-  const wanted = requestOf(url, method.toUpperCase(), values.header ?? [], values.claim ?? []);
-  const address = values.address ?? (isGateway ? proxy.address : addressOf(mesh, wanted.hostname, proxy.name));
-  const connection: Connection = {
-    ...wanted.connection,
-    source: { address: isGateway ? (values.source ?? someClient) : proxy.address, principal: undefined },
-    destination: { address, port: wanted.port },
-  };
-  const hop = await journey(mesh, proxy, connection);
+  const hop = await tracedRequest(await openMesh(values), {
+    from: values.from,
+    method,
+    url,
+    headers: values.header ?? [],
+    claims: values.claim ?? [],
+    ...(values.address !== undefined && { address: values.address }),
+    ...(values.source !== undefined && { source: values.source }),
+  });
   io.stdout(values.json === true ? `${JSON.stringify(hop, null, 2)}\n` : lines(hop, '').join('\n') + '\n');
   return arrives(hop) ? exit.fine : exit.bad;
+}
+
+/** One request, as people write it. */
+export interface WrittenRequest {
+  /** `pod.namespace` of the proxy that it comes to first. */
+  readonly from: string;
+  readonly method: string;
+  readonly url: string;
+  /** `name: value` */
+  readonly headers: readonly string[];
+  /** `name=value` */
+  readonly claims: readonly string[];
+  /** Where the client connects to, if not to the address of the service. */
+  readonly address?: string;
+  /** Where the client of a gateway calls from. */
+  readonly source?: string;
+}
+
+/** What becomes of it. Throws a UsageError for what is no request, and for a proxy that is not there. */
+export async function tracedRequest(mesh: MeshReader, written: WrittenRequest): Promise<Hop> {
+  const { proxy, isGateway } = await readProxy(mesh, written.from);
+  const wanted = requestOf(written.url, written.method.toUpperCase(), written.headers, written.claims);
+  const address = written.address ?? (isGateway ? proxy.address : addressOf(mesh, wanted.hostname, proxy.name));
+  const connection: Connection = {
+    ...wanted.connection,
+    source: { address: isGateway ? (written.source ?? someClient) : proxy.address, principal: undefined },
+    destination: { address, port: wanted.port },
+  };
+  return journey(mesh, proxy, connection);
 }
 
 async function readProxy(mesh: MeshReader, name: string): Promise<{ proxy: TracedProxy; isGateway: boolean }> {

@@ -11,7 +11,7 @@ export function objects({ plane }: Question): Answer {
   return { json: all.filter(({ apiVersion }) => isShown(apiVersion)).map(objectJson) };
 }
 
-function isShown(apiVersion: string): boolean {
+export function isShown(apiVersion: string): boolean {
   const group = apiVersion.split('/')[0] ?? '';
   return apiVersion.includes('/') && shownGroups.some((shown) => group === shown || group.endsWith(`.${shown}`));
 }

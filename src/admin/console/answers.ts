@@ -1,0 +1,38 @@
+// All questions of the console by name.
+import { graph } from './graph.ts';
+import { object, objects, problems } from './objects.ts';
+import { certificates, overview, pushes } from './overview.ts';
+import { proxies, proxy, resource, resources, search } from './proxies.ts';
+import type { Question } from './question.ts';
+import { difference, trace } from './simulations.ts';
+
+export interface Answer {
+  /** Whether it shows nothing but proxies of the caller's own scope; others are for the system's namespaces alone. */
+  readonly scoped: boolean;
+  readonly answer: (question: Question) => unknown;
+}
+
+const own = (answer: Answer['answer']): Answer => ({ scoped: true, answer });
+const whole = (answer: Answer['answer']): Answer => ({ scoped: false, answer });
+
+export const answers: ReadonlyMap<string, Answer> = new Map(
+  Object.entries({
+    overview: own(overview),
+    proxies: own(proxies),
+    proxy: own(proxy),
+    resources: own(resources),
+    resource: own(resource),
+    search: own(search),
+    graph: whole(graph),
+    objects: whole(objects),
+    object: whole(object),
+    problems: whole(problems),
+    pushes: whole(pushes),
+    certificates: whole(certificates),
+  }),
+);
+
+/** What comes with a body: JSON, or YAML. */
+export const posted: ReadonlyMap<string, Answer> = new Map(
+  Object.entries({ trace: whole(trace), diff: whole(difference) }),
+);

@@ -1,0 +1,250 @@
+// What the console asks of the daemon, as JSON: the shapes that both sides share. Times are milliseconds since 1970,
+// durations milliseconds, sizes bytes.
+import type { Problem } from '../../model/problem.ts';
+import type { ResourceKind } from '../../model/resource.ts';
+import type { SourceRef } from '../../model/source.ts';
+
+/** A stretch of a list, beginning at `offset`. */
+export interface Stretch<T> {
+  readonly items: readonly T[];
+  readonly total: number;
+  readonly offset: number;
+}
+
+export interface Overview {
+  readonly version: string;
+  readonly scope: 'mesh' | 'namespace';
+  readonly ready: boolean;
+  readonly services: number;
+  readonly objects: number;
+  readonly proxies: Readonly<Record<SyncState | 'total', number>>;
+  readonly problems: { readonly error: number; readonly warning: number };
+  readonly rejections: number;
+  readonly authority: Authority | undefined;
+}
+
+export type SyncState = 'synced' | 'pending' | 'rejecting';
+
+export interface ProxyRow {
+  readonly connection: string;
+  readonly proxy: string;
+  readonly namespace: string;
+  readonly role: string;
+  readonly address: string;
+  readonly since: number;
+  readonly state: SyncState;
+  /** Since when the oldest response waits for its answer; 0 for none. */
+  readonly waitingSince: number;
+  readonly resources: number;
+  /** The latest that a proxy has said about a configuration that it does not take. */
+  readonly error: string | undefined;
+}
+
+export interface TypeRow {
+  readonly type: string;
+  readonly resources: number;
+  readonly synced: boolean;
+  readonly sentAt: number;
+  readonly ackedAt: number;
+  readonly nacks: number;
+  readonly error: string | undefined;
+}
+
+export interface ProxyDetail extends ProxyRow {
+  readonly identity: string | undefined;
+  readonly envoy: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly types: readonly TypeRow[];
+  readonly kinds: Readonly<Partial<Record<ConfigurationKind, number>>>;
+  readonly unacceptedSecrets: readonly string[];
+}
+
+export type ConfigurationKind = Exclude<ResourceKind, 'secret'>;
+
+export interface ResourceName {
+  readonly kind: ConfigurationKind;
+  readonly name: string;
+}
+
+/** One leaf of a resource that has what was looked for in its path, its value or its cause. */
+export interface Hit extends ResourceName {
+  readonly field: string;
+  readonly value: string;
+  readonly causes: readonly SourceRef[];
+}
+
+/** `complete`: nothing more was found. */
+export interface Hits {
+  readonly hits: readonly Hit[];
+  readonly complete: boolean;
+}
+
+export interface ObjectRow {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly apiVersion: string;
+  readonly created: string;
+  readonly errors: number;
+  readonly warnings: number;
+}
+
+export interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface ObjectDetail extends ObjectRow {
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly conditions: readonly Condition[];
+  readonly problems: readonly Problem[];
+  readonly rejections: readonly { readonly name: string; readonly error: string; readonly proxies: number }[];
+  readonly effect: Effect;
+}
+
+/** Where an object is among the causes of what proxies have. */
+export interface Effect {
+  /** Of how many that were looked at. */
+  readonly proxies: number;
+  readonly affected: number;
+  /** Of the affected, those that have accepted everything of the kinds concerned. */
+  readonly live: number;
+  /** The first of them, by name. */
+  readonly names: readonly string[];
+  readonly resources: readonly ResourceName[];
+}
+
+export interface GraphNode {
+  readonly id: string;
+  readonly role: 'namespace' | 'service' | 'gateway' | 'external';
+  readonly name: string;
+  readonly namespace: string;
+  /** Endpoints that may be sent to, and all. */
+  readonly healthy: number;
+  readonly endpoints: number;
+  /** What its proxies ask of who connects; undefined where no proxy is connected that says so. */
+  readonly mtls: 'strict' | 'permissive' | 'disabled' | 'mixed' | undefined;
+  readonly problems: number;
+  /** Services behind a namespace. */
+  readonly services: number;
+}
+
+export interface GraphEdge {
+  readonly from: string;
+  readonly to: string;
+  /** What leads along it: the routes, by object; or what was measured. */
+  readonly causes: readonly SourceRef[];
+  readonly traffic: Traffic | undefined;
+}
+
+export interface Traffic {
+  readonly requestsPerSecond: number;
+  readonly errorsPerSecond: number;
+  /** From 0 to 1: what goes through mutual TLS. */
+  readonly mutual: number;
+}
+
+export interface Graph {
+  readonly nodes: readonly GraphNode[];
+  readonly edges: readonly GraphEdge[];
+  /** Of the whole mesh, for who wants to look at one. */
+  readonly namespaces: readonly string[];
+  /** Nodes that there was no room for. */
+  readonly left: number;
+  /** Whether traffic is known. */
+  readonly measured: boolean;
+}
+
+/** What was sent because of one change, or because proxies came. */
+export interface Push {
+  readonly id: number;
+  readonly at: number;
+  readonly causes: readonly PushCause[];
+  /** Causes that are not listed. */
+  readonly more: number;
+  readonly responses: number;
+  readonly resources: number;
+  readonly bytes: number;
+  readonly rejected: number;
+  /** Responses that nobody has answered yet. */
+  readonly open: number;
+  /** From the change to the last answer; undefined before there is one. */
+  readonly settledAfter: number | undefined;
+}
+
+export interface PushCause {
+  readonly change: 'added' | 'changed' | 'removed';
+  readonly object: SourceRef;
+}
+
+export interface Authority {
+  readonly stage: string;
+  readonly origin: string;
+  /** Proxies that a rotation waits for. */
+  readonly waiting: readonly string[];
+  readonly signer: Certificate;
+  readonly roots: readonly Certificate[];
+}
+
+export interface Certificate {
+  readonly subject: string;
+  readonly notAfter: number;
+  /** Of its life, from 1 to 0. */
+  readonly left: number;
+  readonly urgency: number;
+}
+
+export interface Certificates extends Authority {
+  readonly unaccepted: Stretch<{ readonly proxy: string; readonly secrets: readonly string[] }>;
+}
+
+export interface TraceQuestion {
+  readonly from: string;
+  readonly method: string;
+  readonly url: string;
+  /** `name: value` */
+  readonly headers: readonly string[];
+  /** `name=value` of a valid token. */
+  readonly claims: readonly string[];
+}
+
+export interface ResourceChange extends ResourceName {
+  readonly change: 'appears' | 'disappears' | 'changes';
+  readonly fields: readonly FieldChange[];
+  /** Fields that are not listed. */
+  readonly more: number;
+}
+
+export interface FieldChange {
+  readonly field: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+  readonly causes: readonly string[];
+}
+
+/** Proxies for which the same changes. */
+export interface ProxyChanges {
+  /** The first of them. */
+  readonly proxies: readonly string[];
+  readonly count: number;
+  readonly resources: readonly ResourceChange[];
+  /** Resources that are not listed. */
+  readonly more: number;
+}
+
+export interface Difference {
+  readonly objects: readonly SourceRef[];
+  readonly problems: readonly Problem[];
+  readonly looked: number;
+  readonly changed: number;
+  readonly groups: readonly ProxyChanges[];
+  /** Groups that are not listed. */
+  readonly more: number;
+}
+
+/** Why a question cannot be answered, for the one who asks. */
+export interface Refused {
+  readonly refused: string;
+}

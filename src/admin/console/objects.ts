@@ -1,0 +1,108 @@
+// What users wrote: every object with what is wrong with it, what it says of itself, and where it has effect.
+import type { ObjectBase } from '../../model/object.ts';
+import type { Problem } from '../../model/problem.ts';
+import type { SourceRef } from '../../model/source.ts';
+import { isShown } from '../pages/objects.ts';
+import type { Condition, ObjectDetail, ObjectRow, Stretch } from './api.ts';
+import { matches, stretchOf } from './paging.ts';
+import type { Question } from './question.ts';
+import { NoAnswer } from './question.ts';
+
+type Identified = Pick<SourceRef, 'kind' | 'namespace' | 'name'>;
+
+const keyOf = ({ kind, namespace, name }: Identified): string => `${kind}/${namespace}/${name}`;
+
+/** Never Kubernetes' own kinds: Secrets are among them. */
+export function shownObjects({ plane }: Pick<Question, 'plane'>): readonly ObjectBase[] {
+  const maps = Object.values(plane.snapshot().objects) as readonly ReadonlyMap<string, ObjectBase>[];
+  return maps.flatMap((map) => {
+    const [first] = map.values();
+    return first !== undefined && isShown(first.apiVersion) ? [...map.values()] : [];
+  });
+}
+
+/** Problems by the object that is at fault. */
+export function problemsByObject(problems: readonly Problem[]): ReadonlyMap<string, readonly Problem[]> {
+  const found = new Map<string, Problem[]>();
+  for (const problem of problems) {
+    const key = problem.source === undefined ? '' : keyOf(problem.source);
+    const known = found.get(key);
+    if (known === undefined) found.set(key, [problem]);
+    else known.push(problem);
+  }
+  return found;
+}
+
+/** Those with problems first, then by kind, namespace and name; `kind`, `state=problems` and `search` narrow it down. */
+export function objects(question: Question): Stretch<ObjectRow> & { readonly kinds: readonly string[] } {
+  const { plane, query } = question;
+  const problems = problemsByObject(plane.problems());
+  const all = shownObjects(question);
+  const kind = query.get('kind') ?? '';
+  const onlyBad = query.get('state') === 'problems';
+  const found = all
+    .filter(({ source }) => kind === '' || source.kind === kind)
+    .map((object) => row(object, problems.get(keyOf(object.source)) ?? []))
+    .filter((each) => !onlyBad || each.errors + each.warnings > 0)
+    .filter((each) => matches(query, each.kind, each.namespace, each.name))
+    .toSorted((a, b) => rank(b) - rank(a) || (keyOf(a) < keyOf(b) ? -1 : 1));
+  const kinds = new Set(all.map(({ source }) => source.kind));
+  return { ...stretchOf(found, query, (each) => each), kinds: [...kinds].toSorted() };
+}
+
+const rank = ({ errors, warnings }: ObjectRow): number => (errors > 0 ? 2 : warnings > 0 ? 1 : 0);
+
+function row({ source, apiVersion, metadata }: ObjectBase, problems: readonly Problem[]): ObjectRow {
+  const errors = problems.filter((problem) => problem.severity === 'error').length;
+  return {
+    kind: source.kind,
+    namespace: metadata.namespace,
+    name: metadata.name,
+    apiVersion,
+    created: metadata.creationTimestamp,
+    errors,
+    warnings: problems.length - errors,
+  };
+}
+
+export async function object(question: Question): Promise<ObjectDetail> {
+  const { plane, query, source } = question;
+  const asked = {
+    kind: query.get('kind') ?? '',
+    namespace: query.get('namespace') ?? '',
+    name: query.get('name') ?? '',
+  };
+  const found = shownObjects(question).find((each) => keyOf(each.source) === keyOf(asked));
+  if (found === undefined) throw new NoAnswer(404, `there is no ${asked.kind} ${asked.namespace}/${asked.name}`);
+  const problems = plane.problems().filter((problem) => problem.source && keyOf(problem.source) === keyOf(asked));
+  const rejections = plane.rejections().filter(({ causes }) => causes.some((cause) => keyOf(cause) === keyOf(asked)));
+  return {
+    ...row(found, problems),
+    body: bodyOf(found),
+    conditions: conditionsOf(found),
+    problems,
+    rejections: rejections.map(({ name, error, nodes }) => ({ name, error, proxies: nodes.length })),
+    effect: await source.effect(found.source),
+  };
+}
+
+const bodyOf = (object: ObjectBase): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(object).filter(([field]) => !/^(?:source|position|kind|apiVersion|status)$/.test(field)),
+  );
+
+function conditionsOf(object: ObjectBase): readonly Condition[] {
+  const { status } = object as { readonly status?: { readonly conditions?: unknown } };
+  return Array.isArray(status?.conditions) ? (status.conditions as readonly Condition[]) : [];
+}
+
+/** All problems there are, errors first. */
+export function problems({ plane, query }: Question): Stretch<Problem> {
+  const found = plane
+    .problems()
+    .filter(({ code, message, source }) =>
+      matches(query, code, message, source?.kind ?? '', source?.namespace ?? '', source?.name ?? ''),
+    )
+    .toSorted((a, b) => Number(b.severity === 'error') - Number(a.severity === 'error'));
+  return stretchOf(found, query, (each) => each);
+}

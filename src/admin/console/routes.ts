@@ -1,0 +1,87 @@
+// The console over HTTP: its page, its questions under /console/api/, and the news of open pages. It reads only.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+import type { DebugScope } from '../../model/debug.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import type { Answer } from './answers.ts';
+import { answers, posted } from './answers.ts';
+import { asset, headers } from './assets.ts';
+import { Events } from './events.ts';
+import { NoAnswer } from './question.ts';
+import type { ConsoleSource } from './source.ts';
+
+export interface ConsoleOptions {
+  readonly plane: ControlPlane;
+  readonly source: ConsoleSource;
+  /** Whom a request speaks for; undefined for nobody. */
+  readonly scopeOf: (request: FastifyRequest) => Promise<DebugScope | undefined>;
+}
+
+/** Of a manifest, in bytes. */
+const longestBody = 1 << 20;
+
+export function addConsole(app: FastifyInstance, options: ConsoleOptions): void {
+  const { source } = options;
+  const events = new Events(source);
+  void app.register((console, _options, done) => {
+    console.addHook('onSend', async (_request, reply) => void reply.headers(headers));
+    console.addHook('onClose', async () => events.close());
+    console.addContentTypeParser('application/yaml', { parseAs: 'string' }, (_request, body, parsed) =>
+      parsed(null, body),
+    );
+    console.get('/console', (_request, reply) => reply.redirect('/console/'));
+    console.get<{ Params: { '*': string } }>('/console/*', (request, reply) => page(request.params['*'], reply));
+    console.get('/console/api/events', async (request, reply) => {
+      if ((await entry(request, options)) === undefined) return refuse(reply, 401, tokenNeeded);
+      if (!events.open(reply.raw, headers)) return refuse(reply, 503, 'too many pages are open');
+      return reply.hijack();
+    });
+    for (const [name, each] of answers)
+      console.get(`/console/api/${name}`, (request, reply) => replyWith(request, reply, each, options));
+    for (const [name, each] of posted)
+      console.post(`/console/api/${name}`, { bodyLimit: longestBody }, (request, reply) =>
+        replyWith(request, reply, each, options),
+      );
+    done();
+  });
+}
+
+const tokenNeeded = 'a token of the mesh is needed';
+
+async function page(path: string, reply: FastifyReply): Promise<unknown> {
+  const found = await asset(path === '' ? 'index.html' : path);
+  if (found === undefined) return reply.callNotFound();
+  if (found === 'unbuilt') return refuse(reply, 404, 'the console is not built: run `make build`');
+  return reply.type(found.contentType).send(found.body);
+}
+
+async function replyWith(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { scoped, answer }: Answer,
+  { plane, source, scopeOf }: ConsoleOptions,
+): Promise<unknown> {
+  const scope = await entry(request, { plane, source, scopeOf });
+  if (scope === undefined) return refuse(reply, 401, tokenNeeded);
+  if (!scoped && scope !== 'mesh') return refuse(reply, 403, 'this is for callers of a system namespace');
+  const { searchParams: query } = new URL(request.raw.url ?? '', 'http://console');
+  try {
+    return await answer({ plane, source, scope, query, now: Date.now(), body: request.body });
+  } catch (error) {
+    if (error instanceof NoAnswer) return refuse(reply, error.status, error.message);
+    throw error;
+  }
+}
+
+/** Another site's page in the same browser must not ask in its user's name, by whatever name it calls this machine. */
+async function entry(request: FastifyRequest, { scopeOf }: ConsoleOptions): Promise<DebugScope | undefined> {
+  const { authorization, host = '', 'sec-fetch-site': site = 'none' } = request.headers;
+  if (authorization === undefined && (!isOwnName(host) || !['none', 'same-origin'].includes(site))) return undefined;
+  return scopeOf(request);
+}
+
+/** No name that DNS could have given away. */
+const isOwnName = (host: string): boolean => /^(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host);
+
+const refuse = (reply: FastifyReply, status: number, message: string): FastifyReply =>
+  reply.code(status).send({ refused: message });

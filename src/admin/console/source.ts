@@ -1,0 +1,32 @@
+// What the console needs of the daemon beside what debug pages do: each a question that can be asked at any time, and
+// that costs no more than what it shows.
+import type { DecodedResource } from '../../model/decoded.ts';
+import type { NodeInfo } from '../../model/resource.ts';
+import type { SourceRef } from '../../model/source.ts';
+import type { Hop } from '../../trace/journey.ts';
+import type * as api from './api.ts';
+
+export interface ConsoleSource {
+  /** What a proxy is to have, by kind and name, undecoded. */
+  names(node: NodeInfo): readonly api.ResourceName[];
+  resource(node: NodeInfo, named: api.ResourceName): DecodedResource | undefined;
+  /** Of the first resources that have it, in the order of `names`. */
+  search(node: NodeInfo, text: string): Promise<api.Hits>;
+  effect(object: SourceRef): Promise<api.Effect>;
+  authority(): api.Authority;
+  /** The latest first. */
+  pushes(): readonly api.Push[];
+  trace(question: api.TraceQuestion): Promise<Hop | api.Refused>;
+  /** What these manifests would change, for every connected proxy. */
+  difference(manifests: string): Promise<api.Difference | api.Refused>;
+  /** What proxies measured of requests between services, by the ids of graph nodes; undefined where nobody can be asked. */
+  traffic(): Promise<readonly MeasuredEdge[] | undefined>;
+  /** Calls whenever there may be something new to show; returns how to stop. */
+  onChange(listener: () => void): () => void;
+}
+
+/** Between `namespace/name` of a workload's canonical service and a host. */
+export interface MeasuredEdge extends api.Traffic {
+  readonly from: { readonly name: string; readonly namespace: string };
+  readonly to: { readonly hostname: string };
+}

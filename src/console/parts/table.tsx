@@ -1,0 +1,77 @@
+// A table of a stretch of a list: columns, pages, and what stands there instead of nothing. On narrow screens each row
+// becomes a card whose cells name their columns.
+import type { ComponentChildren } from 'preact';
+
+import type { Stretch } from '../../admin/console/api.ts';
+
+export interface Column<T> {
+  readonly head: string;
+  readonly cell: (item: T) => ComponentChildren;
+  /** Numbers stand to the right. */
+  readonly number?: boolean;
+}
+
+interface TableProps<T> {
+  readonly caption: string;
+  readonly columns: readonly Column<T>[];
+  readonly items: readonly T[];
+  readonly keyOf: (item: T) => string;
+  readonly empty: string;
+}
+
+export function Table<T>({ caption, columns, items, keyOf, empty }: TableProps<T>) {
+  if (items.length === 0) return <p class="empty">{empty}</p>;
+  return (
+    <div class="table">
+      <table>
+        <caption class="unseen">{caption}</caption>
+        <thead>
+          <tr>
+            {columns.map(({ head, number }) => (
+              <th key={head} scope="col" class={number === true ? 'number' : ''}>
+                {head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((item) => (
+            <tr key={keyOf(item)}>
+              {columns.map(({ head, cell, number }) => (
+                <td key={head} data-head={head} class={number === true ? 'number' : ''}>
+                  {cell(item)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+interface PagerProps {
+  readonly stretch: Stretch<unknown>;
+  readonly onOffset: (offset: number) => void;
+}
+
+/** Rows of a page; the daemon gives as many unless it is asked for others. */
+const pageLength = 50;
+
+export function Pager({ stretch: { offset, items, total }, onOffset }: PagerProps) {
+  if (total <= pageLength && offset === 0) return null;
+  const last = offset + items.length;
+  return (
+    <nav class="pager" aria-label="Pages">
+      <button type="button" disabled={offset === 0} onClick={() => onOffset(Math.max(0, offset - pageLength))}>
+        Previous
+      </button>
+      <span role="status">
+        {(offset + 1).toLocaleString('en')}–{last.toLocaleString('en')} of {total.toLocaleString('en')}
+      </span>
+      <button type="button" disabled={last >= total} onClick={() => onOffset(last)}>
+        Next
+      </button>
+    </nav>
+  );
+}

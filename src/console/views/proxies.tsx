@@ -1,0 +1,67 @@
+// All proxies, those with trouble first.
+import type { ProxyRow, Stretch } from '../../admin/console/api.ts';
+import { useLive, useNow } from '../live.ts';
+import { Asked } from '../parts/asked.tsx';
+import { StateBadge } from '../parts/badge.tsx';
+import { Choice, Search } from '../parts/fields.tsx';
+import type { Column } from '../parts/table.tsx';
+import { Pager, Table } from '../parts/table.tsx';
+import type { Place } from '../place.ts';
+import { link, replaceQuery } from '../place.ts';
+import { ago, duration } from '../words.ts';
+
+const states = [
+  ['', 'all states'],
+  ['synced', 'synced'],
+  ['pending', 'pending'],
+  ['rejecting', 'rejecting'],
+] as const;
+
+export function ProxiesView({ place }: { readonly place: Place }) {
+  const { search = '', state = '', offset = '' } = Object.fromEntries(place.query);
+  const live = useLive<Stretch<ProxyRow>>('proxies', { search, state, offset });
+  const now = useNow();
+  return (
+    <>
+      <h1>Proxies</h1>
+      <div class="tools">
+        <Search
+          label="Name, namespace or address"
+          value={search}
+          onSearch={(text) => replaceQuery(place, { search: text, offset: '' })}
+        />
+        <Choice
+          label="State"
+          value={state}
+          options={states}
+          onChoose={(chosen) => replaceQuery(place, { state: chosen, offset: '' })}
+        />
+      </div>
+      <Asked live={live}>
+        {(stretch) => (
+          <>
+            <Table
+              caption="Connected proxies"
+              columns={columns(now)}
+              items={stretch.items}
+              keyOf={({ connection }) => connection}
+              empty="No proxy is connected that this describes."
+            />
+            <Pager stretch={stretch} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
+          </>
+        )}
+      </Asked>
+    </>
+  );
+}
+
+const columns = (now: number): readonly Column<ProxyRow>[] => [
+  { head: 'Proxy', cell: ({ proxy }) => <a href={link(['proxy', proxy])}>{proxy}</a> },
+  { head: 'Role', cell: ({ role }) => role },
+  { head: 'State', cell: ({ state }) => <StateBadge state={state} /> },
+  { head: 'Lag', cell: ({ waitingSince }) => (waitingSince === 0 ? '–' : duration(now - waitingSince)), number: true },
+  { head: 'Resources', cell: ({ resources }) => resources.toLocaleString('en'), number: true },
+  { head: 'Address', cell: ({ address }) => <code>{address}</code> },
+  { head: 'Connected', cell: ({ since }) => ago(since, now) },
+  { head: 'Last rejection', cell: ({ error }) => (error === undefined ? '' : <span class="clip">{error}</span>) },
+];

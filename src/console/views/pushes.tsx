@@ -1,0 +1,77 @@
+// The latest pushes: why, how much, and how long until the last proxy had answered.
+import type { Push, PushCause, Stretch } from '../../admin/console/api.ts';
+import { describeSource } from '../../model/source.ts';
+import { useLive, useNow } from '../live.ts';
+import { Asked } from '../parts/asked.tsx';
+import { Badge } from '../parts/badge.tsx';
+import { Search } from '../parts/fields.tsx';
+import { Source } from '../parts/source.tsx';
+import type { Column } from '../parts/table.tsx';
+import { Pager, Table } from '../parts/table.tsx';
+import type { Place } from '../place.ts';
+import { replaceQuery } from '../place.ts';
+import { ago, duration, size } from '../words.ts';
+
+export function PushesView({ place }: { readonly place: Place }) {
+  const { search = '', offset = '' } = Object.fromEntries(place.query);
+  const live = useLive<Stretch<Push>>('pushes', { search, offset });
+  const now = useNow();
+  return (
+    <>
+      <h1>Pushes</h1>
+      <div class="tools">
+        <Search label="Cause" value={search} onSearch={(text) => replaceQuery(place, { search: text, offset: '' })} />
+      </div>
+      <Asked live={live}>
+        {(stretch) => (
+          <>
+            <Table
+              caption="Recent pushes"
+              columns={columns(now)}
+              items={stretch.items}
+              keyOf={({ id }) => String(id)}
+              empty="Nothing has been sent yet."
+            />
+            <Pager stretch={stretch} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
+          </>
+        )}
+      </Asked>
+    </>
+  );
+}
+
+const columns = (now: number): readonly Column<Push>[] => [
+  { head: 'When', cell: ({ at }) => <time dateTime={new Date(at).toISOString()}>{ago(at, now)}</time> },
+  { head: 'Cause', cell: ({ causes, more }) => <Causes causes={causes} more={more} /> },
+  { head: 'Responses', cell: ({ responses }) => responses.toLocaleString('en'), number: true },
+  { head: 'Resources', cell: ({ resources }) => resources.toLocaleString('en'), number: true },
+  { head: 'Size', cell: ({ bytes }) => size(bytes), number: true },
+  { head: 'Last answer after', cell: (push) => <Answer push={push} />, number: true },
+];
+
+const shownCauses = 5;
+
+function Causes({ causes, more }: { readonly causes: readonly PushCause[]; readonly more: number }) {
+  if (causes.length === 0) return <span class="muted">proxies that connected, keys or certificates</span>;
+  const left = more + Math.max(0, causes.length - shownCauses);
+  return (
+    <ul class="plain-list">
+      {causes.slice(0, shownCauses).map(({ change, object }) => (
+        <li key={describeSource(object)}>
+          {change} {change === 'removed' ? describeSource(object) : <Source source={object} />}
+        </li>
+      ))}
+      {left > 0 && <li class="muted">and {left} more</li>}
+    </ul>
+  );
+}
+
+function Answer({ push: { responses, open, rejected, settledAfter } }: { readonly push: Push }) {
+  return (
+    <>
+      {rejected > 0 && <Badge tone="bad">{rejected} rejected</Badge>}{' '}
+      {open > 0 && <Badge tone="busy">{open} open</Badge>}{' '}
+      {settledAfter === undefined ? (responses === 0 ? 'nothing to send' : '') : duration(settledAfter)}
+    </>
+  );
+}

@@ -1,0 +1,33 @@
+// Numbers, times and sizes as people read them.
+
+/** `3.2 s`, `4 min`, `2 d` */
+export function duration(milliseconds: number): string {
+  const seconds = Math.max(0, milliseconds) / 1000;
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
+}
+
+export const ago = (time: number, now: number): string => (time === 0 ? 'never' : `${duration(now - time)} ago`);
+
+export function size(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+export const count = (number: number, one: string, many = `${one}s`): string =>
+  `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
+
+export const moment = (time: number): string => new Date(time).toISOString().replace('T', ' ').slice(0, 19);
+
+export const kindNames = {
+  cluster: 'clusters',
+  endpoint: 'endpoints',
+  listener: 'listeners',
+  route: 'routes',
+  virtualHost: 'virtual hosts',
+  extension: 'extensions',
+} as const;
