@@ -2,6 +2,7 @@
 // them, and a caller, a Pod whose Envoy sends for it. Which services there are is up to the test; VirtualServices and
 // DestinationRules are what it writes into files.
 import type { Address, Backend, TcpBackend } from './backend.ts';
+import type { GrpcBackend } from './grpc.ts';
 import type { LiveMesh, LiveMeshOptions } from './live-mesh.ts';
 import type { Answer, Call } from './traffic.ts';
 
@@ -9,6 +10,7 @@ import { stringify } from 'yaml';
 
 import { freePort } from '../../scripts/ports.ts';
 import { startEither, startGreeting, startHttp, startHttp2, startTcpEcho } from './backend.ts';
+import { startGrpc } from './grpc.ts';
 import { startLiveMesh } from './live-mesh.ts';
 import { send } from './traffic.ts';
 
@@ -19,7 +21,7 @@ export interface Port {
   readonly number: number;
   /** `http`, `tcp-echo`, `auto`, ...: tells the proxies the protocol. */
   readonly name: string;
-  readonly app: 'http' | 'http2' | 'tcp' | 'either' | 'greeting';
+  readonly app: 'http' | 'http2' | 'grpc' | 'tcp' | 'either' | 'greeting';
 }
 
 export const http: Port = { number: 18080, name: 'http', app: 'http' };
@@ -132,10 +134,17 @@ async function placed(each: string | Workload, host: string, ports: readonly Por
   return { name, service, sidecar, labels: { app: service, version, ...mesh, ...labels }, address: host, apps };
 }
 
-const start = { http: startHttp, http2: startHttp2, tcp: startTcpEcho, either: startEither, greeting: startGreeting };
+const start = {
+  http: startHttp,
+  http2: startHttp2,
+  grpc: startGrpc,
+  tcp: startTcpEcho,
+  either: startEither,
+  greeting: startGreeting,
+};
 
 async function startApps(workloads: readonly PlacedWorkload[], ports: readonly Port[]) {
-  const apps = new Map<string, Backend | TcpBackend>();
+  const apps = new Map<string, Backend | TcpBackend | GrpcBackend>();
   const stop = async (): Promise<void> => {
     for (const app of apps.values()) await app.close();
   };

@@ -129,7 +129,7 @@ function common(
         extensions: httpExtensions(extensions, traffic),
         grpcWeb,
         sessions,
-        destinations: metered !== undefined && received === undefined,
+        metered: metered === undefined ? undefined : received === undefined ? 'sent' : 'received',
         suppressEnvoyHeaders: facts.headers.noEnvoyHeaders === true,
       }),
       proxy_100_continue: true,

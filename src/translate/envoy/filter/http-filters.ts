@@ -5,6 +5,7 @@ import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
 import type { HttpExtensions } from '../extension/extension-filters.ts';
 import type { Guard } from '../rbac/guard.ts';
+import { messageFilter } from '../telemetry/grpc-messages.ts';
 import { destinationFilters } from '../telemetry/peers.ts';
 import { statefulSession } from './stateful-session.ts';
 
@@ -20,8 +21,8 @@ export interface HttpFilterFacts {
   readonly grpcWeb: boolean;
   /** Clients may be bound to endpoints. */
   readonly sessions: boolean;
-  /** Metrics have to know where requests went. */
-  readonly destinations: boolean;
+  /** Traffic is counted: that which comes in, or that which goes out, of which metrics have to know where it went. */
+  readonly metered: 'received' | 'sent' | undefined;
   /** The router adds no `x-envoy-*` headers. */
   readonly suppressEnvoyHeaders: boolean;
 }
@@ -48,6 +49,8 @@ const grpcStats: Entry = () =>
     stats_for_all_methods: false,
   });
 
+const grpcMessages: Entry = (facts) => (facts.metered === undefined ? undefined : messageFilter);
+
 const fault: Entry = () =>
   extension('envoy.filters.http.fault', 'envoy.extensions.filters.http.fault.v3.HTTPFault', {});
 
@@ -55,7 +58,7 @@ const cors: Entry = () => extension('envoy.filters.http.cors', 'envoy.extensions
 
 const sessions: Entry = (facts) => (facts.sessions ? statefulSession : undefined);
 
-const destinations: Entry = (facts) => (facts.destinations ? destinationFilters() : undefined);
+const destinations: Entry = (facts) => (facts.metered === 'sent' ? destinationFilters() : undefined);
 
 const router: Entry = (facts) =>
   extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {
@@ -71,6 +74,7 @@ const entries: readonly Entry[] = [
   extensionsOf('STATS'),
   extensionsOf('UNSPECIFIED'),
   grpcWeb,
+  grpcMessages,
   grpcStats,
   fault,
   cors,

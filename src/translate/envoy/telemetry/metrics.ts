@@ -7,6 +7,7 @@ import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
 import type { MeteredWorkload, Received } from './metered.ts';
 import { cel, firstOf } from './format.ts';
+import { isGrpc, messageCount } from './grpc-messages.ts';
 import type { Labels, Metered } from './metric-labels.ts';
 import { metricLabels } from './metric-labels.ts';
 import type { AccessLog } from './log-sink.ts';
@@ -14,7 +15,7 @@ import type { AccessLog } from './log-sink.ts';
 type Config = MessageOf['envoy.extensions.access_loggers.stats.v3.Config'];
 type Stat = MessageOf['envoy.extensions.access_loggers.stats.v3.Config.Stat'];
 
-/** Entries for `access_log`: one that counts, or none when everything is disabled. `received` is canonical. */
+/** Entries for `access_log`, none of them when everything is disabled. `received` is canonical. */
 export const metricLogs = memo(
   (
     settings: MetricSettings,
@@ -23,25 +24,28 @@ export const metricLogs = memo(
     received: Received | undefined,
   ): readonly AccessLog[] => {
     const labels = metricLabels({ workload, protocol, received });
-    const stat = (metric: string): Stat => ({ name: `istio_${metric}`, tags: tags(settings, metric, labels) });
-    const wanted = ({ metric }: { readonly metric: string }): boolean =>
-      settings.changes.find((change) => change.metric === metric)?.disabled !== true;
-    const counters = metrics[protocol].counters
-      .filter(wanted)
-      .map(({ metric, ...value }) => ({ stat: stat(metric), ...value }));
-    const histograms = metrics[protocol].histograms
-      .filter(wanted)
-      .map(({ metric, ...value }) => ({ stat: stat(metric), ...value }));
-    if (counters.length + histograms.length === 0) return [];
-    return [
-      extension('keelson.stats', 'envoy.extensions.access_loggers.stats.v3.Config', {
-        stats_scope: scope,
-        counters,
-        histograms,
-      }),
-    ];
+    return counted[protocol].flatMap((metrics) => metricLog(settings, labels, metrics) ?? []);
   },
 );
+
+function metricLog(settings: MetricSettings, labels: Labels, metrics: Metrics): AccessLog | undefined {
+  const stat = (metric: string): Stat => ({ name: `istio_${metric}`, tags: tags(settings, metric, labels) });
+  const wanted = ({ metric }: { readonly metric: string }): boolean =>
+    settings.changes.find((change) => change.metric === metric)?.disabled !== true;
+  const counters = metrics.counters.filter(wanted).map(({ metric, ...value }) => ({ stat: stat(metric), ...value }));
+  const histograms = metrics.histograms
+    .filter(wanted)
+    .map(({ metric, ...value }) => ({ stat: stat(metric), ...value }));
+  if (counters.length + histograms.length === 0) return undefined;
+  return {
+    ...extension(metrics.name, 'envoy.extensions.access_loggers.stats.v3.Config', {
+      stats_scope: scope,
+      counters,
+      histograms,
+    }),
+    ...(metrics.filter !== undefined && { filter: metrics.filter }),
+  };
+}
 
 /**
  * Prometheus' names begin with what a scope is called, but for the scopes of extensions that name their own metrics: Envoy
@@ -49,7 +53,11 @@ export const metricLogs = memo(
  */
 const scope: NonNullable<Config['stats_scope']> = { prefix: 'wasmcustom', sharing_name: 'mesh', enable_eviction: true };
 
+/** What one logger counts. */
 interface Metrics {
+  readonly name: string;
+  /** Of which requests. */
+  readonly filter?: NonNullable<AccessLog['filter']>;
   readonly counters: readonly ({
     readonly metric: string;
   } & MessageOf['envoy.extensions.access_loggers.stats.v3.Config.Counter'])[];
@@ -58,25 +66,44 @@ interface Metrics {
   } & MessageOf['envoy.extensions.access_loggers.stats.v3.Config.Histogram'])[];
 }
 
+const messages = (direction: 'request' | 'response'): string =>
+  `%COALESCE(${JSON.stringify({ operators: [messageCount(direction), cel("'0'")] })})%`;
+
+const ofRequests: Metrics = {
+  name: 'keelson.stats',
+  counters: [{ metric: 'requests_total', value_fixed: '1' }],
+  histograms: [
+    { metric: 'request_duration_milliseconds', unit: 'Milliseconds', value_format: '%DURATION%' },
+    { metric: 'request_bytes', unit: 'Bytes', value_format: '%CEL(request.total_size)%' },
+    { metric: 'response_bytes', unit: 'Bytes', value_format: '%CEL(response.total_size)%' },
+  ],
+};
+
+const ofMessages: Metrics = {
+  name: 'keelson.grpc_stats',
+  filter: isGrpc,
+  counters: [
+    { metric: 'request_messages_total', value_format: messages('request') },
+    { metric: 'response_messages_total', value_format: messages('response') },
+  ],
+  histograms: [],
+};
+
 /** Of connections nothing is logged before they end, so that their log has one line each: they count once they are over. */
-const metrics: Readonly<Record<Metered['protocol'], Metrics>> = {
-  http: {
-    counters: [{ metric: 'requests_total', value_fixed: '1' }],
-    histograms: [
-      { metric: 'request_duration_milliseconds', unit: 'Milliseconds', value_format: '%DURATION%' },
-      { metric: 'request_bytes', unit: 'Bytes', value_format: '%CEL(request.total_size)%' },
-      { metric: 'response_bytes', unit: 'Bytes', value_format: '%CEL(response.total_size)%' },
-    ],
-  },
-  tcp: {
-    counters: [
-      { metric: 'tcp_connections_opened_total', value_fixed: '1' },
-      { metric: 'tcp_connections_closed_total', value_fixed: '1' },
-      { metric: 'tcp_sent_bytes_total', value_format: '%BYTES_SENT%' },
-      { metric: 'tcp_received_bytes_total', value_format: '%BYTES_RECEIVED%' },
-    ],
-    histograms: [],
-  },
+const ofConnections: Metrics = {
+  name: 'keelson.stats',
+  counters: [
+    { metric: 'tcp_connections_opened_total', value_fixed: '1' },
+    { metric: 'tcp_connections_closed_total', value_fixed: '1' },
+    { metric: 'tcp_sent_bytes_total', value_format: '%BYTES_SENT%' },
+    { metric: 'tcp_received_bytes_total', value_format: '%BYTES_RECEIVED%' },
+  ],
+  histograms: [],
+};
+
+const counted: Readonly<Record<Metered['protocol'], readonly Metrics[]>> = {
+  http: [ofRequests, ofMessages],
+  tcp: [ofConnections],
 };
 
 function tags(settings: MetricSettings, metric: string, labels: Labels): NonNullable<Stat['tags']> {
