@@ -2,6 +2,7 @@
 // is told before it is stored.
 import { randomUUID } from 'node:crypto';
 
+import { bootstrapPatchesOf } from './bootstrap-patching.ts';
 import { injectionImages, nativeSidecars } from './config.ts';
 import type { LiveMesh } from './live-mesh.ts';
 import { objectKey } from './model/object.ts';
@@ -13,7 +14,8 @@ import type { SourceRef } from './model/source.ts';
 import type { AdmissionHandler } from './webhooks/admission-review.ts';
 import type { WebhookServer } from './webhooks/server.ts';
 import { injectionHandler } from './webhooks/inject/handler.ts';
-import { injectionSource } from './webhooks/inject/source.ts';
+import type { Installed } from './webhooks/inject/source.ts';
+import { injectionReport, injectionSource } from './webhooks/inject/source.ts';
 import { createWebhookServer } from './webhooks/server.ts';
 import { validationHandler } from './webhooks/validation/validate.ts';
 import { findMessage } from './xds/codec/descriptors.ts';
@@ -36,16 +38,23 @@ export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log): Webhook
 }
 
 function injection(mesh: LiveMesh, log: Log): AdmissionHandler {
-  const { revision, systemNamespace, clusterDomain, clusterId } = mesh.installation;
-  const images = injectionImages();
-  const installed = { revision, systemNamespace, clusterDomain, clusterId, images, nativeSidecars: nativeSidecars() };
   return injectionHandler(
-    injectionSource(installed, () => mesh.snapshot, {
+    injectionSource(installedInjector(mesh), () => mesh.snapshot, {
       newToken: randomUUID,
       onDecision: (decision) => log.info('injection', decision),
     }),
   );
 }
+
+function installedInjector({ installation }: LiveMesh): Installed {
+  const { revision, systemNamespace, clusterDomain, clusterId } = installation;
+  const images = injectionImages();
+  const constant = { revision, systemNamespace, clusterDomain, clusterId, images, nativeSidecars: nativeSidecars() };
+  return { ...constant, patchesOf: bootstrapPatchesOf };
+}
+
+/** For who asks why a Pod has the sidecar that it has. */
+export const injectionState = (mesh: LiveMesh): object => injectionReport(installedInjector(mesh), mesh.snapshot);
 
 /** What would be wrong with the mesh if it had this object: what concerns the object itself, and what was fine before. */
 export function newProblems(

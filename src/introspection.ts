@@ -61,6 +61,8 @@ export interface Known {
   readonly configuration: (node: NodeInfo) => Configuration;
   readonly snapshot: () => Snapshot;
   readonly problems: () => readonly Problem[];
+  /** How Pods are injected; undefined where none are. */
+  readonly injection: () => object | undefined;
   readonly isReady: () => boolean;
   readonly authenticate: Authenticate;
   readonly metricsText: () => Promise<string>;
@@ -96,7 +98,7 @@ export function controlPlane(known: Known): ControlPlane {
     rejections: () => server().rejections().map(explainRejection).map(shownRejection),
     clusters: () => [{ id: translation().mesh.settings.clusterId, secretName: '', syncStatus: 'synced' }],
     counters: () => server().counters(),
-    injection: () => undefined,
+    injection: known.injection,
     push: () => void server().update(),
     authenticate: (authorization) => {
       const metadata = new Metadata();

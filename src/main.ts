@@ -2,7 +2,7 @@
 // and the xDS server that the proxies talk to.
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { webhookServer } from './admission.ts';
+import { injectionState, webhookServer } from './admission.ts';
 import type { CertificatesOptions } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
@@ -29,6 +29,7 @@ import { causingObjects, resourceOrigins } from './translate/origins.ts';
 import type { OnChange } from './watchers/source.ts';
 import { watchSource } from './watchers/source.ts';
 import type { FetchOptions } from './watchers/fetch/limited-fetch.ts';
+import { findMessage } from './xds/codec/descriptors.ts';
 import type { Log } from './xds/log.ts';
 import type { Rejection } from './xds/subscription/quarantine.ts';
 import type { Authenticate, XdsServer } from './xds/server.ts';
@@ -111,7 +112,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const credentials = daemonCredentials(mesh, options);
   const certificates = await daemonCertificates(mesh, credentials, options, metrics);
   atEnd(() => certificates.stop());
-  const known = knownOf(mesh, certificates.authenticate, () => server, metrics, stopping.signal);
+  const known = knownOf(mesh, certificates.authenticate, () => server, metrics, options, stopping.signal);
   const plane = controlPlane(known);
   const conflicts = conflictWatch(mesh, () => server, log);
   atEnd(() => conflicts.stop());
@@ -185,6 +186,7 @@ async function openMesh(options: DaemonOptions, history: PushHistory, signal: Ab
   await watchSource(options.config, replace, {
     signal,
     systemNamespace: mesh.installation.systemNamespace,
+    context: { findMessage },
     onWaiting: (reason) => log.warn('waiting for the API server', { reason }),
   });
   // Else the first configuration would refuse every token.
@@ -214,6 +216,7 @@ const knownOf = (
   authenticate: Authenticate,
   server: () => XdsServer,
   metrics: DaemonMetrics,
+  { webhookAddress }: DaemonOptions,
   stopping: AbortSignal,
 ): Known => ({
   replica: replicaName(),
@@ -223,6 +226,7 @@ const knownOf = (
   configuration: (node) => mesh.configuration(node),
   snapshot: () => mesh.snapshot,
   problems: () => mesh.problems,
+  injection: () => (webhookAddress === undefined ? undefined : injectionState(mesh)),
   isReady: () => !stopping.aborted,
   authenticate,
   metricsText: metrics.text,

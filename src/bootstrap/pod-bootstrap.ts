@@ -19,6 +19,8 @@ export interface PodFacts {
   readonly type: 'sidecar' | 'router';
   readonly environment: Environment;
   readonly labels: Readonly<Record<string, string>>;
+  /** What EnvoyFilters do to it. */
+  readonly patch?: (bootstrap: object) => object;
   /** Laid over the bootstrap as Envoy's --config-yaml would be. */
   readonly override?: Json;
 }
@@ -31,7 +33,13 @@ export class EnvironmentFault extends Error {
 }
 
 /** Messages by file name. Throws EnvironmentFault. */
-export function podBootstrap({ type, environment, labels, override }: PodFacts): Readonly<Record<string, object>> {
+export function podBootstrap({
+  type,
+  environment,
+  labels,
+  patch,
+  override,
+}: PodFacts): Readonly<Record<string, object>> {
   const config = jsonVariable(environment, 'PROXY_CONFIG') ?? {};
   const controlPlane = discovery(config['discoveryAddress']);
   const adminPort = numberOf(config['proxyAdminPort']) ?? servicePorts.admin;
@@ -53,8 +61,9 @@ export function podBootstrap({ type, environment, labels, override }: PodFacts):
   });
   const node = podNode(type, environment, labels, config);
   const message = bootstrapMessage({ node, controlPlane, adminPort, services, directory: podFiles.directory });
+  const patched = patch?.(message) ?? message;
   return {
-    [podFiles.bootstrap]: override === undefined ? message : overlaid({ ...message }, override),
+    [podFiles.bootstrap]: override === undefined ? patched : overlaid({ ...patched }, override),
     'xds-ca.yaml': caSecretFile(podFiles.rootCertificates, controlPlane.serverName),
     'xds-token.yaml': tokenSecretFile(podFiles.token),
   };

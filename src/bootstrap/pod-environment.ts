@@ -24,6 +24,8 @@ export const ownVariables = {
   /** What the request that begins the drain must present. */
   drainToken: 'KEELSON_DRAIN_TOKEN',
   clusterDomain: 'KEELSON_CLUSTER_DOMAIN',
+  /** JSON: a list of BootstrapPatch (see model/bootstrap-patch.ts). */
+  bootstrapPatches: 'KEELSON_BOOTSTRAP_PATCHES',
 } as const;
 
 /** Variables that begin so become metadata of Envoy's node. */

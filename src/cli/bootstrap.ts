@@ -18,7 +18,10 @@ import { defaultStateDirectory } from '../config.ts';
 import { caSecretFile, tokenSecretFile } from '../bootstrap/credential-files.ts';
 import { bootstrapMessage } from '../bootstrap/message.ts';
 import { statusServices } from '../bootstrap/static-services.ts';
+import { bootstrapPatchesOf, patchedBootstrap } from '../bootstrap-patching.ts';
 import { issueCredentials } from '../credentials.ts';
+import { installation } from '../installation.ts';
+import { translate } from '../translate/translate.ts';
 import { exit, UsageError } from './io.ts';
 import { loadFiles, nodeOfProxy } from './offline.ts';
 
@@ -69,7 +72,8 @@ export async function bootstrap(argv: readonly string[], io: Io): Promise<number
     const statusPort = port('--status-port', values['status-port'] ?? inPod.statusPort);
     const node = proxy === undefined ? {} : { node: proxy.node };
     const services = statusServices(statusPort, settings.adminPort);
-    io.stdout(yaml(bootstrapMessage({ ...node, ...settings, services, directory: inPod.directory })));
+    const message = bootstrapMessage({ ...node, ...settings, services, directory: inPod.directory });
+    io.stdout(yaml(proxy === undefined ? message : patched(message, proxy, io)));
     return exit.fine;
   }
   if (proxy === undefined) throw new UsageError('--out needs --proxy: a token is for one workload');
@@ -142,10 +146,18 @@ async function writeDirectory(settings: DirectoryOptions, io: Io): Promise<numbe
   await replace(path('token'), credentials.token);
   await replace(path('xds-ca.yaml'), yaml(caSecretFile(path('root-cert.pem'), server.serverName)));
   await replace(path('xds-token.yaml'), yaml(tokenSecretFile(path('token'))));
-  await replace(path('envoy.yaml'), yaml(bootstrapMessage(settings)));
+  await replace(path('envoy.yaml'), yaml(patched(bootstrapMessage(settings), settings, io)));
   const flags = `--disable-hot-restart --drain-time-s 5 --concurrency ${concurrency}`;
   io.stdout(`envoy -c ${path('envoy.yaml')} ${flags}\n`);
   return exit.fine;
+}
+
+function patched(message: object, { node, snapshot }: Proxy, io: Io): object {
+  const seen = translate(snapshot, installation()).view(node);
+  if (seen === undefined) return message;
+  const { proxy, settings } = seen;
+  const patches = bootstrapPatchesOf(snapshot.objects.EnvoyFilter, proxy, settings.rootNamespace);
+  return patchedBootstrap(message, patches, io);
 }
 
 const yaml = (message: object): string => stringify(message, { aliasDuplicateObjects: false });

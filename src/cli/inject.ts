@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 
 import { stringify } from 'yaml';
 
+import { bootstrapPatchesOf } from '../bootstrap-patching.ts';
 import { injectionImages } from '../config.ts';
 import { emptySnapshot } from '../model/snapshot.ts';
 import { defaultInstallation } from '../translate/resolve/mesh-settings.ts';
@@ -83,6 +84,7 @@ async function settingsOf(values: Values, io: Io): Promise<InjectionSettings> {
       clusterDomain,
       clusterId,
       images: values.image === undefined ? images : { ...images, keelson: values.image },
+      patchesOf: bootstrapPatchesOf,
       nativeSidecars: values['native-sidecars'] ? 'always' : 'auto',
     },
     snapshot,

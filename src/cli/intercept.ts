@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { EnvironmentFault, podBootstrap } from '../bootstrap/pod-bootstrap.ts';
-import { podFiles } from '../bootstrap/pod-environment.ts';
+import { ownVariables, podFiles } from '../bootstrap/pod-environment.ts';
+import { givenPatches, patchedBootstrap } from '../bootstrap-patching.ts';
 import { environment } from '../config.ts';
 import { InterceptionFault, interceptionFlags, interceptionOptions } from '../interception/options.ts';
 import { exit, UsageError } from './io.ts';
@@ -62,7 +63,7 @@ export async function intercept(argv: readonly string[], io: Io): Promise<number
   const type = values['proxy-type'];
   if (type !== 'sidecar' && type !== 'router') throw new UsageError(`--proxy-type ${type}: write sidecar or router`);
   try {
-    const files = await bootstrapFiles(type, values['pod-info']);
+    const files = await bootstrapFiles(type, values['pod-info'], io);
     if (values['dry-run']) io.stdout(`${JSON.stringify(files, null, 2)}\n`);
     else await write(values.directory, files);
     if (!values['skip-rule-apply']) applyRules(rules, { io, dryRun: values['dry-run'], lock: values.directory });
@@ -85,13 +86,19 @@ function usable(read: () => InterceptionOptions): InterceptionOptions {
 const verify = (rules: InterceptionOptions, seconds: number): Promise<void> =>
   verifyRules(rules.inboundPort, environment()['INSTANCE_IP'] ?? '', seconds);
 
-async function bootstrapFiles(type: 'sidecar' | 'router', podInfo: string): Promise<Readonly<Record<string, object>>> {
+async function bootstrapFiles(
+  type: 'sidecar' | 'router',
+  podInfo: string,
+  io: Io,
+): Promise<Readonly<Record<string, object>>> {
   const variables = environment();
+  const patches = givenPatches(variables[ownVariables.bootstrapPatches]);
   const overridePath = variables['ISTIO_BOOTSTRAP_OVERRIDE'];
   return podBootstrap({
     type,
     environment: variables,
     labels: downwardLabels(await readFile(join(podInfo, 'labels'), 'utf8').catch(() => '')),
+    ...(patches.length > 0 && { patch: (message) => patchedBootstrap(message, patches, io) }),
     ...(overridePath !== undefined && { override: await override(overridePath) }),
   });
 }

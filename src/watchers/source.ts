@@ -2,6 +2,7 @@
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import type { RuleContext } from './rules/rule.ts';
 import { readdir } from 'node:fs/promises';
 import { watchCluster } from './cluster/cluster.ts';
 import { watchDirectory } from './files/directory.ts';
@@ -13,6 +14,8 @@ export interface SourceOptions {
   readonly signal: AbortSignal;
   /** Where the mesh's own ConfigMaps are in a cluster. */
   readonly systemNamespace: string;
+  /** What rules may know beside an object. */
+  readonly context?: RuleContext;
   /** Why it takes long until everything has been read. */
   readonly onWaiting: (reason: string) => void;
 }
@@ -24,14 +27,14 @@ export interface SourceOptions {
 export async function watchSource(
   config: string | KubernetesClient,
   onChange: OnChange,
-  { signal, systemNamespace, onWaiting }: SourceOptions,
+  { signal, systemNamespace, context = {}, onWaiting }: SourceOptions,
 ): Promise<void> {
   if (typeof config === 'string') {
     // A directory that is missing at the start is a mistake; later it may come and go.
     await readdir(config).catch((cause: Error) => {
       throw new Error(`the directory ${config} cannot be read`, { cause });
     });
-    return watchDirectory(config, (snapshot, problems) => void onChange(snapshot, problems), { signal });
+    return watchDirectory(config, (snapshot, problems) => void onChange(snapshot, problems), { signal, context });
   }
   const reasons = new Set<string>();
   const onState = (state: { readonly kind: string; readonly reason?: string }): void => {
@@ -44,6 +47,7 @@ export async function watchSource(
     client: config,
     signal,
     systemNamespace,
+    context,
     // Once everything is known, problems tell.
     onState: (_, state) => void (ready || onState(state)),
   });

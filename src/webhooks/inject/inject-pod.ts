@@ -11,6 +11,7 @@ import type { EnvVar, Pod } from './pod/pod.ts';
 import { annotationsOf } from './pod/pod.ts';
 import type { Context } from './render/context.ts';
 import { contextOf, proxyName } from './render/context.ts';
+import { bootstrapPatches } from './render/bootstrap-patches.ts';
 import type { Template } from './render/templates.ts';
 import { renderedTemplates, templateNames } from './render/templates.ts';
 import type { InjectionPlace, InjectionSettings } from './settings.ts';
@@ -63,6 +64,7 @@ function withTemplates(context: Context, names: readonly string[]): { readonly p
     statusPort,
     clusterDomain,
     drainToken: place.drainToken,
+    bootstrapPatches: bootstrapPatches(context).text,
   });
   const inOrder = ordered(complete, { native: context.native, proxyFirst: context.hold });
   return { pod: withStatus(inOrder, template, settings) };

@@ -18,7 +18,7 @@ export interface InjectorConfig extends InjectionPolicy {
   readonly values: InjectorValues;
 }
 
-/** `values` by path: `global.proxy.logLevel`. */
+/** `values` by path: `global.proxy.logLevel`; all of them by ''. */
 export interface InjectorValues {
   readonly text: (path: string) => string | undefined;
   readonly number: (path: string) => number | undefined;
@@ -95,7 +95,10 @@ function templateOf(template: unknown): Json | string {
 
 export function injectorValues(values: Json): InjectorValues {
   const at = (path: string): unknown =>
-    path.split('.').reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), values);
+    path
+      .split('.')
+      .filter((key) => key !== '')
+      .reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), values);
   return {
     text: (path) => {
       const value = at(path);

@@ -1,4 +1,6 @@
 // What injection is told about the installation and the cluster; none of it depends on the Pod.
+import type { BootstrapPatch } from '../../model/bootstrap-patch.ts';
+import type { Proxy } from '../../model/proxy.ts';
 import type { MeshConfigSpec, KindMap } from '../../model/schema/index.ts';
 import type { InjectorConfig } from './injector-config.ts';
 import type { StringMap } from './pod/pod.ts';
@@ -24,7 +26,12 @@ export interface InjectionSettings {
   /** auto: where the nodes can. */
   readonly nativeSidecars: 'auto' | 'always' | 'never';
   readonly nodes: readonly ClusterNode[];
+  /** What EnvoyFilters change in the bootstrap of a proxy, in order. */
+  readonly bootstrapPatches: (proxy: StartingProxy) => readonly BootstrapPatch[];
 }
+
+/** What is known of a proxy before it runs. */
+export type StartingProxy = Pick<Proxy, 'namespace' | 'labels' | 'metadata'>;
 
 export interface InjectionImages {
   /** A stock Envoy. */

@@ -1,11 +1,13 @@
 // What is done as asked and will still surprise: told to whoever creates the Pod.
 import type { Container } from './pod/pod.ts';
 import type { Context } from './render/context.ts';
+import { bootstrapPatches } from './render/bootstrap-patches.ts';
 import { appContainers, proxyIdentity } from './render/context.ts';
 
 export const podWarnings = (context: Context): readonly string[] => [
   ...jobWarning(context),
   ...identityWarnings(context),
+  ...bootstrapPatches(context).warnings,
 ];
 
 /** https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#jobs-with-sidecar-containers */

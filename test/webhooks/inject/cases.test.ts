@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
 
+import { bootstrapPatchesOf } from '../../../src/bootstrap-patching.ts';
 import { injectPod } from '../../../src/webhooks/inject/inject-pod.ts';
 import type { Json } from '../../../src/webhooks/inject/pod/pod.ts';
 import { readPod } from '../../../src/webhooks/inject/pod/pod.ts';
@@ -24,10 +25,14 @@ function injected(name: string): object {
   );
   const pod = documents.find(({ kind }) => kind === 'Pod');
   const others = documents.filter((each) => each !== pod).map((each) => `---\n${stringify(each)}`);
-  const { nodes, mesh, ...installed } = settingsWith();
+  const { nodes, mesh, bootstrapPatches: _, ...installed } = settingsWith();
   const read = readPod(pod);
   if ('fault' in read) throw new Error(read.fault);
-  return injectPod(read.pod, place, { ...injectionSettings(installed, snapshotOf(others.join(''))), nodes, mesh });
+  return injectPod(read.pod, place, {
+    ...injectionSettings({ ...installed, patchesOf: bootstrapPatchesOf }, snapshotOf(others.join(''))),
+    nodes,
+    mesh,
+  });
 }
 
 test.each(names)('%s', async (name) => {

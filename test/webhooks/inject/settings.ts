@@ -19,6 +19,7 @@ export const settingsWith = (changes: Partial<InjectionSettings> = {}): Injectio
   images: { envoy: 'docker.io/envoyproxy/envoy:v1.40.0', keelson: 'keelson:test' },
   nativeSidecars: 'auto',
   nodes: [{ name: 'node-1', kubeletVersion: 'v1.34.0' }],
+  bootstrapPatches: () => [],
   ...changes,
 });
 

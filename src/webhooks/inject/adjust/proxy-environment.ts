@@ -7,6 +7,8 @@ const proxy = 'istio-proxy';
 const preparing = new Set(['istio-init', 'istio-validation', 'istio-bootstrap']);
 
 export interface OwnSettings {
+  /** JSON; '' for none. */
+  readonly bootstrapPatches: string;
   readonly statusPort: number;
   readonly drainToken: string;
   readonly clusterDomain: string;
@@ -38,11 +40,17 @@ function mapContainers({ spec }: Pod, change: (container: Container) => Containe
 /** Resources are of the container that asks. */
 const isTransferable = ({ valueFrom }: EnvVar): boolean => valueFrom?.['resourceFieldRef'] === undefined;
 
-const ownEnvironment = ({ statusPort, drainToken, clusterDomain }: OwnSettings): readonly EnvVar[] => [
+const ownEnvironment = ({
+  statusPort,
+  drainToken,
+  clusterDomain,
+  bootstrapPatches,
+}: OwnSettings): readonly EnvVar[] => [
   { name: ownVariables.addresses, valueFrom: { fieldRef: { fieldPath: 'status.podIPs' } } },
   { name: ownVariables.statusPort, value: String(statusPort) },
   { name: ownVariables.drainToken, value: drainToken },
   { name: ownVariables.clusterDomain, value: clusterDomain },
+  ...(bootstrapPatches === '' ? [] : [{ name: ownVariables.bootstrapPatches, value: bootstrapPatches }]),
 ];
 
 /** What the container has itself goes first. */
