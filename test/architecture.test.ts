@@ -46,6 +46,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'installation.ts',
     'wasm',
     'live-mesh.ts',
+    'bootstrap-patching.ts',
     'admission.ts',
   ],
   trace: ['model', 'types:xds/generated'],
@@ -98,7 +99,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
   // Features of the environment meet Envoy's messages, for whoever translates.
   'installation.ts': ['config.ts', 'translate', 'xds'],
   'live-mesh.ts': ['model', 'watchers', 'translate', 'types:xds', 'installation.ts', 'wasm'],
-  'admission.ts': ['model', 'watchers', 'webhooks', 'xds', 'live-mesh.ts', 'config.ts', 'installation.ts'],
+  'admission.ts': ['model', 'watchers', 'webhooks', 'xds', 'live-mesh.ts', 'config.ts', 'bootstrap-patching.ts'],
+  'bootstrap-patching.ts': ['model', 'translate', 'xds'],
   'conflict-watch.ts': ['model'],
   'push-history.ts': ['model', 'types:xds'],
   // The questions that commands ask of files, asked of the daemon.
