@@ -75,6 +75,7 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
     configuration: (node) => mesh.configuration(node),
     snapshot: () => mesh.snapshot,
     problems: () => mesh.problems,
+    injection: () => undefined,
     isReady: () => true,
     authenticate: (metadata) => {
       const [token] = metadata.get('authorization');
