@@ -23,7 +23,7 @@ test: envoy kubernetes ## Run all tests
 	@vitest run $(TEST_FLAGS)
 
 test-cluster: envoy kubernetes ## Run the tests in a whole cluster (needs root and Go; half an hour the first time)
-	@vitest run --config test/cluster/vitest.config.ts $(TEST_FLAGS)
+	@vitest run --config test/cluster/vitest.config.ts --reporter=verbose $(TEST_FLAGS)
 
 check: $(TYPES) ## Check format, lint and types
 	@prettier --check --log-level warn .

@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kubectl, missingForCluster, startCluster, stopCluster } from '../../scripts/cluster/kind.ts';
 import {
   apply,
+  convergence,
+  proxies,
   applyText,
   eventually,
   list,
@@ -30,6 +32,8 @@ interface Pod {
 }
 
 const outside = 'default';
+/** What the measurement of a change is made with. */
+const manyProxies = 50;
 const reviews = urls.filter((url) => url.endsWith('/reviews'));
 const report = (line: string): void => void process.stderr.write(`${line}\n`);
 const everything = [...deployments.map(([app, version]) => `${app}-${version}`), 'buyer'];
@@ -131,6 +135,24 @@ describe.skipIf(missing !== undefined)('in a cluster', () => {
     });
     report(`${counted.requests} requests during a restart of the shop, ${counted.failed} failed`);
     expect(counted.failures).toEqual([]);
+  });
+
+  it('tells fifty proxies of a change at once', async () => {
+    const replicas = manyProxies - deployments.length;
+    await kubectl(['--namespace', namespace, 'scale', 'deployment/buyer', `--replicas=${replicas}`]);
+    await rolledOut(namespace, 'buyer');
+    const connected = await eventually(
+      proxies,
+      (lines) => lines.length >= manyProxies && !/STALE|NOT/.test(lines.join()),
+    );
+    const before = await convergence();
+    await apply(canary(50));
+    const after = await eventually(convergence, ({ count }) => count > before.count);
+    const milliseconds = (1000 * (after.seconds - before.seconds)) / (after.count - before.count);
+    report(
+      `A VirtualService was in force at the last of ${connected.length} proxies after ${milliseconds.toFixed(0)} ms`,
+    );
+    expect(after.count - before.count).toBe(1);
   });
 
   it('leaves nothing when it is removed', async () => {

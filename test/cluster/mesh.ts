@@ -31,7 +31,7 @@ export const applyText = (text: string): Promise<string> =>
   kubectl(['apply', '--server-side', '--force-conflicts', '--filename', '-'], { input: text });
 
 export const rolledOut = (namespace: string, deployment: string): Promise<string> =>
-  kubectl(['--namespace', namespace, 'rollout', 'status', `deployment/${deployment}`, '--timeout=240s']);
+  kubectl(['--namespace', namespace, 'rollout', 'status', `deployment/${deployment}`, '--timeout=600s']);
 
 /** Objects of a kind, as JSON. */
 export async function list<T>(namespace: string, kind: string, selector = ''): Promise<readonly T[]> {
@@ -54,6 +54,22 @@ export async function request(namespace: string, url: string): Promise<string> {
 /** A page of the control plane, through the API server. */
 export const page = (path: string): Promise<string> =>
   kubectl(['get', '--raw', `/api/v1/namespaces/${system}/services/istiod:15014/proxy${path}`]);
+
+/** How many changes all proxies have answered to, and in how many seconds altogether. */
+export async function convergence(): Promise<{ readonly count: number; readonly seconds: number }> {
+  const text = await page('/metrics');
+  const value = (name: string) =>
+    Number(new RegExp(`^pilot_proxy_convergence_time_${name} (\\S+)`, 'm').exec(text)?.[1] ?? 0);
+  return { count: value('count'), seconds: value('sum') };
+}
+
+/** The proxies that are connected, and what they have of each type, as the command in the control plane's Pod tells. */
+export async function proxies(): Promise<readonly string[]> {
+  const command = ['/usr/bin/node', '/app/dist/cli/keelson.js', 'proxy', 'status'];
+  const args = ['--namespace', system, 'exec', 'deployment/istiod', '--', ...command];
+  const { stdout } = await kubectlResult(args);
+  return stdout.trim().split('\n').slice(1);
+}
 
 /** Asks until the answer is what is awaited; throws with the last answer when it never is. */
 export async function eventually<T>(ask: () => Promise<T>, awaited: (answer: T) => boolean): Promise<T> {
