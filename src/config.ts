@@ -65,6 +65,14 @@ export const nativeSidecars = (): 'auto' | 'always' | 'never' => {
 export const customHosts = (): readonly string[] =>
   (process.env['ISTIOD_CUSTOM_HOST'] ?? '').split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
 
+/** How routes go to proxies: host by host if they say that they take them so (undefined), or alike to all. */
+export const routeDelivery = (): 'whole' | 'virtual-hosts' | undefined => {
+  const text = process.env['KEELSON_ROUTE_DELIVERY'] ?? '';
+  if (text === 'whole' || text === 'virtual-hosts') return text;
+  if (text === '' || text === 'by-proxy') return undefined;
+  throw new Error(`KEELSON_ROUTE_DELIVERY is '${text}': by-proxy, whole and virtual-hosts are possible`);
+};
+
 /** Those of Istio's variables that are read above. */
 const heeded = new Set([
   'DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES',

@@ -8,7 +8,7 @@ import type { AuthorityStatus } from './ca/root/resident.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
 import type { AdminOptions, AdminServer } from './admin/http.ts';
 import { debugServer, monitoringServer } from './admin/http.ts';
-import { debugAccess, replicaName } from './config.ts';
+import { debugAccess, replicaName, routeDelivery } from './config.ts';
 import { authoritySecret } from './credentials.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import { consoleSource } from './console-source.ts';
@@ -32,7 +32,7 @@ import type { FetchOptions } from './watchers/fetch/limited-fetch.ts';
 import { findMessage } from './xds/codec/descriptors.ts';
 import type { Log } from './xds/log.ts';
 import type { Rejection } from './xds/subscription/quarantine.ts';
-import type { Authenticate, XdsServer } from './xds/server.ts';
+import type { Authenticate, XdsServer, XdsServerOptions } from './xds/server.ts';
 import { createXdsServer } from './xds/server.ts';
 import type { ProxyStatus } from './xds/status.ts';
 
@@ -119,6 +119,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const server: XdsServer = createXdsServer({
     translate: (node) => (conflicts.touch(), mesh.configuration(node)),
     secrets: certificates.secrets,
+    ...delivery(),
     authenticate: certificates.authenticate,
     tls: certificates.identity,
     services: [certificates.service],
@@ -192,6 +193,11 @@ async function openMesh(options: DaemonOptions, history: PushHistory, signal: Ab
   // Else the first configuration would refuse every token.
   await Promise.race([mesh.keysFetched(), delay(patienceForKeys, undefined, { ref: false })]);
   return mesh;
+}
+
+function delivery(): Pick<XdsServerOptions, 'takesHosts'> {
+  const fixed = routeDelivery();
+  return fixed === undefined ? {} : { takesHosts: () => fixed === 'virtual-hosts' };
 }
 
 function logRejection(log: Log, { type, name, error, resource }: Rejection): void {

@@ -41,7 +41,7 @@ const xdsCluster = 'xds-grpc';
 export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
   const { node, controlPlane, adminPort, services, directory } = options;
   return {
-    ...(node === undefined ? {} : { node }),
+    ...(node === undefined ? {} : { node: { ...node, metadata: { ...routeDelivery, ...node.metadata } } }),
     admin: { address: socket('127.0.0.1', adminPort) },
     dynamic_resources: dynamicResources(controlPlane.serverName),
     static_resources: {
@@ -52,6 +52,9 @@ export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
     ...processSettings,
   };
 }
+
+/** What is written here starts an Envoy, over incremental xDS: it takes route configurations host by host. */
+const routeDelivery = { ROUTE_DELIVERY: 'virtual-hosts' };
 
 /** No time limit on the first fetch: listening before the configuration came would refuse or misroute requests. */
 function dynamicResources(serverName: string): NonNullable<Bootstrap['dynamic_resources']> {

@@ -14,7 +14,7 @@ import type { Rejection } from './subscription/quarantine.ts';
 import type { Dialect } from './subscription/requests.ts';
 import type { AdsCall } from './service.ts';
 import type { ProxyStatus, ServerCounters } from './status.ts';
-import type { StreamEnvironment } from './stream.ts';
+import type { StreamEnvironment } from './environment.ts';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { invariant } from '../model/invariant.ts';
 import { proxyName } from '../model/proxy-status.ts';
@@ -25,6 +25,7 @@ import { tlsCredentials } from './credentials.ts';
 import { resourceEncoder } from './codec/encoder.ts';
 import { defaultLimits, serverOptions } from './limits.ts';
 import { Ledger } from './ledger.ts';
+import { takesHosts } from './subscription/pushed-hosts.ts';
 import { Quarantine } from './subscription/quarantine.ts';
 import { InvalidRequest, readRequest } from './subscription/requests.ts';
 import { adsService, endCall } from './service.ts';
@@ -46,6 +47,8 @@ export interface XdsServerOptions {
   /** Pure. A throw is a bug of ours: the proxy keeps what it has. */
   readonly translate: (node: NodeInfo) => Configuration;
   readonly secrets?: SecretSource;
+  /** Whether a proxy takes virtual hosts one by one, beside a route configuration that leaves them out; by default it says so. */
+  readonly takesHosts?: (node: NodeInfo) => boolean;
   readonly authenticate?: Authenticate;
   readonly tls?: TlsSource;
   readonly services?: readonly FurtherService[];
@@ -122,6 +125,7 @@ class AdsServer implements XdsServer {
       encode: resourceEncoder(options.log, () => this.#counters.bugs++),
       quarantine: this.#quarantine,
       secrets: options.secrets,
+      takesHosts: options.takesHosts ?? takesHosts,
       limits: this.#limits,
       now,
       cycle: () => this.#counters.cycles,

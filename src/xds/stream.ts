@@ -6,9 +6,8 @@ import type { WorkloadIdentity } from '../model/identity.ts';
 import type { Configuration, Layer, NodeInfo, TypeUrl } from '../model/resource.ts';
 import type { SecretSource } from '../model/secret-source.ts';
 import type { CachedResource } from './codec/cache.ts';
-import type { Encode } from './subscription/proxy-state.ts';
-import type { Quarantine } from './subscription/quarantine.ts';
-import type { DeltaRequest, Dialect, RequestLimits, SotwRequest } from './subscription/requests.ts';
+import type { StreamEnvironment, Transport } from './environment.ts';
+import type { DeltaRequest, Dialect, SotwRequest } from './subscription/requests.ts';
 import type { ProxyStatus, StreamClient } from './status.ts';
 import type { Sent, Settled, Subscription } from './subscription/subscription.ts';
 import type { Tracked } from './tracked.ts';
@@ -18,29 +17,11 @@ import { resourceTypes } from '../model/resource.ts';
 import { Aliases } from './subscription/aliases.ts';
 import { rejectedNames } from './subscription/nack.ts';
 import { endpointsName, ProxyState } from './subscription/proxy-state.ts';
+import { withPushedHosts } from './subscription/pushed-hosts.ts';
 import { InvalidRequest } from './subscription/requests.ts';
 import { deltaResponse, sotwResponse } from './subscription/responses.ts';
 import { Watches } from './subscription/watches.ts';
 import { newTracked, typeStatus } from './tracked.ts';
-
-export interface StreamEnvironment {
-  readonly encode: Encode;
-  readonly quarantine: Quarantine;
-  readonly secrets: SecretSource | undefined;
-  readonly limits: RequestLimits & { readonly responseBytes: number };
-  readonly now: () => number;
-  /** The number of the push cycle that is under way or was the last. */
-  readonly cycle: () => number;
-  readonly onSent: (connection: string, type: TypeUrl, resources: number, bytes: number) => void;
-  readonly onSettled: (connection: string, type: TypeUrl, accepted: boolean, after: number) => void;
-  readonly onNack: (type: TypeUrl, node: NodeInfo, error: string) => void;
-}
-
-/** The gRPC call. */
-export interface Transport {
-  /** False: no more until `drained` is called. */
-  write(response: Buffer): boolean;
-}
 
 const { cluster, endpoint, listener, route, virtualHost, extension, secret } = resourceTypes;
 const pushOrder: readonly TypeUrl[] = [cluster, endpoint, listener, route, virtualHost, extension, secret];
@@ -58,6 +39,7 @@ export class ProxyStream {
   readonly #environment: StreamEnvironment;
   readonly #transport: Transport;
   readonly #connectedSince: number;
+  readonly #takesHosts: boolean;
   readonly #state: ProxyState;
   readonly #types = new Map<TypeUrl, Tracked>();
   readonly #secretWatches: Watches;
@@ -78,6 +60,7 @@ export class ProxyStream {
     this.#environment = environment;
     this.#transport = transport;
     this.#connectedSince = environment.now();
+    this.#takesHosts = dialect === 'delta' && environment.takesHosts(client.node);
     const held = (type: TypeUrl, name: string) => this.#types.get(type)?.subscription.has.get(name);
     this.#state = new ProxyState(environment.encode, environment.quarantine, held);
     this.#secretWatches = new Watches(
@@ -96,12 +79,14 @@ export class ProxyStream {
 
   /** Sends what differs from the configuration before. */
   configure(configuration: Configuration): void {
-    for (const [type, { names, onDemand }] of this.#state.configure(configuration)) {
+    const delivered = this.#takesHosts ? withPushedHosts(configuration) : configuration;
+    for (const [type, { names, onDemand }] of this.#state.configure(delivered)) {
       const subscription = this.#types.get(type)?.subscription;
       subscription?.touch(names);
+      if (type === virtualHost) subscription?.cover(this.#state.pushesHosts, this.#state.catalog(type));
       if (!onDemand || subscription === undefined) continue;
       subscription.touchAsked();
-      if (type === virtualHost) this.#followAliases(subscription);
+      if (this.#isByAlias(type)) this.#followAliases(subscription);
     }
     this.#advance();
   }
@@ -115,10 +100,11 @@ export class ProxyStream {
     const settled =
       'names' in request
         ? subscription.sotw(request, catalog)
-        : subscription.delta(typeUrl === virtualHost ? this.#aliases.resolve(request) : request, catalog);
+        : subscription.delta(this.#isByAlias(typeUrl) ? this.#aliases.resolve(request) : request, catalog);
     if (Math.max(subscription.names.size, this.#aliases.size) > this.#environment.limits.names)
       throw new InvalidRequest(`more than ${this.#environment.limits.names} names`);
     if (settled !== undefined) this.#settle(typeUrl, tracked, settled);
+    if (typeUrl === route && 'subscribe' in request) this.#hostsOf(new Set(request.subscribe), 'touch');
     if (typeUrl === secret) this.#secretWatches.keep(subscription.names);
     this.#advance();
   }
@@ -158,10 +144,15 @@ export class ProxyStream {
     if (tracked === undefined) {
       if (this.#types.size >= maxTypes) throw new InvalidRequest(`more than ${maxTypes} types`);
       const fullState = type === cluster || type === listener;
-      tracked = newTracked({ incremental: this.#dialect === 'delta', fullState });
+      tracked = newTracked({ incremental: this.#dialect === 'delta', fullState, atomic: type === virtualHost });
+      if (type === virtualHost) tracked.subscription.cover(this.#state.pushesHosts, this.#state.catalog(type));
       this.#types.set(type, tracked);
     }
     return tracked;
+  }
+
+  #isByAlias(type: TypeUrl): boolean {
+    return type === virtualHost && !this.#state.pushesHosts;
   }
 
   #settle(type: TypeUrl, tracked: Tracked, { sent, error }: Settled): void {
@@ -178,7 +169,8 @@ export class ProxyStream {
     tracked.lastNack = error;
     this.#environment.onNack(type, this.node, error);
     this.#rejected(type, tracked.subscription, added, error);
-    if (type === virtualHost) this.#followAliases(tracked.subscription);
+    tracked.subscription.revert(sent.filter(({ after }) => after === undefined));
+    if (this.#isByAlias(type)) this.#followAliases(tracked.subscription);
   }
 
   #followAliases(subscription: Subscription): void {
@@ -233,7 +225,7 @@ export class ProxyStream {
   #advance(forced = false): void {
     for (const type of this.#types.keys()) if (!pushOrder.includes(type)) this.#push(type, true);
     for (const type of pushOrder) {
-      const refersToClusters = type === listener || type === route;
+      const refersToClusters = type === listener || type === route || (type === virtualHost && this.#state.pushesHosts);
       if (refersToClusters && !forced && !this.#clustersInPlace()) this.#wait(type);
       else this.#push(type, !referredTo.includes(type));
     }
@@ -281,6 +273,16 @@ export class ProxyStream {
     this.#environment.onSent(this.connection, type, update.resources.length, response.length);
     this.#blocked = !this.#transport.write(response);
     if (type === cluster) this.#expectEndpoints(update.sent.flatMap(({ after }) => after?.resource ?? []));
+    if (type === route) this.#hostsOf(new Set(resources.map(({ name }) => name)), 'repeat');
+  }
+
+  /**
+   * Envoy asks for virtual hosts once and says not of what. Whenever it is sent a route configuration it starts without any,
+   * and they are repeated; one that comes back may ask before it says which route configurations it has.
+   */
+  #hostsOf(routes: ReadonlySet<string>, then: 'touch' | 'repeat'): void {
+    if (routes.size > 0 && this.#state.pushesHosts)
+      this.#types.get(virtualHost)?.subscription[then](this.#state.hostsOf(routes));
   }
 
   /** Envoy waits for the endpoints of a cluster that it was sent, and uses it once they came. */

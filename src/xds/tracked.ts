@@ -1,7 +1,7 @@
 // One resource type on one stream: what the proxy subscribes to, and how sending it went.
 import type { TypeStatus } from '../model/proxy-status.ts';
 import type { TypeUrl } from '../model/resource.ts';
-import type { SubscriptionKind } from './subscription/subscription.ts';
+import type { SubscriptionKind } from './subscription/subscription-kind.ts';
 import { Subscription } from './subscription/subscription.ts';
 
 /** Versions are push cycles; times are milliseconds since 1970. */

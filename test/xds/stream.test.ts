@@ -1,7 +1,7 @@
 // One stream without a connection: what it writes, and when it does not.
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Configuration } from '../../src/model/resource.ts';
-import type { StreamEnvironment } from '../../src/xds/stream.ts';
+import type { StreamEnvironment } from '../../src/xds/environment.ts';
 import { cachedResource, encodeCount } from '../../src/xds/codec/cache.ts';
 import { Quarantine } from '../../src/xds/subscription/quarantine.ts';
 import { ProxyStream } from '../../src/xds/stream.ts';
@@ -11,6 +11,7 @@ const environment: StreamEnvironment = {
   encode: cachedResource,
   quarantine: new Quarantine(),
   secrets: undefined,
+  takesHosts: () => false,
   limits: { names: 5000, nameLength: 1000, responseBytes: 1e9 },
   now: () => 0,
   cycle: () => 1,

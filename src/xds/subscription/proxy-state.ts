@@ -9,6 +9,7 @@ import type { Catalog, Held, Subscription, Wanted } from './subscription.ts';
 import { resourceTypes } from '../../model/resource.ts';
 import { withDependency } from '../codec/cache.ts';
 import { canonicalName, changedNames, findResource, isAwaited, onDemandChanged, resourceNames } from './catalog.ts';
+import { routeOf } from './pushed-hosts.ts';
 
 export type Encode = (resource: Resource) => CachedResource | undefined;
 /** What the proxy has under a type and name. */
@@ -109,6 +110,17 @@ export class ProxyState {
     return kind === 'secret' ? this.#secretScope : findResource(this.#configuration[kind], name)?.scope;
   }
 
+  /** Whether virtual hosts are sent because they are there, and not because a request was for them. */
+  get pushesHosts(): boolean {
+    const { virtualHost } = this.#configuration;
+    return virtualHost.length > 0 && virtualHost.every(({ onDemand }) => onDemand === undefined);
+  }
+
+  /** The virtual hosts of these route configurations. */
+  *hostsOf(routes: ReadonlySet<string>): Generator<string> {
+    for (const name of resourceNames(this.#configuration.virtualHost)) if (routes.has(routeOf(name))) yield name;
+  }
+
   layers(): readonly Layer[] {
     return configured.flatMap((kind) => this.#configuration[kind]);
   }
@@ -128,10 +140,16 @@ export class ProxyState {
   #find(kind: keyof Configuration, name: string): Wanted {
     const found = findResource(this.#configuration[kind], name);
     if (found === undefined) return isAwaited(this.#configuration[kind], name) ? 'withheld' : 'absent';
+    if (kind === 'virtualHost' && this.pushesHosts && !this.#hasRoute(name)) return 'withheld';
     const wanted = this.#inForce(found.scope, found.resource);
     if (kind !== 'endpoint' || typeof wanted === 'string') return wanted;
     const cluster = this.#clusterVersions.get(name) ?? this.#held(resourceTypes.cluster, name)?.version;
     return cluster === undefined ? wanted : withDependency(wanted, cluster);
+  }
+
+  /** Envoy drops virtual hosts of a route configuration that it does not have. */
+  #hasRoute(virtualHost: string): boolean {
+    return this.#held(resourceTypes.route, routeOf(virtualHost)) !== undefined;
   }
 
   /** A secret that is not here yet is neither there nor missing. */

@@ -3,6 +3,7 @@
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
 import type { CachedResource } from '../codec/cache.ts';
 import type { DeltaRequest, SotwRequest } from './requests.ts';
+import type { Pacing, SubscriptionKind } from './subscription-kind.ts';
 
 /** A version that the proxy has; without its resource if it had it before this stream began. */
 export interface Held {
@@ -38,22 +39,6 @@ export interface Settled {
   readonly sent: readonly Sent[];
   /** Why the proxy rejects the response; undefined if it accepts. */
   readonly error: string | undefined;
-}
-
-export interface Pacing {
-  /** Whether removals may go now, which break what still refers to them. */
-  readonly removals: boolean;
-  /** A response is closed when it has this many bytes. Full states are never divided. */
-  readonly maxBytes: number;
-}
-
-export interface SubscriptionKind {
-  readonly incremental: boolean;
-  /**
-   * Of listeners and clusters: naming nothing means everything; and without increments every response holds all
-   * there is, so that what it does not hold is gone. Of other types such a response has no way to say that.
-   */
-  readonly fullState: boolean;
 }
 
 export class Subscription {
@@ -95,7 +80,10 @@ export class Subscription {
   delta(request: DeltaRequest, catalog: Catalog): Settled | undefined {
     const first = this.#requests++ === 0;
     const settled = this.#settle(request.nonce, request.error);
-    if (first) for (const [name, version] of request.versions) this.has.set(name, { version });
+    if (first) {
+      for (const [name, version] of request.versions) this.has.set(name, { version });
+      if (this.wildcard) this.touch(this.has.keys());
+    }
     const legacy = first && this.kind.fullState && request.subscribe.length === 0;
     if (legacy || request.subscribe.includes('*')) this.#subscribeAll(catalog);
     for (const name of request.subscribe) if (name !== '*') this.#subscribe(name, first);
@@ -131,6 +119,22 @@ export class Subscription {
     this.touch(this.has.keys());
   }
 
+  /** All there is for a proxy that cannot ask for it; or no more than what it asked for and has. */
+  cover(all: boolean, catalog: Catalog): void {
+    if (all === this.wildcard) return;
+    this.wildcard = all;
+    for (const name of this.has.keys()) {
+      this.#due.add(name);
+      if (!all) this.names.add(name);
+    }
+    if (all) for (const name of catalog.names()) this.#due.add(name);
+  }
+
+  /** The proxy may have forgotten these. */
+  repeat(names: Iterable<string>): void {
+    for (const name of names) if (this.wants(name)) this.#askedAnew(name);
+  }
+
   /** What it has stays in sight under another name: it is asked for as if by the proxy itself. */
   follow(name: string): void {
     if (!this.names.has(name)) this.#subscribe(name, true);
@@ -139,7 +143,7 @@ export class Subscription {
   /** The proxy did not take these; it goes on with what it had. */
   revert(rejected: readonly Sent[]): void {
     for (const { name, before, after } of rejected) {
-      if (after === undefined || !this.wants(name)) continue;
+      if ((after === undefined && this.kind.atomic !== true) || !this.wants(name)) continue;
       if (before === undefined) this.has.delete(name);
       else this.has.set(name, before);
       this.#due.add(name);
@@ -169,7 +173,10 @@ export class Subscription {
   /** What is to be sent now; undefined if nothing, or if the last response is not acknowledged yet. */
   next(catalog: Catalog, pacing: Pacing): Update | undefined {
     if (this.pending !== undefined) return undefined;
-    const sent = [...this.#additions(catalog, pacing.maxBytes), ...this.#removals(pacing.removals)];
+    const sent = [
+      ...this.#additions(catalog, this.kind.atomic === true ? Infinity : pacing.maxBytes),
+      ...this.#removals(pacing.removals),
+    ];
     if (sent.length === 0 && !this.#answer) return undefined;
     const removed = sent.filter(({ after }) => after === undefined).map(({ name }) => name);
     const changed = sent.flatMap(({ after }) => after?.resource ?? []);

@@ -1,0 +1,67 @@
+// Route configurations as a proxy gets them that takes virtual hosts one by one: without their virtual hosts, which are
+// resources of their own. So a changed rule costs one virtual host, and not all the others of its port once more.
+// https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/vhds
+import type { Configuration, Layer, NodeInfo, Resource } from '../../model/resource.ts';
+import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import { resourceTypes } from '../../model/resource.ts';
+
+/** What a proxy says that takes them so. */
+export const hostByHost = 'virtual-hosts';
+
+export const takesHosts = ({ metadata }: NodeInfo): boolean => metadata['ROUTE_DELIVERY'] === hostByHost;
+
+/** The same, delivered that way; as it is where virtual hosts are asked for one by one already. */
+export const withPushedHosts = memo((configuration: Configuration): Configuration => {
+  if (configuration.virtualHost.length > 0) return configuration;
+  const divided = configuration.route.map(divide);
+  return {
+    ...configuration,
+    route: divided.map(({ routes }) => routes),
+    virtualHost: divided.flatMap(({ hosts }) => hosts),
+  };
+});
+
+/** The route configuration that a virtual host belongs to. */
+export const routeOf = (virtualHost: string): string => virtualHost.slice(0, Math.max(virtualHost.lastIndexOf('/'), 0));
+
+interface Divided {
+  readonly routes: Layer;
+  /** One for each route configuration, so that a change of one is not looked for in the others. */
+  readonly hosts: readonly Layer[];
+}
+
+const divide = memo(({ scope, resources }: Layer): Divided => {
+  const all = [...resources.values()];
+  const divisible = all.filter(isDivisible);
+  const left = new Set(divisible);
+  return {
+    routes: routeLayer(sharedList(all.map((one) => (left.has(one) ? withoutHosts(one) : one))), scope),
+    hosts: divisible.map(({ name, parts }) => hostLayer(sharedList(parts?.resources ?? []), `${scope}|${name}`)),
+  };
+});
+
+/** Envoy finds the route configuration of a virtual host by the resource's name: all before its last slash. */
+const isDivisible = memo(({ name, parts }: Resource): boolean => {
+  const hosts = parts?.field === 'virtual_hosts' ? parts.resources : [];
+  const names = new Set(hosts.map((host) => host.name));
+  return hosts.length > 1 && names.size === hosts.length && [...names].every((each) => routeOf(each) === name);
+});
+
+const withoutHosts = ({ type, name, message }: Resource): Resource =>
+  sharedValue({ type, name, message: { ...message, vhds: { config_source: ads } } });
+
+/** Without hosts nothing would be served rightly: a new listener waits for them. */
+const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
+
+const routeLayer = memo((resources: readonly Resource[], scope: string): Layer => ({
+  scope,
+  resources: new Map(resources.map((resource) => [resource.name, resource])),
+}));
+
+const hostLayer = memo((hosts: readonly Resource[], scope: string): Layer => ({
+  scope,
+  resources: new Map(hosts.map((host) => [host.name, named(host)])),
+}));
+
+/** The virtual host's name is the resource's: Envoy finds what it is to remove by it. */
+const named = memo((host: Resource): Resource => ({ ...host, message: { ...host.message, name: host.name } }));
