@@ -158,10 +158,10 @@ describe('a mesh of 300 hosts', () => {
     const world = await start(one(port, hosts(0)));
     const { server, envoy, accept, complaints } = world;
     const seen = new Set<string>();
-    let done = false;
+    const over = new AbortController();
     let asked = 0;
     const traffic = Array.from({ length: 4 }, async (_, client) => {
-      while (!done) {
+      while (!over.signal.aborted) {
         const answer = await ask(port, ['svc-7', 'svc-8', 'a.wild', 'nobody'][client] ?? '');
         seen.add(answer.replace(/ v\d+$/, ''));
         asked++;
@@ -171,7 +171,7 @@ describe('a mesh of 300 hosts', () => {
     const sentBefore = server().counters().resourcesSent;
     const changes = 1000;
     for (let i = 1; i <= changes; i++) await accept(one(port, hosts(i, 7)));
-    done = true;
+    over.abort();
     await Promise.all(traffic);
     expect(asked).toBeGreaterThan(100);
     expect(seen).toEqual(new Set(['svc-7', 'svc-8', 'wild', 'everything']));

@@ -3,12 +3,9 @@
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/vhds
 import type { Configuration, Layer, NodeInfo, Resource } from '../../model/resource.ts';
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import { resourceTypes } from '../../model/resource.ts';
 
-/** What a proxy says that takes them so. */
-export const hostByHost = 'virtual-hosts';
-
-export const takesHosts = ({ metadata }: NodeInfo): boolean => metadata['ROUTE_DELIVERY'] === hostByHost;
+/** Whether a proxy says that it takes them so. */
+export const takesHosts = ({ metadata }: NodeInfo): boolean => metadata['ROUTE_DELIVERY'] === 'virtual-hosts';
 
 /** The same, delivered that way; as it is where virtual hosts are asked for one by one already. */
 export const withPushedHosts = memo((configuration: Configuration): Configuration => {
