@@ -119,12 +119,11 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const server: XdsServer = createXdsServer({
     translate: (node) => (conflicts.touch(), mesh.configuration(node)),
     secrets: certificates.secrets,
-    ...delivery(),
     authenticate: certificates.authenticate,
     tls: certificates.identity,
     services: [certificates.service],
     debug: debugSource(known, plane),
-    ...(options.connectionAge !== undefined && { limits: { connectionAge: options.connectionAge } }),
+    ...serverSettings(options),
     observer: history.beside(metrics),
     log,
     onRejected: (rejection) => logRejection(log, rejection),
@@ -195,9 +194,12 @@ async function openMesh(options: DaemonOptions, history: PushHistory, signal: Ab
   return mesh;
 }
 
-function delivery(): Pick<XdsServerOptions, 'takesHosts'> {
+function serverSettings({ connectionAge }: DaemonOptions): Pick<XdsServerOptions, 'takesHosts' | 'limits'> {
   const fixed = routeDelivery();
-  return fixed === undefined ? {} : { takesHosts: () => fixed === 'virtual-hosts' };
+  return {
+    ...(fixed !== undefined && { takesHosts: () => fixed === 'virtual-hosts' }),
+    ...(connectionAge !== undefined && { limits: { connectionAge } }),
+  };
 }
 
 function logRejection(log: Log, { type, name, error, resource }: Rejection): void {
