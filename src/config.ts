@@ -17,6 +17,7 @@ export const features = (): Features => ({
   routedClustersOnly: isTrue(process.env['PILOT_FILTER_GATEWAY_CLUSTER_CONFIG']),
   http3: isTrue(process.env['PILOT_ENABLE_QUIC_LISTENERS']),
   strictGateways: isTrue(process.env['KEELSON_STRICT_GATEWAYS']),
+  ambient: isTrue(process.env['PILOT_ENABLE_AMBIENT']),
   remoteKeys: remoteKeys(process.env['PILOT_JWT_ENABLE_REMOTE_JWKS']),
 });
 
@@ -80,6 +81,7 @@ const heeded = new Set([
   'ENABLE_NATIVE_SIDECARS',
   'ENABLE_TLS_ON_SIDECAR_INGRESS',
   'ISTIOD_CUSTOM_HOST',
+  'PILOT_ENABLE_AMBIENT',
   'PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS',
   'PILOT_ENABLE_PERSISTENT_SESSION_FILTER',
   'PILOT_ENABLE_QUIC_LISTENERS',

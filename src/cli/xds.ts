@@ -75,7 +75,7 @@ type Printed = Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
 function printConfiguration(node: NodeInfo, configuration: Configuration | undefined): Printed {
   if (configuration === undefined)
     throw new UsageError(
-      `'${node.id}' is not the node id of a sidecar or a gateway (type~address~pod.namespace~dns domain)`,
+      `'${node.id}' is not the node id of a sidecar, a gateway or a waypoint (type~address~pod.namespace~dns domain)`,
     );
   const printed = Object.entries(files).map(([file, kind]) => {
     const resources = configuration[kind].flatMap((layer) => [...layer.resources.values()]);

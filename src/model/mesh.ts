@@ -83,6 +83,8 @@ export interface Endpoint {
   readonly namespace: string;
   /** `WORKLOAD;NAMESPACE;CANONICALNAME;CANONICALREVISION;CLUSTER` */
   readonly workload: string;
+  /** Its node, or it itself, takes connections through tunnels. */
+  readonly tunnels?: true;
   /** Whether a proxy in front of it terminates mutual TLS. */
   readonly tlsMode: 'istio' | 'disabled';
   readonly locality: Locality;
@@ -147,6 +149,8 @@ export interface Features {
   readonly http3: boolean;
   /** KEELSON_STRICT_GATEWAYS: whether gateways do all that Gateway API asks for, where Istio does less. */
   readonly strictGateways: boolean;
+  /** PILOT_ENABLE_AMBIENT: whether there are proxies of nodes, and policies are told what waypoints and those make of them. */
+  readonly ambient: boolean;
   /** PILOT_JWT_ENABLE_REMOTE_JWKS: whether proxies fetch key sets themselves, from any host or from known ones only. */
   readonly remoteKeys: 'never' | 'known-hosts' | 'always';
 }

@@ -12,7 +12,8 @@ export interface Locality {
 export type InterceptionMode = 'REDIRECT' | 'TPROXY' | 'NONE';
 
 export interface Proxy {
-  readonly type: 'sidecar' | 'router';
+  /** A waypoint stands in front of services for all their callers, which reach it through tunnels. */
+  readonly type: 'sidecar' | 'router' | 'waypoint';
   /** `<pod>.<namespace>`, the third part of the node id. */
   readonly id: string;
   readonly namespace: string;

@@ -15,6 +15,20 @@ export const outboundCluster = (host: string, port: number, subset = ''): string
   `outbound|${port}|${subset}|${host}`;
 export const inboundCluster = (targetPort: number): string => `inbound|${targetPort}||`;
 
+/** Of a waypoint: the listeners and clusters at the ends of tunnels, and between them where services are told apart. */
+export const connectTerminate = 'connect_terminate';
+export const connectOriginate = 'connect_originate';
+export const innerConnectOriginate = 'inner_connect_originate';
+export const outerConnectOriginate = 'outer_connect_originate';
+export const mainInternal = 'main_internal';
+export const encap = 'encap';
+
+/** Of a waypoint: the endpoints of a service, spoken to in HTTP or passed through. */
+export const vipCluster = (layer: 'http' | 'tcp', host: string, port: number, subset = ''): string =>
+  `inbound-vip|${port}|${vipSubset(layer, subset)}|${host}`;
+export const vipSubset = (layer: 'http' | 'tcp', subset: string): string =>
+  subset === '' ? layer : `${layer}/${subset}`;
+
 /** Server name of a mesh connection: says which cluster was meant, for gateways that pass it through. */
 export const meshServerName = (host: string, port: number, subset = ''): string =>
   `outbound_.${port}_.${subset}_.${host}`;

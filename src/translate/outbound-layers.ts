@@ -9,7 +9,7 @@ import { outboundFixedClusters } from './envoy/cluster/fixed-clusters.ts';
 import type { ClusterFacts } from './envoy/cluster/outbound-cluster.ts';
 import { clusterSubsets, discovery, outboundClusters } from './envoy/cluster/outbound-cluster.ts';
 import { effectivePolicy } from './envoy/cluster/traffic-policy.ts';
-import { loadAssignment } from './envoy/endpoint/load-assignment.ts';
+import { assignmentKind, loadAssignment } from './envoy/endpoint/load-assignment.ts';
 import type { CallerPlace } from './envoy/endpoint/locality.ts';
 import type { Reach } from './envoy/endpoint/reach.ts';
 import { routeConfiguration } from './envoy/virtual-host/route-configuration.ts';
@@ -149,7 +149,7 @@ const assignmentsOf = memo(
         .filter((subset) => discovery(view, effectivePolicy(view.policy, port.number, subset), facts) === 'endpoints')
         .map((subset) => {
           const own = endpoints.get(port.number) ?? none;
-          return loadAssignment(settings, view, port.number, subset, own, place, reach, facts.byServerName === true);
+          return loadAssignment(settings, view, port.number, subset, own, place, reach, assignmentKind(facts));
         }),
     ),
 );

@@ -39,11 +39,13 @@ import { defaultInstallation } from './resolve/mesh-settings.ts';
 import type { ResolvedMesh } from './resolve/mesh.ts';
 import { resolveMesh } from './resolve/mesh.ts';
 import { workloadTelemetry } from './resolve/telemetry/workload-telemetry.ts';
+import { policyStatuses } from './resolve/waypoint/policy-status.ts';
 import { unknownLocality } from './resolve/workload.ts';
 import { settingsOf } from './view/own-settings.ts';
 import { inboundConflicts, inboundView } from './view/inbound.ts';
 import { outboundView } from './view/outbound.ts';
 import { proxyOf } from './view/proxy.ts';
+import { waypointConfiguration } from './waypoint/waypoint-configuration.ts';
 
 export interface Translation {
   /** What is wrong with the mesh as a whole, beyond single objects. */
@@ -102,29 +104,47 @@ export const translate = (
     },
     conflicts: (node) => {
       const seen = view(node);
-      if (seen === undefined) return [];
-      const fromPatches = patchedView(seen).problems;
-      if (seen.proxy.type === 'router')
-        return [
-          ...fromPatches,
-          ...gatewayConflicts(resolved, seen, callerFacts(resolved.mesh, seen), snapshot.objects.Secret),
-        ];
-      const { routeNames, problems } = outboundListeners(seen);
-      return [
-        ...routeNames.flatMap((name) => routeProblems(seen.outbound, name)),
-        ...problems,
-        ...inboundConflicts(resolved, seen.proxy),
-        ...policyProblems(seen.inbound),
-        ...fromPatches,
-      ];
+      return seen === undefined
+        ? []
+        : [...patchedView(seen).problems, ...conflictsOf(resolved, seen, snapshot.objects.Secret)];
     },
     isCredentialGranted: (node, name) => {
       const seen = view(node);
       return seen !== undefined && isCredentialGranted(resolved, seen.proxy, name);
     },
-    statuses: () => [...resolved.gatewayApi.statuses(resolved.mesh.endpoints), ...resolved.ingress.statuses()],
+    statuses: () => statusesOf(resolved, snapshot),
   };
 };
+
+/** What objects take from each other in one proxy, besides patches. */
+function conflictsOf(
+  resolved: ResolvedMesh,
+  seen: ProxyView,
+  secrets: Snapshot['objects']['Secret'],
+): readonly Problem[] {
+  if (seen.proxy.type === 'waypoint') return [];
+  if (seen.proxy.type === 'router') return gatewayConflicts(resolved, seen, callerFacts(resolved.mesh, seen), secrets);
+  const { routeNames, problems } = outboundListeners(seen);
+  return [
+    ...routeNames.flatMap((name) => routeProblems(seen.outbound, name)),
+    ...problems,
+    ...inboundConflicts(resolved, seen.proxy),
+    ...policyProblems(seen.inbound),
+  ];
+}
+
+/** What waypoints and the proxies of nodes make of policies is told where there are such. */
+function statusesOf(
+  { mesh, gatewayApi, ingress, waypoints }: ResolvedMesh,
+  { objects }: Snapshot,
+): readonly ObjectStatus[] {
+  const { features, rootNamespace } = mesh.settings;
+  return [
+    ...gatewayApi.statuses(mesh.endpoints),
+    ...ingress.statuses(),
+    ...(features.ambient ? policyStatuses({ rootNamespace, objects, waypoints }) : []),
+  ];
+}
 
 function viewOf(resolved: ResolvedMesh, read: Proxy): ProxyView {
   const settings = settingsOf(resolved.mesh.settings, read);
@@ -142,9 +162,14 @@ function viewOf(resolved: ResolvedMesh, read: Proxy): ProxyView {
 
 function configurationOf(resolved: ResolvedMesh, view: ProxyView): Configuration {
   const caller = callerFacts(resolved.mesh, view);
-  return view.proxy.type === 'router'
-    ? routerConfiguration(resolved, view, caller)
-    : sidecarConfiguration(resolved.mesh, view, caller);
+  switch (view.proxy.type) {
+    case 'router':
+      return routerConfiguration(resolved, view, caller);
+    case 'waypoint':
+      return waypointConfiguration(resolved, view, caller);
+    default:
+      return sidecarConfiguration(resolved.mesh, view, caller);
+  }
 }
 
 function sidecarConfiguration(mesh: Mesh, view: ProxyView, caller: CallerFacts): Configuration {

@@ -63,7 +63,10 @@ function filtersOf(kind: string, spec: object): readonly object[] {
   const object = admitted(kind, spec);
   if (object === undefined) return [];
   if (kind === 'AuthorizationPolicy')
-    return authorizationFilters([object as AuthorizationPolicy], ['cluster.local']).http;
+    return authorizationFilters([object as AuthorizationPolicy], {
+      trustDomains: ['cluster.local'],
+      peer: 'connection',
+    }).http;
   return jwtFilters(
     tokenRules({ settings: makeSettings(), services: [] }, [object as RequestAuthentication], noKeySets),
   );

@@ -1,4 +1,5 @@
 // AuthorizationPolicies of the namespace `garden`, and what becomes of them.
+import type { Identities } from '../../src/translate/envoy/rbac/attribute.ts';
 import { authorizationFilters } from '../../src/translate/envoy/rbac/rbac-filter.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
 import type { Seen } from './rbac.ts';
@@ -20,8 +21,12 @@ spec: ${spec}
 
 export const objects = (...yaml: readonly string[]) => snapshotOf(yaml.join('')).objects.AuthorizationPolicy;
 
-export function filters(yaml: readonly string[], domains: readonly string[] = ['cluster.local']) {
-  const { http, tcp } = authorizationFilters([...objects(...yaml).values()], domains);
+export function filters(
+  yaml: readonly string[],
+  domains: readonly string[] = ['cluster.local'],
+  peer: Identities['peer'] = 'connection',
+) {
+  const { http, tcp } = authorizationFilters([...objects(...yaml).values()], { trustDomains: domains, peer });
   const config = (filter: object): RbacFilter => (filter as { typed_config: RbacFilter }).typed_config;
   return { http: http.map(config), tcp: tcp.map(config) };
 }

@@ -41,6 +41,7 @@ export const makeSettings = (overrides: Partial<MeshSettings> = {}): MeshSetting
     routedClustersOnly: false,
     http3: false,
     strictGateways: false,
+    ambient: false,
     remoteKeys: 'never',
   },
   ...overrides,

@@ -175,7 +175,7 @@ describe('what a rule matches', () => {
 
   it('fails closed on conditions that nobody can read', () => {
     const unreadable: Rule = { when: [{ key: 'request.weather', values: ['rain'] }] };
-    const context = { namespace: 'garden', trustDomains: ['cluster.local'] };
+    const context = { namespace: 'garden', trustDomains: ['cluster.local'], peer: 'connection' as const };
     expect(rulePolicy(unreadable, context, true, true)).toBeUndefined();
     expect(plain(rulePolicy(unreadable, context, true, false))).toEqual({
       permissions: [{ and_rules: { rules: [{ any: true }] } }],
@@ -185,7 +185,7 @@ describe('what a rule matches', () => {
 
   it('knows what other filters noted', () => {
     const attribute = conditionAttribute('experimental.envoy.filters.network.mysql_proxy[books.loans]');
-    expect(attribute?.matcher(['[insert]', 'x'], { namespace: '', trustDomains: [] })).toEqual({
+    expect(attribute?.matcher(['[insert]', 'x'], { namespace: '', trustDomains: [], peer: 'connection' })).toEqual({
       metadata: {
         filter: 'envoy.filters.network.mysql_proxy',
         path: [{ key: 'books.loans' }],

@@ -1,13 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
 
+import type { Service } from '../../src/model/mesh.ts';
+import type { Proxy } from '../../src/model/proxy.ts';
 import { trustDomains, withAliases } from '../../src/translate/envoy/rbac/trust-domain.ts';
-import {
-  groupPolicies,
-  policiesFor,
-  targetedWithoutEffect,
-} from '../../src/translate/resolve/security/policy-attachment.ts';
+import { groupPolicies, policiesFor } from '../../src/translate/resolve/security/policy-attachment.ts';
 import { filters, matched, objects, policy } from '../support/authorization.ts';
-import { makeSettings } from '../support/make.ts';
+import { makeService, makeSettings } from '../support/make.ts';
 import { matchingEntries } from '../support/rbac.ts';
 
 const shears = 'spiffe://cluster.local/ns/tools/sa/shears';
@@ -20,11 +18,20 @@ describe('which policies hold for a workload', () => {
       policy('b-own', '{}'),
       policy('a-own', '{selector: {matchLabels: {app: rose}}}'),
       policy('gateway', '{targetRef: {kind: Gateway, group: gateway.networking.k8s.io, name: gate}}'),
+      policy('pond', "{targetRefs: [{kind: Service, group: '', name: pond}]}"),
+      policy('a-class', '{targetRefs: [{kind: GatewayClass, group: gateway.networking.k8s.io, name: istio-waypoint}]}'),
+      policy(
+        'every-waypoint',
+        '{targetRefs: [{kind: GatewayClass, group: gateway.networking.k8s.io, name: istio-waypoint}]}',
+        { namespace: 'root' },
+      ),
       policy('elsewhere', '{}', { namespace: 'meadow' }),
     ),
   );
-  const names = (labels: Record<string, string>) =>
-    policiesFor(all, ['root', 'garden'], labels).map(({ metadata }) => metadata.name);
+  const found = (labels: Record<string, string>, type: Proxy['type'] = 'sidecar', own = 'garden') =>
+    policiesFor(all, ['root', own], { type, namespace: own, labels }, 'root');
+  const names = (...asked: Parameters<typeof found>) => found(...asked).map(({ metadata }) => metadata.name);
+  const gate = { app: 'gate', 'gateway.networking.k8s.io/gateway-name': 'gate' };
 
   it('is decided by namespace and labels; targets are not for sidecars', () => {
     expect(names({ app: 'rose' })).toEqual(['everywhere', 'roses', 'a-own', 'b-own']);
@@ -32,22 +39,25 @@ describe('which policies hold for a workload', () => {
   });
 
   it('is the same list for the same policies', () => {
-    expect(policiesFor(all, ['root', 'garden'], { app: 'oak' })).toBe(
-      policiesFor(all, ['root', 'garden'], { app: 'elm' }),
-    );
+    expect(found({ app: 'oak' })).toBe(found({ app: 'elm' }));
   });
 
   it('counts policies of the root namespace once for its own workloads', () => {
-    expect(policiesFor(all, ['root', 'root'], {})).toHaveLength(1);
+    expect(names({}, 'sidecar', 'root')).toEqual(['everywhere']);
   });
-});
 
-describe('a policy with targets', () => {
-  it('is told of: it has no effect yet', () => {
-    const yaml = policy('gateway', '{targetRef: {kind: Gateway, group: gateway.networking.k8s.io, name: gate}}');
-    expect(targetedWithoutEffect(objects(yaml, policy('own', '{}'))).map(({ source }) => source?.name)).toEqual([
-      'gateway',
-    ]);
+  it('adds those that name the Gateway which a router belongs to', () => {
+    expect(names(gate, 'router')).toEqual(['everywhere', 'b-own', 'gateway']);
+  });
+
+  it('is by target only at a waypoint: its Gateway, all waypoints, the service that is asked for', () => {
+    const service = makeService({ name: 'pond', namespace: 'garden' });
+    const way = { type: 'waypoint', namespace: 'garden', labels: gate } as const;
+    const at = (served?: Service) =>
+      policiesFor(all, ['root', 'garden'], way, 'root', served).map(({ metadata }) => metadata.name);
+    expect(at()).toEqual(['every-waypoint', 'gateway']);
+    expect(at(service)).toEqual(['every-waypoint', 'gateway', 'pond']);
+    expect(at(makeService({ name: 'pond', namespace: 'meadow' }))).toEqual(['every-waypoint', 'gateway']);
   });
 });
 

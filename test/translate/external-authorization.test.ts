@@ -20,12 +20,10 @@ const custom = (name: string, provider: string, rules = '[{}]') =>
   policy(name, `{action: CUSTOM, provider: {name: ${provider}}, rules: ${rules}}`);
 
 function filters(several: boolean, authorizers: readonly ReturnType<typeof found>[], ...yaml: readonly string[]) {
-  const { http, tcp } = externalAuthorizationFilters(
-    several,
-    authorizers,
-    [...objects(...yaml).values()],
-    ['cluster.local'],
-  );
+  const { http, tcp } = externalAuthorizationFilters(several, authorizers, [...objects(...yaml).values()], {
+    trustDomains: ['cluster.local'],
+    peer: 'connection',
+  });
   const names = (all: readonly { readonly name?: string }[]) => all.map(({ name }) => name);
   const configs = http.map((filter) => (filter as { typed_config: object }).typed_config);
   return { http: names(http), tcp: names(tcp), configs };

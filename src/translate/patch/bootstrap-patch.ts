@@ -15,7 +15,7 @@ export const bootstrapPatches = (
   proxy: Pick<Proxy, 'namespace' | 'labels' | 'metadata'>,
   rootNamespace: string,
 ): readonly BootstrapPatch[] =>
-  patchesFor(types, groupEnvoyFilters(filters), proxy, rootNamespace).flatMap(
+  patchesFor(types, groupEnvoyFilters(filters), { type: 'sidecar', ...proxy }, rootNamespace).flatMap(
     ({ applyTo, operation, value, source }): BootstrapPatch[] =>
       applyTo === 'BOOTSTRAP' && (operation === 'MERGE' || operation === 'MERGE_AND_REPLACE_LIST')
         ? [{ operation, value, source }]

@@ -97,10 +97,11 @@ const scopeOf = memo((patches: readonly Patch[]): string =>
 function addedLayer(
   patches: readonly Patch[],
   applyTo: 'CLUSTER' | 'LISTENER',
-  { isGateway }: PatchFacts,
+  { isGateway, isWaypoint }: PatchFacts,
   taken: readonly string[],
 ): PatchedLayer | undefined {
-  const contexts: readonly PatchContext[] = isGateway ? ['GATEWAY'] : ['SIDECAR_OUTBOUND', 'SIDECAR_INBOUND'];
+  const inbound: readonly PatchContext[] = isWaypoint ? ['SIDECAR_INBOUND'] : ['SIDECAR_OUTBOUND', 'SIDECAR_INBOUND'];
+  const contexts = isGateway ? (['GATEWAY'] as const) : inbound;
   const adding = patches.filter(
     (patch) =>
       patch.applyTo === applyTo && patch.operation === 'ADD' && contexts.some((context) => addsTo(patch, context)),

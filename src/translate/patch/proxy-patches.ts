@@ -63,6 +63,7 @@ function factsOf(mesh: Mesh, { proxy, inbound }: ProxyView, patches: readonly Pa
   const hosts = byHost && !isGateway ? inbound.ports : [];
   return sharedValue({
     isGateway,
+    isWaypoint: proxy.type === 'waypoint',
     inboundHosts: Object.fromEntries(
       hosts.map(({ targetPort, service }) => [targetPort, service === undefined ? [] : [service.hostname]]),
     ),

@@ -22,6 +22,8 @@ type VirtualHost = MessageOf['envoy.config.route.v3.VirtualHost'];
 /** What patching depends on besides the resource. */
 export interface PatchFacts {
   readonly isGateway: boolean;
+  /** All of its listeners take what comes in, and its clusters are nobody's to change. */
+  readonly isWaypoint: boolean;
   /** Hosts of the services behind a port of the workload. */
   readonly inboundHosts: Readonly<Record<number, readonly string[]>>;
   /** Ports of Services that lead to a port of a gateway. */
@@ -71,18 +73,19 @@ function patch(
   facts: PatchFacts,
   tally: Tally,
 ): Resource | undefined {
-  const { isGateway, inboundHosts, servicePorts } = facts;
+  const { isGateway, isWaypoint, inboundHosts, servicePorts } = facts;
   const patching = (context: PatchContext): RoutePatching => ({ types, context, servicePorts, tally });
   const outside = isGateway ? 'GATEWAY' : 'SIDECAR_OUTBOUND';
   switch (resource.type) {
     case resourceTypes.cluster: {
+      if (isWaypoint) return resource;
       const context = isGateway ? 'GATEWAY' : clusterContext(resource.name);
       const hosts = inboundHosts[Number(resource.name.split('|')[1])] ?? [];
       return withMessage(resource, patchCluster({ types, context, hosts, tally }, resource.message, patches));
     }
     case resourceTypes.listener: {
       const listener: Listener = resource.message;
-      const inbound = !isGateway && listener.traffic_direction === 'INBOUND';
+      const inbound = isWaypoint || (!isGateway && listener.traffic_direction === 'INBOUND');
       return withMessage(resource, patchListener(patching(inbound ? 'SIDECAR_INBOUND' : outside), listener, patches));
     }
     case resourceTypes.route:

@@ -31,14 +31,14 @@ export const patchProblems = memo(
 export function patchesFor(
   types: MessageTypes,
   all: FiltersByNamespace,
-  proxy: Pick<Proxy, 'namespace' | 'labels' | 'metadata'>,
+  proxy: Pick<Proxy, 'type' | 'namespace' | 'labels' | 'metadata'>,
   rootNamespace: string,
 ): readonly Patch[] {
   const namespaces = [...new Set([rootNamespace, proxy.namespace])];
   const filters = namespaces.flatMap((namespace) => all.get(namespace) ?? []);
   if (filters.length === 0) return none;
   const chosen = filters
-    .filter((filter) => targetedBy(filter, proxy))
+    .filter((filter) => targetedBy(filter, proxy, rootNamespace))
     .toSorted((a, b) => (a.spec.priority ?? 0) - (b.spec.priority ?? 0));
   return sharedList(
     chosen.flatMap((filter) => patchesOf(types, filter).patches).filter((patch) => meetsProxy(patch, proxy)),

@@ -32,12 +32,12 @@ export const groupExtensions = memo(
 /** Those that run in one proxy: its own namespace's before the mesh's, where nothing else orders them. */
 export function extensionsFor(
   all: ExtensionsByNamespace,
-  proxy: Pick<Proxy, 'namespace' | 'labels'>,
+  proxy: Pick<Proxy, 'type' | 'namespace' | 'labels'>,
   rootNamespace: string,
 ): readonly Extension[] {
   const candidates = [...new Set([proxy.namespace, rootNamespace])].flatMap((namespace) => all.get(namespace) ?? []);
   if (candidates.length === 0) return none;
-  return ordered(sharedList(candidates.filter((object) => targetedBy(object, proxy))));
+  return ordered(sharedList(candidates.filter((object) => targetedBy(object, proxy, rootNamespace))));
 }
 
 const none: readonly Extension[] = [];

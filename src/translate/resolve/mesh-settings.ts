@@ -34,6 +34,7 @@ export const defaultInstallation: Installation = {
     routedClustersOnly: false,
     http3: false,
     strictGateways: false,
+    ambient: false,
     remoteKeys: 'never',
   },
   types: { find: () => undefined, fault: () => undefined },

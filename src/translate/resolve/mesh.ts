@@ -44,6 +44,8 @@ import { serviceFacts } from './service-facts.ts';
 import type { VirtualMachines } from './service-entry/virtual-machines.ts';
 import { virtualMachines } from './service-entry/virtual-machines.ts';
 import { resolveVirtualServices } from './virtual-service.ts';
+import type { Waypoints } from './waypoint/waypoints.ts';
+import { resolveWaypoints } from './waypoint/waypoints.ts';
 import { withoutEffect } from './without-effect.ts';
 
 /** The mesh, and what translation needs besides it to say what one proxy is. */
@@ -54,6 +56,7 @@ export interface ResolvedMesh {
   readonly sidecars: readonly KindMap['Sidecar'][];
   readonly gatewayApi: GatewayApi;
   readonly ingress: Ingresses;
+  readonly waypoints: Waypoints;
   readonly mtls: (namespace: string) => PeerAuthentications;
   readonly authorization: PoliciesByNamespace<KindMap['AuthorizationPolicy']>;
   readonly authentication: PoliciesByNamespace<KindMap['RequestAuthentication']>;
@@ -91,7 +94,7 @@ export function resolveMesh(
     serviceEntryExports(settings, objects.Namespace),
   );
   const others = otherApis(settings, objects, services, namespaces);
-  const policies = allPolicies(settings, namespaces, objects.DestinationRule, others.gatewayApi.destinationRules);
+  const policies = allPolicies(settings, namespaces, objects.DestinationRule, others.apis.gatewayApi.destinationRules);
   const virtualServices = allVirtualServices(settings, namespaces, routes.objects, others.virtualServices);
   const endpoints = allEndpoints(settings, services, snapshot, pods, mtls, network);
   const kubernetesGateways = allKubernetesGateways(namespaces, objects.KubernetesGateway);
@@ -109,8 +112,7 @@ export function resolveMesh(
     pods,
     machines: virtualMachines(objects.WorkloadEntry),
     sidecars: allSidecars(namespaces, objects.Sidecar),
-    gatewayApi: others.gatewayApi,
-    ingress: others.ingress,
+    ...others.apis,
     mtls,
     ...attachedPolicies(objects),
     telemetries: objects.Telemetry,
@@ -120,8 +122,8 @@ export function resolveMesh(
       ...virtualServices.flatMap((service) => service.problems),
       ...entries.problems,
       ...routes.problems,
-      ...withoutEffect(settings, objects),
-      ...others.gatewayApi.problems,
+      ...withoutEffect(settings, objects, others.apis.waypoints),
+      ...others.apis.gatewayApi.problems,
       ...mtlsConflicts(services, policies, (namespace) => namespaceMtls(mtls(namespace))),
     ],
   };
@@ -146,8 +148,11 @@ function otherApis(
   const api = gatewayApi(settings, objects, services, filter);
   const ingress = ingresses(settings, objects, services, filter);
   return {
-    gatewayApi: api,
-    ingress,
+    apis: {
+      gatewayApi: api,
+      ingress,
+      waypoints: resolveWaypoints(api.results, objects.GatewayClass, objects.Namespace),
+    },
     gateways: both(api.gateways, ingress.gateways),
     virtualServices: both(api.virtualServices, ingress.virtualServices),
   };

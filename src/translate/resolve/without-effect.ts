@@ -4,12 +4,16 @@ import type { MeshSettings } from '../../model/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import { at } from '../../model/source.ts';
-import { targetedWithoutEffect } from './security/policy-attachment.ts';
+import type { BindingFacts } from './waypoint/policy-status.ts';
+import { unboundTargets } from './waypoint/unbound-targets.ts';
 
 /** A warning for whatever is out of reach. */
-export const withoutEffect = (settings: MeshSettings, objects: SnapshotObjects): readonly Problem[] => [
-  ...targetedWithoutEffect(objects.AuthorizationPolicy),
-  ...targetedWithoutEffect(objects.RequestAuthentication),
+export const withoutEffect = (
+  settings: MeshSettings,
+  objects: SnapshotObjects,
+  waypoints: BindingFacts['waypoints'],
+): readonly Problem[] => [
+  ...unboundTargets({ rootNamespace: settings.rootNamespace, objects, waypoints }),
   ...ingressTlsWithoutEffect(settings, objects.Sidecar),
 ];
 

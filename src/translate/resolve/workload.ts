@@ -60,3 +60,7 @@ export function podLocality(labels: Labels, nodeLabels: Labels | undefined): Loc
   if (own !== undefined && own !== '') return parseLocality(own, own.includes('/') ? '/' : '.');
   return nodeLabels === undefined ? unknownLocality : nodeLocality(nodeLabels);
 }
+
+/** Whether connections come to it through tunnels: the proxy of its node ends them, or it does so itself. */
+export const takesTunnels = (labels: Labels, annotations: Labels = {}): boolean =>
+  annotations['ambient.istio.io/redirection'] === 'enabled' || labels['networking.istio.io/tunnel'] === 'http';

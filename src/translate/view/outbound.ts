@@ -39,7 +39,7 @@ export function outboundView(resolved: ResolvedMesh, proxy: Proxy): OutboundView
     mesh.destinationPolicies,
     virtualServices,
     // Sidecar objects are not about gateways.
-    proxy.type === 'router' ? undefined : sidecarFor(sidecars, namespace, labels, settings.rootNamespace),
+    proxy.type !== 'sidecar' ? undefined : sidecarFor(sidecars, namespace, labels, settings.rootNamespace),
     namespace,
     proxy.dnsDomain,
     policiesSelect(mesh.destinationPolicies, namespace) ? sharedValue(labels) : noLabels,

@@ -1,6 +1,7 @@
 // The policies that decide who may talk to one workload.
 // https://istio.io/latest/docs/concepts/security/
 import { memo, sharedList } from '../../model/memo.ts';
+import type { Service } from '../../model/mesh.ts';
 import type { Proxy } from '../../model/proxy.ts';
 import type { WorkloadPolicies } from '../../model/workload-policies.ts';
 import { noPolicies } from '../../model/workload-policies.ts';
@@ -9,13 +10,17 @@ import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { policiesFor } from '../resolve/security/policy-attachment.ts';
 import { tokenRules } from '../resolve/security/request-authentication.ts';
 
-/** The same object for all workloads with the same policies. */
-export function workloadPolicies(resolved: ResolvedMesh, proxy: Proxy): WorkloadPolicies {
+/** The same object for all workloads with the same policies. `served`: the service that a waypoint is asked for. */
+export function workloadPolicies(resolved: ResolvedMesh, proxy: Proxy, served?: Service): WorkloadPolicies {
   const { mesh, authorization, authentication, keySets } = resolved;
   const { settings, services } = mesh;
-  const own = [settings.rootNamespace, proxy.namespace];
-  const policies = policiesFor(authorization, own, proxy.labels);
-  const tokens = tokenRules(mesh, policiesFor(authentication, own.toReversed(), proxy.labels), keySets);
+  const own = [settings.rootNamespace, proxy.namespace, ...(served === undefined ? [] : [served.namespace])];
+  const policies = policiesFor(authorization, own, proxy, settings.rootNamespace, served);
+  const tokens = tokenRules(
+    mesh,
+    policiesFor(authentication, own.toReversed(), proxy, settings.rootNamespace, served),
+    keySets,
+  );
   if (policies.length === 0 && tokens.length === 0) return noPolicies;
   const asked = policies.flatMap(({ spec }) => (spec.action === 'CUSTOM' ? [spec.provider?.name ?? ''] : []));
   const authorizers = [...new Set(asked)].map((name) => authorizerOf(settings, services, name));

@@ -15,7 +15,12 @@ export function proxyOf(
   machines: VirtualMachines,
 ): Proxy | undefined {
   const [type, address, id, dnsDomain] = node.id.split('~');
-  if ((type !== 'sidecar' && type !== 'router') || address === undefined || id === undefined || dnsDomain === undefined)
+  if (
+    (type !== 'sidecar' && type !== 'router' && type !== 'waypoint') ||
+    address === undefined ||
+    id === undefined ||
+    dnsDomain === undefined
+  )
     return undefined;
   const { metadata } = node;
   const text = (key: string): string => (typeof metadata[key] === 'string' ? metadata[key] : '');

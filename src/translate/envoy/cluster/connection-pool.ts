@@ -117,7 +117,7 @@ export function httpOptions(
 }
 
 /** The downstream connection decides: both versions are possible. */
-const asDownstream = (
+export const asDownstream = (
   settings: MeshSettings,
   http2: Http2Options = {},
 ): Pick<HttpProtocolOptions, 'use_downstream_protocol_config'> => ({

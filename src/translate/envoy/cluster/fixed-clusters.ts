@@ -20,17 +20,19 @@ const resource = (message: Cluster & { readonly name: string }): Resource => ({
   message,
 });
 
-/** Only a sidecar knows where a connection was going. */
-export const outboundFixedClusters = memo(
-  (settings: MeshSettings, { proxyType }: ClusterFacts): readonly Resource[] => [
-    resource({
-      name: blackHoleCluster,
-      type: 'STATIC',
-      alt_stat_name: statName(blackHoleCluster),
-      connect_timeout: duration(settings.connectTimeout ?? '10s'),
-    }),
-    ...(proxyType === 'sidecar' ? [resource({ name: passthroughCluster, ...passthrough(settings) })] : []),
-  ],
+/** Only a sidecar knows where a connection was going; of a waypoint it was told, and what it was not told leads nowhere. */
+export const outboundFixedClusters = memo((settings: MeshSettings, { proxyType }: ClusterFacts): readonly Resource[] =>
+  proxyType === 'waypoint'
+    ? []
+    : [
+        resource({
+          name: blackHoleCluster,
+          type: 'STATIC',
+          alt_stat_name: statName(blackHoleCluster),
+          connect_timeout: duration(settings.connectTimeout ?? '10s'),
+        }),
+        ...(proxyType === 'sidecar' ? [resource({ name: passthroughCluster, ...passthrough(settings) })] : []),
+      ],
 );
 
 export const inboundFixedClusters = memo((settings: MeshSettings, facts: InboundFacts): readonly Resource[] => [

@@ -2,18 +2,20 @@
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/cluster.proto
 import { memo } from '../../../model/memo.ts';
 import type { Endpoint, MeshSettings, PolicySubset, Resolution, Service, ServicePort } from '../../../model/mesh.ts';
+import type { Proxy } from '../../../model/proxy.ts';
 import type { Resource } from '../../../model/resource.ts';
 import { resourceTypes } from '../../../model/resource.ts';
 import type { ServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
-import { clusterName, configPath, meshServerName, statName } from '../../names.ts';
+import { clusterName, meshServerName, statName } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
 import { isHttp, isTls } from '../../resolve/protocol.ts';
 import { extension } from '../../typed.ts';
 import { ads } from '../config-source.ts';
+import { clusterMetadata } from './cluster-metadata.ts';
 import { connectionSettings, httpOptions, speaksHttp2 } from './connection-pool.ts';
-import { assignment } from '../endpoint/load-assignment.ts';
+import { assignment, assignmentKind } from '../endpoint/load-assignment.ts';
 import { loadBalancing, passesThrough } from './load-balancing.ts';
 import type { LocalityRule, CallerPlace } from '../endpoint/locality.ts';
 import { dependsOnPlace, localityRule, weighsLocalities, zoneAwareness } from '../endpoint/locality.ts';
@@ -25,12 +27,13 @@ import { clusterPolicy, effectivePolicy } from './traffic-policy.ts';
 import type { UpstreamTls } from './upstream-tls.ts';
 import { derivedServerName, isOriginated, upstreamTls } from './upstream-tls.ts';
 import { statPrefix } from '../listener/stat-prefix.ts';
+import { throughTunnels } from './tunnel-upstream.ts';
 
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 
 /** What clusters depend on of the proxy itself. */
 export interface ClusterFacts {
-  readonly proxyType: 'sidecar' | 'router';
+  readonly proxyType: Proxy['type'];
   readonly ipv4: boolean;
   readonly ipv6: boolean;
   /**
@@ -115,7 +118,7 @@ const cluster = memo(
     const inline =
       endpoints === undefined
         ? undefined
-        : assignment(name, endpoints, policy, subset, rule, place, reach, facts.byServerName);
+        : assignment(name, endpoints, policy, subset, rule, place, reach, assignmentKind(facts));
     const message = merge<Cluster>(
       from(view.service.source, {
         name,
@@ -133,9 +136,13 @@ const cluster = memo(
         router: facts.proxyType === 'router',
         ...withDefined('upstream', tls && derivedServerName(tls)),
       }),
-      tls && wrapProxyProtocol(upstreamTls(tls), policy.proxyProtocol),
+      tls && throughTunnels(facts, wrapProxyProtocol(upstreamTls(tls), policy.proxyProtocol)),
       from(subset?.source ?? view.policy?.sources[0] ?? view.service.source, {
-        metadata: metadata(view, subset, tls !== undefined && isOriginated(policy.tls)),
+        metadata: clusterMetadata(view, subset?.name ?? '', {
+          ...(facts.proxyType === 'waypoint' && { disable_mx: true }),
+          ...(view.service.meshExternal && subset === undefined && { external: true }),
+          ...(tls !== undefined && isOriginated(policy.tls) && { alpn_override: 'false' }),
+        }),
       }),
     );
     return { type: resourceTypes.cluster, name, message };
@@ -165,7 +172,7 @@ const withDefined = <K extends string, V>(key: K, value: V | undefined): Partial
   value === undefined ? {} : ({ [key]: value } as Record<K, V>);
 
 /** Where the hosts come from, and what only that kind of discovery needs. */
-function hosts(
+export function hosts(
   settings: MeshSettings,
   facts: ClusterFacts,
   found: Resolution,
@@ -231,7 +238,7 @@ export const dnsCache = (
 const sessionStatuses = ['HEALTHY', 'DRAINING', 'UNKNOWN', 'DEGRADED'] as const;
 
 /** Panic is off by default: unhealthy hosts get nothing rather than everything. */
-function commonLbConfig(
+export function commonLbConfig(
   settings: MeshSettings,
   service: Service,
   policy: EffectivePolicy,
@@ -253,7 +260,7 @@ function commonLbConfig(
   };
 }
 
-function tlsOf(
+export function tlsOf(
   settings: MeshSettings,
   facts: ClusterFacts,
   view: ServiceView,
@@ -272,29 +279,6 @@ function tlsOf(
     subjectAltNames: view.subjectAltNames,
     declaredNames: service.subjectAltNames,
     http2: speaksHttp2(settings, port.protocol, policy.connectionPool?.value),
-    credentials: facts.proxyType === 'router' || view.policy?.workloadSelector !== undefined,
-  };
-}
-
-/** What Istio's tools read about a cluster. */
-function metadata(
-  view: ServiceView,
-  subset: PolicySubset | undefined,
-  originated: boolean,
-): NonNullable<Cluster['metadata']> {
-  const { service, policy } = view;
-  const rule = policy?.sources[0];
-  return {
-    filter_metadata: {
-      istio: {
-        services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
-        ...(rule !== undefined && {
-          config: configPath('destination-rule', rule.namespace, policy?.name ?? rule.name),
-        }),
-        ...(subset !== undefined && { subset: subset.name }),
-        ...(service.meshExternal && subset === undefined && { external: true }),
-        ...(originated && { alpn_override: 'false' }),
-      },
-    },
+    credentials: facts.proxyType !== 'sidecar' || view.policy?.workloadSelector !== undefined,
   };
 }

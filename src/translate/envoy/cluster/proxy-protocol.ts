@@ -9,7 +9,7 @@ import type { Sourced } from './traffic-policy.ts';
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 type TransportSocket = MessageOf['envoy.config.core.v3.TransportSocket'];
 
-const plain: TransportSocket = extension(
+export const plainSocket: TransportSocket = extension(
   'raw_buffer',
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
   {},
@@ -31,11 +31,11 @@ export function wrapProxyProtocol(
       },
     );
   if (sockets.transport_socket_matches === undefined)
-    return from(policy.source, { transport_socket: wrap(sockets.transport_socket ?? plain) });
+    return from(policy.source, { transport_socket: wrap(sockets.transport_socket ?? plainSocket) });
   return from(policy.source, {
     transport_socket_matches: sockets.transport_socket_matches.map((match) => ({
       ...match,
-      transport_socket: wrap(match.transport_socket ?? plain),
+      transport_socket: wrap(match.transport_socket ?? plainSocket),
     })),
   });
 }

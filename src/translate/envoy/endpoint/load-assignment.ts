@@ -6,7 +6,7 @@ import type { Resource } from '../../../model/resource.ts';
 import { resourceTypes } from '../../../model/resource.ts';
 import type { ServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { clusterName } from '../../names.ts';
+import { clusterName, connectOriginate } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { selects } from '../../../model/labels.ts';
 import type { LocalityGroup, LocalityRule, CallerPlace } from './locality.ts';
@@ -20,9 +20,22 @@ type ClusterLoadAssignment = MessageOf['envoy.config.endpoint.v3.ClusterLoadAssi
 type LbEndpoint = MessageOf['envoy.config.endpoint.v3.LbEndpoint'];
 
 /**
- * `endpoints` are those of the port. Where the caller is counts only where something depends on it. `byServerName`: for the
- * cluster that passes mutual TLS through.
+ * What a cluster is for: connections to the endpoints themselves, mutual TLS that is passed through by its server name (only
+ * to endpoints that take it), or connections that are led into tunnels where endpoints take those: all of them, or those
+ * whose transport socket is for tunnels.
  */
+export type AssignmentKind = 'direct' | 'byServerName' | 'tunnels' | 'matchedTunnels';
+
+/** Of outbound clusters. */
+export const assignmentKind = ({
+  byServerName,
+  proxyType,
+}: {
+  readonly byServerName?: true;
+  readonly proxyType: string;
+}): AssignmentKind => (byServerName === true ? 'byServerName' : proxyType === 'waypoint' ? 'matchedTunnels' : 'direct');
+
+/** `endpoints` are those of the port. Where the caller is counts only where something depends on it. */
 export function loadAssignment(
   settings: MeshSettings,
   view: ServiceView,
@@ -31,7 +44,7 @@ export function loadAssignment(
   endpoints: readonly Endpoint[],
   place: CallerPlace | undefined,
   reach: Reach | undefined,
-  byServerName: boolean,
+  kind: AssignmentKind,
 ): Resource {
   const rule = localityRule(settings, view.service, clusterPolicy(settings, view.policy, port, subset));
   return build(
@@ -43,7 +56,7 @@ export function loadAssignment(
     dependsOnPlace(rule) ? place : undefined,
     view.service.nodeLocal ? (place?.nodeName ?? '') : '',
     reach,
-    byServerName,
+    kind,
   );
 }
 
@@ -57,20 +70,20 @@ const build = memo(
     place: CallerPlace | undefined,
     nodeName: string,
     reach: Reach | undefined,
-    byServerName: boolean,
+    kind: AssignmentKind,
   ): Resource => {
-    const name = clusterName(byServerName, view.service.hostname, port, subset?.name ?? '');
+    const name = clusterName(kind === 'byServerName', view.service.hostname, port, subset?.name ?? '');
     const policy = clusterPolicy(settings, view.policy, port, subset);
     const local = nodeName === '' ? endpoints : endpoints.filter((endpoint) => endpoint.nodeName === nodeName);
     const rule = localityRule(settings, view.service, policy);
-    const message = assignment(name, local, policy, subset, rule, place, reach, byServerName);
+    const message = assignment(name, local, policy, subset, rule, place, reach, kind);
     return { type: resourceTypes.endpoint, name, message };
   },
 );
 
 const nowhere: CallerPlace = { locality: { region: '', zone: '', subZone: '' }, labels: {}, network: '', nodeName: '' };
 
-/** The message itself, which clusters found by DNS hold inline. `onlyMeshTls`: without endpoints that cannot take it. */
+/** The message itself, which clusters found by DNS hold inline. */
 export function assignment(
   name: string,
   endpoints: readonly Endpoint[],
@@ -79,7 +92,7 @@ export function assignment(
   rule: LocalityRule | undefined,
   place: CallerPlace = nowhere,
   reach?: Reach,
-  onlyMeshTls = false,
+  kind: AssignmentKind = 'direct',
 ): ClusterLoadAssignment {
   // With a least healthy share to keep, endpoints that are not ready would count against it.
   const readyOnly = (policy.outlierDetection?.value.minHealthPercent ?? 0) > 0;
@@ -93,8 +106,11 @@ export function assignment(
     .toSorted((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port));
   const secured = mayUseMeshTls(policy) ? chosen : chosen.map(withoutMeshTls);
   const all = reach === undefined ? byLocality(secured) : localityGroups(reachable(secured, reach));
-  const groups = applyLocality(onlyMeshTls ? takingMeshTls(all) : all, rule, place);
-  return { cluster_name: name, ...(groups.length > 0 && { endpoints: groups.map(localityEndpoints) }) };
+  const groups = applyLocality(kind === 'byServerName' ? takingMeshTls(all) : all, rule, place);
+  return {
+    cluster_name: name,
+    ...(groups.length > 0 && { endpoints: groups.map((group) => localityEndpoints(group, kind)) }),
+  };
 }
 
 /** A locality stays even when none of its endpoints does. */
@@ -114,33 +130,34 @@ const withoutMeshTls = memo((endpoint: Endpoint): Endpoint =>
   endpoint.tlsMode === 'disabled' ? endpoint : { ...endpoint, tlsMode: 'disabled' },
 );
 
-const localityEndpoints = ({
-  locality,
-  endpoints,
-  weight,
-  priority,
-}: LocalityGroup): MessageOf['envoy.config.endpoint.v3.LocalityLbEndpoints'] => ({
+const localityEndpoints = (
+  { locality, endpoints, weight, priority }: LocalityGroup,
+  kind: AssignmentKind,
+): MessageOf['envoy.config.endpoint.v3.LocalityLbEndpoints'] => ({
   locality: {
     ...(locality.region !== '' && { region: locality.region }),
     ...(locality.zone !== '' && { zone: locality.zone }),
     ...(locality.subZone !== '' && { sub_zone: locality.subZone }),
   },
-  ...(endpoints.length > 0 && { lb_endpoints: endpoints.map(lbEndpoint) }),
+  ...(endpoints.length > 0 && {
+    lb_endpoints: endpoints.map((endpoint) => lbEndpoint(endpoint, tunnelTo(endpoint, kind))),
+  }),
   ...(weight > 0 && { load_balancing_weight: weight }),
   ...(priority > 0 && { priority }),
 });
 
 const healthStatus = { healthy: 'HEALTHY', unhealthy: 'UNHEALTHY', draining: 'DRAINING' } as const;
 
-const lbEndpoint = memo((endpoint: Endpoint): LbEndpoint =>
+const lbEndpoint = memo((endpoint: Endpoint, tunnel: 'none' | 'bare' | 'matched'): LbEndpoint =>
   from(endpoint.source, {
-    endpoint: { address: addressOf(endpoint) },
+    endpoint: { address: tunnel === 'none' ? addressOf(endpoint) : tunnelAddress(endpoint) },
     ...(endpoint.health !== undefined && { health_status: healthStatus[endpoint.health] }),
     load_balancing_weight: weightOf(endpoint),
     metadata: {
       filter_metadata: {
         istio: { workload: endpoint.workload },
-        ...(endpoint.tlsMode === 'istio' && { 'envoy.transport_socket_match': { tlsMode: 'istio' } }),
+        ...(tunnel !== 'none' && { 'envoy.filters.listener.original_dst': { local: hostAndPort(endpoint) } }),
+        ...transportMatch(endpoint, tunnel),
       },
     },
   }),
@@ -150,3 +167,21 @@ const addressOf = ({ address, port }: Endpoint): MessageOf['envoy.config.core.v3
   address.startsWith('unix://')
     ? { pipe: { path: address.slice('unix://'.length) } }
     : { socket_address: { address, port_value: port } };
+
+const tunnelTo = ({ tunnels }: Endpoint, kind: AssignmentKind): 'none' | 'bare' | 'matched' => {
+  if (tunnels !== true) return 'none';
+  return kind === 'tunnels' ? 'bare' : kind === 'matchedTunnels' ? 'matched' : 'none';
+};
+
+const transportMatch = ({ tlsMode }: Endpoint, tunnel: 'none' | 'bare' | 'matched') => {
+  if (tunnel === 'matched') return { 'envoy.transport_socket_match': { tunnel: 'http' } };
+  return tlsMode === 'istio' && tunnel === 'none' ? { 'envoy.transport_socket_match': { tlsMode: 'istio' } } : {};
+};
+
+/** The listener that begins tunnels; the address is told to it in metadata. */
+const tunnelAddress = (endpoint: Endpoint): MessageOf['envoy.config.core.v3.Address'] => ({
+  envoy_internal_address: { server_listener_name: connectOriginate, endpoint_id: hostAndPort(endpoint) },
+});
+
+const hostAndPort = ({ address, port }: Endpoint): string =>
+  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

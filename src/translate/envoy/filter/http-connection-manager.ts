@@ -70,6 +70,26 @@ export const inboundHttpConnectionManager = memo(
     ),
 );
 
+/** At a waypoint: callers are known by their tunnels, and the routes stand inside. `http` is plain data made canonical. */
+export const waypointHttpConnectionManager = memo(
+  (
+    settings: MeshSettings,
+    facts: HttpFacts,
+    guard: Guard,
+    http: Omit<InboundHttp, 'received'>,
+    routes: RouteConfiguration,
+  ): Filter =>
+    filter(
+      merge<HttpConnectionManager>(
+        common(settings, facts, guard, http, settings.features.persistentSessions),
+        http1Options(facts, false),
+        facts.headers.keepServerHeader === true ? {} : { server_name: facts.headers.serverName ?? meshServerHeader },
+        http.http2 ? { http2_protocol_options: {} } : {},
+        { route_config: routes },
+      ),
+    ),
+);
+
 export interface GatewayHttp {
   /** Name of the route configuration, which is delivered on its own. */
   readonly routeName: string;

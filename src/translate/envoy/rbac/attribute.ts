@@ -18,12 +18,21 @@ type Permission = MessageOf['envoy.config.rbac.v3.Permission'];
 type Principal = MessageOf['envoy.config.rbac.v3.Principal'];
 type StringMatcher = MessageOf['envoy.type.matcher.v3.StringMatcher'];
 
+/** What is known of callers: the trust domains of the mesh, and whose certificate says who they are. */
+export interface Identities {
+  readonly trustDomains: readonly string[];
+  /** The connection's own, or that of the tunnel which brought it. */
+  readonly peer: 'connection' | 'tunnel';
+}
+
 /** What rules are read against. */
-export interface RuleContext {
+export interface RuleContext extends Identities {
   /** Of the policy. */
   readonly namespace: string;
-  readonly trustDomains: readonly string[];
 }
+
+/** Where the end of a tunnel leaves the identity of its beginning. */
+export const tunnelPeer = 'io.istio.peer_principal';
 
 type Matcher<T> = (values: readonly string[], context: RuleContext) => T;
 
@@ -53,20 +62,27 @@ export const ports = permission((port) => ({ destination_port: Number(port) }));
 const destinationIp = permission((block) => ({ destination_ip: addressBlock(block) }));
 const serverName = permission((name) => ({ requested_server_name: textPattern(name) }));
 
-const identity = (matcher: StringMatcher): Principal => ({ authenticated: { principal_name: matcher } });
+const identity = (matcher: StringMatcher, { peer }: RuleContext): Principal =>
+  peer === 'tunnel'
+    ? { filter_state: { key: tunnelPeer, string_match: matcher } }
+    : { authenticated: { principal_name: matcher } };
 
 export const principals: Attribute & { of: 'principal' } = {
   of: 'principal',
   httpOnly: false,
-  matcher: (values, { trustDomains }) => ({
-    or_ids: { ids: withAliases(values, trustDomains).map((value) => identity(identityPattern(value))) },
+  matcher: (values, context) => ({
+    or_ids: {
+      ids: withAliases(values, context.trustDomains).map((value) => identity(identityPattern(value), context)),
+    },
   }),
 };
-export const namespaces = principal((namespace) =>
-  identity(regex(`.*/ns/${quoted(namespace).replaceAll('\\*', '.*')}/.*`)),
+export const namespaces = principal((namespace, context) =>
+  identity(regex(`.*/ns/${quoted(namespace).replaceAll('\\*', '.*')}/.*`), context),
 );
-export const serviceAccounts = principal((account, context) => identity(accountPattern(account, context.namespace)));
-export const trustDomainNames = principal((domain) => identity(trustDomainPattern(domain)));
+export const serviceAccounts = principal((account, context) =>
+  identity(accountPattern(account, context.namespace), context),
+);
+export const trustDomainNames = principal((domain, context) => identity(trustDomainPattern(domain), context));
 export const remoteIpBlocks = principal((block) => ({ remote_ip: addressBlock(block) }));
 export const ipBlocks = principal((block) => ({ direct_remote_ip: addressBlock(block) }));
 export const requestPrincipals: Attribute & { of: 'principal' } = {

@@ -9,6 +9,7 @@ import { outboundCluster } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { compareText } from '../../resolve/order.ts';
 import { extension } from '../../typed.ts';
+import type { Identities } from './attribute.ts';
 import { regex } from './pattern.ts';
 import type { Filters, RbacRules } from './rbac-filter.ts';
 import { httpRbac, networkRbac, policyEntries } from './rbac-filter.ts';
@@ -27,7 +28,7 @@ export function externalAuthorizationFilters(
   several: boolean,
   authorizers: readonly (Authorizer | UnusableAuthorizer)[],
   policies: readonly AuthorizationPolicy[],
-  trustDomains: readonly string[],
+  identities: Identities,
 ): Filters {
   const ordered = authorizers.toSorted((a, b) => compareText(a.name, b.name));
   const pairs = ordered.map((authorizer) => {
@@ -35,34 +36,26 @@ export function externalAuthorizationFilters(
       ({ spec }) => spec.action === 'CUSTOM' && (spec.provider?.name ?? '') === authorizer.name,
     );
     return 'fault' in authorizer || (authorizers.length > 1 && !several)
-      ? refusals(authorizer.name, own, trustDomains)
-      : questions(authorizer, own, trustDomains);
+      ? refusals(authorizer.name, own, identities)
+      : questions(authorizer, own, identities);
   });
   return { http: pairs.flatMap(({ http }) => http), tcp: pairs.flatMap(({ tcp }) => tcp) };
 }
 
 const prefix = 'istio-ext-authz-';
 
-function refusals(
-  provider: string,
-  policies: readonly AuthorizationPolicy[],
-  trustDomains: readonly string[],
-): Filters {
+function refusals(provider: string, policies: readonly AuthorizationPolicy[], identities: Identities): Filters {
   const named = (rule: string): string => `${prefix}${provider}-${rule}-deny-due-to-bad-CUSTOM-action`;
   const rules = (http: boolean): RbacRules => ({
-    rules: { action: 'DENY', policies: policyEntries(policies, 'DENY', trustDomains, http, named) },
+    rules: { action: 'DENY', policies: policyEntries(policies, 'DENY', identities, http, named) },
   });
   return { http: [httpRbac(rules(true))], tcp: [networkRbac(rules(false))] };
 }
 
-function questions(
-  authorizer: Authorizer,
-  policies: readonly AuthorizationPolicy[],
-  trustDomains: readonly string[],
-): Filters {
+function questions(authorizer: Authorizer, policies: readonly AuthorizationPolicy[], identities: Identities): Filters {
   const named = (rule: string): string => `${prefix}${authorizer.name}-${rule}`;
   const rules = (http: boolean): RbacRules => ({
-    shadowRules: { action: 'DENY', policies: policyEntries(policies, 'DENY', trustDomains, http, named) },
+    shadowRules: { action: 'DENY', policies: policyEntries(policies, 'DENY', identities, http, named) },
     shadowPrefix: 'istio_ext_authz_',
   });
   const asked = httpAuthorization(authorizer);

@@ -7,6 +7,7 @@ import type { WorkloadPolicies } from '../../../model/workload-policies.ts';
 import { noPolicies } from '../../../model/workload-policies.ts';
 import { jwtFilters } from '../jwt/jwt-filter.ts';
 import { externalAuthorizationFilters } from './external-authorization.ts';
+import type { Identities } from './attribute.ts';
 import type { Filters } from './rbac-filter.ts';
 import { authorizationFilters } from './rbac-filter.ts';
 import { trustDomains } from './trust-domain.ts';
@@ -24,19 +25,23 @@ const none: Filters = { http: [], tcp: [] };
 /** Of connections that are not the workload's own concern. */
 export const unguarded: Guard = { external: none, authentication: none, authorization: none };
 
-/** The same filters for all workloads with the same policies; routes of gateways may look at what tokens say. */
-export const guardOf = (
-  settings: MeshSettings,
-  policies: WorkloadPolicies,
-  place: 'workload' | 'gateway' = 'workload',
-): Guard => (policies === noPolicies ? unguarded : built(settings, policies, place === 'gateway'));
+/** Where the filters stand: routes of gateways and waypoints may look at what tokens say, and to a waypoint callers come through tunnels. */
+export type GuardedPlace = 'workload' | 'gateway' | 'waypoint';
 
-const built = memo((settings: MeshSettings, policies: WorkloadPolicies, routed: boolean): Guard => {
+/** The same filters for all workloads with the same policies. */
+export const guardOf = (settings: MeshSettings, policies: WorkloadPolicies, place: GuardedPlace = 'workload'): Guard =>
+  policies === noPolicies ? unguarded : built(settings, policies, place);
+
+const built = memo((settings: MeshSettings, policies: WorkloadPolicies, place: GuardedPlace): Guard => {
   const { authorization, authorizers, tokens } = policies;
-  const domains = trustDomains(settings);
+  const identities: Identities = {
+    trustDomains: trustDomains(settings),
+    peer: place === 'waypoint' ? 'tunnel' : 'connection',
+  };
+  const several = settings.features.multipleAuthorizers;
   return {
-    external: externalAuthorizationFilters(settings.features.multipleAuthorizers, authorizers, authorization, domains),
-    authentication: { http: jwtFilters(tokens, routed), tcp: [] },
-    authorization: authorizationFilters(authorization, domains),
+    external: externalAuthorizationFilters(several, authorizers, authorization, identities),
+    authentication: { http: jwtFilters(tokens, place !== 'workload'), tcp: [] },
+    authorization: authorizationFilters(authorization, identities),
   };
 });

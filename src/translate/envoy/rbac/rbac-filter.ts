@@ -6,7 +6,7 @@ import type { AuthorizationPolicy } from '../../../model/workload-policies.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { from } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
-import type { RuleContext } from './attribute.ts';
+import type { Identities, RuleContext } from './attribute.ts';
 import { matchesNothing, rulePolicy } from './rule.ts';
 
 type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
@@ -36,17 +36,14 @@ const actions = [
 type Action = (typeof actions)[number][1];
 
 /** For every action but CUSTOM. An action with policies has a filter, even one that was left without rules. */
-export function authorizationFilters(
-  policies: readonly AuthorizationPolicy[],
-  trustDomains: readonly string[],
-): Filters {
+export function authorizationFilters(policies: readonly AuthorizationPolicy[], identities: Identities): Filters {
   const byAction = actions.flatMap(([name, action]) => {
     const own = policies.filter(({ spec }) => (spec.action ?? 'ALLOW') === name);
     return own.length === 0 ? [] : [{ action, own }];
   });
   return {
-    http: byAction.map(({ action, own }) => httpRbac(decisions(own, action, trustDomains, true))),
-    tcp: byAction.map(({ action, own }) => networkRbac(decisions(own, action, trustDomains, false))),
+    http: byAction.map(({ action, own }) => httpRbac(decisions(own, action, identities, true))),
+    tcp: byAction.map(({ action, own }) => networkRbac(decisions(own, action, identities, false))),
   };
 }
 
@@ -72,11 +69,11 @@ const rbac = ({
 function decisions(
   policies: readonly AuthorizationPolicy[],
   action: Action,
-  trustDomains: readonly string[],
+  identities: Identities,
   http: boolean,
 ): RbacRules {
   const rulesFor = (own: readonly AuthorizationPolicy[]): Rbac | undefined =>
-    own.length === 0 ? undefined : { action, policies: policyEntries(own, action, trustDomains, http, plainName) };
+    own.length === 0 ? undefined : { action, policies: policyEntries(own, action, identities, http, plainName) };
   const rules = rulesFor(policies.filter((policy) => !isDryRun(policy)));
   const shadowRules = rulesFor(policies.filter(isDryRun));
   // The prefix is there for nothing as well: dashboards look the statistics up by it.
@@ -99,13 +96,13 @@ const plainName = (rule: string): string => rule;
 export function policyEntries(
   policies: readonly AuthorizationPolicy[],
   action: Action,
-  trustDomains: readonly string[],
+  identities: Identities,
   http: boolean,
   named: (rule: string) => string,
 ): Readonly<Record<string, Policy>> {
   return Object.fromEntries(
     policies.flatMap(({ metadata: { namespace, name }, spec: { rules = [] }, source }) => {
-      const context: RuleContext = { namespace, trustDomains };
+      const context: RuleContext = { namespace, ...identities };
       const entryName = (i: number): string => named(`ns[${namespace}]-policy[${name}]-rule[${i}]`);
       if (rules.length === 0) return [[entryName(0), from(at(source, 'spec'), matchesNothing)] as const];
       return rules.flatMap((rule, i) => {

@@ -5,7 +5,7 @@ import type { Destination } from '../../../model/schema/index.ts';
 import type { VirtualServiceView, ServiceView } from '../../../model/view.ts';
 import type { VirtualService } from '../../../model/virtual-service.ts';
 import { memo, sharedList } from '../../../model/memo.ts';
-import { outboundCluster } from '../../names.ts';
+import { outboundCluster, vipCluster } from '../../names.ts';
 
 export interface RouteTarget {
   readonly service: Service;
@@ -58,14 +58,18 @@ const unknownService = 'UnknownService';
  */
 export function resolveDestination(
   destination: Destination,
-  { targets, port: listenPort, singlePorts }: DestinationContext,
+  { targets, port: listenPort, singlePorts, behind }: DestinationContext,
 ): ResolvedDestination {
   if (destination.host === '') return { host: '', port: listenPort, cluster: unknownService, target: undefined };
   const found = targets.get(destination.host);
   const host = found?.service.hostname ?? destination.host;
   const only = singlePorts && found?.service.ports.length === 1 ? found.service.ports[0]?.number : undefined;
   const port = destination.port?.number ?? only ?? listenPort;
-  return { host, port, cluster: outboundCluster(host, port, destination.subset), target: found };
+  const cluster =
+    behind?.has(host) === true
+      ? vipCluster('http', host, port, destination.subset)
+      : outboundCluster(host, port, destination.subset);
+  return { host, port, cluster, target: found };
 }
 
 export interface DestinationContext {
@@ -73,4 +77,6 @@ export interface DestinationContext {
   /** The port that requests come in for. */
   readonly port: number;
   readonly singlePorts: boolean;
+  /** Hosts whose endpoints have clusters of their own at the waypoint that is in front of them. */
+  readonly behind?: ReadonlySet<string>;
 }

@@ -27,6 +27,8 @@ export interface Caller {
   readonly gateways: readonly string[];
   /** Requests come in over TLS that ends here. */
   readonly tls?: true;
+  /** Hosts that the caller, a waypoint, is in front of: it leads to their endpoints itself. */
+  readonly behind?: readonly string[];
   /** Answers say that the port can be had over HTTP/3 as well. */
   readonly http3?: true;
 }
@@ -41,6 +43,7 @@ export const virtualServiceRoutes = memo(
       port,
       targets: targetsByHost(targets),
       singlePorts,
+      behind: new Set(caller.behind),
       tls: caller.tls === true,
       http3: caller.http3 === true,
     };
@@ -60,22 +63,40 @@ export const hasRoutes = (virtualService: VirtualService, caller: Caller, port: 
   alternatives(virtualService).some(({ match }) => applies(match, caller, port));
 
 /** Everything goes to the service itself. */
-export const defaultRoute = memo((settings: MeshSettings, { service, policy }: RouteTarget, port: number): Route => {
-  const hash = hashPolicy(policy, port);
+export const defaultRoute = memo(
+  (settings: MeshSettings, { service, policy }: RouteTarget, port: number, cluster?: string): Route =>
+    from(
+      service.source,
+      catchAllRoute(
+        settings,
+        cluster ?? outboundCluster(service.hostname, port),
+        virtualHostName(service.hostname, port),
+        hashPolicy(policy, port),
+      ),
+    ),
+);
+
+/** Everything goes to the cluster. `name` is what traces call it. */
+export function catchAllRoute(
+  settings: MeshSettings,
+  cluster: string,
+  name: string,
+  hash?: ReturnType<typeof hashPolicy>,
+): Route {
   const retry = retryPolicy(settings.defaultHttpRetryPolicy, false);
-  return from(service.source, {
+  return {
     name: 'default',
     match: { prefix: '/' },
-    decorator: { operation: `${virtualHostName(service.hostname, port)}/*` },
+    decorator: { operation: `${name}/*` },
     route: {
-      cluster: outboundCluster(service.hostname, port),
+      cluster,
       timeout: '0s',
       max_grpc_timeout: '0s',
       ...(retry !== undefined && { retry_policy: retry }),
       ...(hash !== undefined && { hash_policy: [hash] }),
     },
-  });
-});
+  };
+}
 
 interface Alternative {
   readonly sourced: SourcedRoute<HTTPRoute>;

@@ -8,7 +8,7 @@ import type { NetworkOf } from '../networks.ts';
 import { workloadMtls } from '../security/peer-authentication.ts';
 import type { PeerAuthentications } from '../security/peer-authentication.ts';
 import type { PodIndex } from './pods.ts';
-import { podLocality, podWorkload, workloadMetadata } from '../workload.ts';
+import { podLocality, podWorkload, takesTunnels, workloadMetadata } from '../workload.ts';
 
 type EndpointSlice = KindMap['EndpointSlice'];
 type Pod = KindMap['Pod'];
@@ -138,6 +138,7 @@ function podFacts(
   return (port, address) => ({
     ...facts,
     network: networkOf(labels, namespace, address),
+    ...(takesTunnels(labels, pod?.metadata.annotations) && { tunnels: true }),
     tlsMode: proxied && (asked?.ports[port] ?? asked?.mode) !== 'DISABLE' ? 'istio' : 'disabled',
   });
 }

@@ -12,6 +12,7 @@ export interface PodIndex {
   /** Pods on the host's network share its address and so are not found by it. */
   byAddress(address: string): Pod | undefined;
   inNamespace(namespace: string): readonly Pod[];
+  all(): Iterable<Pod>;
   nodeOf(pod: Pod | undefined): Node | undefined;
 }
 
@@ -26,6 +27,7 @@ export const indexPods = memo((pods: ReadonlyMap<string, Pod>, nodes: ReadonlyMa
     byName: (namespace, name) => pods.get(objectKey(namespace, name)),
     byAddress: (address) => addresses.get(address),
     inNamespace: (namespace) => namespaces.get(namespace) ?? [],
+    all: () => pods.values(),
     nodeOf: (pod) => (pod?.spec?.nodeName === undefined ? undefined : nodes.get(objectKey('', pod.spec.nodeName))),
   };
 });

@@ -3,11 +3,10 @@
 import { sharedList } from '../../../model/memo.ts';
 import type { PolicyTargetReference, PolicyWorkloadSelector } from '../../../model/schema/index.ts';
 import type { ObjectBase } from '../../../model/object.ts';
-import type { Problem } from '../../../model/problem.ts';
-import { selects } from '../../../model/labels.ts';
+import type { Service } from '../../../model/mesh.ts';
+import type { Proxy } from '../../../model/proxy.ts';
 import { byObjectAge } from '../order.ts';
-
-type Labels = Readonly<Record<string, string>>;
+import { targetedBy, targetsService } from '../policy-target.ts';
 
 /** A policy that is attached to workloads by their labels, or to objects by reference. */
 interface Attached extends ObjectBase {
@@ -29,36 +28,20 @@ export const groupPolicies = <P extends Attached>(policies: ReadonlyMap<string, 
   );
 
 /**
- * The policies for a sidecar with these labels, in the order of `namespaces`: the mesh's and its own one. What names its
- * targets is for gateways and waypoints.
+ * The policies for a proxy, in the order of `namespaces`: the mesh's and its own one. `served` is the service that a waypoint
+ * is asked for: policies of its namespace can be about it alone.
  */
 export function policiesFor<P extends Attached>(
   policies: PoliciesByNamespace<P>,
   namespaces: readonly string[],
-  labels: Labels,
+  proxy: Pick<Proxy, 'type' | 'namespace' | 'labels'>,
+  rootNamespace: string,
+  served?: Service,
 ): readonly P[] {
   const candidates = [...new Set(namespaces)].flatMap((namespace) => policies.get(namespace) ?? []);
   return sharedList(
     candidates.filter(
-      ({ spec }) =>
-        !hasTargets(spec) && (spec.selector === undefined || selects(spec.selector.matchLabels ?? {}, labels)),
+      (policy) => targetedBy(policy, proxy, rootNamespace) || (served !== undefined && targetsService(policy, served)),
     ),
   );
 }
-
-/** A warning for every policy that is for gateways or waypoints, which have none yet. */
-export const targetedWithoutEffect = (policies: ReadonlyMap<string, Attached>): readonly Problem[] =>
-  [...policies.values()].flatMap(({ kind, source, position, spec }) =>
-    hasTargets(spec)
-      ? {
-          code: 'no-effect',
-          severity: 'warning' as const,
-          message: `a ${kind} with targetRefs is for gateways and waypoints, and has no effect yet`,
-          source,
-          ...(position !== undefined && { position }),
-        }
-      : [],
-  );
-
-const hasTargets = ({ targetRef, targetRefs }: Attached['spec']): boolean =>
-  targetRef !== undefined || (targetRefs ?? []).length > 0;

@@ -7,7 +7,7 @@ import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
 import { workloadMtls } from '../security/peer-authentication.ts';
 import type { PeerAuthentications } from '../security/peer-authentication.ts';
-import { canonical, parseLocality, unknownLocality, workloadMetadata } from '../workload.ts';
+import { canonical, parseLocality, takesTunnels, unknownLocality, workloadMetadata } from '../workload.ts';
 
 type WorkloadEntry = KindMap['WorkloadEntry'];
 
@@ -74,6 +74,7 @@ export function workloadEndpoints(
       tlsMode: declared === 'istio' && (asked.ports[target] ?? asked.mode) !== 'DISABLE' ? 'istio' : 'disabled',
       locality: spec.locality === undefined ? unknownLocality : parseLocality(spec.locality),
       network,
+      ...(takesTunnels(owner.labels) && { tunnels: true }),
       nodeName: '',
       ...(spec.weight !== undefined && spec.weight > 0 && { weight: spec.weight }),
     },

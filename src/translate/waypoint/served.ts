@@ -1,0 +1,76 @@
+// What stands behind a waypoint: the services and workloads that use it, and what each service asks of its callers.
+// https://istio.io/latest/docs/ambient/usage/waypoint/
+import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import type { Service } from '../../model/mesh.ts';
+import { podAddresses } from '../../model/pod.ts';
+import type { Proxy } from '../../model/proxy.ts';
+import type { OutboundView, ServiceView, VirtualServiceView } from '../../model/view.ts';
+import type { WorkloadPolicies } from '../../model/workload-policies.ts';
+import type { PodIndex } from '../resolve/kubernetes/pods.ts';
+import type { ResolvedMesh } from '../resolve/mesh.ts';
+import { byAge } from '../resolve/order.ts';
+import { gatewayNameLabel } from '../resolve/policy-target.ts';
+import type { Waypoint, Waypoints } from '../resolve/waypoint/waypoints.ts';
+import { workloadPolicies } from '../view/policies.ts';
+
+export interface ServedService {
+  readonly view: ServiceView;
+  readonly policies: WorkloadPolicies;
+  /** What says where its requests go, if anything does. */
+  readonly routes: VirtualServiceView | undefined;
+}
+
+export interface Served {
+  /** The oldest first. */
+  readonly services: readonly ServedService[];
+  /** Addresses of workloads that can be asked for themselves. */
+  readonly workloads: readonly string[];
+}
+
+export function servedBy(resolved: ResolvedMesh, proxy: Proxy, outbound: OutboundView): Served {
+  const { waypoints, pods } = resolved;
+  const own = waypoints.byName(proxy.namespace, proxy.labels[gatewayNameLabel] ?? '');
+  if (own === undefined) return nothing;
+  const routes = outbound.egress.find(({ port }) => port === undefined)?.virtualServices ?? [];
+  return {
+    services: using(waypoints, own, outbound.services).map((view) =>
+      served(view, workloadPolicies(resolved, proxy, view.service), routesOf(routes, view.service)),
+    ),
+    workloads: workloadsUsing(waypoints, own, pods),
+  };
+}
+
+const nothing: Served = { services: [], workloads: [] };
+
+const served = memo(
+  (view: ServiceView, policies: WorkloadPolicies, routes: VirtualServiceView | undefined): ServedService => ({
+    view,
+    policies,
+    routes,
+  }),
+);
+
+const using = memo((waypoints: Waypoints, own: Waypoint, services: readonly ServiceView[]): readonly ServiceView[] =>
+  sharedList(
+    services
+      .filter(({ service }) => waypoints.ofService(service) === own)
+      .toSorted(({ service: a }, { service: b }) => byAge(a, b)),
+  ),
+);
+
+const workloadsUsing = memo((waypoints: Waypoints, own: Waypoint, pods: PodIndex): readonly string[] =>
+  own.takes === 'service'
+    ? none
+    : sharedValue(
+        [...pods.all()]
+          .filter(({ metadata, spec }) => spec?.hostNetwork !== true && waypoints.ofWorkload(metadata) === own)
+          .flatMap(podAddresses)
+          .toSorted(),
+      ),
+);
+
+const none: readonly string[] = [];
+
+/** The first one decides alone. */
+const routesOf = (all: readonly VirtualServiceView[], { hostname }: Service): VirtualServiceView | undefined =>
+  all.find(({ virtualService }) => virtualService.hosts.includes(hostname) && virtualService.http.length > 0);

@@ -1,0 +1,93 @@
+// What a waypoint is to have: listeners and clusters for tunnels and what is between them, for each service behind it what
+// its callers are to get, and clusters for what its routes and filters lead to elsewhere.
+// https://istio.io/latest/docs/ambient/usage/waypoint/
+import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import { serviceKey } from '../../model/mesh.ts';
+import type { MeshSettings, ServiceEndpoints } from '../../model/mesh.ts';
+import type { Configuration, Resource } from '../../model/resource.ts';
+import type { OutboundView, ProxyView, ServiceView } from '../../model/view.ts';
+import { httpFacts, localAddresses } from '../envoy/listener/listener-facts.ts';
+import { guardOf } from '../envoy/rbac/guard.ts';
+import type { Caller } from '../envoy/route/route.ts';
+import { routedServices } from '../gateway/gateway-services.ts';
+import type { CallerFacts } from '../outbound-layers.ts';
+import { endpointLayer, layer, outboundClusterLayer } from '../outbound-layers.ts';
+import type { ResolvedMesh } from '../resolve/mesh.ts';
+import { meshGateway } from '../resolve/virtual-service.ts';
+import { mainListener } from './main-listener.ts';
+import type { ServedService } from './served.ts';
+import { servedBy } from './served.ts';
+import { tunnelClusters } from './tunnel-clusters.ts';
+import { tunnelListeners } from './tunnel-listeners.ts';
+import { vipAssignments, vipClusters } from './vip-cluster.ts';
+
+/** `caller` is the waypoint as far as clusters and endpoints depend on it. */
+export function waypointConfiguration(resolved: ResolvedMesh, view: ProxyView, caller: CallerFacts): Configuration {
+  const { settings, proxy, outbound, inbound } = view;
+  const { endpoints } = resolved.mesh;
+  const { services, workloads } = servedBy(resolved, proxy, outbound);
+  const scope = `waypoint|${proxy.id}`;
+  const others = elsewhere(settings, outbound, sharedList(services), `${scope}|${outbound.scope}`);
+  const facts = httpFacts(settings, proxy, view.telemetry.server);
+  const self = callerOf(view, services);
+  const guard = guardOf(settings, inbound.policies, 'waypoint');
+  return {
+    cluster: [
+      outboundClusterLayer(settings, others, endpoints, caller),
+      layer(scope, [
+        ...tunnelClusters(settings, proxy.namespace),
+        ...vips(vipClusters, settings, services, endpoints, caller),
+      ]),
+    ],
+    endpoint: [
+      endpointLayer(settings, others, endpoints, caller),
+      layer(scope, vips(vipAssignments, settings, services, endpoints, caller)),
+    ],
+    listener: [
+      layer(scope, [
+        ...tunnelListeners(settings, localAddresses(proxy)),
+        ...mainListener(settings, facts, guard, self, sharedList(services), workloads),
+      ]),
+    ],
+    route: [],
+    virtualHost: [],
+    extension: [],
+  };
+}
+
+const vips = (
+  build: typeof vipClusters,
+  settings: MeshSettings,
+  services: readonly ServedService[],
+  endpoints: ReadonlyMap<string, ServiceEndpoints>,
+  { facts, place, reach }: CallerFacts,
+): readonly Resource[] =>
+  services.flatMap(({ view }) =>
+    build(settings, facts, place, reach, view, endpoints.get(serviceKey(view.service)) ?? noEndpoints),
+  );
+
+const noEndpoints: ServiceEndpoints = new Map();
+
+/** Routes look at where requests come from: here from the waypoint, whoever sent them. */
+const callerOf = ({ proxy, outbound }: ProxyView, services: readonly ServedService[]): Caller =>
+  sharedValue({
+    namespace: proxy.namespace,
+    labels: outbound.consumer.labels ?? {},
+    gateways: [meshGateway],
+    behind: services.map(({ view }) => view.service.hostname).toSorted(),
+  });
+
+/** What routes of the services lead to besides them, and what the mesh's providers need, which may be any service. */
+const elsewhere = memo(
+  (settings: MeshSettings, outbound: OutboundView, services: readonly ServedService[], scope: string): OutboundView => {
+    const behind = new Set<ServiceView>(services.map(({ view }) => view));
+    const routes = sharedList(services.flatMap((served) => served.routes ?? []));
+    const needed = new Set(routedServices(settings, outbound.services, sharedList([])));
+    const reached = routedServices(settings, outbound.services, sharedList([routes]));
+    return {
+      ...outbound,
+      scope,
+      services: sharedList(reached.filter((view) => needed.has(view) || !behind.has(view))),
+    };
+  },
+);
