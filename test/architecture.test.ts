@@ -86,6 +86,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'metrics',
     'translate',
     'types:xds',
+    // How a patch of a user's is laid over an object.
+    'webhooks',
     'config.ts',
     'credentials.ts',
     'credential-access.ts',

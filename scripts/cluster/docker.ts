@@ -12,10 +12,12 @@ import { cacheDirectory } from './cache.ts';
 import { output, result, succeeds } from './command.ts';
 import { pathWith } from './debian.ts';
 
-const name = 'keelson-cluster';
+/** With KEELSON_CLUSTER there is a cluster beside the usual one: `KEELSON_CLUSTER=-2`. */
+export const clusterSuffix = process.env['KEELSON_CLUSTER'] ?? '';
+const name = `keelson-cluster${clusterSuffix}`;
 const namespace = `/run/netns/${name}`;
 const runtime = `/run/${name}`;
-const state = join(cacheDirectory, 'docker');
+const state = join(cacheDirectory, `docker${clusterSuffix}`);
 const pidFile = join(runtime, 'docker.pid');
 const startAttempts = 300;
 

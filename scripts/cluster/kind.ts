@@ -7,14 +7,14 @@ import { join } from 'node:path';
 
 import { cacheDirectory } from './cache.ts';
 import { succeeds } from './command.ts';
-import { docker, inside, insideResult, isDockerRunning, startDocker, stopDocker } from './docker.ts';
+import { clusterSuffix, docker, inside, insideResult, isDockerRunning, startDocker, stopDocker } from './docker.ts';
 import { goProgram } from './go-programs.ts';
 import { imageIds, makeImages } from './images.ts';
 import { nodeImage } from './node-image.ts';
 
 type Report = (line: string) => void;
 
-const name = 'keelson-test';
+const name = `keelson-test${clusterSuffix}`;
 const kubeconfig = join(cacheDirectory, `${name}.kubeconfig`);
 
 /** Why no cluster can be made on this machine; undefined if one can. */

@@ -7,6 +7,8 @@ import type { DaemonOptions } from '../main.ts';
 import { objectKey } from '../model/object.ts';
 import { authoritySecretName } from './authority.ts';
 import { startDuties } from './duties.ts';
+import type { GatewayDuties } from './gateway-duties.ts';
+import { gatewayDuties } from './gateway-duties.ts';
 
 export interface ClusterContext {
   readonly mesh: LiveMesh;
@@ -37,13 +39,19 @@ export function clusterPart(options: DaemonOptions, context: ClusterContext): Cl
         log.error('what other replicas did with the authority cannot be taken up', { reason: String(error) }),
       );
   };
+  let gateways: GatewayDuties | undefined;
+  const updateGateways = (): void => gateways?.update(mesh.translation.deployments());
   const duties = startDuties({
     client,
     systemNamespace,
     revision,
     replica,
     trust: certificates.trust,
-    onElected: () => isShared && refresh(),
+    onElected: (leading) => {
+      if (isShared) refresh();
+      gateways = gatewayDuties(client, leading, log);
+      updateGateways();
+    },
     signal,
     log,
   });
@@ -55,6 +63,7 @@ export function clusterPart(options: DaemonOptions, context: ClusterContext): Cl
       const before = known;
       known = mesh.snapshot.objects.Secret.get(key);
       if (isShared && known !== before) refresh();
+      updateGateways();
     },
     ended: duties.ended,
   };

@@ -33,6 +33,8 @@ import { withExtensions } from './envoy/extension/extension-layer.ts';
 import type { PatchedProxy } from './patch/proxy-patches.ts';
 import { patchedProxy } from './patch/proxy-patches.ts';
 import { groupEnvoyFilters, patchProblems } from './patch/selection.ts';
+import type { DeploymentPlan } from './resolve/gateway-api/deployment/plan.ts';
+import { deploymentPlan } from './resolve/gateway-api/deployment/plan.ts';
 import { extensionsFor } from './resolve/extension.ts';
 import type { Installation } from './resolve/mesh-settings.ts';
 import { defaultInstallation } from './resolve/mesh-settings.ts';
@@ -60,6 +62,8 @@ export interface Translation {
   conflicts(node: NodeInfo): readonly Problem[];
   /** Whether a gateway that the proxy serves names this credential (`kubernetes-gateway://...`), and may do so. */
   isCredentialGranted(node: NodeInfo, name: string): boolean;
+  /** What is to run for the Gateways of Gateway API. Each plan is the same object as long as it says the same. */
+  deployments(): readonly DeploymentPlan[];
   /** What the objects that have a status of ours are told. The same object as long as it says the same. */
   statuses(): readonly ObjectStatus[];
   /** Every patch that is for this proxy, and how many places in its configuration it is about. */
@@ -112,6 +116,7 @@ export const translate = (
       const seen = view(node);
       return seen !== undefined && isCredentialGranted(resolved, seen.proxy, name);
     },
+    deployments: () => deploymentPlans(resolved, snapshot, installation),
     statuses: () => statusesOf(resolved, snapshot),
   };
 };
@@ -145,6 +150,13 @@ function statusesOf(
     ...(features.ambient ? policyStatuses({ rootNamespace, objects, waypoints }) : []),
   ];
 }
+
+const deploymentPlans = (
+  { gatewayApi: { results } }: ResolvedMesh,
+  { objects }: Snapshot,
+  { systemNamespace }: Installation,
+): readonly DeploymentPlan[] =>
+  results.flatMap((result) => deploymentPlan(result, objects.ConfigMap, systemNamespace) ?? []);
 
 function viewOf(resolved: ResolvedMesh, read: Proxy): ProxyView {
   const settings = settingsOf(resolved.mesh.settings, read);

@@ -12,7 +12,7 @@ const listKeys: Readonly<Record<string, readonly string[]>> = {
   volumes: ['name'],
   imagePullSecrets: ['name'],
   env: ['name'],
-  ports: ['containerPort', 'protocol'],
+  ports: ['containerPort', 'port', 'protocol'],
   volumeMounts: ['mountPath'],
   volumeDevices: ['devicePath'],
   hostAliases: ['ip'],

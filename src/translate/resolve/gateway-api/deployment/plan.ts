@@ -23,6 +23,8 @@ export interface PlannedObject {
 }
 
 export interface DeploymentPlan {
+  /** `namespace/name` of the Gateway. */
+  readonly gateway: string;
   readonly objects: readonly PlannedObject[];
   /**
    * Patches in YAML by the name of what they are for (`deployment`, `service`, `serviceAccount`, `horizontalPodAutoscaler`,
@@ -54,6 +56,7 @@ export const deploymentPlan = memo(
     const overlays = overlaysOf(object, configMaps, systemNamespace);
     const wanted = new Set(overlays.flatMap((overlay) => Object.keys(overlay)));
     return {
+      gateway: objectKey(object.metadata.namespace, object.metadata.name),
       objects: [
         ...always,
         ...(wanted.has('horizontalPodAutoscaler') ? [autoscaler(object, gatewayClass, name)] : []),
