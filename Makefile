@@ -11,7 +11,7 @@ TYPES := src/xds/generated/messages.ts
 RECORDED := ../shared/parity/scenarios
 IMAGE := keelson:0.1.0
 
-.PHONY: help build check test test-cluster golden bench bench-lazy parity demo lint format typecheck manifests protos envoy kubernetes clean
+.PHONY: help build check test test-cluster golden bench bench-lazy bench-control-plane parity demo lint format typecheck manifests protos envoy kubernetes clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,9 @@ bench: $(TYPES) ## Count the work of each kind of change, at 10 to 1,000 service
 
 bench-lazy: envoy ## Measure an Envoy with lazy configuration in a mesh of 1,000 services (needs root and iptables)
 	@node bench/lazy.ts
+
+bench-control-plane: kubernetes ## Measure the daemon over a real API server under hundreds of simulated sidecars
+	@node bench/control-plane.ts $(SIZES)
 
 parity: envoy ## Compare with what Istio generates and ask Envoy, where Istio's recorded scenarios are at hand
 	@if [ -d $(RECORDED) ]; then \

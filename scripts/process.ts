@@ -12,6 +12,8 @@ process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 export interface RunningProcess {
   readonly name: string;
+  /** 0 if it could not be started. */
+  readonly pid: number;
   /** Settles with a description of how it ended, expected or not. */
   readonly ended: Promise<string>;
   /** The last lines it wrote to either output, at most 400. */
@@ -43,6 +45,7 @@ export function startProcess(
   const ended = endOf(child);
   return {
     name,
+    pid: child.pid ?? 0,
     ended,
     lines: () => kept,
     stop: async () => {
