@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { bootstrapPatchesOf } from './bootstrap-patching.ts';
 import { injectionImages, nativeSidecars } from './config.ts';
 import type { LiveMesh } from './live-mesh.ts';
+import type { AdmissionMetrics } from './metrics/admission-metrics.ts';
 import { objectKey } from './model/object.ts';
 import type { Problem } from './model/problem.ts';
 import type { AnyObject } from './model/schema/index.ts';
@@ -12,6 +13,7 @@ import type { TlsSource } from './model/secret-source.ts';
 import type { Snapshot } from './model/snapshot.ts';
 import type { SourceRef } from './model/source.ts';
 import type { AdmissionHandler } from './webhooks/admission-review.ts';
+import { findKind } from './watchers/kinds.ts';
 import type { WebhookServer } from './webhooks/server.ts';
 import { injectionHandler } from './webhooks/inject/handler.ts';
 import type { Installed } from './webhooks/inject/source.ts';
@@ -22,26 +24,42 @@ import { findMessage } from './xds/codec/descriptors.ts';
 import type { Log } from './xds/log.ts';
 
 /** Serves nothing before it listens. */
-export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log): WebhookServer {
+export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log, metrics: AdmissionMetrics): WebhookServer {
   const onFault = (error: unknown): void =>
     log.error('an admission cannot be decided', { reason: error instanceof Error ? error.stack : String(error) });
   return createWebhookServer({
     tls,
-    validate: validationHandler({
-      context: { findMessage },
-      crossObjectProblems: (object) => newProblems(mesh, object),
-      onFault,
-    }),
-    inject: injection(mesh, log),
+    validate: measured(
+      validationHandler({
+        context: { findMessage },
+        crossObjectProblems: (object) => newProblems(mesh, object),
+        onFault,
+      }),
+      metrics,
+    ),
+    inject: injection(mesh, log, metrics),
     onFault,
   });
 }
 
-function injection(mesh: LiveMesh, log: Log): AdmissionHandler {
+const measured =
+  (handler: AdmissionHandler, { validated }: AdmissionMetrics): AdmissionHandler =>
+  async (request, path) => {
+    const response = await handler(request, path);
+    const { group, version, kind } = request.kind;
+    const known = findKind(group === '' ? version : `${group}/${version}`, kind);
+    if (known !== undefined) validated({ group, version, resource: known.plural }, response.allowed);
+    return response;
+  };
+
+function injection(mesh: LiveMesh, log: Log, metrics: AdmissionMetrics): AdmissionHandler {
   return injectionHandler(
     injectionSource(installedInjector(mesh), () => mesh.snapshot, {
       newToken: randomUUID,
-      onDecision: (decision) => log.info('injection', decision),
+      onDecision: (decision) => {
+        log.info('injection', decision);
+        metrics.injection(decision.outcome);
+      },
     }),
   );
 }

@@ -6,7 +6,7 @@ import { injectionState, webhookServer } from './admission.ts';
 import type { CertificatesOptions } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
-import type { AdminOptions, AdminServer } from './admin/http.ts';
+import type { AdminOptions, AdminServer, LogLevelSwitch } from './admin/http.ts';
 import { debugServer, monitoringServer } from './admin/http.ts';
 import { debugAccess, replicaName, routeDelivery } from './config.ts';
 import { authoritySecret } from './credentials.ts';
@@ -22,6 +22,7 @@ import { installation } from './installation.ts';
 import { measurement } from './measurement.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
+import { pushWatcher } from './push-log.ts';
 import { PushHistory } from './push-history.ts';
 import type { Problem } from './model/problem.ts';
 import { describeSource } from './model/source.ts';
@@ -66,6 +67,8 @@ export interface DaemonOptions {
   /** The keys that are made, and how fast a rotation goes. */
   readonly authority?: Pick<CertificatesOptions, 'rootKeys' | 'workloadKeys' | 'pace' | 'spread'>;
   readonly log: Log;
+  /** How much it tells; without it nobody can change that. */
+  readonly logLevel?: LogLevelSwitch;
   /** How keys of token issuers are fetched. */
   readonly keys?: FetchOptions;
   /** How WebAssembly modules are fetched, and where proxies get them from; without it each proxy has to see for itself. */
@@ -106,9 +109,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 async function start(options: DaemonOptions, stopping: AbortController): Promise<Daemon> {
   const { log } = options;
   const atEnd = (stop: () => void): void => stopping.signal.addEventListener('abort', stop);
-  const history = new PushHistory();
+  const metrics = measurement({ mesh: () => mesh, server: () => server, authority: () => certificates.status() });
+  const history = new PushHistory(Date.now, pushWatcher(log, metrics));
   const mesh = await openMesh(options, history, stopping.signal);
-  const metrics = measurement({ mesh, server: () => server, authority: () => certificates.status() });
   const credentials = daemonCredentials(mesh, options);
   const certificates = await daemonCertificates(mesh, credentials, options, metrics);
   atEnd(() => certificates.stop());
@@ -126,7 +129,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     ...serverSettings(options),
     observer: history.beside(metrics),
     log,
-    onRejected: (rejection) => logRejection(log, rejection),
+    onRejected: (rejection) => logRejection(log, rejection, history.current()),
   });
   const cluster = clusterPart(options, { mesh, certificates, signal: stopping.signal });
   mesh.onChange = () => {
@@ -142,7 +145,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const port = await server.listen(options.xdsAddress).catch((cause: Error) => {
     throw new Error(`cannot listen on ${options.xdsAddress}`, { cause });
   });
-  const webhooks = webhookServer(mesh, certificates.identity, log);
+  const webhooks = webhookServer(mesh, certificates.identity, log, metrics);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const authority = () => certificates.status();
   const console = consoleSource({ mesh, history, proxies: () => server.status(), authority });
@@ -202,9 +205,9 @@ function serverSettings({ connectionAge }: DaemonOptions): Pick<XdsServerOptions
   };
 }
 
-function logRejection(log: Log, { type, name, error, resource }: Rejection): void {
+function logRejection(log: Log, { type, name, error, resource }: Rejection, change: number | undefined): void {
   const causes = causingObjects(resourceOrigins(resource)).map(describeSource).join(', ');
-  log.error('a resource is rejected; its last good version stays in force', { type, name, causes, error });
+  log.error('a resource is rejected; its last good version stays in force', { change, type, name, causes, error });
 }
 
 const conflictWatch = (mesh: LiveMesh, server: () => XdsServer, log: Log): ConflictWatch =>
@@ -244,12 +247,13 @@ const knownOf = (
 async function listenAdmin(
   plane: ControlPlane,
   served: Pick<AdminOptions, 'module' | 'console'>,
-  { monitoringAddress, httpAddress, log }: DaemonOptions,
+  { monitoringAddress, httpAddress, log, logLevel }: DaemonOptions,
   atEnd: (stop: () => void) => void,
 ): Promise<Pick<Daemon, 'monitoringPort' | 'httpPort'>> {
   const admin = {
     guarded: debugAccess().guarded,
     ...served,
+    ...(logLevel !== undefined && { logLevel }),
     onFault: (fault: unknown) => log.error('a page cannot be shown', { reason: String(fault) }),
   };
   return {

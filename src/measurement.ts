@@ -9,14 +9,15 @@ import { versionInfo } from './introspection.ts';
 
 export interface Measured {
   /** As it is whenever it is asked. */
-  readonly mesh: { readonly translation: Translation; readonly problems: readonly Problem[] };
+  readonly mesh: () => { readonly translation: Translation; readonly problems: readonly Problem[] };
   readonly server: () => XdsServer;
   readonly authority: () => AuthorityStatus;
 }
 
-export function measurement({ mesh: live, server, authority }: Measured): DaemonMetrics {
+export function measurement({ mesh: current, server, authority }: Measured): DaemonMetrics {
   const startedAt = Date.now();
   return daemonMetrics(versionInfo.version, () => {
+    const live = current();
     const { mesh } = live.translation;
     const { roots, signer } = authority();
     const severities = live.problems.map(({ severity }) => severity);

@@ -30,6 +30,13 @@ export interface RecordedPush {
   readonly settledAfter: number | undefined;
 }
 
+/** Is told what becomes of changes. */
+export interface PushWatcher {
+  readonly changed: (push: RecordedPush, causes: readonly PushCause[]) => void;
+  /** All responses so far are answered; proxies may have asked for more since. */
+  readonly settled: (push: RecordedPush) => void;
+}
+
 type Recording = { -readonly [K in keyof RecordedPush]: RecordedPush[K] } & { touchedAt: number };
 
 const mostPushes = 100;
@@ -39,12 +46,14 @@ const patience = 30_000;
 
 export class PushHistory {
   readonly #now: () => number;
+  readonly #watcher: PushWatcher | undefined;
   readonly #listeners = new Set<() => void>();
   #pushes: Recording[] = [];
   #ids = 0;
 
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = Date.now, watcher?: PushWatcher) {
     this.#now = now;
+    this.#watcher = watcher;
   }
 
   /** The latest first; those that came to nothing are left out. */
@@ -65,6 +74,7 @@ export class PushHistory {
     const push = last !== undefined && last.responses === 0 ? last : this.#begin();
     push.more += Math.max(0, push.causes.length + causes.length - mostCauses);
     push.causes = [...push.causes, ...causes].slice(0, mostCauses);
+    this.#watcher?.changed(push, causes);
     this.touch();
   }
 
@@ -87,7 +97,22 @@ export class PushHistory {
     push.settledAfter = now - push.at;
     push.touchedAt = now;
     this.touch();
+    this.#tell(push);
   };
+
+  /** The number of the change that proxies are being told. */
+  current(): number | undefined {
+    return this.#ongoing()?.id;
+  }
+
+  /** What an answer sets off is sent before the turn of the event loop is over. */
+  #tell(push: Recording): void {
+    const { responses } = push;
+    if (push.open === 0)
+      queueMicrotask(() => {
+        if (push.open === 0 && push.responses === responses) this.#watcher?.settled(push);
+      });
+  }
 
   /** What `other` is told, and this as well. */
   beside(other: XdsObserver): XdsObserver {

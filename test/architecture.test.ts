@@ -76,6 +76,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'conflict-watch.ts',
     'console-source.ts',
     'push-history.ts',
+    'push-log.ts',
     'daemon',
   ],
   daemon: [
@@ -101,10 +102,20 @@ const table: Readonly<Record<string, readonly string[]>> = {
   // Features of the environment meet Envoy's messages, for whoever translates.
   'installation.ts': ['config.ts', 'translate', 'xds'],
   'live-mesh.ts': ['model', 'watchers', 'translate', 'types:xds', 'installation.ts', 'wasm'],
-  'admission.ts': ['model', 'watchers', 'webhooks', 'xds', 'live-mesh.ts', 'config.ts', 'bootstrap-patching.ts'],
+  'admission.ts': [
+    'model',
+    'watchers',
+    'webhooks',
+    'xds',
+    'live-mesh.ts',
+    'config.ts',
+    'bootstrap-patching.ts',
+    'types:metrics',
+  ],
   'bootstrap-patching.ts': ['model', 'translate', 'xds'],
   'conflict-watch.ts': ['model'],
   'push-history.ts': ['model', 'types:xds'],
+  'push-log.ts': ['model', 'types:xds', 'types:metrics', 'push-history.ts'],
   // The questions that commands ask of files, asked of the daemon.
   'console-source.ts': [
     'model',

@@ -11,6 +11,13 @@ import type { ConsoleSource } from './console/source.ts';
 import type { ControlPlane, VersionInfo } from './control-plane.ts';
 import { debugPage } from './debug-page.ts';
 
+/** How much the daemon's log tells. */
+export interface LogLevelSwitch {
+  readonly current: () => string;
+  /** False for what is no level. */
+  readonly change: (level: string) => boolean;
+}
+
 export interface AdminOptions {
   /** Debug pages ask who is calling, unless it is this machine. */
   readonly guarded: boolean;
@@ -18,6 +25,8 @@ export interface AdminOptions {
   readonly module: (path: string) => Uint8Array | undefined;
   /** What the console shows; without it there is none. */
   readonly console?: ConsoleSource;
+  /** Without it there is no /logging. */
+  readonly logLevel?: LogLevelSwitch;
   readonly onFault: (fault: unknown) => void;
 }
 
@@ -27,7 +36,7 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** /metrics, /version, /debug/*, /console/*, and /wasm/* for proxies */
+/** /metrics, /version, /logging, /debug/*, /console/*, and /wasm/* for proxies */
 export function monitoringServer(plane: ControlPlane, options: AdminOptions): AdminServer {
   const app = newApp(options);
   app.get('/version', (_request, reply) => reply.type('text/plain').send(versionText(plane.version)));
@@ -39,7 +48,8 @@ export function monitoringServer(plane: ControlPlane, options: AdminOptions): Ad
     const module = options.module(request.raw.url ?? '');
     return module === undefined ? reply.callNotFound() : reply.type('application/wasm').send(module);
   });
-  const { console: source, guarded } = options;
+  const { console: source, guarded, logLevel } = options;
+  if (logLevel !== undefined) addLogging(app, logLevel, (request) => scopeOf(plane, request, true));
   if (source !== undefined) addConsole(app, { plane, source, scopeOf: (request) => scopeOf(plane, request, guarded) });
   addDebugPages(app, plane, options);
   return serverOf(app);
@@ -51,6 +61,24 @@ export function debugServer(plane: ControlPlane, options: AdminOptions): AdminSe
   app.get('/ready', (_request, reply) => reply.code(plane.isReady() ? 200 : 503).send());
   addDebugPages(app, plane, options);
   return serverOf(app);
+}
+
+/** Shows the level; `POST /logging?level=warn` changes it. Always guarded: it hides what happens. */
+function addLogging(
+  app: FastifyInstance,
+  { current, change }: LogLevelSwitch,
+  scope: (request: FastifyRequest) => Promise<DebugScope | undefined>,
+): void {
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    if ((await scope(request)) !== 'mesh') return reply.code(401).type('text/plain').send('not for you to change\n');
+    const wanted =
+      request.method === 'POST' ? new URL(request.raw.url ?? '', 'http://any').searchParams.get('level') : '';
+    if (wanted === null || (wanted !== '' && !change(wanted)))
+      return reply.code(400).type('text/plain').send('there is no such level\n');
+    return reply.type('text/plain').send(`${current()}\n`);
+  };
+  app.get('/logging', answer);
+  app.post('/logging', answer);
 }
 
 /** `1.2.3-revision-Clean`, which is what istioctl takes apart. */

@@ -6,11 +6,16 @@ import type { Io } from './io.ts';
 export const logLevels = ['none', 'error', 'warn', 'info'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-export function lineLog(io: Io, json: boolean, most: LogLevel = 'info'): Log {
+/** How much is told, as long as nobody changes it. */
+export interface LogSwitch {
+  most: LogLevel;
+}
+
+export function lineLog(io: Io, json: boolean, told: LogSwitch): Log {
   const write =
     (level: Exclude<LogLevel, 'none'>) =>
     (message: string, fields: object = {}) => {
-      if (logLevels.indexOf(level) > logLevels.indexOf(most)) return;
+      if (logLevels.indexOf(level) > logLevels.indexOf(told.most)) return;
       const time = new Date().toISOString();
       io.stderr(
         `${json ? JSON.stringify({ time, level, message, ...fields }) : `${time} ${level.padEnd(5)} ${message}${pairs(fields)}`}\n`,
@@ -18,6 +23,16 @@ export function lineLog(io: Io, json: boolean, most: LogLevel = 'info'): Log {
     };
   return { info: write('info'), warn: write('warn'), error: write('error') };
 }
+
+/** The same by words that come from outside. */
+export const levelSwitch = (told: LogSwitch): { current: () => string; change: (level: string) => boolean } => ({
+  current: () => told.most,
+  change: (wanted) => {
+    const level = logLevels.find((each) => each === wanted);
+    if (level !== undefined) told.most = level;
+    return level !== undefined;
+  },
+});
 
 const pairs = (fields: object): string =>
   Object.entries(fields)

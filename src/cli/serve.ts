@@ -20,7 +20,8 @@ import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';
 import { readIstiodFlags } from './istiod-flags.ts';
 import type { LogLevel } from './log.ts';
-import { lineLog, logLevels } from './log.ts';
+import type { LogSwitch } from './log.ts';
+import { levelSwitch, lineLog, logLevels } from './log.ts';
 
 const help = `Runs the control plane until it is interrupted.
 
@@ -84,7 +85,8 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
   const { argv, warnings } = readIstiodFlags(given, new Set(['h', ...Object.keys(options)]), lenient);
   const { values } = parseArgs({ args: [...argv], options });
   if (values.help === true) return (io.stdout(help), exit.fine);
-  const log = lineLog(io, values.json === true, logLevel(values['log-level']));
+  const told: LogSwitch = { most: logLevel(values['log-level']) };
+  const log = lineLog(io, values.json === true, told);
   for (const warning of [...warnings, ...unheededVariables().map((name) => `${name} has no effect`)]) log.warn(warning);
   const config = values.config ?? (await clusterOf(values, io));
   if (config === undefined) return exit.bad;
@@ -113,6 +115,7 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
     },
     ...(values['allow-local-jwks'] === true && { keys: { isAllowed: () => true } }),
     log,
+    logLevel: levelSwitch(told),
     onProblems: problemReporter(log),
   }).catch((error: unknown) => {
     if (!isFault(error)) throw error;

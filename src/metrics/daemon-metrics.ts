@@ -5,15 +5,20 @@ import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client
 
 import type { TypeUrl } from '../model/resource.ts';
 import { resourceTypes } from '../model/resource.ts';
+import type { AdmissionMetrics } from './admission-metrics.ts';
+import { admissionMetrics } from './admission-metrics.ts';
 import type { CurrentState } from './current-state.ts';
 import { registerState } from './current-state.ts';
 
 /** Durations are milliseconds. */
-export interface DaemonMetrics {
+export interface DaemonMetrics extends AdmissionMetrics {
   readonly sent: (type: TypeUrl, resources: number, bytes: number) => void;
   readonly settled: (type: TypeUrl, accepted: boolean, after: number) => void;
   readonly converged: (after: number) => void;
-  readonly cycle: (took: number) => void;
+  /** A push cycle, and how many resources had to be made for it. */
+  readonly cycle: (took: number, made: number) => void;
+  /** What sorts of objects set off a push. */
+  readonly triggered: (sorts: ReadonlySet<string>) => void;
   /** A request for a certificate has ended. */
   readonly certificate: (outcome: CertificateOutcome) => void;
   /** In Prometheus' text format. */
@@ -27,9 +32,15 @@ export function daemonMetrics(version: string, state: () => CurrentState): Daemo
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   registerState(registry, version, state);
-  const pushes = pushMetrics(registry);
   const certificate = certificateMetrics(registry);
-  return { ...pushes, certificate, text: () => registry.metrics() };
+  const changes = changeMetrics(registry);
+  return {
+    ...pushMetrics(registry),
+    ...changes,
+    ...admissionMetrics(registry),
+    certificate,
+    text: () => registry.metrics(),
+  };
 }
 
 /** As istiod shortens them. */
@@ -45,7 +56,7 @@ const shortNames: Readonly<Record<string, string>> = {
 /** What proxies ask for besides may be anything. */
 const typeName = (type: TypeUrl): string => shortNames[type] ?? 'other';
 
-function pushMetrics(registry: Registry): Pick<DaemonMetrics, 'sent' | 'settled' | 'converged' | 'cycle'> {
+function pushMetrics(registry: Registry): Pick<DaemonMetrics, 'sent' | 'settled'> {
   const own = { registers: [registry] };
   const typed = { ...own, labelNames: ['type'] as const };
   const pushes = new Counter({ name: 'pilot_xds_pushes', help: 'Responses sent to proxies, by type.', ...typed });
@@ -68,18 +79,6 @@ function pushMetrics(registry: Registry): Pick<DaemonMetrics, 'sent' | 'settled'
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
     ...typed,
   });
-  const convergence = new Histogram({
-    name: 'pilot_proxy_convergence_time',
-    help: 'Seconds from a change to the last answer of a proxy to what the change has caused.',
-    buckets: [0.01, 0.05, 0.1, 0.5, 1, 3, 5, 10, 20, 30],
-    ...own,
-  });
-  const cycles = new Histogram({
-    name: 'keelson_push_cycle_seconds',
-    help: 'From a change to the configuration of all proxies having been gone through.',
-    buckets: [0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
-    ...own,
-  });
   return {
     sent: (type, count, size) => {
       const labels = { type: typeName(type) };
@@ -93,8 +92,44 @@ function pushMetrics(registry: Registry): Pick<DaemonMetrics, 'sent' | 'settled'
       answers.observe(labels, seconds(after));
       if (!accepted) rejects.inc(labels);
     },
+  };
+}
+
+function changeMetrics(registry: Registry): Pick<DaemonMetrics, 'converged' | 'cycle' | 'triggered'> {
+  const own = { registers: [registry] };
+  const convergence = new Histogram({
+    name: 'pilot_proxy_convergence_time',
+    help: 'Seconds from a change to the last answer of a proxy to what the change has caused.',
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 3, 5, 10, 20, 30],
+    ...own,
+  });
+  const cycles = new Histogram({
+    name: 'keelson_push_cycle_seconds',
+    help: 'From a change to the configuration of all proxies having been gone through.',
+    buckets: [0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+    ...own,
+  });
+  const made = new Histogram({
+    name: 'keelson_change_resources',
+    help: 'Resources that had to be made for a change, for all proxies together.',
+    buckets: [0, 1, 3, 10, 30, 100, 1000, 10_000],
+    ...own,
+  });
+  const triggers = new Counter({
+    name: 'pilot_push_triggers',
+    help: 'Changes, by the sort of object that changed.',
+    labelNames: ['type'],
+    ...own,
+  });
+  return {
     converged: (after) => convergence.observe(seconds(after)),
-    cycle: (took) => cycles.observe(seconds(took)),
+    cycle: (took, count) => {
+      cycles.observe(seconds(took));
+      made.observe(count);
+    },
+    triggered: (sorts) => {
+      for (const type of sorts) triggers.inc({ type });
+    },
   };
 }
 

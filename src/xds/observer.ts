@@ -8,6 +8,6 @@ export interface XdsObserver {
   readonly settled: (type: TypeUrl, accepted: boolean, after: number) => void;
   /** A proxy has answered the last response that one change caused, `after` the change. */
   readonly converged: (after: number) => void;
-  /** All proxies have been gone through after a change. */
-  readonly cycle: (took: number) => void;
+  /** All proxies have been gone through after a change, for which `made` resources had to be encoded. */
+  readonly cycle: (took: number, made: number) => void;
 }

@@ -22,6 +22,7 @@ import { refusal } from './admission.ts';
 import { breather } from './breather.ts';
 import { DebugCalls } from './debug/debug-calls.ts';
 import { tlsCredentials } from './credentials.ts';
+import { encodeCount } from './codec/cache.ts';
 import { resourceEncoder } from './codec/encoder.ts';
 import { defaultLimits, serverOptions } from './limits.ts';
 import { Ledger } from './ledger.ts';
@@ -186,11 +187,12 @@ class AdsServer implements XdsServer {
     this.#counters.cycles++;
     const breathe = breather(sliceMs);
     const changedAt = this.#changedAt;
+    const before = encodeCount();
     for (const stream of this.#streams.values()) {
       this.#ledger.convergence.during(stream.connection, changedAt, () => this.#configure(stream));
       await breathe();
     }
-    this.#options.observer?.cycle(this.#environment.now() - changedAt);
+    this.#options.observer?.cycle(this.#environment.now() - changedAt, encodeCount() - before);
     if (this.#quarantine.size > 2 * this.#swept) this.#sweep();
   }
 

@@ -80,3 +80,22 @@ test('what happens is counted', async () => {
     value('citadel_server_csr_parsing_err_count'),
   ]).toEqual([3, 2, 1]);
 });
+
+test('changes, and what the webhooks decide, are counted', async () => {
+  const metrics = daemonMetrics('1.0', () => state);
+  metrics.triggered(new Set(['endpoint', 'service']));
+  metrics.triggered(new Set(['endpoint']));
+  metrics.cycle(20, 0);
+  metrics.cycle(20, 4);
+  const route = { group: 'networking.istio.io', version: 'v1', resource: 'virtualservices' };
+  metrics.validated(route, true);
+  metrics.validated(route, false);
+  for (const outcome of ['injected', 'skipped', 'injected', 'refused'] as const) metrics.injection(outcome);
+  const series = seriesOf(await metrics.text());
+  expect(sumBy(series, 'pilot_push_triggers', 'type')).toEqual({ endpoint: 2, service: 1 });
+  expect(sumBy(series, 'keelson_change_resources_bucket', 'le')).toMatchObject({ 0: 1, 3: 1, 10: 2 });
+  expect(sumBy(series, 'galley_validation_passed', 'resource')).toEqual({ virtualservices: 1 });
+  expect(sumBy(series, 'galley_validation_failed', 'reason')).toEqual({ invalid_resource: 1 });
+  const value = (name: string) => series.find((each) => each.name === `sidecar_injection_${name}_total`)?.value;
+  expect(['requests', 'success', 'skip', 'failure'].map(value)).toEqual([4, 2, 1, 1]);
+});
