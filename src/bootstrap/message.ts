@@ -130,8 +130,15 @@ const fileSecret = (name: string, path: string): SecretConfig => ({
   sds_config: { resource_api_version: 'V3', path_config_source: { path } },
 });
 
+/** What waypoints are made of: listeners that only the proxy itself connects to. */
+const internalListeners = extension(
+  'envoy.bootstrap.internal_listener',
+  'envoy.extensions.bootstrap.internal_listener.v3.InternalListener',
+  {},
+);
+
 const processSettings: Bootstrap = {
-  bootstrap_extensions: [unprefixedMetrics],
+  bootstrap_extensions: [unprefixedMetrics, internalListeners],
   stats_flush_interval: '5s',
   // Series that nothing was counted in for this long are forgotten.
   stats_eviction_interval: '3600s',

@@ -1,7 +1,7 @@
 // The node that the Envoy of a Pod presents itself with, from the Pod alone: what an injected proxy learns from
 // the downward API, so that a directory of YAML and a cluster lead to the same proxies.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-node
-import type { Locality } from '../model/proxy.ts';
+import type { Locality, Proxy } from '../model/proxy.ts';
 import type { NodeInfo } from '../model/resource.ts';
 import type { KindMap } from '../model/schema/index.ts';
 import { networkLabel } from '../model/labels.ts';
@@ -29,7 +29,7 @@ export function nodeOfPod(pod: Pod, snapshot: Snapshot): NodeInfo | undefined {
   const host = snapshot.objects.Node.get(`/${pod.spec.nodeName ?? ''}`);
   const locality = podLocality(labels, host?.metadata.labels);
   return {
-    id: `${isGateway(pod) ? 'router' : 'sidecar'}~${primary}~${name}.${namespace}~${namespace}.svc.cluster.local`,
+    id: `${proxyType(pod)}~${primary}~${name}.${namespace}~${namespace}.svc.cluster.local`,
     cluster: `${labels['app'] ?? canonicalName}.${namespace}`,
     metadata: {
       NAME: name,
@@ -54,9 +54,12 @@ export function nodeOfPod(pod: Pod, snapshot: Snapshot): NodeInfo | undefined {
   };
 }
 
-/** A Pod that is nothing but a proxy asks for the template of gateways, not for a sidecar. */
-const isGateway = ({ metadata }: Pod): boolean =>
-  (metadata.annotations['inject.istio.io/templates'] ?? '').split(',').some((name) => name.trim() === 'gateway');
+/** A Pod that is nothing but a proxy asks for the template of gateways, not for a sidecar; or it is a waypoint's. */
+function proxyType({ metadata }: Pod): Proxy['type'] {
+  if (metadata.labels['gateway.istio.io/managed'] === 'istio.io-mesh-controller') return 'waypoint';
+  const templates = (metadata.annotations['inject.istio.io/templates'] ?? '').split(',');
+  return templates.some((name) => name.trim() === 'gateway') ? 'router' : 'sidecar';
+}
 
 /** The address that the Pod calls its own counts even where the list leaves it out. */
 function ownAddresses(pod: Pod): readonly string[] {

@@ -9,7 +9,7 @@ import { messageTypes } from '../../src/xds/codec/message-types.ts';
 import { snapshotOf } from './snapshot.ts';
 
 export interface Asking {
-  readonly type?: 'sidecar' | 'router';
+  readonly type?: 'sidecar' | 'router' | 'waypoint';
   readonly name?: string;
   readonly namespace?: string;
   readonly address?: string;
