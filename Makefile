@@ -71,6 +71,7 @@ clean: ## Remove everything that can be made again, but the packages
 
 manifests: $(TYPES) ## Write the manifests in manifests/ again
 	@node scripts/manifests.ts
+	@node scripts/dashboards.ts
 
 image: ## Build the container image (IMAGE=name:tag)
 	@docker build --tag '$(IMAGE)' .
