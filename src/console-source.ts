@@ -17,6 +17,7 @@ import type { Layer, NodeInfo } from './model/resource.ts';
 import { resourceTypes } from './model/resource.ts';
 import type { SourceRef } from './model/source.ts';
 import { describeSource } from './model/source.ts';
+import type { Traffic } from './prometheus-traffic.ts';
 import type { PushHistory } from './push-history.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
 
@@ -25,6 +26,8 @@ export interface ConsoleParts {
   readonly proxies: () => readonly ProxyStatus[];
   readonly authority: () => Authority;
   readonly history: PushHistory;
+  /** What was measured between services; without it the console shows what is configured. */
+  readonly traffic?: Traffic;
 }
 
 export const consoleSource = (parts: ConsoleParts): ConsoleSource => ({
@@ -36,7 +39,7 @@ export const consoleSource = (parts: ConsoleParts): ConsoleSource => ({
   pushes: () => parts.history.latest(),
   trace: (question) => refusals(() => tracedRequest(reader(parts), question)),
   difference: (manifests) => difference(parts, manifests),
-  traffic: () => Promise.resolve(undefined),
+  traffic: parts.traffic ?? (() => Promise.resolve(undefined)),
   onChange: (listener) => parts.history.onChange(listener),
 });
 

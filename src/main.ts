@@ -23,6 +23,7 @@ import { measurement } from './measurement.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
 import { pushWatcher } from './push-log.ts';
+import { prometheusTraffic } from './prometheus-traffic.ts';
 import { PushHistory } from './push-history.ts';
 import type { Problem } from './model/problem.ts';
 import { describeSource } from './model/source.ts';
@@ -51,6 +52,8 @@ export interface DaemonOptions {
   readonly dnsNames?: readonly string[];
   /** `host:port` of metrics, version and debug pages; without it there are none. */
   readonly monitoringAddress?: string;
+  /** The Prometheus that reads the proxies' metrics, for the console's graph. */
+  readonly prometheus?: string;
   /** `host:port` of readiness and debug pages; without it there are none. */
   readonly httpAddress?: string;
   /** Which of several control planes of a cluster this is, and the namespace that has its own objects. */
@@ -148,7 +151,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const webhooks = webhookServer(mesh, certificates.identity, log, metrics);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const authority = () => certificates.status();
-  const console = consoleSource({ mesh, history, proxies: () => server.status(), authority });
+  const console = consoleSource({ mesh, history, proxies: () => server.status(), authority, ...trafficOf(options) });
   const ports = await listenAdmin(plane, { module: (path) => mesh.module(path), console }, options, atEnd);
   return {
     port,
@@ -242,6 +245,13 @@ const knownOf = (
   authenticate,
   metricsText: metrics.text,
 });
+
+const trafficOf = ({ prometheus, log }: DaemonOptions) =>
+  prometheus !== undefined && {
+    traffic: prometheusTraffic(prometheus, (fault) =>
+      log.warn('Prometheus is not to be read', { reason: String(fault) }),
+    ),
+  };
 
 /** Opens the HTTP ports that are asked for. */
 async function listenAdmin(

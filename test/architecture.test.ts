@@ -75,6 +75,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'admission.ts',
     'conflict-watch.ts',
     'console-source.ts',
+    'prometheus-traffic.ts',
     'push-history.ts',
     'push-log.ts',
     'daemon',
@@ -116,6 +117,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'conflict-watch.ts': ['model'],
   'push-history.ts': ['model', 'types:xds'],
   'push-log.ts': ['model', 'types:xds', 'types:metrics', 'push-history.ts'],
+  'prometheus-traffic.ts': ['types:admin/console'],
   // The questions that commands ask of files, asked of the daemon.
   'console-source.ts': [
     'model',
@@ -125,6 +127,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'configuration-difference.ts',
     'introspection.ts',
     'live-mesh.ts',
+    'prometheus-traffic.ts',
     'push-history.ts',
   ],
   'configuration-difference.ts': [

@@ -111,10 +111,19 @@ async function scopeOf(
   request: FastifyRequest,
   guarded: boolean,
 ): Promise<DebugScope | undefined> {
-  const address = request.socket.remoteAddress ?? '';
-  if (!guarded || isLoopback(address)) return 'mesh';
+  if (!guarded || isOfThisMachine(request)) return 'mesh';
   const identity = await plane.authenticate(request.headers.authorization ?? '');
   return debugScope(identity, plane.systemNamespaces);
+}
+
+/**
+ * Other sites' pages in a browser on this machine are not: they cannot ask by an address or as localhost without the browser
+ * saying so, and a name may be anybody's that resolves to here.
+ */
+function isOfThisMachine({ socket, headers }: FastifyRequest): boolean {
+  const { host = '', 'sec-fetch-site': site = 'none' } = headers;
+  const isNamedSo = /^(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host);
+  return isLoopback(socket.remoteAddress ?? '') && isNamedSo && (site === 'none' || site === 'same-origin');
 }
 
 const isLoopback = (address: string): boolean => address === '::1' || /^(?:::ffff:)?127\./.test(address);

@@ -33,6 +33,7 @@ Usage: keelson serve [OPTIONS]     (or 'keelson discovery', as istiod is called)
   --state DIR             where the authority is kept (${defaultStateDirectory()}; reading a cluster: there)
   --xds-address HOST:PORT where proxies connect, over TLS (0.0.0.0:15012)
   --monitoring-address HOST:PORT  metrics, version and debug pages, over HTTP (0.0.0.0:15014); none: 'off'
+  --prometheus URL        the Prometheus that reads the proxies, for traffic in the console's graph
   --http-address HOST:PORT        readiness and debug pages, over HTTP (off; reading a cluster: 0.0.0.0:8080)
   --modules-address HOST:PORT     where proxies reach the monitoring address, for WebAssembly modules
   --webhook-address HOST:PORT     admission webhooks, over TLS (off; reading a cluster: 0.0.0.0:15017)
@@ -60,6 +61,7 @@ const options = {
   state: { type: 'string' },
   'xds-address': { type: 'string', default: '0.0.0.0:15012' },
   'monitoring-address': { type: 'string', default: '0.0.0.0:15014' },
+  prometheus: { type: 'string' },
   'http-address': { type: 'string' },
   'modules-address': { type: 'string' },
   'webhook-address': { type: 'string' },
@@ -97,6 +99,7 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
     ...stateOption(values.state, config),
     xdsAddress: values['xds-address'],
     ...(values['monitoring-address'] !== 'off' && { monitoringAddress: values['monitoring-address'] }),
+    ...prometheusOption(values.prometheus),
     ...portOption('httpAddress', values['http-address'], config, '0.0.0.0:8080'),
     ...moduleServing(values['monitoring-address'], values['modules-address'], config),
     ...portOption('webhookAddress', values['webhook-address'], config, '0.0.0.0:15017'),
@@ -152,6 +155,12 @@ function portOption<Name extends string>(
 ) {
   const wanted = address ?? (typeof config === 'string' ? 'off' : inCluster);
   return wanted === 'off' ? {} : ({ [name]: wanted } as { [K in Name]: string });
+}
+
+function prometheusOption(url: string | undefined): Pick<DaemonOptions, 'prometheus'> {
+  if (url === undefined) return {};
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw new UsageError(`--prometheus: '${url}' is no URL`);
+  return { prometheus: url };
 }
 
 /** In a cluster by the name of its Service; elsewhere on this machine. */

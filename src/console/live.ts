@@ -1,6 +1,6 @@
 // Answers that stay up to date: asked again with every piece of news, and kept on show meanwhile.
 import { createContext } from 'preact';
-import { useContext, useEffect, useState } from 'preact/hooks';
+import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 
 import type { Query } from './client.ts';
 import { ask } from './client.ts';
@@ -13,23 +13,41 @@ export interface Live<T> {
   readonly error: string | undefined;
 }
 
-/** undefined as `name`: nothing is asked. */
+/** undefined as `name`: nothing is asked. News of what is being asked for just now waits for the answer. */
 export function useLive<T>(name: string | undefined, query: Query = {}): Live<T> {
   const news = useContext(News);
-  const [live, setLive] = useState<Live<T> & { readonly of: string }>({ data: undefined, error: undefined, of: '' });
+  const [live, setLive] = useState<Live<T>>({ data: undefined, error: undefined });
+  const asking = useRef<Asking>(undefined);
   const question = `${name}?${new URLSearchParams(query)}`;
   useEffect(() => {
-    if (name === undefined) return undefined;
-    const stopping = new AbortController();
-    ask<T>(name, query, stopping.signal).then(
-      (data) => stopping.signal.aborted || setLive({ data, error: undefined, of: question }),
-      (error: Error) =>
-        stopping.signal.aborted ||
-        setLive(({ data, of }) => ({ data: of === question ? data : undefined, error: error.message, of: question })),
-    );
-    return () => stopping.abort();
+    if (name === undefined) return;
+    if (asking.current?.question === question) return void (asking.current.again = true);
+    asking.current?.stopping.abort();
+    const current: Asking = { question, stopping: new AbortController(), again: false };
+    asking.current = current;
+    const { signal } = current.stopping;
+    const show = (answer: (before: Live<T>) => Live<T>): void => void (signal.aborted || setLive(answer));
+    const run = async (): Promise<void> => {
+      do {
+        current.again = false;
+        await ask<T>(name, query, signal).then(
+          (data) => show(() => ({ data, error: undefined })),
+          (error: Error) => show(({ data }) => ({ data, error: error.message })),
+        );
+      } while (current.again && !signal.aborted);
+      if (asking.current === current) asking.current = undefined;
+    };
+    void run();
   }, [question, news]);
+  useEffect(() => () => asking.current?.stopping.abort(), []);
   return live;
+}
+
+interface Asking {
+  readonly question: string;
+  readonly stopping: AbortController;
+  /** There is news since it was asked. */
+  again: boolean;
 }
 
 /** Now, again every few seconds, for what is told as an age. */

@@ -7,10 +7,6 @@ import type { NodeInfo } from '../../src/model/resource.ts';
 import type { ExplainedRejection } from '../../src/introspection.ts';
 import type { XdsServer } from '../../src/xds/server.ts';
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { monitoringServer } from '../../src/admin/http.ts';
 import { consoleSource } from '../../src/console-source.ts';
 import { installation } from '../../src/installation.ts';
@@ -18,7 +14,10 @@ import { controlPlane } from '../../src/introspection.ts';
 import { LiveMesh } from '../../src/live-mesh.ts';
 import { resourceTypes } from '../../src/model/resource.ts';
 import { PushHistory } from '../../src/push-history.ts';
-import { loadConfig } from '../../src/watchers/files/load-config.ts';
+import { withDerivedSlices } from '../../src/watchers/endpoint-slices.ts';
+import { readConfig } from '../../src/watchers/files/config-file.ts';
+import { Store } from '../../src/watchers/store.ts';
+import { findMessage } from '../../src/xds/codec/descriptors.ts';
 
 export interface ConsoleDaemon {
   readonly url: string;
@@ -58,9 +57,11 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
     undefined,
   );
   const history = new PushHistory();
+  const store = new Store();
   const calls = new Map<string, number>();
   const replace = async (yaml: string): Promise<void> => {
-    const { snapshot, problems } = await parsed(yaml);
+    const { objects, problems } = readConfig(yaml, 'mesh.yaml', undefined, { findMessage });
+    const snapshot = store.apply('files', withDerivedSlices(objects));
     history.changed(mesh.snapshot, snapshot);
     await mesh.replace(snapshot, problems);
   };
@@ -120,16 +121,6 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
       if (faults.length > 0) throw new AggregateError(faults, 'faults of the daemon');
     },
   };
-}
-
-async function parsed(yaml: string): Promise<Awaited<ReturnType<typeof loadConfig>>> {
-  const directory = await mkdtemp(join(tmpdir(), 'console-'));
-  try {
-    await writeFile(join(directory, 'mesh.yaml'), yaml);
-    return await loadConfig([join(directory, 'mesh.yaml')]);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
 }
 
 const day = 24 * 3600_000;

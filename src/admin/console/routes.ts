@@ -32,7 +32,7 @@ export function addConsole(app: FastifyInstance, options: ConsoleOptions): void 
     console.get('/console', (_request, reply) => reply.redirect('/console/'));
     console.get<{ Params: { '*': string } }>('/console/*', (request, reply) => page(request.params['*'], reply));
     console.get('/console/api/events', async (request, reply) => {
-      if ((await entry(request, options)) === undefined) return refuse(reply, 401, tokenNeeded);
+      if ((await options.scopeOf(request)) === undefined) return refuse(reply, 401, tokenNeeded);
       if (!events.open(reply.raw, headers)) return refuse(reply, 503, 'too many pages are open');
       return reply.hijack();
     });
@@ -61,7 +61,7 @@ async function replyWith(
   { scoped, answer }: Answer,
   { plane, source, scopeOf }: ConsoleOptions,
 ): Promise<unknown> {
-  const scope = await entry(request, { plane, source, scopeOf });
+  const scope = await scopeOf(request);
   if (scope === undefined) return refuse(reply, 401, tokenNeeded);
   if (!scoped && scope !== 'mesh') return refuse(reply, 403, 'this is for callers of a system namespace');
   const { searchParams: query } = new URL(request.raw.url ?? '', 'http://console');
@@ -72,16 +72,6 @@ async function replyWith(
     throw error;
   }
 }
-
-/** Another site's page in the same browser must not ask in its user's name, by whatever name it calls this machine. */
-async function entry(request: FastifyRequest, { scopeOf }: ConsoleOptions): Promise<DebugScope | undefined> {
-  const { authorization, host = '', 'sec-fetch-site': site = 'none' } = request.headers;
-  if (authorization === undefined && (!isOwnName(host) || !['none', 'same-origin'].includes(site))) return undefined;
-  return scopeOf(request);
-}
-
-/** No name that DNS could have given away. */
-const isOwnName = (host: string): boolean => /^(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host);
 
 const refuse = (reply: FastifyReply, status: number, message: string): FastifyReply =>
   reply.code(status).send({ refused: message });

@@ -4,6 +4,7 @@ import { useMemo, useRef } from 'preact/hooks';
 
 import type { Graph, GraphEdge, GraphNode } from '../../admin/console/api.ts';
 import type { Placed } from './layout.ts';
+import { count } from '../words.ts';
 import { layout, nodeSize } from './layout.ts';
 import { useZoom } from './zoom.ts';
 
@@ -131,9 +132,8 @@ function Node({ node, place, selected, onChoose }: NodeProps) {
       class={`node ${role} ${selected ? 'selected' : ''} ${problems > 0 ? 'troubled' : ''}`}
       transform={`translate(${place.x} ${place.y})`}
       role="button"
-      tabIndex={0}
+      tabindex={0}
       aria-pressed={selected}
-      aria-label={`${role} ${name}, ${nodeWords(node)}${problems > 0 ? `, ${problems} problems` : ''}`}
       onClick={onChoose}
       onKeyDown={onKeyDown}
     >
@@ -145,7 +145,11 @@ function Node({ node, place, selected, onChoose }: NodeProps) {
         {nodeWords(node)}
       </text>
       {mtls !== undefined && <MtlsMark mode={mtls} x={width / 2 - 16} />}
-      {problems > 0 && <circle class="problem" cx={width / 2 - 3} cy={-height / 2 + 3} r={5} />}
+      {problems > 0 && (
+        <circle class="problem" cx={width / 2 - 3} cy={-height / 2 + 3} r={5}>
+          <title>{count(problems, 'problem')}</title>
+        </circle>
+      )}
     </g>
   );
 }

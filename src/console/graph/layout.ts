@@ -19,6 +19,10 @@ interface Body {
 
 export const nodeSize = { width: 170, height: 40 };
 const columnWidth = 250;
+/** Of columns and rows of one column that is set in several. */
+const partWidth = 190;
+const rowHeight = 54;
+const mostRows = 14;
 /** Further columns would leave the picture; a long chain goes on in the last. */
 const mostColumns = 6;
 /** Nodes without any line stand in rows beside. */
@@ -49,13 +53,39 @@ export function layout(graph: Graph, before: ReadonlyMap<string, Placed>): Reado
     .force('apart', forceCollide<Body>(nodeSize.height * 0.72).strength(1))
     .stop()
     .tick(rounds);
-  const placed = new Map(bodies.map(({ id, column, y }) => [id, { id, x: column * columnWidth, y }]));
-  const bottom = Math.max(-80, ...bodies.map(({ y }) => y)) + 80;
+  const placed = spread(bodies);
+  const bottom = Math.max(-80, ...[...placed.values()].map(({ y }) => y)) + 80;
   const single = graph.nodes.filter(({ id }) => !linked.has(id));
   for (const [i, { id }] of single.entries())
     placed.set(id, { id, x: (i % rowLength) * (nodeSize.width + 24), y: bottom + Math.floor(i / rowLength) * 58 });
   return placed;
 }
+
+/** In the order that the forces found, far enough apart to be read; a column that grows too long is set in several. */
+function spread(bodies: readonly Body[]): Map<string, Placed> {
+  const placed = new Map<string, Placed>();
+  let x = 0;
+  for (let column = 0; column < mostColumns; column++) {
+    const own = bodies.filter((body) => body.column === column).toSorted((a, b) => a.y - b.y);
+    if (own.length === 0) continue;
+    const parts = Math.ceil(own.length / mostRows);
+    const ys = apart(own.filter((_, i) => i % parts === 0).map(({ y }) => y));
+    for (const [i, { id }] of own.entries())
+      placed.set(id, { id, x: x + (i % parts) * partWidth, y: ys[Math.floor(i / parts)] ?? 0 });
+    x += columnWidth + (parts - 1) * partWidth;
+  }
+  return placed;
+}
+
+/** Ascending numbers moved apart, around the same middle. */
+function apart(ys: readonly number[]): readonly number[] {
+  const moved: number[] = [];
+  for (const y of ys) moved.push(Math.max(y, (moved.at(-1) ?? -Infinity) + rowHeight));
+  const shift = (sum(ys) - sum(moved)) / Math.max(1, ys.length);
+  return moved.map((y) => y + shift);
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
 /** The longest way there from who is called by nobody; around circles only so far. */
 function columnsOf({ nodes, edges }: Graph): ReadonlyMap<string, number> {

@@ -16,6 +16,8 @@ interface TreeProps {
   readonly levels?: number;
 }
 
+/** Parts with more are closed at first. */
+const openParts = 20;
 /** Lines of a part that are there at once. */
 const stretch = 100;
 
@@ -62,7 +64,7 @@ function Parts({ value, path, level, origins, open, levels }: PartProps) {
 
 function Line({ step, value, path, level, origins, open, levels }: PartProps & { readonly step: string }) {
   const isWanted = path === open;
-  const [isOpen, setOpen] = useState(level < levels || isOnPath(path, open));
+  const [isOpen, setOpen] = useState(isOnPath(path, open) || (level < levels && entriesOf(value).length <= openParts));
   const own = <Sources sources={origins[path] ?? []} />;
   const reveal = (element: HTMLElement | null): void => {
     if (isWanted) element?.scrollIntoView({ block: 'center' });
@@ -75,11 +77,11 @@ function Line({ step, value, path, level, origins, open, levels }: PartProps & {
     );
   return (
     <li class={isWanted ? 'wanted' : ''} ref={reveal}>
+      <span class="part-sources">{own}</span>
       <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
           <span class="field">{step}</span> <span class="muted">{partWords(value)}</span>
         </summary>
-        {own}
         {isOpen && <Parts value={value} path={path} level={level + 1} origins={origins} open={open} levels={levels} />}
       </details>
     </li>
