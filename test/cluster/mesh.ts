@@ -39,10 +39,10 @@ export async function list<T>(namespace: string, kind: string, selector = ''): P
   return (JSON.parse(text) as { items: readonly T[] }).items;
 }
 
-/** Every object that there is, of every kind, but events, which are about others. */
+/** Every object that there is, of every kind, but those that go away by themselves. */
 export async function everything(): Promise<readonly string[]> {
   const resources = (await kubectl(['api-resources', '--verbs=list,delete', '--output', 'name'])).trim().split('\n');
-  const kinds = resources.filter((resource) => !/^events(\.|$)/.test(resource)).join(',');
+  const kinds = resources.filter((resource) => !/^(events|certificatesigningrequests)(\.|$)/.test(resource)).join(',');
   const template = '{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{"\\n"}{end}';
   const names = await kubectl(['get', kinds, '--all-namespaces', '--output', `jsonpath=${template}`]);
   return names.trim().split('\n').toSorted();
