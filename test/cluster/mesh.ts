@@ -64,12 +64,28 @@ export async function request(namespace: string, url: string): Promise<string> {
 export const page = (path: string): Promise<string> =>
   kubectl(['get', '--raw', `/api/v1/namespaces/${system}/services/istiod:15014/proxy${path}`]);
 
-/** How many changes all proxies have answered to, and in how many seconds altogether. */
-export async function convergence(): Promise<{ readonly count: number; readonly seconds: number }> {
+/** How often a proxy has answered to a change, in how many seconds altogether, and how many answers took at most so long. */
+export interface Convergence {
+  readonly count: number;
+  readonly seconds: number;
+  readonly within: ReadonlyMap<number, number>;
+}
+
+/** https://prometheus.io/docs/concepts/metric_types/#histogram */
+export async function convergence(): Promise<Convergence> {
   const text = await page('/metrics');
   const value = (name: string) =>
     Number(new RegExp(`^pilot_proxy_convergence_time_${name} (\\S+)`, 'm').exec(text)?.[1] ?? 0);
-  return { count: value('count'), seconds: value('sum') };
+  const buckets = text.matchAll(/^pilot_proxy_convergence_time_bucket\{le="([\d.]+)"\} (\d+)/gm);
+  const within = new Map([...buckets].map(([, limit, count]) => [Number(limit), Number(count)]));
+  return { count: value('count'), seconds: value('sum'), within };
+}
+
+/** What came between two readings: how many answers, their average, and the limit that none of them was over, in seconds. */
+export function between(before: Convergence, after: Convergence): { count: number; average: number; limit: number } {
+  const count = after.count - before.count;
+  const all = [...after.within].find(([limit, so]) => so - (before.within.get(limit) ?? 0) === count);
+  return { count, average: (after.seconds - before.seconds) / count, limit: all?.[0] ?? Infinity };
 }
 
 /** The proxies that are connected, and what they have of each type, as the command in the control plane's Pod tells. */
