@@ -213,7 +213,7 @@ export async function memoryOf({ admin }: Envoy): Promise<{ readonly resident: n
 }
 
 /** The only child of ours that is one. */
-async function envoyPid(): Promise<number> {
+export async function envoyPid(): Promise<number> {
   const children = (await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')).trim().split(' ');
   for (const child of children) {
     const command = await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '');
