@@ -1,4 +1,5 @@
 // Certificates of the user's own: in which form they come, who may have them, and when they are told anew.
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { createRoot } from '../../src/ca/authority.ts';
@@ -101,6 +102,30 @@ describe('a credential', () => {
     const granted = { isGranted: (_: Workload, name: string) => name === 'kubernetes-gateway://bank/shop' };
     const { told } = watching(snapshotOf(secret('shop', pair(), 'bank')), 'kubernetes-gateway://bank/shop', granted);
     expect(content(told[0])).toMatchObject({ private_key: privateKey });
+  });
+
+  it('is never told to a proxy that could not fetch it, whatever it is asked by', () => {
+    const place = fc.constantFrom('', 'edge/', 'bank/', '/', '../bank/', 'edge/../bank/');
+    const scheme = fc.constantFrom('kubernetes://', 'kubernetes-gateway://', 'configmap://', 'kubernetes:/', '');
+    const asked = fc.tuple(scheme, place, fc.constantFrom('shop', 'shop-cacert', 'bank/shop', '')).map((all) => all.join('')); // prettier-ignore
+    const data = { ...pair(), 'ca.crt': certificate };
+    const world = snapshotOf(secret('shop', data) + secret('shop', data, 'bank'));
+    let found = 0;
+    fc.assert(
+      fc.property(asked, asked, fc.subarray(['edge', 'bank']), (name, grantedName, readable) => {
+        const { told } = watching(world, name, {
+          mayReadSecret: (_, namespace) => readable.includes(namespace),
+          isGranted: (_, wanted) => wanted === grantedName,
+        });
+        const [, namespace = 'edge'] = /:\/\/(?:([^/]+)\/)?[^/]+$/.exec(name) ?? [];
+        const own = namespace === 'edge' && readable.includes('edge');
+        if (told.some((each) => each !== undefined)) found++;
+        else return true;
+        return own || name === grantedName;
+      }),
+      { numRuns: 500 },
+    );
+    expect(found).toBeGreaterThan(10);
   });
 
   it('is told anew when its object changes, and when the right to it ends', () => {
