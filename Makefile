@@ -11,7 +11,7 @@ TYPES := src/xds/generated/messages.ts
 RECORDED := ../shared/parity/scenarios
 IMAGE := keelson:0.1.0
 
-.PHONY: help build check test test-cluster golden bench bench-lazy bench-control-plane parity demo lint format typecheck manifests protos envoy kubernetes clean
+.PHONY: help build check test test-cluster conformance golden bench bench-lazy bench-control-plane parity demo lint format typecheck manifests protos envoy kubernetes clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,9 @@ build: $(TYPES) ## Compile to dist/
 	@rm -rf dist
 	@tsc -p tsconfig.build.json
 	@node scripts/console.ts
+
+conformance: envoy kubernetes ## Run Gateway API's conformance suite in that cluster (needs root and Go)
+	@node scripts/conformance.ts
 
 golden: $(TYPES) ## Rewrite the expected output of the golden tests
 	@rm -rf test/golden/*/*/expected

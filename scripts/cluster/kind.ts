@@ -15,7 +15,7 @@ import { nodeImage } from './node-image.ts';
 type Report = (line: string) => void;
 
 const name = `keelson-test${clusterSuffix}`;
-const kubeconfig = join(cacheDirectory, `${name}.kubeconfig`);
+export const kubeconfig = join(cacheDirectory, `${name}.kubeconfig`);
 
 /** Why no cluster can be made on this machine; undefined if one can. */
 export async function missingForCluster(): Promise<string | undefined> {

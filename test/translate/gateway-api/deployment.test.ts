@@ -55,7 +55,10 @@ describe('what is deployed for a Gateway', () => {
         labels: { 'sidecar.istio.io/inject': 'true' },
         annotations: { 'inject.istio.io/templates': 'gateway' },
       },
-      spec: { serviceAccountName: 'quay-istio', containers: [{ name: 'istio-proxy', image: 'auto' }] },
+      spec: {
+        serviceAccountName: 'quay-istio',
+        containers: [{ name: 'istio-proxy', image: 'auto', imagePullPolicy: 'IfNotPresent' }],
+      },
     });
     expect(template.metadata.labels).toMatchObject(find(made, 'Service')?.spec?.['selector'] as object);
   });

@@ -91,7 +91,8 @@ function deployment(gateway: KubernetesGateway, ours: GatewayClass, name: string
           serviceAccountName: account,
           // Proxies are nobody's root, and listen on ports below 1024 all the same.
           securityContext: { sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }] },
-          containers: [{ name: 'istio-proxy', image: 'auto' }],
+          // Injection says which image; one without a tag Kubernetes would pull each time, and says so before that.
+          containers: [{ name: 'istio-proxy', image: 'auto', imagePullPolicy: 'IfNotPresent' }],
         },
       },
     },
