@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { injectionState, webhookServer } from './admission.ts';
 import type { CertificatesOptions } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
+import type { CredentialSecrets } from './ca/credentials/credential-secrets.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
 import type { AdminOptions, AdminServer, LogLevelSwitch } from './admin/http.ts';
 import { debugServer, monitoringServer } from './admin/http.ts';
@@ -17,6 +18,7 @@ import { controlPlane, debugSource, explainRejection } from './introspection.ts'
 import type { ModuleServing } from './live-mesh.ts';
 import { LiveMesh } from './live-mesh.ts';
 import { daemonCertificates, daemonCredentials } from './daemon/certificates.ts';
+import type { ClusterPart } from './daemon/cluster-part.ts';
 import { clusterPart } from './daemon/cluster-part.ts';
 import { installation } from './installation.ts';
 import { measurement } from './measurement.ts';
@@ -33,6 +35,7 @@ import { watchSource } from './watchers/source.ts';
 import type { FetchOptions } from './watchers/fetch/limited-fetch.ts';
 import { findMessage } from './xds/codec/descriptors.ts';
 import type { Log } from './xds/log.ts';
+import type { XdsObserver } from './xds/observer.ts';
 import type { Rejection } from './xds/subscription/quarantine.ts';
 import type { Authenticate, XdsServer, XdsServerOptions } from './xds/server.ts';
 import { createXdsServer } from './xds/server.ts';
@@ -112,9 +115,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 async function start(options: DaemonOptions, stopping: AbortController): Promise<Daemon> {
   const { log } = options;
   const atEnd = (stop: () => void): void => stopping.signal.addEventListener('abort', stop);
+  let touched = (): void => {};
+  const onProblems = (problems: readonly Problem[]): void => (options.onProblems(problems), touched());
   const metrics = measurement({ mesh: () => mesh, server: () => server, authority: () => certificates.status() });
   const history = new PushHistory(Date.now, pushWatcher(log, metrics));
-  const mesh = await openMesh(options, history, stopping.signal);
+  const mesh = await openMesh({ ...options, onProblems }, history, stopping.signal);
   const credentials = daemonCredentials(mesh, options);
   const certificates = await daemonCertificates(mesh, credentials, options, metrics);
   atEnd(() => certificates.stop());
@@ -130,21 +135,13 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     services: [certificates.service],
     debug: debugSource(known, plane),
     ...serverSettings(options),
-    observer: history.beside(metrics),
+    observer: withAnswers(history.beside(metrics), () => touched()),
     log,
     onRejected: (rejection) => logRejection(log, rejection, history.current()),
   });
-  const cluster = clusterPart(options, { mesh, certificates, signal: stopping.signal });
-  mesh.onChange = () => {
-    certificates.plug(authoritySecret(mesh.snapshot, mesh.installation));
-    cluster?.update();
-    credentials.update();
-    return server.update();
-  };
-  certificates.start({
-    proxies: () => server.status().map(({ node, unacceptedSecrets }) => ({ name: node.id, unacceptedSecrets })),
-    ...(cluster?.replicas !== undefined && { replicas: cluster.replicas }),
-  });
+  const cluster = clusterPart(options, { mesh, certificates, server, signal: stopping.signal });
+  touched = () => cluster?.touched();
+  followMesh(mesh, { certificates, credentials, server, cluster });
   const port = await server.listen(options.xdsAddress).catch((cause: Error) => {
     throw new Error(`cannot listen on ${options.xdsAddress}`, { cause });
   });
@@ -169,6 +166,36 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     },
   };
 }
+
+interface MeshFollowers {
+  readonly certificates: Awaited<ReturnType<typeof daemonCertificates>>;
+  readonly credentials: CredentialSecrets;
+  readonly server: XdsServer;
+  readonly cluster: ClusterPart | undefined;
+}
+
+/** From now on everybody hears of every change. */
+function followMesh(mesh: LiveMesh, { certificates, credentials, server, cluster }: MeshFollowers): void {
+  mesh.onChange = async () => {
+    certificates.plug(authoritySecret(mesh.snapshot, mesh.installation));
+    credentials.update();
+    cluster?.changed();
+    await server.update();
+  };
+  cluster?.changed();
+  certificates.start({
+    proxies: () => server.status().map(({ node, unacceptedSecrets }) => ({ name: node.id, unacceptedSecrets })),
+    ...(cluster?.replicas !== undefined && { replicas: cluster.replicas }),
+  });
+}
+
+/** Calls `onAnswer` besides, after every answer of a proxy. */
+const withAnswers = (observer: XdsObserver, onAnswer: () => void): XdsObserver => ({
+  sent: (...sent) => observer.sent(...sent),
+  settled: (...answer) => (observer.settled(...answer), onAnswer()),
+  converged: (after) => observer.converged(after),
+  cycle: (took) => observer.cycle(took),
+});
 
 /** Resolves when everything that is configured has been read. */
 async function openMesh(options: DaemonOptions, history: PushHistory, signal: AbortSignal): Promise<LiveMesh> {

@@ -80,14 +80,17 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'push-log.ts',
     'daemon',
   ],
+  conditions: ['model', 'watchers', 'translate/provenance.ts', 'types:controllers'],
   daemon: [
     'model',
+    'conditions',
+    'watchers',
+    'xds',
     'ca',
     'kubernetes',
     'controllers',
     'metrics',
     'translate',
-    'types:xds',
     // How a patch of a user's is laid over an object.
     'webhooks',
     'config.ts',

@@ -38,6 +38,22 @@ export function originsOf(message: unknown, path = ''): ReadonlyMap<string, read
   return found;
 }
 
+/** All causes of a message and of what is in it, wherever. */
+export function sourcesOf(message: unknown): ReadonlySet<SourceRef> {
+  const found = new Set<SourceRef>();
+  gather(message, found);
+  return found;
+}
+
+function gather(value: unknown, found: Set<SourceRef>): void {
+  if (Array.isArray(value)) for (const item of value) gather(item, found);
+  else if (typeof value === 'object' && value !== null) {
+    for (const sources of Object.values((value as Sourced)[origins] ?? {}))
+      for (const source of sources) found.add(source);
+    for (const child of Object.values(value)) gather(child, found);
+  }
+}
+
 function collect(value: unknown, path: string, found: Map<string, readonly SourceRef[]>): void {
   if (Array.isArray(value)) value.forEach((item, i) => collect(item, `${path}[${i}]`, found));
   else if (typeof value === 'object' && value !== null) {

@@ -5,6 +5,7 @@ import type { Metadata, ServiceDefinition, UntypedServiceImplementation } from '
 import type { PeerCertificate } from 'node:tls';
 import type { WorkloadIdentity } from '../model/identity.ts';
 import type { DebugSource } from '../model/debug.ts';
+import type { Delivery } from '../model/delivery.ts';
 import type { Configuration, NodeInfo, TypeUrl } from '../model/resource.ts';
 import type { SecretSource, TlsSource } from '../model/secret-source.ts';
 import type { Limits } from './limits.ts';
@@ -31,6 +32,7 @@ import { Quarantine } from './subscription/quarantine.ts';
 import { InvalidRequest, readRequest } from './subscription/requests.ts';
 import { adsService, endCall } from './service.ts';
 import { ProxyStream } from './stream.ts';
+import { refusals } from './subscription/refusals.ts';
 
 /** Who is calling; undefined for somebody unknown. A fault, such as an authority out of reach, is thrown. */
 export type Authenticate = (
@@ -74,6 +76,7 @@ export interface XdsServer {
   /** Names of what the proxy behind a connection has, by type; undefined if it is gone. */
   held(connection: string): ReadonlyMap<TypeUrl, readonly string[]> | undefined;
   rejections(): readonly Rejection[];
+  delivery(): Delivery;
   counters(): ServerCounters;
   /** Ends all streams, which the proxies then open elsewhere. */
   close(): Promise<void>;
@@ -165,6 +168,11 @@ class AdsServer implements XdsServer {
 
   rejections(): readonly Rejection[] {
     return this.#quarantine.rejections();
+  }
+
+  delivery(): Delivery {
+    const proxies = [...this.#streams.values()].map((stream) => stream.delivery());
+    return { proxies, refusals: refusals(proxies, this.#quarantine.rejections(), this.#environment.encode) };
   }
 
   counters(): ServerCounters {
@@ -287,12 +295,7 @@ class AdsServer implements XdsServer {
   }
 
   #sweep(): void {
-    const live = new Map<string, Set<ReadonlyMap<string, unknown>>>();
-    for (const layer of [...this.#streams.values()].flatMap((stream) => stream.layers())) {
-      const resources = live.get(layer.scope) ?? new Set();
-      live.set(layer.scope, resources.add(layer.resources));
-    }
-    this.#quarantine.retain((scope, name) => [...(live.get(scope) ?? [])].some((resources) => resources.has(name)));
+    this.#quarantine.retainLayers([...this.#streams.values()].flatMap((stream) => stream.layers()));
     this.#swept = Math.max(1000, this.#quarantine.size);
   }
 }

@@ -3,6 +3,7 @@
 // endpoints when nothing refers to them any more; of each type at most one response is unacknowledged.
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#eventual-consistency-considerations
 import type { WorkloadIdentity } from '../model/identity.ts';
+import type { ProxyDelivery } from '../model/delivery.ts';
 import type { Configuration, Layer, NodeInfo, TypeUrl } from '../model/resource.ts';
 import type { SecretSource } from '../model/secret-source.ts';
 import type { CachedResource } from './codec/cache.ts';
@@ -21,17 +22,14 @@ import { withPushedHosts } from './subscription/pushed-hosts.ts';
 import { InvalidRequest } from './subscription/requests.ts';
 import { deltaResponse, sotwResponse } from './subscription/responses.ts';
 import { Watches } from './subscription/watches.ts';
-import { newTracked, typeStatus } from './tracked.ts';
+import { newTracked, pendingResources, typeStatus } from './tracked.ts';
+import { patience, pushOrder, referredTo } from './subscription/push-order.ts';
 
-const { cluster, endpoint, listener, route, virtualHost, extension, secret } = resourceTypes;
-const pushOrder: readonly TypeUrl[] = [cluster, endpoint, listener, route, virtualHost, extension, secret];
-/** What breaks others when it goes before them. */
-const referredTo: readonly TypeUrl[] = [endpoint, cluster, extension];
-/** How long listeners and routes wait at most for clusters and their endpoints, in milliseconds. */
-const patience = 3000;
+const { cluster, endpoint, listener, route, virtualHost, secret } = resourceTypes;
 const maxTypes = 50;
 
 export class ProxyStream {
+  readonly connection: string;
   readonly node: NodeInfo;
   readonly identity: WorkloadIdentity | undefined;
   readonly #client: StreamClient;
@@ -53,6 +51,7 @@ export class ProxyStream {
   #closed = false;
 
   constructor(dialect: Dialect, client: StreamClient, environment: StreamEnvironment, transport: Transport) {
+    this.connection = client.connection;
     this.node = client.node;
     this.identity = client.identity;
     this.#client = client;
@@ -67,10 +66,6 @@ export class ProxyStream {
       (name, signal) => this.#watchSecret(name, signal),
       (name) => this.#state.forgetSecret(name),
     );
-  }
-
-  get connection(): string {
-    return this.#client.connection;
   }
 
   layers(): readonly Layer[] {
@@ -132,6 +127,10 @@ export class ProxyStream {
       types,
       unacceptedSecrets: this.#state.unacceptedSecrets(this.#types.get(secret)?.subscription),
     };
+  }
+
+  delivery(): ProxyDelivery {
+    return { layers: this.layers(), pending: pendingResources(this.#types, this.#state) };
   }
 
   /** Names of what the proxy has, by type. */

@@ -1,6 +1,7 @@
 // One resource type on one stream: what the proxy subscribes to, and how sending it went.
 import type { TypeStatus } from '../model/proxy-status.ts';
-import type { TypeUrl } from '../model/resource.ts';
+import type { Resource, TypeUrl } from '../model/resource.ts';
+import type { ProxyState } from './subscription/proxy-state.ts';
 import type { SubscriptionKind } from './subscription/subscription-kind.ts';
 import { Subscription } from './subscription/subscription.ts';
 
@@ -30,3 +31,12 @@ export function typeStatus(type: TypeUrl, { subscription, ...counts }: Tracked, 
   const lastNack = refused ? counts.lastNack : undefined;
   return { type, resources: subscription.has.size, synced: !subscription.busy, ...counts, lastNack };
 }
+
+/** What is wanted, and has been sent and not confirmed, or not been sent. */
+export const pendingResources = (
+  types: ReadonlyMap<TypeUrl, Tracked>,
+  state: Pick<ProxyState, 'wanted'>,
+): readonly Resource[] =>
+  [...types].flatMap(([type, { subscription }]) =>
+    [...subscription.unsettled()].flatMap((name) => state.wanted(type, name) ?? []),
+  );

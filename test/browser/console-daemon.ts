@@ -176,6 +176,7 @@ const stubServer = (statuses: readonly ProxyStatus[]): XdsServer => ({
   status: () => statuses,
   held: () => new Map(),
   rejections: () => [] as readonly ExplainedRejection[],
+  delivery: () => ({ proxies: [], refusals: [] }),
   counters: () => ({ bugs: 0, cycles: 0, pushes: 0, resourcesSent: 0, bytesSent: 0, nacks: 0, streams: 0 }),
   close: () => Promise.resolve(),
 });

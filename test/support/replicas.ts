@@ -56,6 +56,8 @@ export interface Replica {
   /** Of warnings and errors. */
   readonly complaints: readonly string[];
   readonly news: readonly string[];
+  /** Names of the objects whose status it has written, each time. */
+  readonly statusesWritten: readonly string[];
   /** In good order; or, with `crash`, as if the machine had gone: nothing reaches the API server any more. */
   readonly stop: (how?: 'crash') => Promise<void>;
 }
@@ -67,7 +69,9 @@ export async function startReplica(
   options: Partial<DaemonOptions> = {},
 ): Promise<Replica> {
   const token = await accountToken(kubernetes.client, { namespace: systemNamespace, name: 'istiod' });
-  const client = await openKubernetesClient({ kubeconfig: await kubernetes.kubeconfigOf({ token }) });
+  const opened = await openKubernetesClient({ kubeconfig: await kubernetes.kubeconfigOf({ token }) });
+  const statusesWritten: string[] = [];
+  const client = watched(opened, (name) => statusesWritten.push(name));
   const complaints: string[] = [];
   const news: string[] = [];
   const note =
@@ -87,6 +91,7 @@ export async function startReplica(
     daemon,
     complaints,
     news,
+    statusesWritten,
     stop: async (how) => {
       if (how === 'crash') await client.close();
       await daemon.close();
@@ -94,6 +99,20 @@ export async function startReplica(
     },
   };
 }
+
+/** The client, with an ear at its writing of statuses. */
+const watched = (client: KubernetesClient, onStatus: (name: string) => void): KubernetesClient =>
+  new Proxy(client, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property, target);
+      if (typeof value !== 'function') return value;
+      return (...given: unknown[]): unknown => {
+        const [, ref, , options] = given as Parameters<KubernetesClient['patch']>;
+        if (property === 'patch' && options.subresource === 'status') onStatus(ref.name);
+        return Reflect.apply(value, target, given);
+      };
+    },
+  });
 
 /** As a Pod of the account has one. */
 export async function accountToken(

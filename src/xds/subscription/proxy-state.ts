@@ -121,6 +121,12 @@ export class ProxyState {
     for (const name of resourceNames(this.#configuration.virtualHost)) if (routes.has(routeOf(name))) yield name;
   }
 
+  /** As the configuration wants it, whether or not that is in force. */
+  wanted(type: TypeUrl, name: string): Resource | undefined {
+    const kind = configured.find((each) => resourceTypes[each] === type);
+    return kind && findResource(this.#configuration[kind], name)?.resource;
+  }
+
   layers(): readonly Layer[] {
     return configured.flatMap((kind) => this.#configuration[kind]);
   }

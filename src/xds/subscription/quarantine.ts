@@ -1,6 +1,6 @@
 // Resources that a proxy rejected: within their scope they are not sent again, and the last version that a proxy
 // accepted stays in force, for proxies that come later too. Another version gets another try.
-import type { Resource, TypeUrl } from '../../model/resource.ts';
+import type { Layer, Resource, TypeUrl } from '../../model/resource.ts';
 import type { CachedResource } from '../codec/cache.ts';
 import type { Wanted } from './subscription.ts';
 
@@ -96,6 +96,13 @@ export class Quarantine {
     }
   }
 
+  /** Forgets what is in none of these. */
+  retainLayers(layers: readonly Layer[]): void {
+    const live = new Map<string, Set<Layer['resources']>>();
+    for (const { scope, resources } of layers) made(live, scope, newSet<Layer['resources']>).add(resources);
+    this.retain((scope, name) => [...(live.get(scope) ?? [])].some((resources) => resources.has(name)));
+  }
+
   /** How many resources it knows of. */
   get size(): number {
     return [...this.#names()].reduce((sum, [, names]) => sum + names.size, 0);
@@ -112,6 +119,7 @@ export class Quarantine {
 }
 
 const newMap = <K, V>(): Map<K, V> => new Map();
+const newSet = <T>(): Set<T> => new Set();
 
 /** The value of this key, which is made if there is none. */
 function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {

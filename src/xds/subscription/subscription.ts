@@ -166,6 +166,12 @@ export class Subscription {
     return isPending ? undefined : this.has.get(name)?.version;
   }
 
+  /** Names of what is sent and not confirmed, or still to be compared. */
+  *unsettled(): Generator<string, void> {
+    for (const { name } of this.pending?.sent ?? []) yield name;
+    yield* this.#due;
+  }
+
   wants(name: string): boolean {
     return this.wildcard || this.names.has(name);
   }

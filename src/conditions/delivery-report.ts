@@ -1,0 +1,123 @@
+// For each object of the user: how many proxies have something that it caused, how many of them have all of it in its latest
+// version, and what those say that reject it. What layers and messages are caused by is found out once for each of them.
+import type { Delivery } from '../model/delivery.ts';
+import type { Layer, Resource } from '../model/resource.ts';
+import type { SourceRef } from '../model/source.ts';
+import { sourcesOf } from '../translate/provenance.ts';
+
+export interface ObjectDelivery {
+  readonly proxies: number;
+  readonly programmed: number;
+  /** Why proxies reject it, in their words; a few of them. */
+  readonly faults: readonly string[];
+}
+
+/** By `causeKey`. */
+export type DeliveryReport = ReadonlyMap<string, ObjectDelivery>;
+
+/** Names an object among all kinds that have conditions. */
+export const causeKey = ({ kind, namespace, name }: Pick<SourceRef, 'kind' | 'namespace' | 'name'>): string =>
+  `${kind} ${namespace}/${name}`;
+
+const mostFaults = 3;
+/** Between pauses. */
+const layersAtOnce = 4;
+
+/** `breathe` lets others work; it is awaited again and again. Objects of kinds that are not `isReported` are left out. */
+export async function deliveryReport(
+  { proxies, refusals }: Delivery,
+  isReported: (source: SourceRef) => boolean,
+  breathe: () => Promise<void>,
+): Promise<DeliveryReport> {
+  const layers = new Map<Layer, Set<number>>();
+  for (const [proxy, delivery] of proxies.entries())
+    for (const layer of delivery.layers) entry(layers, layer, newSet<number>).add(proxy);
+  const having = new Map<string, Set<number>[]>();
+  let looked = 0;
+  for (const [layer, holders] of layers) {
+    for (const key of layerCauses(layer, isReported)) entry(having, key, newList<Set<number>>).push(holders);
+    if (++looked % layersAtOnce === 0) await breathe();
+  }
+  const behind = new Map<string, Set<number>>();
+  const faults = new Map<string, Set<string>>();
+  for (const [proxy, { pending }] of proxies.entries())
+    for (const resource of pending)
+      for (const key of resourceCauses(resource, isReported)) entry(behind, key, newSet<number>).add(proxy);
+  for (const { scope, resource, error } of refusals) {
+    const holders = [...layers].filter(
+      ([layer]) => layer.scope === scope && layer.resources.get(resource.name) === resource,
+    );
+    for (const key of resourceCauses(resource, isReported)) {
+      for (const proxy of union(holders.map(([, each]) => each))) entry(behind, key, newSet<number>).add(proxy);
+      entry(faults, key, newSet<string>).add(error);
+    }
+  }
+  return new Map(
+    [...having].map(([key, sets]) => {
+      const all = union(sets);
+      const missing = [...(behind.get(key) ?? [])].filter((proxy) => all.has(proxy)).length;
+      const told = [...(faults.get(key) ?? [])].slice(0, mostFaults);
+      return [key, { proxies: all.size, programmed: all.size - missing, faults: told }];
+    }),
+  );
+}
+
+/** What several replicas report, as one. */
+export function joinedReports(reports: readonly DeliveryReport[]): DeliveryReport {
+  const [only, ...others] = reports;
+  if (only === undefined || others.length === 0) return only ?? new Map();
+  const joined = new Map<string, ObjectDelivery>(only);
+  for (const report of others) {
+    for (const [key, { proxies, programmed, faults }] of report) {
+      const before = joined.get(key) ?? { proxies: 0, programmed: 0, faults: [] };
+      joined.set(key, {
+        proxies: before.proxies + proxies,
+        programmed: before.programmed + programmed,
+        faults: [...new Set([...before.faults, ...faults])].slice(0, mostFaults),
+      });
+    }
+  }
+  return joined;
+}
+
+type Causes = ReadonlySet<string>;
+const ofLayers = new WeakMap<Layer['resources'], Causes>();
+const ofMessages = new WeakMap<object, Causes>();
+
+function layerCauses({ resources }: Layer, isReported: (source: SourceRef) => boolean): Causes {
+  let causes = ofLayers.get(resources);
+  if (causes === undefined) {
+    causes = new Set([...resources.values()].flatMap((resource) => [...resourceCauses(resource, isReported)]));
+    ofLayers.set(resources, causes);
+  }
+  return causes;
+}
+
+function resourceCauses({ message, parts }: Resource, isReported: (source: SourceRef) => boolean): Causes {
+  const own = messageCauses(message, isReported);
+  if (parts === undefined) return own;
+  return new Set([...own, ...parts.resources.flatMap((part) => [...resourceCauses(part, isReported)])]);
+}
+
+function messageCauses(message: object, isReported: (source: SourceRef) => boolean): Causes {
+  let causes = ofMessages.get(message);
+  if (causes === undefined) {
+    causes = new Set([...sourcesOf(message)].filter(isReported).map(causeKey));
+    ofMessages.set(message, causes);
+  }
+  return causes;
+}
+
+function union(sets: readonly ReadonlySet<number>[]): ReadonlySet<number> {
+  const [only, ...others] = sets;
+  return only !== undefined && others.length === 0 ? only : new Set(sets.flatMap((set) => [...set]));
+}
+
+const newSet = <T>(): Set<T> => new Set();
+const newList = <T>(): T[] => [];
+
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
+}

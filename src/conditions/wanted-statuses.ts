@@ -1,0 +1,129 @@
+// All statuses that the control plane has to write: conditions of Istio's kinds, and what the front ends of Gateway API and
+// Ingress say of theirs.
+import type { AnyObject } from '../model/schema/index.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { SourceRef } from '../model/source.ts';
+import type { Condition, ObjectStatus } from '../model/status.ts';
+import type { WantedStatus } from '../controllers/status/status-writer.ts';
+import type { KindRow } from '../watchers/kinds.ts';
+import { kindRows } from '../watchers/kinds.ts';
+import type { DeliveryReport } from './delivery-report.ts';
+import { causeKey } from './delivery-report.ts';
+import { objectConditions, ownConditions } from './object-conditions.ts';
+
+export interface StatusFacts {
+  readonly snapshot: Snapshot;
+  readonly problems: readonly Problem[];
+  /** Of the front ends. */
+  readonly statuses: readonly ObjectStatus[];
+  readonly report: DeliveryReport;
+  /** Of Gateway API: whose entries in statuses are ours. */
+  readonly controllers: readonly string[];
+  /** Addresses that were allocated for the hosts of ServiceEntries, by `namespace/name`. */
+  readonly addresses: ReadonlyMap<string, readonly object[]>;
+}
+
+const istioRows = kindRows.filter(({ group }) => group.endsWith('.istio.io'));
+const istioKinds: ReadonlySet<string> = new Set(istioRows.map(({ kind }) => kind));
+const frontEndRows = new Map(
+  kindRows
+    .filter(({ group }) => group === 'gateway.networking.k8s.io' || group === 'networking.k8s.io')
+    .map((row) => [row.objectKind, row]),
+);
+
+/** Whether conditions are written for the object. */
+export const hasConditions = ({ kind, group }: SourceRef): boolean => group === undefined && istioKinds.has(kind);
+
+export function wantedStatuses(facts: StatusFacts): ReadonlyMap<string, WantedStatus> {
+  const problems = Map.groupBy(
+    facts.problems.filter(({ source }) => source !== undefined && hasConditions(source)),
+    ({ source }) => causeKey(source as SourceRef),
+  );
+  const wanted = new Map<string, WantedStatus>();
+  for (const row of istioRows) {
+    const objects = facts.snapshot.objects[row.kind] as ReadonlyMap<string, AnyObject>;
+    for (const { metadata } of objects.values()) {
+      const { namespace, name, generation } = metadata;
+      addIstio(wanted, facts, row, problems, { namespace, name, generation });
+    }
+  }
+  // What cannot be read is not in the snapshot, or is there as it was before.
+  for (const all of problems.values()) {
+    const source = all.find(({ severity }) => severity === 'error')?.source;
+    const row = istioRows.find(({ kind }) => kind === source?.kind);
+    if (source === undefined || row === undefined) continue;
+    const { namespace, name } = source;
+    addIstio(wanted, facts, row, problems, { namespace, name, generation: undefined });
+  }
+  for (const status of facts.statuses) addFrontEnd(wanted, facts, status);
+  return wanted;
+}
+
+interface ObjectName {
+  readonly namespace: string;
+  readonly name: string;
+  readonly generation: number | undefined;
+}
+
+function addIstio(
+  wanted: Map<string, WantedStatus>,
+  { report, addresses }: StatusFacts,
+  row: KindRow,
+  problems: ReadonlyMap<string, readonly Problem[]>,
+  { namespace, name, generation }: ObjectName,
+): void {
+  const key = causeKey({ kind: row.kind, namespace, name });
+  const facts = { kind: row.kind, generation, problems: problems.get(key) ?? [], delivery: report.get(key) };
+  const conditions = objectConditions(facts);
+  const allocated = row.kind === 'ServiceEntry' ? addresses.get(`${namespace}/${name}`) : undefined;
+  wanted.set(key, {
+    resource: row,
+    ref: { namespace, name },
+    generation,
+    status: {
+      ...(generation !== undefined && { observedGeneration: generation }),
+      conditions,
+      ...(allocated !== undefined && { addresses: allocated }),
+    },
+    owned: { conditions: ownConditions },
+    news: newsOf(conditions, generation),
+  });
+}
+
+/** A count alone is no news. */
+const newsOf = (conditions: readonly Condition[], generation: number | undefined): string =>
+  JSON.stringify([
+    generation,
+    ...conditions.map(({ type, status, reason, message }) => [
+      type,
+      status,
+      reason,
+      type === 'Programmed' ? '' : message,
+    ]),
+  ]);
+
+function addFrontEnd(wanted: Map<string, WantedStatus>, { controllers }: StatusFacts, said: ObjectStatus): void {
+  const { kind, namespace, name, status } = said;
+  const row = frontEndRows.get(kind);
+  if (row === undefined) return;
+  wanted.set(`${row.group} ${kind} ${namespace}/${name}`, {
+    resource: row,
+    ref: { name, ...(row.namespaced && { namespace }) },
+    generation: observedGeneration(status),
+    status,
+    owned: { controllers },
+  });
+}
+
+/** Which version of the object is spoken of, as the first condition says. */
+function observedGeneration(status: ObjectStatus['status']): number | undefined {
+  const { conditions, parents, ancestors } = status as {
+    readonly [field: string]: readonly { readonly conditions?: readonly Condition[] }[] | undefined;
+  };
+  const all = [
+    ...((conditions ?? []) as unknown as readonly Condition[]),
+    ...[...(parents ?? []), ...(ancestors ?? [])].flatMap((entry) => entry.conditions ?? []),
+  ];
+  return all[0]?.observedGeneration;
+}

@@ -1,0 +1,181 @@
+// Writes statuses: only where something else stands there, only over the version that was looked at, and never what is nobody's
+// news. What changes often and means little, such as a count, is written now and then.
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/#object-spec-and-status
+import type { KubernetesClient } from '../../kubernetes/client.ts';
+import type { WantedResource } from '../../kubernetes/discovery.ts';
+import type { KubernetesObject, ObjectRef, ResourceType } from '../../kubernetes/resource.ts';
+import type { Reconciler } from '../reconciler.ts';
+import type { Status, StatusOwnership } from './merged-status.ts';
+import { isNotFound } from '../../kubernetes/api-error.ts';
+import { servedResource } from '../../kubernetes/discovery.ts';
+import { reconciler } from '../reconciler.ts';
+import { fieldManager } from '../resources.ts';
+import { isWritten, mergedStatus } from './merged-status.ts';
+
+export interface WantedStatus {
+  readonly resource: WantedResource;
+  readonly ref: ObjectRef;
+  /** Which version of the object it is about; undefined for whichever there is. */
+  readonly generation: number | undefined;
+  readonly status: Status;
+  readonly owned: StatusOwnership;
+  /** What is written at once when it changes; absent: all of it. */
+  readonly news?: string;
+}
+
+export interface StatusWriterOptions {
+  readonly client: Pick<KubernetesClient, 'get' | 'list' | 'patch' | 'read'>;
+  readonly signal: AbortSignal;
+  readonly onFault: (object: string, error: unknown) => void;
+  /** How long what is no news may wait, in milliseconds. */
+  readonly patienceMs?: number;
+  readonly now?: () => number;
+}
+
+/** The last that was wanted of an object. */
+interface Known {
+  readonly text: string;
+  readonly news: string;
+  readonly at: number;
+}
+
+const pageSize = 500;
+
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  readonly #work: Reconciler;
+  readonly #now: () => number;
+  readonly #patienceMs: number;
+  #wanted: ReadonlyMap<string, WantedStatus> = new Map();
+  readonly #known = new Map<string, Known>();
+  readonly #waiting = new Set<string>();
+  /** Objects as they were listed at the beginning, each for one look. */
+  readonly #listed = new Map<string, KubernetesObject>();
+  readonly #resources = new Map<string, Promise<ResourceType | undefined>>();
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#patienceMs = options.patienceMs ?? 30_000;
+    this.#work = reconciler({
+      reconcile: (key) => this.#write(key),
+      signal: options.signal,
+      onFault: options.onFault,
+      parallel: 4,
+    });
+  }
+
+  /** All statuses there are to be. What is as before costs nothing. */
+  want(wanted: ReadonlyMap<string, WantedStatus>): void {
+    this.#wanted = wanted;
+    for (const key of this.#known.keys()) if (!wanted.has(key)) this.#known.delete(key);
+    const due = [...wanted].filter(([key, status]) => this.#isDue(key, status));
+    const unlisted = [...new Set(due.map(([, { resource }]) => resource))].filter(
+      (resource) => !this.#resources.has(nameOf(resource)),
+    );
+    const listing = unlisted.map((resource) => this.#list(resource));
+    const add = (): void => this.#work.add(due.map(([key]) => key));
+    if (listing.length === 0) return add();
+    Promise.all(listing).then(add, (error: unknown) => {
+      this.#options.onFault('all', error);
+      // One by one, then.
+      add();
+    });
+  }
+
+  #isDue(key: string, { status, generation, news }: WantedStatus): boolean {
+    const text = JSON.stringify([generation, status]);
+    const known = this.#known.get(key);
+    if (known?.text === text) return false;
+    const now = this.#now();
+    const isNews = known === undefined || news === undefined || news !== known.news;
+    this.#known.set(key, { text, news: news ?? '', at: isNews ? now : known.at });
+    if (isNews) return true;
+    const left = known.at + this.#patienceMs - now;
+    if (!this.#waiting.has(key)) {
+      this.#waiting.add(key);
+      setTimeout(() => this.#later(key), Math.max(0, left)).unref();
+    }
+    return false;
+  }
+
+  #later(key: string): void {
+    this.#waiting.delete(key);
+    const known = this.#known.get(key);
+    if (known === undefined) return;
+    this.#known.set(key, { ...known, at: this.#now() });
+    this.#work.add([key]);
+  }
+
+  /** One list instead of a look at each. */
+  async #list(wanted: WantedResource): Promise<void> {
+    const resource = await this.#served(wanted);
+    if (resource === undefined) return;
+    const { client, signal } = this.#options;
+    let next: string | undefined;
+    do {
+      const page = await client.list(resource, {
+        limit: pageSize,
+        signal,
+        ...(next !== undefined && { continue: next }),
+      });
+      for (const item of page.items) this.#listed.set(objectName(wanted, item.metadata), item);
+      next = page.continue;
+    } while (next !== undefined);
+  }
+
+  async #write(key: string): Promise<void> {
+    const wanted = this.#wanted.get(key);
+    if (wanted === undefined) return;
+    const { client, signal } = this.#options;
+    const resource = await this.#served(wanted.resource);
+    const listedAs = objectName(wanted.resource, wanted.ref);
+    const object = this.#listed.get(listedAs) ?? (resource && (await this.#find(resource, wanted.ref)));
+    this.#listed.delete(listedAs);
+    if (resource === undefined || object === undefined) return;
+    const { generation = 0, resourceVersion } = object.metadata;
+    // What there is to say of a newer version will be said once it is known.
+    if (wanted.generation !== undefined && generation > wanted.generation) return;
+    const current = (object['status'] ?? {}) as Status;
+    const status = mergedStatus(
+      current,
+      wanted.status,
+      wanted.owned,
+      new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+    );
+    if (isWritten(status, current)) return;
+    const patch = { metadata: { resourceVersion }, status };
+    await client
+      .patch(resource, wanted.ref, patch, { type: 'merge', subresource: 'status', fieldManager, signal })
+      .catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      });
+  }
+
+  async #find(resource: ResourceType, ref: ObjectRef): Promise<KubernetesObject | undefined> {
+    const { client, signal } = this.#options;
+    return client.get(resource, ref, signal).catch((error: unknown) => {
+      if (!isNotFound(error)) throw error;
+      return undefined;
+    });
+  }
+
+  /** Undefined if no version is served; asked again the next time. */
+  #served(wanted: WantedResource): Promise<ResourceType | undefined> {
+    const name = nameOf(wanted);
+    const known = this.#resources.get(name);
+    if (known !== undefined) return known;
+    const asked = servedResource(this.#options.client, wanted, this.#options.signal);
+    this.#resources.set(name, asked);
+    asked.then(
+      (resource) => resource === undefined && this.#resources.delete(name),
+      () => this.#resources.delete(name),
+    );
+    return asked;
+  }
+}
+
+const nameOf = ({ group, plural }: WantedResource): string => `${plural}.${group}`;
+
+const objectName = (resource: WantedResource, { namespace = '', name = '' }: Partial<ObjectRef>): string =>
+  `${nameOf(resource)} ${namespace}/${name}`;

@@ -1,0 +1,208 @@
+// What users read in the statuses of their objects, against a real API server: written by the leader from what real proxies
+// have answered.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { credentials } from '@grpc/grpc-js';
+
+import type { KubernetesClient } from '../../src/kubernetes/client.ts';
+import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
+import { resourceTypes } from '../../src/model/resource.ts';
+import { freePort } from '../../scripts/ports.ts';
+import type { TestKubernetes } from '../support/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
+import type { Replica } from '../support/replicas.ts';
+import { accountToken, find, install, resources, startReplica, systemNamespace } from '../support/replicas.ts';
+import { DeltaClient } from '../xds/ads-client.ts';
+
+const istio = (plural: string): ResourceType => ({
+  group: 'networking.istio.io',
+  version: 'v1',
+  plural,
+  namespaced: true,
+});
+const virtualServices = istio('virtualservices');
+const patience = { timeout: 30_000, interval: 100 };
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration?: number;
+  readonly lastTransitionTime?: string;
+}
+
+describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, () => {
+  let kubernetes: TestKubernetes;
+  let client: KubernetesClient;
+  let replica: Replica;
+  const proxies: Proxy[] = [];
+
+  beforeAll(async () => {
+    kubernetes = await startKubernetes();
+    ({ client } = kubernetes);
+    await install(client, await freePort());
+    await client.create(resources.namespaces, { metadata: { name: 'shop' } });
+    await client.create(resources.accounts, { metadata: { name: 'web', namespace: 'shop' } });
+    for (const name of ['store', 'till'])
+      await client.create(resources.services, {
+        metadata: { name, namespace: 'shop' },
+        spec: { ports: [{ name: 'http', port: 80 }] },
+      });
+    replica = await startReplica(kubernetes, 'istiod-1');
+    for (const name of ['web-1', 'web-2']) proxies.push(await connect(kubernetes, replica.daemon.port, name));
+  }, 180_000);
+  afterAll(async () => {
+    for (const proxy of proxies) proxy.close();
+    await replica?.stop();
+    await kubernetes?.stop();
+  });
+
+  const conditionsOf = async (resource: ResourceType, name: string): Promise<readonly Condition[]> => {
+    const object = await find(client, resource, name, 'shop');
+    return (object?.['status'] as { conditions?: readonly Condition[] } | undefined)?.conditions ?? [];
+  };
+  const condition = async (name: string, type: string, resource = virtualServices): Promise<Condition | undefined> =>
+    (await conditionsOf(resource, name)).find((each) => each.type === type);
+  const route = (name: string, host: string, timeout: string): KubernetesObject => ({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name, namespace: 'shop' },
+    spec: { hosts: [host], http: [{ timeout, route: [{ destination: { host } }] }] },
+  });
+
+  test('say when all proxies have what an object asks for, of its latest version', async () => {
+    await client.create(virtualServices, route('store', 'store', '5s'));
+    await expect
+      .poll(() => condition('store', 'Programmed'), patience)
+      .toMatchObject({
+        status: 'True',
+        reason: 'Programmed',
+        message: '2/2 proxies',
+        observedGeneration: 1,
+      });
+    expect(await condition('store', 'Accepted')).toMatchObject({ status: 'True' });
+    expect(await condition('store', 'ResolvedRefs')).toMatchObject({ status: 'True' });
+    proxies[1]?.hold();
+    await client.patch(virtualServices, { name: 'store', namespace: 'shop' }, { spec: route('store', 'store', '6s')['spec'] }, { type: 'merge' }); // prettier-ignore
+    await expect
+      .poll(() => condition('store', 'Programmed'), patience)
+      .toMatchObject({
+        status: 'False',
+        reason: 'Pending',
+        message: '1/2 proxies',
+        observedGeneration: 2,
+      });
+    proxies[1]?.release();
+    await expect
+      .poll(() => condition('store', 'Programmed'), patience)
+      .toMatchObject({ status: 'True', message: '2/2 proxies' });
+  }, 60_000);
+
+  test('say why proxies reject it, and leave alone what others wrote', async () => {
+    const others = {
+      type: 'Seen',
+      status: 'True',
+      reason: 'ByMe',
+      message: '',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    };
+    const ref = { name: 'till', namespace: 'shop' };
+    await client.create(virtualServices, route('till', 'till', '5s'));
+    await expect.poll(() => condition('till', 'Programmed'), patience).toMatchObject({ status: 'True' });
+    const before = await conditionsOf(virtualServices, 'till');
+    await client.patch(virtualServices, ref, { status: { conditions: [...before, others] } }, { type: 'merge', subresource: 'status' }); // prettier-ignore
+    for (const proxy of proxies) proxy.reject('timeout of seven');
+    await client.patch(virtualServices, ref, { spec: route('till', 'till', '7s')['spec'] }, { type: 'merge' });
+    await expect
+      .poll(() => condition('till', 'Programmed'), patience)
+      .toMatchObject({
+        status: 'False',
+        reason: 'Rejected',
+        message: expect.stringContaining('timeout of seven'),
+      });
+    for (const proxy of proxies) proxy.reject(undefined);
+    await client.patch(virtualServices, ref, { spec: route('till', 'till', '8s')['spec'] }, { type: 'merge' });
+    await expect.poll(() => condition('till', 'Programmed'), patience).toMatchObject({ status: 'True' });
+    expect(await condition('till', 'Seen')).toEqual(others);
+    const since = before.find(({ type }) => type === 'Accepted')?.lastTransitionTime;
+    expect((await condition('till', 'Accepted'))?.lastTransitionTime).toBe(since);
+  });
+
+  test('say what is wrong with an object that is not in force', async () => {
+    const wrong = { ...route('wrong', 'store', '5s'), spec: { hosts: ['store'], http: [{ timeout: '5s' }] } };
+    await client.create(virtualServices, wrong);
+    await expect
+      .poll(() => condition('wrong', 'Accepted'), patience)
+      .toMatchObject({ status: 'False', reason: 'Invalid' });
+    expect(await condition('wrong', 'Programmed')).toMatchObject({ status: 'False', reason: 'Invalid' });
+  });
+
+  test('tell of the addresses that hosts without any were given', async () => {
+    const entry = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'ServiceEntry',
+      metadata: { name: 'api', namespace: 'shop' },
+      spec: { hosts: ['api.example.com'], ports: [{ number: 443, name: 'tls', protocol: 'TLS' }], resolution: 'DNS' },
+    };
+    await client.create(istio('serviceentries'), entry);
+    const addresses = async (): Promise<unknown> =>
+      ((await find(client, istio('serviceentries'), 'api', 'shop'))?.['status'] as { addresses?: unknown })?.addresses;
+    await expect.poll(addresses, patience).toMatchObject([
+      { host: 'api.example.com', value: expect.stringMatching(/^240\.240\./) },
+      { host: 'api.example.com', value: expect.stringMatching(/^2001:2::/) },
+    ]);
+  });
+
+  test('are written once, and not again for what they say already', async () => {
+    const written = replica.statusesWritten.length;
+    await client.create(resources.services, { metadata: { name: 'more', namespace: 'shop' }, spec: { ports: [{ name: 'http', port: 80 }] } }); // prettier-ignore
+    await client.create(virtualServices, route('more', 'more', '5s'));
+    await expect.poll(() => condition('more', 'Programmed'), patience).toMatchObject({ status: 'True' });
+    expect(new Set(replica.statusesWritten.slice(written))).toEqual(new Set(['more']));
+    expect(replica.statusesWritten.length - written).toBeLessThan(4);
+    expect(replica.complaints.filter((line) => /status/.test(line))).toEqual([]);
+  });
+});
+
+/** Takes everything that it is sent, unless told otherwise. */
+interface Proxy {
+  hold(): void;
+  release(): void;
+  reject(error: string | undefined): void;
+  close(): void;
+}
+
+async function connect({ client }: TestKubernetes, port: number, name: string): Promise<Proxy> {
+  const secret = await find(client, resources.secrets, 'istio-ca-secret', systemNamespace);
+  const data = secret?.['data'] as Record<string, string> | undefined;
+  const root = Buffer.from(data?.['root-cert.pem'] ?? '', 'base64');
+  const token = await accountToken(client, { namespace: 'shop', name: 'web' }, ['istio-ca']);
+  const node = { id: `sidecar~10.2.0.1~${name}.shop~shop.svc.cluster.local`, metadata: { NAMESPACE: 'shop' } };
+  const stream = new DeltaClient(port, { node, token, channel: credentials.createSsl(root) });
+  let held: Promise<void> = Promise.resolve();
+  let release = (): void => {};
+  let error: string | undefined;
+  for (const type of [resourceTypes.cluster, resourceTypes.listener]) stream.subscribe(type);
+  stream.subscribe(resourceTypes.route, '80');
+  const answer = async (): Promise<void> => {
+    for (;;) {
+      const response = await stream.next();
+      await held;
+      if (error === undefined || response.typeUrl !== resourceTypes.route) stream.ack(response);
+      else stream.nack(response, error);
+      // As Envoy does with clusters of this type.
+      const discovered = (response.resources ?? []).filter(({ resource }) => resource['type'] === 'EDS');
+      if (response.typeUrl === resourceTypes.cluster && discovered.length > 0)
+        stream.subscribe(resourceTypes.endpoint, ...discovered.map((each) => each.name));
+    }
+  };
+  void answer();
+  return {
+    hold: () => {
+      ({ promise: held, resolve: release } = Promise.withResolvers<void>());
+    },
+    release: () => release(),
+    reject: (text) => (error = text),
+    close: () => stream.close(),
+  };
+}
