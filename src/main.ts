@@ -5,12 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { injectionState, webhookServer } from './admission.ts';
 import type { CertificatesOptions } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
-import type { CredentialSecrets } from './ca/credentials/credential-secrets.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
 import type { AdminOptions, AdminServer, LogLevelSwitch } from './admin/http.ts';
 import { debugServer, monitoringServer } from './admin/http.ts';
 import { debugAccess, replicaName, routeDelivery } from './config.ts';
-import { authoritySecret } from './credentials.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import { consoleSource } from './console-source.ts';
 import type { ExplainedRejection, Known } from './introspection.ts';
@@ -18,8 +16,8 @@ import { controlPlane, debugSource, explainRejection } from './introspection.ts'
 import type { ModuleServing } from './live-mesh.ts';
 import { LiveMesh } from './live-mesh.ts';
 import { daemonCertificates, daemonCredentials } from './daemon/certificates.ts';
-import type { ClusterPart } from './daemon/cluster-part.ts';
 import { clusterPart } from './daemon/cluster-part.ts';
+import { followMesh, withAnswers } from './daemon/follow-mesh.ts';
 import { installation } from './installation.ts';
 import { measurement } from './measurement.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
@@ -35,7 +33,6 @@ import { watchSource } from './watchers/source.ts';
 import type { FetchOptions } from './watchers/fetch/limited-fetch.ts';
 import { findMessage } from './xds/codec/descriptors.ts';
 import type { Log } from './xds/log.ts';
-import type { XdsObserver } from './xds/observer.ts';
 import type { Rejection } from './xds/subscription/quarantine.ts';
 import type { Authenticate, XdsServer, XdsServerOptions } from './xds/server.ts';
 import { createXdsServer } from './xds/server.ts';
@@ -166,36 +163,6 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     },
   };
 }
-
-interface MeshFollowers {
-  readonly certificates: Awaited<ReturnType<typeof daemonCertificates>>;
-  readonly credentials: CredentialSecrets;
-  readonly server: XdsServer;
-  readonly cluster: ClusterPart | undefined;
-}
-
-/** From now on everybody hears of every change. */
-function followMesh(mesh: LiveMesh, { certificates, credentials, server, cluster }: MeshFollowers): void {
-  mesh.onChange = async () => {
-    certificates.plug(authoritySecret(mesh.snapshot, mesh.installation));
-    credentials.update();
-    cluster?.changed();
-    await server.update();
-  };
-  cluster?.changed();
-  certificates.start({
-    proxies: () => server.status().map(({ node, unacceptedSecrets }) => ({ name: node.id, unacceptedSecrets })),
-    ...(cluster?.replicas !== undefined && { replicas: cluster.replicas }),
-  });
-}
-
-/** Calls `onAnswer` besides, after every answer of a proxy. */
-const withAnswers = (observer: XdsObserver, onAnswer: () => void): XdsObserver => ({
-  sent: (...sent) => observer.sent(...sent),
-  settled: (...answer) => (observer.settled(...answer), onAnswer()),
-  converged: (after) => observer.converged(after),
-  cycle: (took) => observer.cycle(took),
-});
 
 /** Resolves when everything that is configured has been read. */
 async function openMesh(options: DaemonOptions, history: PushHistory, signal: AbortSignal): Promise<LiveMesh> {

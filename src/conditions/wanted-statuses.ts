@@ -106,7 +106,7 @@ const newsOf = (conditions: readonly Condition[], generation: number | undefined
 function addFrontEnd(wanted: Map<string, WantedStatus>, { controllers }: StatusFacts, said: ObjectStatus): void {
   const { kind, namespace, name, status } = said;
   const row = frontEndRows.get(kind);
-  if (row === undefined) return;
+  if (row === undefined) return addConditions(wanted, said);
   wanted.set(`${row.group} ${kind} ${namespace}/${name}`, {
     resource: row,
     ref: { name, ...(row.namespaced && { namespace }) },
@@ -115,6 +115,27 @@ function addFrontEnd(wanted: Map<string, WantedStatus>, { controllers }: StatusF
     owned: { controllers },
   });
 }
+
+/** What waypoints and the like say of an object of Istio's kinds, beside what is said of all of them. */
+function addConditions(wanted: Map<string, WantedStatus>, { kind, namespace, name, status }: ObjectStatus): void {
+  const key = causeKey({ kind, namespace, name });
+  const common = wanted.get(key);
+  const further = (status['conditions'] ?? []) as readonly Condition[];
+  if (common === undefined || further.length === 0) return;
+  const conditions = [
+    ...(common.status['conditions'] as readonly Condition[]),
+    // As text where Istio writes it; numbers are what every definition of these kinds takes.
+    ...further.map((each) => ({ ...each, observedGeneration: Number(each.observedGeneration ?? common.generation) })),
+  ];
+  wanted.set(key, {
+    ...common,
+    status: { ...common.status, conditions },
+    owned: { conditions: [...ownConditions, ...waypointConditions] },
+    news: newsOf(conditions, common.generation),
+  });
+}
+
+const waypointConditions = ['WaypointAccepted', 'ZtunnelAccepted'] as const;
 
 /** Which version of the object is spoken of, as the first condition says. */
 function observedGeneration(status: ObjectStatus['status']): number | undefined {
