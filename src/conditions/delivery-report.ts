@@ -43,11 +43,11 @@ export async function deliveryReport(
   for (const [proxy, { pending }] of proxies.entries())
     for (const resource of pending)
       for (const key of resourceCauses(resource, isReported)) entry(behind, key, newSet<number>).add(proxy);
-  for (const { scope, resource, error } of refusals) {
+  for (const { scope, resource, causing, error } of refusals) {
     const holders = [...layers].filter(
       ([layer]) => layer.scope === scope && layer.resources.get(resource.name) === resource,
     );
-    for (const key of resourceCauses(resource, isReported)) {
+    for (const key of new Set(causing.flatMap((part) => [...resourceCauses(part, isReported)]))) {
       for (const proxy of union(holders.map(([, each]) => each))) entry(behind, key, newSet<number>).add(proxy);
       entry(faults, key, newSet<string>).add(error);
     }

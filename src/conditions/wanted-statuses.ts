@@ -88,6 +88,8 @@ function addIstio(
     },
     owned: { conditions: ownConditions },
     news: newsOf(conditions, generation),
+    // A push is under way, of this object or of another one with which it shares a resource.
+    transient: conditions.some(({ reason }) => reason === 'Pending'),
   });
 }
 

@@ -36,4 +36,3 @@ export const withAnswers = (observer: XdsObserver, onAnswer: () => void): XdsObs
   converged: (...after) => observer.converged(...after),
   cycle: (...took) => observer.cycle(...took),
 });
-

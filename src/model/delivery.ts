@@ -17,6 +17,8 @@ export interface Refusal {
   /** Of the layers that have the resource. */
   readonly scope: string;
   readonly resource: Resource;
+  /** What of it is other than in the version that is in force. */
+  readonly causing: readonly Resource[];
   /** In the proxy's words. */
   readonly error: string;
 }

@@ -121,7 +121,7 @@ class AdsServer implements XdsServer {
 
   delivery(): Delivery {
     const proxies = [...this.#streams.values()].map((stream) => stream.delivery());
-    return { proxies, refusals: refusals(proxies, this.#quarantine.rejections(), this.#environment.encode) };
+    return { proxies, refusals: refusals(proxies, this.#quarantine, this.#environment.encode) };
   }
 
   counters(): ServerCounters {

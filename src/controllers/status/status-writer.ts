@@ -21,22 +21,25 @@ export interface WantedStatus {
   readonly owned: StatusOwnership;
   /** What is written at once when it changes; absent: all of it. */
   readonly news?: string;
+  /** It will pass: of a version of the object that something else was said of, it is told only if it lasts. */
+  readonly transient?: boolean;
 }
 
 export interface StatusWriterOptions {
   readonly client: Pick<KubernetesClient, 'get' | 'list' | 'patch' | 'read'>;
   readonly signal: AbortSignal;
   readonly onFault: (object: string, error: unknown) => void;
-  /** How long what is no news may wait, in milliseconds. */
+  /** How long what is no news may wait, and what is transient, in milliseconds. */
   readonly patienceMs?: number;
+  readonly settleMs?: number;
   readonly now?: () => number;
 }
 
-/** The last that was wanted of an object. */
+/** The last that was to be written to an object. */
 interface Known {
   readonly text: string;
-  readonly news: string;
-  readonly at: number;
+  readonly news: string | undefined;
+  readonly generation: number | undefined;
 }
 
 const pageSize = 500;
@@ -45,10 +48,10 @@ export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #work: Reconciler;
   readonly #now: () => number;
-  readonly #patienceMs: number;
   #wanted: ReadonlyMap<string, WantedStatus> = new Map();
   readonly #known = new Map<string, Known>();
-  readonly #waiting = new Set<string>();
+  /** When they are looked at again, by our own clock. */
+  readonly #waiting = new Map<string, number>();
   /** Objects as they were listed at the beginning, each for one look. */
   readonly #listed = new Map<string, KubernetesObject>();
   readonly #resources = new Map<string, Promise<ResourceType | undefined>>();
@@ -56,7 +59,6 @@ export class StatusWriter {
   constructor(options: StatusWriterOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
-    this.#patienceMs = options.patienceMs ?? 30_000;
     this.#work = reconciler({
       reconcile: (key) => this.#write(key),
       signal: options.signal,
@@ -83,27 +85,38 @@ export class StatusWriter {
     });
   }
 
-  #isDue(key: string, { status, generation, news }: WantedStatus): boolean {
-    const text = JSON.stringify([generation, status]);
+  #isDue(key: string, wanted: WantedStatus): boolean {
+    const { news, generation, transient } = wanted;
+    const text = textOf(wanted);
     const known = this.#known.get(key);
     if (known?.text === text) return false;
-    const now = this.#now();
-    const isNews = known === undefined || news === undefined || news !== known.news;
-    this.#known.set(key, { text, news: news ?? '', at: isNews ? now : known.at });
-    if (isNews) return true;
-    const left = known.at + this.#patienceMs - now;
-    if (!this.#waiting.has(key)) {
-      this.#waiting.add(key);
-      setTimeout(() => this.#later(key), Math.max(0, left)).unref();
+    const isNews = news === undefined || news !== known?.news;
+    const isPassing = transient === true && known?.generation === generation;
+    if (known === undefined || (isNews && !isPassing)) {
+      this.#known.set(key, { text, news, generation });
+      return true;
     }
+    const { patienceMs = 30_000, settleMs = 5000 } = this.#options;
+    this.#wait(key, isNews ? settleMs : patienceMs);
     return false;
   }
 
+  #wait(key: string, ms: number): void {
+    const due = this.#now() + ms;
+    if ((this.#waiting.get(key) ?? Infinity) <= due) return;
+    this.#waiting.set(key, due);
+    setTimeout(() => {
+      if (this.#waiting.get(key) !== due) return;
+      this.#waiting.delete(key);
+      this.#later(key);
+    }, ms).unref();
+  }
+
   #later(key: string): void {
-    this.#waiting.delete(key);
-    const known = this.#known.get(key);
-    if (known === undefined) return;
-    this.#known.set(key, { ...known, at: this.#now() });
+    const wanted = this.#wanted.get(key);
+    if (wanted === undefined || this.#known.get(key)?.text === textOf(wanted)) return;
+    const { news, generation } = wanted;
+    this.#known.set(key, { text: textOf(wanted), news, generation });
     this.#work.add([key]);
   }
 
@@ -174,6 +187,8 @@ export class StatusWriter {
     return asked;
   }
 }
+
+const textOf = ({ generation, status }: WantedStatus): string => JSON.stringify([generation, status]);
 
 const nameOf = ({ group, plural }: WantedResource): string => `${plural}.${group}`;
 

@@ -84,6 +84,11 @@ export class Quarantine {
     return entries.flatMap(({ rejections }) => [...(rejections?.values() ?? [])]);
   }
 
+  /** What is in force in the place of what was rejected. */
+  good({ scope, type, name }: Pick<Rejection, 'scope' | 'type' | 'name'>): Resource | undefined {
+    return this.#entries.get(scope)?.get(type)?.get(name)?.good?.source;
+  }
+
   /** Forgets what no proxy is to have any more. */
   retain(isLive: (scope: string, name: string) => boolean): void {
     for (const [scope, names] of this.#names()) {
