@@ -10,6 +10,7 @@ import type { SourceRef } from './source.ts';
 
 export type AuthorizationPolicy = KindMap['AuthorizationPolicy'];
 export type RequestAuthentication = KindMap['RequestAuthentication'];
+export type RateLimitPolicy = KindMap['RateLimitPolicy'];
 
 interface Reached {
   readonly name: string;
@@ -42,6 +43,21 @@ export type TokenKeys =
   | { readonly kind: 'remote'; readonly uri: string; readonly cluster: string }
   | { readonly kind: 'none' };
 
+/** A route that a limit is for. */
+export interface LimitedRoute {
+  readonly kind: 'HTTPRoute' | 'VirtualService';
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface WorkloadLimits {
+  readonly policy: RateLimitPolicy;
+  /** Only requests of these; absent: all. */
+  readonly routes?: readonly LimitedRoute[];
+  /** Who counts for all proxies; absent: nobody, or it is not in the mesh. */
+  readonly service?: { readonly host: string; readonly port: number };
+}
+
 export interface WorkloadPolicies {
   /** The mesh's, then those of its namespace; each the oldest first. */
   readonly authorization: readonly AuthorizationPolicy[];
@@ -49,6 +65,8 @@ export interface WorkloadPolicies {
   readonly authorizers: readonly (Authorizer | UnusableAuthorizer)[];
   /** By issuer. */
   readonly tokens: readonly TokenRule[];
+  /** The mesh's, then those of its namespace; each the oldest first. */
+  readonly limits: readonly WorkloadLimits[];
 }
 
-export const noPolicies: WorkloadPolicies = { authorization: [], authorizers: [], tokens: [] };
+export const noPolicies: WorkloadPolicies = { authorization: [], authorizers: [], tokens: [], limits: [] };

@@ -38,6 +38,7 @@ import { deploymentPlan } from './resolve/gateway-api/deployment/plan.ts';
 import { extensionsFor } from './resolve/extension.ts';
 import type { Installation } from './resolve/mesh-settings.ts';
 import { defaultInstallation } from './resolve/mesh-settings.ts';
+import { limitProblems } from './resolve/rate-limit.ts';
 import type { ResolvedMesh } from './resolve/mesh.ts';
 import { resolveMesh } from './resolve/mesh.ts';
 import { workloadTelemetry } from './resolve/telemetry/workload-telemetry.ts';
@@ -87,7 +88,11 @@ export const translate = (
   const patchedView = (seen: ProxyView): PatchedProxy =>
     patchedProxy(types, filters, resolved.mesh, seen, configurationOf(resolved, seen));
   return {
-    problems: [...resolved.problems, ...patchProblems(types, snapshot.objects.EnvoyFilter)],
+    problems: [
+      ...resolved.problems,
+      ...limitProblems(snapshot.objects.RateLimitPolicy, resolved.mesh.services, resolved.mesh.settings),
+      ...patchProblems(types, snapshot.objects.EnvoyFilter),
+    ],
     mesh: resolved.mesh,
     view,
     configuration: (node) => {

@@ -17,6 +17,7 @@ import { kubernetesGateway, listenerSet } from './rules/gateway-api/gateway.ts';
 import { grpcRoute, httpRoute } from './rules/gateway-api/routes.ts';
 import { peerAuthentication } from './rules/security/peer-authentication.ts';
 import { proxyConfig } from './rules/proxy-config.ts';
+import { rateLimitPolicy } from './rules/rate-limit.ts';
 import { requestAuthentication } from './rules/security/request-authentication.ts';
 import { serviceEntry, workloadEntry, workloadGroup } from './rules/service-entry.ts';
 import { sidecar } from './rules/sidecar.ts';
@@ -109,6 +110,7 @@ export const kindTable: { readonly [K in Kind]: KindRow<K> } = {
   TrafficExtension: row('TrafficExtension', 'extensions.istio.io', ['v1alpha1'], 'trafficextensions', [
     trafficExtension,
   ]),
+  RateLimitPolicy: row('RateLimitPolicy', 'policy.keelson.io', ['v1alpha1'], 'ratelimitpolicies', [rateLimitPolicy]),
 };
 
 export const apiVersions = ({ group, versions }: Pick<KindRow, 'group' | 'versions'>): readonly string[] =>

@@ -32,6 +32,8 @@ export interface Workload {
   readonly labels?: Readonly<Record<string, string>>;
   /** Has an Envoy in front of it that receives for it. */
   readonly sidecar?: boolean;
+  /** Hosts that this Envoy knows; without them none. */
+  readonly sees?: readonly string[];
 }
 
 export interface PodMetadata {
@@ -117,6 +119,7 @@ interface PlacedWorkload {
   readonly service: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly sidecar: boolean;
+  readonly sees: readonly string[];
   /** The Pod's. */
   readonly address: string;
   /** Where its app is, for each of the ports. */
@@ -124,14 +127,14 @@ interface PlacedWorkload {
 }
 
 async function placed(each: string | Workload, host: string, ports: readonly Port[]): Promise<PlacedWorkload> {
-  const { name, labels = {}, sidecar = false } = typeof each === 'string' ? { name: each } : each;
+  const { name, labels = {}, sidecar = false, sees = ['~/*'] } = typeof each === 'string' ? { name: each } : each;
   const [service = '', version = 'v1'] = name.split(/-(?=v\d+$)/);
   const mesh = sidecar ? { 'security.istio.io/tlsMode': 'istio' } : {};
   // Behind an Envoy an app has to listen on 127.0.0.1: a Sidecar object names no other address of an app.
   const appAt = async ({ number }: Port): Promise<Address> =>
     sidecar ? { host: '127.0.0.1', port: await freePort() } : { host, port: number };
   const apps = await Promise.all(ports.map(appAt));
-  return { name, service, sidecar, labels: { app: service, version, ...mesh, ...labels }, address: host, apps };
+  return { name, service, sidecar, sees, labels: { app: service, version, ...mesh, ...labels }, address: host, apps };
 }
 
 const start = {
@@ -208,7 +211,7 @@ const egressObject = (bind: string, ports: readonly Port[], more: object): objec
     },
   );
 
-function ingressObject({ name, labels, address, apps }: PlacedWorkload, ports: readonly Port[]): object {
+function ingressObject({ name, labels, address, apps, sees }: PlacedWorkload, ports: readonly Port[]): object {
   const ingress = ports.map((port, index) => ({
     port: listenerPort(port),
     bind: address,
@@ -216,5 +219,5 @@ function ingressObject({ name, labels, address, apps }: PlacedWorkload, ports: r
     defaultEndpoint: `127.0.0.1:${apps[index]?.port}`,
   }));
   const { app = '', version = '' } = labels;
-  return sidecarObject(name, { app, version }, { ingress, egress: [{ hosts: ['~/*'] }] });
+  return sidecarObject(name, { app, version }, { ingress, egress: [{ hosts: sees }] });
 }

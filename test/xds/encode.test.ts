@@ -22,6 +22,7 @@ describe('what a message becomes on the wire', () => {
       portValue: 0,
     });
     expect(roundTrip(cluster, { lb_policy: 'ROUND_ROBIN', type: 'STATIC' })).toEqual({ type: 'STATIC' });
+    expect(roundTrip('envoy.config.core.v3.Locality', { zone: '0' })).toEqual({ zone: '0' });
   });
 
   test('wrappers are bare values, and zero is a value', () => {

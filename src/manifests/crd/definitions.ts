@@ -85,9 +85,10 @@ const traits: { readonly [K in Kind]?: Traits } = {
   Telemetry: { shortNames: ['telemetry'], storage: 'v1alpha1' },
   WasmPlugin: {},
   TrafficExtension: {},
+  RateLimitPolicy: { shortNames: ['rlp'] },
 };
 
-/** One for each of Istio's kinds, by name. */
+/** One for each of Istio's kinds and of our own, by name. */
 export function customResourceDefinitions(): readonly object[] {
   return kindRows
     .flatMap((row) => {
@@ -117,7 +118,7 @@ function definition(row: KindRow, { shortNames, columns = [], storage = row.vers
         plural,
         singular: kind.toLowerCase(),
         ...(shortNames && { shortNames }),
-        categories: ['istio-io', group.replaceAll('.', '-')],
+        categories: [group.endsWith('.istio.io') ? 'istio-io' : 'keelson-io', group.replaceAll('.', '-')],
       },
       versions: versions.map((name) => ({
         name,
@@ -131,11 +132,13 @@ function definition(row: KindRow, { shortNames, columns = [], storage = row.vers
   };
 }
 
-function objectSchema({ kind, objectKind }: KindRow, rule: CelRule | undefined): object {
+function objectSchema({ kind, objectKind, group }: KindRow, rule: CelRule | undefined): object {
   const { spec } = (bodySchemas[kind] as unknown as { readonly properties: { readonly spec: Spec } }).properties;
   return {
     type: 'object',
-    description: `${objectKind}, as Istio documents it: https://istio.io/latest/docs/reference/config/`,
+    description: group.endsWith('.istio.io')
+      ? `${objectKind}, as Istio documents it: https://istio.io/latest/docs/reference/config/`
+      : `${objectKind}: a kind of Keelson's own`,
     properties: { spec: openApi(spec, rule && [rule]), status: statusSchema(kind) },
     // An object without a spec is one with an empty spec, where that may be empty.
     ...((spec.required ?? []).length > 0 && { required: ['spec'] }),

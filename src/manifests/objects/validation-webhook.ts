@@ -7,6 +7,8 @@ import { clusterWide, controlPlane } from './names.ts';
 
 export const istioGroups = ['extensions', 'networking', 'security', 'telemetry'].map((name) => `${name}.istio.io`);
 
+const checkedGroups = [...istioGroups, 'policy.keelson.io'];
+
 export const revisionValidator = (settings: Settings): object => ({
   ...configuration(settings, `istio-validator${settings.suffix}-${settings.namespace}`),
   webhooks: [
@@ -39,7 +41,7 @@ const webhook = (settings: Settings, name: string) => ({
   clientConfig: {
     service: { name: controlPlane(settings), namespace: settings.namespace, path: '/validate', port: 443 },
   },
-  rules: [{ apiGroups: istioGroups, apiVersions: ['*'], operations: ['CREATE', 'UPDATE'], resources: ['*'] }],
+  rules: [{ apiGroups: checkedGroups, apiVersions: ['*'], operations: ['CREATE', 'UPDATE'], resources: ['*'] }],
   failurePolicy: 'Ignore',
   sideEffects: 'None',
   admissionReviewVersions: ['v1'],

@@ -16,6 +16,7 @@ import { TCPRouteBody, TLSRouteBody, UDPRouteBody } from './gateway-api/l4-route
 import { BackendTLSPolicyBody, ReferenceGrantBody } from './gateway-api/policies.ts';
 import type { MeshConfigSpec, MeshNetworksSpec } from './mesh-config.ts';
 import { ProxyConfigResourceSpec } from './proxy-config.ts';
+import { RateLimitPolicySpec } from './rate-limit.ts';
 import { AuthorizationPolicySpec, PeerAuthenticationSpec, RequestAuthenticationSpec } from './security.ts';
 import { ServiceEntryBody, WorkloadEntryBody, WorkloadGroupSpec } from './service-entry.ts';
 import { SidecarSpec } from './sidecar.ts';
@@ -61,6 +62,7 @@ export const bodySchemas = {
   Telemetry: spec(TelemetrySpec),
   WasmPlugin: spec(WasmPluginSpec),
   TrafficExtension: spec(TrafficExtensionSpec),
+  RateLimitPolicy: spec(RateLimitPolicySpec),
 } as const;
 
 export type Kind = keyof typeof bodySchemas;
@@ -96,6 +98,7 @@ export type * from './mesh-config.ts';
 export type * from './mesh-config-providers.ts';
 export type * from './mesh-proxy-config.ts';
 export type * from './proxy-config.ts';
+export type * from './rate-limit.ts';
 export type * from './security.ts';
 export type * from './service-entry.ts';
 export type * from './sidecar.ts';

@@ -45,7 +45,7 @@ export function mergeAny(types: MessageTypes, any: unknown, patch: unknown, merg
 function isUnset({ cardinality, presence, type }: FieldDescriptor, value: unknown): boolean {
   if (cardinality !== 'single' || presence || type.kind === 'message') return false;
   if (type.kind === 'enum') return typeof value === 'string' && type.enum.numbers.get(value) === 0;
-  return value === 0 || value === '' || value === false || value === '0';
+  return value === 0 || value === '' || value === false || (value === '0' && type.scalar !== 'string');
 }
 
 /** A oneof has one member at a time. */

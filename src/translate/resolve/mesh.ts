@@ -34,6 +34,7 @@ import type { PeerAuthentications } from './security/peer-authentication.ts';
 import type { PodIndex } from './kubernetes/pods.ts';
 import { indexPods } from './kubernetes/pods.ts';
 import type { PoliciesByNamespace } from './security/policy-attachment.ts';
+import { groupedLimits } from './rate-limit.ts';
 import { groupPolicies } from './security/policy-attachment.ts';
 import { selectedWorkloadEntries, serviceEntryEndpoints } from './service-entry/service-entry-endpoints.ts';
 import type { ExportDefaults } from './service-entry/service-entry-visibility.ts';
@@ -61,6 +62,7 @@ export interface ResolvedMesh {
   readonly authorization: PoliciesByNamespace<KindMap['AuthorizationPolicy']>;
   readonly authentication: PoliciesByNamespace<KindMap['RequestAuthentication']>;
   readonly extensions: ExtensionsByNamespace;
+  readonly limits: PoliciesByNamespace<KindMap['RateLimitPolicy']>;
   readonly telemetries: ReadonlyMap<string, KindMap['Telemetry']>;
   /** Fetched ones, for tokens. */
   readonly keySets: KeySets;
@@ -132,10 +134,11 @@ export function resolveMesh(
 /** What is attached to workloads, by namespace: which of it applies is a question of each proxy's view. */
 const attachedPolicies = (
   objects: Snapshot['objects'],
-): Pick<ResolvedMesh, 'authorization' | 'authentication' | 'extensions'> => ({
+): Pick<ResolvedMesh, 'authorization' | 'authentication' | 'extensions' | 'limits'> => ({
   authorization: groupedAuthorization(objects.AuthorizationPolicy),
   authentication: groupedAuthentication(objects.RequestAuthentication),
   extensions: groupExtensions(objects.WasmPlugin, objects.TrafficExtension),
+  limits: groupedLimits(objects.RateLimitPolicy),
 });
 
 /** What Istio's own APIs have no part in. */

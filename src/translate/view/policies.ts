@@ -8,6 +8,7 @@ import { noPolicies } from '../../model/workload-policies.ts';
 import { authorizerOf } from '../resolve/security/extension-provider.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { policiesFor } from '../resolve/security/policy-attachment.ts';
+import { limitsFor } from '../resolve/rate-limit.ts';
 import { tokenRules } from '../resolve/security/request-authentication.ts';
 
 /** The same object for all workloads with the same policies. `served`: the service that a waypoint is asked for. */
@@ -21,10 +22,11 @@ export function workloadPolicies(resolved: ResolvedMesh, proxy: Proxy, served?: 
     policiesFor(authentication, own.toReversed(), proxy, settings.rootNamespace, served),
     keySets,
   );
-  if (policies.length === 0 && tokens.length === 0) return noPolicies;
+  const limited = served === undefined ? limitsFor(resolved, proxy) : noPolicies.limits;
+  if (policies.length === 0 && tokens.length === 0 && limited.length === 0) return noPolicies;
   const asked = policies.flatMap(({ spec }) => (spec.action === 'CUSTOM' ? [spec.provider?.name ?? ''] : []));
   const authorizers = [...new Set(asked)].map((name) => authorizerOf(settings, services, name));
-  return together(policies, sharedList(authorizers), tokens);
+  return together(policies, sharedList(authorizers), tokens, limited);
 }
 
 const together = memo(
@@ -32,5 +34,6 @@ const together = memo(
     authorization: WorkloadPolicies['authorization'],
     authorizers: WorkloadPolicies['authorizers'],
     tokens: WorkloadPolicies['tokens'],
-  ): WorkloadPolicies => ({ authorization, authorizers, tokens }),
+    limits: WorkloadPolicies['limits'],
+  ): WorkloadPolicies => ({ authorization, authorizers, tokens, limits }),
 );

@@ -152,7 +152,7 @@ function writeSingle(writer: Writer, field: FieldDescriptor, value: unknown, dep
   } else {
     const scalar = type.kind === 'enum' ? 'int32' : type.scalar;
     const checked = type.kind === 'enum' ? enumNumber(type.enum, value) : checkedScalar(type.scalar, value);
-    if (!presence && isZero(checked)) return;
+    if (!presence && isZero(scalar, checked)) return;
     writer.uint32(json.tag(number, wireType(scalar)));
     writeScalar(writer, scalar, checked);
   }

@@ -29,9 +29,9 @@ export function checkedScalar(scalar: ScalarType, value: unknown): Scalar {
 }
 
 /** Zero, '', false, no bytes: what a field without presence does not put on the wire. */
-export function isZero(value: Scalar): boolean {
+export function isZero(scalar: ScalarType, value: Scalar): boolean {
   if (value instanceof Uint8Array) return value.length === 0;
-  return value === '' || value === false || value === '0' || Object.is(value, 0);
+  return value === '' || value === false || (value === '0' && scalar !== 'string') || Object.is(value, 0);
 }
 
 /** Writes a checked value without its tag. */

@@ -33,6 +33,8 @@ const externalAuthorization: Entry = ({ guard }) => guard.external.http;
 const authentication: Entry = ({ guard }) => guard.authentication.http;
 const authorization: Entry = ({ guard }) => guard.authorization.http;
 
+const limits: Entry = ({ guard }) => guard.limits;
+
 const extensionsOf =
   (phase: ExtensionPhase): Entry =>
   ({ extensions }) =>
@@ -71,6 +73,7 @@ const entries: readonly Entry[] = [
   authentication,
   extensionsOf('AUTHZ'),
   authorization,
+  limits,
   extensionsOf('STATS'),
   extensionsOf('UNSPECIFIED'),
   grpcWeb,

@@ -3,9 +3,12 @@
 // https://istio.io/latest/docs/concepts/security/#authorization-architecture
 import { memo } from '../../../model/memo.ts';
 import type { MeshSettings } from '../../../model/mesh.ts';
-import type { WorkloadPolicies } from '../../../model/workload-policies.ts';
+import type { WorkloadLimits, WorkloadPolicies } from '../../../model/workload-policies.ts';
 import { noPolicies } from '../../../model/workload-policies.ts';
 import { jwtFilters } from '../jwt/jwt-filter.ts';
+import { globalLimitFilters } from '../limit/global-limit.ts';
+import { localLimitFilters } from '../limit/local-limit.ts';
+import { overloadFilters } from '../limit/overload.ts';
 import { externalAuthorizationFilters } from './external-authorization.ts';
 import type { Identities } from './attribute.ts';
 import type { Filters } from './rbac-filter.ts';
@@ -18,12 +21,14 @@ export interface Guard {
   /** Connections have no tokens. */
   readonly authentication: Filters;
   readonly authorization: Filters;
+  /** How much may pass. */
+  readonly limits: Filters['http'];
 }
 
 const none: Filters = { http: [], tcp: [] };
 
 /** Of connections that are not the workload's own concern. */
-export const unguarded: Guard = { external: none, authentication: none, authorization: none };
+export const unguarded: Guard = { external: none, authentication: none, authorization: none, limits: [] };
 
 /** Where the filters stand: routes of gateways and waypoints may look at what tokens say, and to a waypoint callers come through tunnels. */
 export type GuardedPlace = 'workload' | 'gateway' | 'waypoint';
@@ -33,7 +38,7 @@ export const guardOf = (settings: MeshSettings, policies: WorkloadPolicies, plac
   policies === noPolicies ? unguarded : built(settings, policies, place);
 
 const built = memo((settings: MeshSettings, policies: WorkloadPolicies, place: GuardedPlace): Guard => {
-  const { authorization, authorizers, tokens } = policies;
+  const { authorization, authorizers, tokens, limits } = policies;
   const identities: Identities = {
     trustDomains: trustDomains(settings),
     peer: place === 'waypoint' ? 'tunnel' : 'connection',
@@ -43,5 +48,13 @@ const built = memo((settings: MeshSettings, policies: WorkloadPolicies, place: G
     external: externalAuthorizationFilters(several, authorizers, authorization, identities),
     authentication: { http: jwtFilters(tokens, place !== 'workload'), tcp: [] },
     authorization: authorizationFilters(authorization, identities),
+    limits: limits.flatMap(limitFilters),
   };
 });
+
+/** What costs least goes first. */
+const limitFilters = (limits: WorkloadLimits): Guard['limits'] => [
+  ...localLimitFilters(limits),
+  ...globalLimitFilters(limits),
+  ...overloadFilters(limits),
+];

@@ -1,0 +1,79 @@
+// RateLimitPolicies: which ones hold for one proxy, for which of its routes, and the services that count for them.
+import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import type { MeshSettings, Service } from '../../model/mesh.ts';
+import type { Problem } from '../../model/problem.ts';
+import type { Proxy } from '../../model/proxy.ts';
+import { at } from '../../model/source.ts';
+import type { LimitedRoute, RateLimitPolicy, WorkloadLimits } from '../../model/workload-policies.ts';
+import type { ResolvedMesh } from './mesh.ts';
+import { targetedBy } from './policy-target.ts';
+import { groupPolicies } from './security/policy-attachment.ts';
+import { hostOf, namespacesByHost } from './security/extension-provider.ts';
+
+export const groupedLimits = memo((policies: ReadonlyMap<string, RateLimitPolicy>) => groupPolicies(policies));
+
+/** Routes are limited at gateways, wherever these are. The same list for all proxies with the same limits. */
+export function limitsFor({ mesh, limits }: ResolvedMesh, proxy: Proxy): readonly WorkloadLimits[] {
+  if (limits.size === 0) return none;
+  const { settings, services } = mesh;
+  const own = [...new Set([settings.rootNamespace, proxy.namespace])];
+  const attached = own
+    .flatMap((namespace) => limits.get(namespace) ?? [])
+    .filter((policy) => targetedBy(policy, proxy, settings.rootNamespace));
+  const routed = proxy.type === 'router' ? [...limits.values()].flat() : [];
+  return sharedList([
+    ...attached.map((policy) => workloadLimits(policy, serviceOf(policy, services, settings))),
+    ...routed.filter((policy) => !attached.includes(policy)).flatMap((policy) => routeLimits(policy) ?? []),
+  ]);
+}
+
+const none: readonly WorkloadLimits[] = [];
+
+type Counting = NonNullable<WorkloadLimits['service']>;
+
+const workloadLimits = memo((policy: RateLimitPolicy, service: Counting | undefined): WorkloadLimits => ({
+  policy,
+  ...(service !== undefined && { service }),
+}));
+
+const routeLimits = memo((policy: RateLimitPolicy): WorkloadLimits | undefined => {
+  const { namespace } = policy.metadata;
+  const routes = (policy.spec.targetRefs ?? []).flatMap(({ kind, name }): LimitedRoute[] =>
+    kind === 'HTTPRoute' || kind === 'VirtualService' ? [{ kind, namespace, name }] : [],
+  );
+  return routes.length === 0 ? undefined : { policy, routes };
+});
+
+/** A short name is one of the policy's own namespace. */
+function serviceOf(
+  { metadata, spec }: RateLimitPolicy,
+  services: readonly Service[],
+  { clusterDomain }: MeshSettings,
+): Counting | undefined {
+  if (spec.global === undefined) return undefined;
+  const { service, port } = spec.global;
+  const name = /[./]/.test(service) ? service : `${service}.${metadata.namespace}.svc.${clusterDomain}`;
+  const host = hostOf(namespacesByHost(services), name);
+  return host === undefined ? undefined : sharedValue({ host, port });
+}
+
+/** Services that nobody knows: then limits of the mesh as a whole are not kept, or everything is refused. */
+export const limitProblems = (
+  policies: ReadonlyMap<string, RateLimitPolicy>,
+  services: readonly Service[],
+  settings: MeshSettings,
+): readonly Problem[] =>
+  [...policies.values()].flatMap((policy): Problem[] => {
+    const { global } = policy.spec;
+    if (global === undefined || serviceOf(policy, services, settings) !== undefined) return [];
+    const effect = global.onFailure === 'DENY' ? 'every request is refused' : 'nothing is limited by it';
+    return [
+      {
+        code: 'unknown-rate-limit-service',
+        severity: 'warning',
+        message: `"${global.service}" is not exactly one service of the mesh: ${effect}`,
+        source: at(policy.source, 'spec.global.service'),
+        ...(policy.position !== undefined && { position: policy.position }),
+      },
+    ];
+  });
