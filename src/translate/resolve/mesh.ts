@@ -21,7 +21,6 @@ import { ingresses } from './ingress/ingresses.ts';
 import { kubernetesEndpoints, slicesByService } from './kubernetes/kubernetes-endpoints.ts';
 import { kubernetesServices } from './kubernetes/kubernetes-service.ts';
 import type { ExtensionsByNamespace } from './extension.ts';
-import { groupExtensions } from './extension.ts';
 import { matchesSelector } from '../../model/labels.ts';
 import type { Installation } from './mesh-settings.ts';
 import { meshConfigName, meshSettings } from './mesh-settings.ts';
@@ -34,8 +33,7 @@ import type { PeerAuthentications } from './security/peer-authentication.ts';
 import type { PodIndex } from './kubernetes/pods.ts';
 import { indexPods } from './kubernetes/pods.ts';
 import type { PoliciesByNamespace } from './security/policy-attachment.ts';
-import { groupedLimits } from './rate-limit.ts';
-import { groupPolicies } from './security/policy-attachment.ts';
+import { attachedPolicies } from './security/attached-policies.ts';
 import { selectedWorkloadEntries, serviceEntryEndpoints } from './service-entry/service-entry-endpoints.ts';
 import type { ExportDefaults } from './service-entry/service-entry-visibility.ts';
 import { serviceEntryExports } from './service-entry/service-entry-visibility.ts';
@@ -131,16 +129,6 @@ export function resolveMesh(
   };
 }
 
-/** What is attached to workloads, by namespace: which of it applies is a question of each proxy's view. */
-const attachedPolicies = (
-  objects: Snapshot['objects'],
-): Pick<ResolvedMesh, 'authorization' | 'authentication' | 'extensions' | 'limits'> => ({
-  authorization: groupedAuthorization(objects.AuthorizationPolicy),
-  authentication: groupedAuthentication(objects.RequestAuthentication),
-  extensions: groupExtensions(objects.WasmPlugin, objects.TrafficExtension),
-  limits: groupedLimits(objects.RateLimitPolicy),
-});
-
 /** What Istio's own APIs have no part in. */
 function otherApis(
   settings: MeshSettings,
@@ -191,9 +179,6 @@ const within = <T extends { readonly metadata: { readonly namespace: string } }>
 const groupedPeerAuthentications = memo((objects: Objects<'PeerAuthentication'>) =>
   groupPeerAuthentications([...objects.values()]),
 );
-
-const groupedAuthorization = memo((objects: Objects<'AuthorizationPolicy'>) => groupPolicies(objects));
-const groupedAuthentication = memo((objects: Objects<'RequestAuthentication'>) => groupPolicies(objects));
 
 const allServices = memo(
   (

@@ -7,10 +7,7 @@ import { at } from '../../model/source.ts';
 import type { LimitedRoute, RateLimitPolicy, WorkloadLimits } from '../../model/workload-policies.ts';
 import type { ResolvedMesh } from './mesh.ts';
 import { targetedBy } from './policy-target.ts';
-import { groupPolicies } from './security/policy-attachment.ts';
 import { hostOf, namespacesByHost } from './security/extension-provider.ts';
-
-export const groupedLimits = memo((policies: ReadonlyMap<string, RateLimitPolicy>) => groupPolicies(policies));
 
 /** Routes are limited at gateways, wherever these are. The same list for all proxies with the same limits. */
 export function limitsFor({ mesh, limits }: ResolvedMesh, proxy: Proxy): readonly WorkloadLimits[] {
