@@ -8,7 +8,7 @@ import { chmod, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { cacheDirectory } from './cache.ts';
+import { cacheDirectory, exists } from './cache.ts';
 import { output, result, succeeds } from './command.ts';
 import { pathWith } from './debian.ts';
 
@@ -100,8 +100,9 @@ export async function stopDocker(): Promise<void> {
   if (await isDockerRunning()) {
     const containers = (await docker('ps', '--quiet')).split('\n').filter((id) => id !== '');
     if (containers.length > 0) await docker('rm', '--force', '--volumes', ...containers);
-    process.kill(Number(await readFile(pidFile, 'utf8')), 'SIGTERM');
-    for (let attempt = 0; attempt < startAttempts && (await isDockerRunning()); attempt++) await delay(100);
+    const pid = Number(await readFile(pidFile, 'utf8'));
+    process.kill(pid, 'SIGTERM');
+    for (let attempt = 0; attempt < startAttempts && (await exists(`/proc/${pid}`)); attempt++) await delay(100);
   }
   await result('ip', ['netns', 'delete', name]);
   await rm(runtime, { recursive: true, force: true });
