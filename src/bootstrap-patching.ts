@@ -30,11 +30,15 @@ export function patchedBootstrap(
 ): object {
   return patches.reduce((before, patch) => {
     const message = patchBootstrap(messageTypes, before, [patch]);
-    const fault = messageTypes.fault({ type: bootstrapType, name: 'bootstrap', message });
+    // Merging passes over what does not fit; whoever wrote it has to know.
+    const fault = faultOf(patch.value) ?? faultOf(message);
     if (fault === undefined) return message;
     stderr(`${describeSource(patch.source)}: the bootstrap cannot be patched: ${fault}\n`);
     return before;
   }, bootstrap);
 }
+
+const faultOf = (message: object): string | undefined =>
+  messageTypes.fault({ type: bootstrapType, name: 'bootstrap', message });
 
 const bootstrapType = 'type.googleapis.com/envoy.config.bootstrap.v3.Bootstrap' as TypeUrl;
