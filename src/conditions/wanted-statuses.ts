@@ -1,5 +1,6 @@
 // All statuses that the control plane has to write: conditions of Istio's kinds, and what the front ends of Gateway API and
 // Ingress say of theirs.
+import { objectKey } from '../model/object.ts';
 import type { AnyObject } from '../model/schema/index.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -44,8 +45,8 @@ export function wantedStatuses(facts: StatusFacts): ReadonlyMap<string, WantedSt
   for (const row of istioRows) {
     const objects = facts.snapshot.objects[row.kind] as ReadonlyMap<string, AnyObject>;
     for (const { metadata } of objects.values()) {
-      const { namespace, name, generation } = metadata;
-      addIstio(wanted, facts, row, problems, { namespace, name, generation });
+      const { namespace, name, uid, generation } = metadata;
+      addIstio(wanted, facts, row, problems, { namespace, name, uid, generation });
     }
   }
   // What cannot be read is not in the snapshot, or is there as it was before.
@@ -54,7 +55,7 @@ export function wantedStatuses(facts: StatusFacts): ReadonlyMap<string, WantedSt
     const row = istioRows.find(({ kind }) => kind === source?.kind);
     if (source === undefined || row === undefined) continue;
     const { namespace, name } = source;
-    addIstio(wanted, facts, row, problems, { namespace, name, generation: undefined });
+    addIstio(wanted, facts, row, problems, { namespace, name, uid: undefined, generation: undefined });
   }
   for (const status of facts.statuses) addFrontEnd(wanted, facts, status);
   return wanted;
@@ -63,6 +64,7 @@ export function wantedStatuses(facts: StatusFacts): ReadonlyMap<string, WantedSt
 interface ObjectName {
   readonly namespace: string;
   readonly name: string;
+  readonly uid: string | undefined;
   readonly generation: number | undefined;
 }
 
@@ -71,7 +73,7 @@ function addIstio(
   { report, addresses }: StatusFacts,
   row: KindRow,
   problems: ReadonlyMap<string, readonly Problem[]>,
-  { namespace, name, generation }: ObjectName,
+  { namespace, name, uid, generation }: ObjectName,
 ): void {
   const key = causeKey({ kind: row.kind, namespace, name });
   const facts = { kind: row.kind, generation, problems: problems.get(key) ?? [], delivery: report.get(key) };
@@ -80,6 +82,7 @@ function addIstio(
   wanted.set(key, {
     resource: row,
     ref: { namespace, name },
+    uid,
     generation,
     status: {
       ...(generation !== undefined && { observedGeneration: generation }),
@@ -87,15 +90,16 @@ function addIstio(
       ...(allocated !== undefined && { addresses: allocated }),
     },
     owned: { conditions: ownConditions },
-    news: newsOf(conditions, generation),
+    news: newsOf(conditions, uid, generation),
     // A push is under way, of this object or of another one with which it shares a resource.
     transient: conditions.some(({ reason }) => reason === 'Pending'),
   });
 }
 
 /** A count alone is no news. */
-const newsOf = (conditions: readonly Condition[], generation: number | undefined): string =>
+const newsOf = (conditions: readonly Condition[], uid: string | undefined, generation: number | undefined): string =>
   JSON.stringify([
+    uid,
     generation,
     ...conditions.map(({ type, status, reason, message }) => [
       type,
@@ -105,13 +109,18 @@ const newsOf = (conditions: readonly Condition[], generation: number | undefined
     ]),
   ]);
 
-function addFrontEnd(wanted: Map<string, WantedStatus>, { controllers }: StatusFacts, said: ObjectStatus): void {
+function addFrontEnd(
+  wanted: Map<string, WantedStatus>,
+  { controllers, snapshot }: StatusFacts,
+  said: ObjectStatus,
+): void {
   const { kind, namespace, name, status } = said;
   const row = frontEndRows.get(kind);
   if (row === undefined) return addConditions(wanted, said);
   wanted.set(`${row.group} ${kind} ${namespace}/${name}`, {
     resource: row,
     ref: { name, ...(row.namespaced && { namespace }) },
+    uid: snapshot.objects[row.kind].get(objectKey(namespace, name))?.metadata.uid,
     generation: observedGeneration(status),
     status,
     owned: { controllers },
@@ -133,7 +142,7 @@ function addConditions(wanted: Map<string, WantedStatus>, { kind, namespace, nam
     ...common,
     status: { ...common.status, conditions },
     owned: { conditions: [...ownConditions, ...waypointConditions] },
-    news: newsOf(conditions, common.generation),
+    news: newsOf(conditions, common.uid, common.generation),
   });
 }
 

@@ -162,6 +162,12 @@ describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, (
     expect(replica.statusesWritten.length - written).toBeLessThan(4);
     expect(replica.complaints.filter((line) => /status/.test(line))).toEqual([]);
   });
+
+  test('are written to an object that was deleted and made again, though they say the same', async () => {
+    await client.delete(virtualServices, { name: 'more', namespace: 'shop' });
+    await client.create(virtualServices, route('more', 'more', '5s'));
+    await expect.poll(() => condition('more', 'Programmed'), patience).toMatchObject({ status: 'True' });
+  });
 });
 
 /** Takes everything that it is sent, unless told otherwise. */

@@ -15,6 +15,8 @@ import { isWritten, mergedStatus } from './merged-status.ts';
 export interface WantedStatus {
   readonly resource: WantedResource;
   readonly ref: ObjectRef;
+  /** Which object it is about: one that was deleted and made again under its name has no status yet. */
+  readonly uid: string | undefined;
   /** Which version of the object it is about; undefined for whichever there is. */
   readonly generation: number | undefined;
   readonly status: Status;
@@ -188,7 +190,7 @@ export class StatusWriter {
   }
 }
 
-const textOf = ({ generation, status }: WantedStatus): string => JSON.stringify([generation, status]);
+const textOf = ({ uid, generation, status }: WantedStatus): string => JSON.stringify([uid, generation, status]);
 
 const nameOf = ({ group, plural }: WantedResource): string => `${plural}.${group}`;
 
