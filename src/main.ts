@@ -48,6 +48,8 @@ export interface DaemonOptions {
   readonly state?: string;
   /** `host:port` of xDS over TLS. */
   readonly xdsAddress: string;
+  /** `host:port` of xDS without TLS, for proxies that are set up so; without it there is none. */
+  readonly plaintextAddress?: string;
   /** Further DNS names under which proxies find this server. */
   readonly dnsNames?: readonly string[];
   /** `host:port` of metrics, version and debug pages; without it there are none. */
@@ -83,7 +85,8 @@ export interface DaemonOptions {
 export interface Daemon {
   /** The port of xDS, for when it was left to the system. */
   readonly port: number;
-  /** Likewise of metrics and debug pages, and of readiness. */
+  /** Likewise of xDS without TLS, of metrics and debug pages, and of readiness. */
+  readonly plaintextPort: number | undefined;
   readonly monitoringPort: number | undefined;
   readonly httpPort: number | undefined;
   readonly webhookPort: number | undefined;
@@ -139,9 +142,10 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const cluster = clusterPart(options, { mesh, certificates, server, signal: stopping.signal });
   touched = () => cluster?.touched();
   followMesh(mesh, { certificates, credentials, server, cluster });
-  const port = await server.listen(options.xdsAddress).catch((cause: Error) => {
-    throw new Error(`cannot listen on ${options.xdsAddress}`, { cause });
-  });
+  const port = await bound(options.xdsAddress, (address) => server.listen(address));
+  const { plaintextAddress } = options;
+  const plaintextPort =
+    plaintextAddress && (await bound(plaintextAddress, (address) => server.listenPlaintext(address)));
   const webhooks = webhookServer(mesh, certificates.identity, log, metrics);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const authority = () => certificates.status();
@@ -149,6 +153,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const ports = await listenAdmin(plane, { module: (path) => mesh.module(path), console }, options, atEnd);
   return {
     port,
+    plaintextPort: plaintextPort || undefined,
     ...ports,
     webhookPort,
     status: () => server.status(),
@@ -274,7 +279,11 @@ async function listen(
 ): Promise<number | undefined> {
   if (address === undefined) return undefined;
   atEnd(() => void server.close());
-  return server.listen(address).catch((cause: Error) => {
+  return bound(address, (wanted) => server.listen(wanted));
+}
+
+/** The port. Throws an error that names the address. */
+const bound = (address: string, bind: (address: string) => Promise<number>): Promise<number> =>
+  bind(address).catch((cause: Error) => {
     throw new Error(`cannot listen on ${address}`, { cause });
   });
-}

@@ -29,8 +29,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   monitoringAddr: address('monitoring-address'),
   secureGRPCAddr: address('xds-address'),
   httpsAddr: address('webhook-address'),
-  grpcAddr: (value) =>
-    value === '' ? [] : { without: 'configuration is served over TLS only, so that nobody reads it on its way' },
+  grpcAddr: address('plaintext-address'),
   configDir: as('config'),
   keepaliveMaxServerConnectionAge: as('connection-age'),
   revision: as('revision'),

@@ -32,6 +32,7 @@ Usage: keelson serve [OPTIONS]     (or 'keelson discovery', as istiod is called)
   --context NAME          of the kubeconfig, other than its current one
   --state DIR             where the authority is kept (${defaultStateDirectory()}; reading a cluster: there)
   --xds-address HOST:PORT where proxies connect, over TLS (0.0.0.0:15012)
+  --plaintext-address HOST:PORT   the same without TLS and without secrets (off; reading a cluster: 0.0.0.0:15010)
   --monitoring-address HOST:PORT  metrics, version and debug pages, over HTTP (0.0.0.0:15014); none: 'off'
   --prometheus URL        the Prometheus that reads the proxies, for traffic in the console's graph
   --http-address HOST:PORT        readiness and debug pages, over HTTP (off; reading a cluster: 0.0.0.0:8080)
@@ -60,6 +61,7 @@ const options = {
   context: { type: 'string' },
   state: { type: 'string' },
   'xds-address': { type: 'string', default: '0.0.0.0:15012' },
+  'plaintext-address': { type: 'string' },
   'monitoring-address': { type: 'string', default: '0.0.0.0:15014' },
   prometheus: { type: 'string' },
   'http-address': { type: 'string' },
@@ -100,6 +102,7 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
     xdsAddress: values['xds-address'],
     ...(values['monitoring-address'] !== 'off' && { monitoringAddress: values['monitoring-address'] }),
     ...prometheusOption(values.prometheus),
+    ...portOption('plaintextAddress', values['plaintext-address'], config, '0.0.0.0:15010'),
     ...portOption('httpAddress', values['http-address'], config, '0.0.0.0:8080'),
     ...moduleServing(values['monitoring-address'], values['modules-address'], config),
     ...portOption('webhookAddress', values['webhook-address'], config, '0.0.0.0:15017'),

@@ -48,6 +48,8 @@ export interface XdsServerOptions {
 export interface XdsServer {
   /** `host:port`; port 0 takes a free one. Returns the port. */
   listen(address: string): Promise<number>;
+  /** The same without TLS. Nobody is known there: callers have the configuration of whom they say they are, and no secrets. */
+  listenPlaintext(address: string): Promise<number>;
   /** The mesh has changed. Resolves when a cycle that began after this call has gone through all proxies. */
   update(): Promise<void>;
   status(): readonly ProxyStatus[];

@@ -41,10 +41,14 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 const sliceMs = 5;
 const closeGraceMs = 5000;
 
+/** Who calls, if that was to be proven; a call that is refused has ended. */
+type Authenticated = (call: AdsCall) => Promise<WorkloadIdentity | undefined | 'refused'>;
+
 class AdsServer implements XdsServer {
   readonly #options: XdsServerOptions;
   readonly #limits: Limits;
   readonly #server: Server;
+  #plaintext: Server | undefined;
   readonly #environment: StreamEnvironment;
   readonly #quarantine: Quarantine;
   readonly #streams = new Map<AdsCall, ProxyStream>();
@@ -67,11 +71,7 @@ class AdsServer implements XdsServer {
     const { debug, now = Date.now } = options;
     this.#ledger = new Ledger(now, options.observer);
     this.#debug = debug && new DebugCalls({ source: debug, proxies: () => this.status() }, options.log);
-    this.#server = new Server(serverOptions(this.#limits));
-    this.#server.addService(adsService, {
-      StreamAggregatedResources: (call: AdsCall) => void this.#accept('sotw', call),
-      DeltaAggregatedResources: (call: AdsCall) => void this.#accept('delta', call),
-    });
+    this.#server = this.#serving((call) => this.#authenticated(call));
     for (const { definition, implementation } of options.services ?? [])
       this.#server.addService(definition, implementation);
     this.#environment = {
@@ -91,10 +91,22 @@ class AdsServer implements XdsServer {
 
   listen(address: string): Promise<number> {
     const { tls } = this.#options;
-    const credentials = tls === undefined ? ServerCredentials.createInsecure() : tlsCredentials(tls);
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
+    return bind(this.#server, address, tls === undefined ? ServerCredentials.createInsecure() : tlsCredentials(tls));
+  }
+
+  /** A server of its own: it has no other services, and tells its calls from those that can prove something. */
+  listenPlaintext(address: string): Promise<number> {
+    this.#plaintext ??= this.#serving((call) => Promise.resolve(void call));
+    return bind(this.#plaintext, address, ServerCredentials.createInsecure());
+  }
+
+  #serving(authenticated: Authenticated): Server {
+    const server = new Server(serverOptions(this.#limits));
+    server.addService(adsService, {
+      StreamAggregatedResources: (call: AdsCall) => void this.#accept('sotw', call, authenticated),
+      DeltaAggregatedResources: (call: AdsCall) => void this.#accept('delta', call, authenticated),
     });
+    return server;
   }
 
   update(): Promise<void> {
@@ -131,13 +143,7 @@ class AdsServer implements XdsServer {
   async close(): Promise<void> {
     this.#closing = true;
     for (const call of this.#streams.keys()) endCall(call, status.UNAVAILABLE, 'the server is going away');
-    await new Promise<void>((resolve) => {
-      const force = setTimeout(() => this.#server.forceShutdown(), closeGraceMs);
-      this.#server.tryShutdown(() => {
-        clearTimeout(force);
-        resolve();
-      });
-    });
+    await Promise.all([this.#server, ...(this.#plaintext === undefined ? [] : [this.#plaintext])].map(shutDown));
   }
 
   async #pushAll(): Promise<void> {
@@ -164,7 +170,7 @@ class AdsServer implements XdsServer {
     }
   }
 
-  async #accept(dialect: Dialect, call: AdsCall): Promise<void> {
+  async #accept(dialect: Dialect, call: AdsCall, authenticated: Authenticated): Promise<void> {
     call.on('error', () => this.#forget(call));
     call.on('cancelled', () => this.#forget(call));
     call.on('close', () => this.#forget(call));
@@ -172,7 +178,7 @@ class AdsServer implements XdsServer {
     if (this.#calls >= this.#limits.streams) return endCall(call, status.RESOURCE_EXHAUSTED, 'too many streams');
     this.#calls++;
     call.on('close', () => this.#calls--);
-    const identity = await this.#authenticated(call);
+    const identity = await authenticated(call);
     if (identity === 'refused' || call.cancelled) return;
     call.on('data', (bytes: Buffer) => this.#receive(dialect, call, identity, bytes));
     call.on('drain', () => this.#streams.get(call)?.drained());
@@ -248,3 +254,18 @@ class AdsServer implements XdsServer {
     this.#swept = Math.max(1000, this.#quarantine.size);
   }
 }
+
+const bind = (server: Server, address: string, credentials: ServerCredentials): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
+  });
+
+/** Streams that have not ended by then are cut. */
+const shutDown = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    const force = setTimeout(() => server.forceShutdown(), closeGraceMs);
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });

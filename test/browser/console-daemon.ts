@@ -172,6 +172,7 @@ function statusOf({ name, namespace, address, labels, role = 'sidecar', nack, pe
 
 const stubServer = (statuses: readonly ProxyStatus[]): XdsServer => ({
   listen: () => Promise.resolve(0),
+  listenPlaintext: () => Promise.resolve(0),
   update: () => Promise.resolve(),
   status: () => statuses,
   held: () => new Map(),
