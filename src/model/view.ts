@@ -84,6 +84,8 @@ export interface InboundView {
   readonly defaultMtls: MtlsMode;
   /** Modes that differ from the default, by target port, whether or not a service names the port. */
   readonly portMtls: Readonly<Record<number, MtlsMode>>;
+  /** The PeerAuthentications behind these modes. */
+  readonly mtlsSources: readonly SourceRef[];
   /** Who may talk to the workload. */
   readonly policies: WorkloadPolicies;
 }

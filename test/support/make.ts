@@ -190,6 +190,7 @@ export const makeInboundView = (overrides: Partial<InboundView> = {}): InboundVi
   ports: [],
   defaultMtls: 'PERMISSIVE',
   portMtls: {},
+  mtlsSources: [],
   policies: noPolicies,
   ...overrides,
 });

@@ -16,7 +16,7 @@ import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { selects } from '../../model/labels.ts';
 import { compareText } from '../resolve/order.ts';
 import type { WorkloadMtls } from '../resolve/security/peer-authentication.ts';
-import { workloadMtls } from '../resolve/security/peer-authentication.ts';
+import { mtlsSources, workloadMtls } from '../resolve/security/peer-authentication.ts';
 import { targetPortOf } from '../resolve/kubernetes/pods.ts';
 import { istioProtocol } from '../resolve/protocol.ts';
 import { workloadPolicies } from './policies.ts';
@@ -46,7 +46,8 @@ export function inboundView(resolved: ResolvedMesh, proxy: Proxy): InboundView {
   // Where nothing is intercepted, traffic only comes in where a Sidecar object has a port opened for it.
   const derived = proxy.interceptionMode === 'NONE' ? [] : servicePorts(sidecar, targets, asked, policy);
   const ports = listed ? ingressPorts(sidecar, targets, asked, policy) : derived;
-  return view(sharedList(ports), asked, workloadPolicies(resolved, proxy), `inbound|${proxy.id}`);
+  const sources = mtlsSources(mtls(proxy.namespace), proxy.labels);
+  return view(sharedList(ports), asked, sources, workloadPolicies(resolved, proxy), `inbound|${proxy.id}`);
 }
 
 /** Services that lead to a port of the workload and want something else of it than the oldest one does. */
@@ -65,11 +66,18 @@ export function inboundConflicts(resolved: ResolvedMesh, proxy: Proxy): readonly
 }
 
 const view = memo(
-  (ports: readonly InboundPort[], asked: WorkloadMtls, policies: WorkloadPolicies, scope: string): InboundView => ({
+  (
+    ports: readonly InboundPort[],
+    asked: WorkloadMtls,
+    mtlsSources: readonly SourceRef[],
+    policies: WorkloadPolicies,
+    scope: string,
+  ): InboundView => ({
     scope,
     ports,
     defaultMtls: asked.mode,
     portMtls: asked.ports,
+    mtlsSources,
     policies,
   }),
 );

@@ -3,6 +3,8 @@
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { MtlsMode } from '../../../model/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import { at } from '../../../model/source.ts';
 import { selects } from '../../../model/labels.ts';
 import { byObjectAge } from '../order.ts';
 
@@ -59,6 +61,14 @@ export function workloadMtls(policies: PeerAuthentications, labels: Labels): Wor
   for (const [port, setting] of Object.entries(own?.spec.portLevelMtls ?? {}))
     ports[Number(port)] = explicit(setting.mode) ?? mode;
   return sharedValue({ mode, ports });
+}
+
+/** Where the workload's modes come from: the policy that selects it, and the one that decides where that says nothing. */
+export function mtlsSources(policies: PeerAuthentications, labels: Labels): readonly SourceRef[] {
+  const own = policies.workload.find((policy) => selects(policy.spec.selector?.matchLabels ?? {}, labels));
+  const common = [policies.namespace, policies.mesh].find((policy) => modeOf(policy) !== undefined);
+  const deciding = [own, modeOf(own) === undefined ? common : undefined];
+  return sharedValue(deciding.flatMap((policy) => (policy === undefined ? [] : [at(policy.source, 'spec')])));
 }
 
 /** What every workload of the namespace asks for that no policy selects. */

@@ -11,7 +11,7 @@ import type { InboundPort, InboundView, ProxyView } from '../../../../model/view
 import type { Duration, MessageOf } from '../../../../xds/generated/messages.ts';
 import { duration } from '../../../duration.ts';
 import { listenerName, virtualInbound } from '../../../names.ts';
-import { from } from '../../../provenance.ts';
+import { from, merge } from '../../../provenance.ts';
 import { listenerAccessLog } from '../../filter/access-log.ts';
 import { serverMaySpeakFirst } from '../../../resolve/protocol.ts';
 import type { Guard } from '../../rbac/guard.ts';
@@ -36,7 +36,7 @@ export function inboundListeners({ settings, proxy, inbound, telemetry }: ProxyV
     ingress !== undefined && (!intercepted || ingress.captureMode === 'NONE');
   const bound = inbound.ports
     .filter((port) => isBound(port) && canBind(proxy, port))
-    .map((port) => boundListener(settings, facts, guard, bindOf(proxy, port), port));
+    .map((port) => boundListener(settings, facts, guard, bindOf(proxy, port), port, inbound.mtlsSources));
   if (!intercepted) return bound;
   const port = inboundListenerPort(settings);
   const chains = [
@@ -56,6 +56,7 @@ export function inboundListeners({ settings, proxy, inbound, telemetry }: ProxyV
       port,
       proxy.interceptionMode === 'TPROXY',
       sharedList(chains),
+      inbound.mtlsSources,
       inspectionTime(
         settings,
         inbound.ports.filter((candidate) => !isBound(candidate)),
@@ -99,6 +100,7 @@ const virtualInboundListener = memo(
     port: number,
     transparent: boolean,
     chains: readonly PlannedChain[],
+    mtlsSources: readonly SourceRef[],
     time: Duration,
   ): Resource => {
     const entry = [originalDestination, ...(transparent ? [originalSource] : [])];
@@ -108,12 +110,28 @@ const virtualInboundListener = memo(
       ...(transparent && { transparent: true }),
       ...receiving(settings, connection, entry, chains, time),
     };
-    return { type: resourceTypes.listener, name: virtualInbound, message: from(settings.source, message) };
+    const caused = withMtls(from(settings.source, message), mtlsSources);
+    return { type: resourceTypes.listener, name: virtualInbound, message: caused };
   },
 );
 
+/** Which chains there are is PeerAuthentications' doing, too. */
+function withMtls(listener: Listener, sources: readonly SourceRef[]): Listener {
+  const { filter_chains } = listener;
+  return sources.length === 0 || filter_chains === undefined
+    ? listener
+    : merge(listener, from(sources, { filter_chains }));
+}
+
 const boundListener = memo(
-  (settings: MeshSettings, facts: HttpFacts, guard: Guard, bind: string, port: InboundPort): Resource => {
+  (
+    settings: MeshSettings,
+    facts: HttpFacts,
+    guard: Guard,
+    bind: string,
+    port: InboundPort,
+    mtlsSources: readonly SourceRef[],
+  ): Resource => {
     const name = listenerName(bind, port.targetPort);
     const chains = inboundPortChains(settings, facts, guard, bind, port);
     const message: Listener = {
@@ -121,7 +139,8 @@ const boundListener = memo(
       address: listenerAddress(bind, port.targetPort),
       ...receiving(settings, facts.connection, [], chains, inspectionTime(settings, [port])),
     };
-    return { type: resourceTypes.listener, name, message: from(sharedValue<SourceRef>(port.source), message) };
+    const caused = withMtls(from(sharedValue<SourceRef>(port.source), message), mtlsSources);
+    return { type: resourceTypes.listener, name, message: caused };
   },
 );
 
