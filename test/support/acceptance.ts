@@ -130,8 +130,14 @@ function bootstrap(node: NodeInfo, socket: string): object {
     ...typed('envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig'),
     resolvers: [{ socket_address: { address: '127.0.0.1', port_value: 1 } }],
   };
+  const internalListener = {
+    name: 'envoy.bootstrap.internal_listener',
+    typed_config: typed('envoy.extensions.bootstrap.internal_listener.v3.InternalListener'),
+  };
   return {
     node,
+    // As in the bootstrap that Keelson gives: waypoints have listeners that only the proxy itself connects to.
+    bootstrap_extensions: [internalListener],
     typed_dns_resolver_config: { name: 'envoy.network.dns_resolver.cares', typed_config: nowhere },
     dynamic_resources: {
       lds_config: source,
