@@ -246,7 +246,9 @@ spec: { hosts: [cart], http: [{ timeout: 7s, route: [{ destination: { host: cart
       const quiet = asked.filter((path) => path === 'proxies').length;
       expect(quiet).toBeLessThanOrEqual(2);
       for (let i = 0; i < 500; i++) large.history.touch();
-      await expect.poll(() => asked.filter((path) => path === 'proxies').length).toBeGreaterThan(quiet);
+      await expect
+        .poll(() => asked.filter((path) => path === 'proxies').length, { timeout: 20_000 })
+        .toBeGreaterThan(quiet);
       expect(asked.filter((path) => path === 'proxies').length).toBeLessThanOrEqual(quiet + 2);
     });
   });

