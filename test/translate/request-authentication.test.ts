@@ -84,6 +84,23 @@ describe('what is required', () => {
     ]);
   });
 
+  it('has to be shown where a rule requires it, and no other one stands in for it', () => {
+    const requires = (...rules: readonly object[]) => jwt(authentication('one', ...rules)).rules?.[0]?.requires;
+    const required = (issuer: string) => ({ issuer, jwks, presence: 'REQUIRED' });
+    expect(requires(required('wren'))).toEqual({ provider_name: 'origins-0' });
+    expect(requires(required('finch'), required('wren'))).toEqual({
+      requires_all: { requirements: [{ provider_name: 'origins-0' }, { provider_name: 'origins-1' }] },
+    });
+    expect(requires({ issuer: 'finch', jwks }, required('wren'))).toEqual({
+      requires_all: {
+        requirements: [
+          { requires_any: { requirements: [{ provider_name: 'origins-0' }, { allow_missing: {} }] } },
+          { provider_name: 'origins-1' },
+        ],
+      },
+    });
+  });
+
   it('is nothing of a preflight request', () => {
     expect(jwt(authentication('one', { issuer: 'a', jwks })).bypass_cors_preflight).toBe(true);
   });

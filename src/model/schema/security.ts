@@ -43,6 +43,7 @@ export const JWTRule = message({
   outputClaimToHeaders: list(ClaimToHeader),
   spaceDelimitedClaims: list(nonEmpty, { maxItems: 64 }),
   timeout: duration,
+  presence: oneOf('OPTIONAL', 'REQUIRED'),
 });
 export type JWTRule = Static<typeof JWTRule>;
 

@@ -1,5 +1,5 @@
-// RequestAuthentication as a filter: a token that is shown has to be good; none has to be shown. What it says is left for
-// authorization in the filter's metadata.
+// RequestAuthentication as a filter: a token that is shown has to be good; none has to be shown, unless a rule requires it.
+// What it says is left for authorization in the filter's metadata.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/jwt_authn_filter
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import type { TokenRule } from '../../../model/workload-policies.ts';
@@ -16,11 +16,10 @@ type JwtRequirement = MessageOf['envoy.extensions.filters.http.jwt_authn.v3.JwtR
 /** Nothing when there are no rules. `routed`: the route is chosen (again) by what the token says. */
 export function jwtFilters(rules: readonly TokenRule[], routed = false): readonly HttpFilter[] {
   if (rules.length === 0) return [];
-  const names = rules.map((_, i) => `origins-${i}`);
   return [
     extension('envoy.filters.http.jwt_authn', 'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication', {
       providers: Object.fromEntries(rules.map((rule, i) => [`origins-${i}`, jwtProvider(rule, routed)])),
-      rules: [{ match: { prefix: '/' }, requires: requirement(names) }],
+      rules: [{ match: { prefix: '/' }, requires: requirement(rules) }],
       // A preflight request cannot have a token.
       bypass_cors_preflight: true,
     }),
@@ -29,15 +28,18 @@ export function jwtFilters(rules: readonly TokenRule[], routed = false): readonl
 
 /**
  * A token of any provider, or, with several tokens or none, good ones only: a bad one next to a good one does no harm, a
- * bad one alone does.
+ * bad one alone does. Where any is required, a good one of another provider does not stand in for it.
  */
-function requirement(names: readonly string[]): JwtRequirement {
-  const providers = names.map((name): JwtRequirement => ({ provider_name: name }));
-  const [only] = providers;
-  if (only !== undefined && providers.length === 1) return goodOrMissing(only);
-  return {
-    requires_any: { requirements: [...providers, { requires_all: { requirements: providers.map(goodOrMissing) } }] },
-  };
+function requirement(rules: readonly TokenRule[]): JwtRequirement {
+  const providers = rules.map((_, i): JwtRequirement => ({ provider_name: `origins-${i}` }));
+  const each = providers.map((provider, i) =>
+    rules[i]?.rule.presence === 'REQUIRED' ? provider : goodOrMissing(provider),
+  );
+  const [only] = each;
+  if (only !== undefined && each.length === 1) return only;
+  const all = { requires_all: { requirements: each } };
+  if (rules.some(({ rule }) => rule.presence === 'REQUIRED')) return all;
+  return { requires_any: { requirements: [...providers, all] } };
 }
 
 const goodOrMissing = (provider: JwtRequirement): JwtRequirement => ({
