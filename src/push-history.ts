@@ -1,43 +1,21 @@
 // The latest pushes: what caused each, what was sent, and how long until the last proxy had answered. Told by what the
 // server observes, which knows responses but not causes: what is sent after a change counts as the change's until all
 // is answered, and what is sent out of silence is a push of its own, of proxies that came.
+import type { Push, PushCause } from './model/push.ts';
 import type { TypeUrl } from './model/resource.ts';
 import type { Snapshot } from './model/snapshot.ts';
 import { kinds } from './model/snapshot.ts';
 import type { SourceRef } from './model/source.ts';
 import type { XdsObserver } from './xds/observer.ts';
 
-export interface PushCause {
-  readonly change: 'added' | 'changed' | 'removed';
-  readonly object: SourceRef;
-}
-
-export interface RecordedPush {
-  readonly id: number;
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  /** The first of them; none for proxies that came, and for keys and certificates. */
-  readonly causes: readonly PushCause[];
-  /** Causes that are not listed. */
-  readonly more: number;
-  readonly responses: number;
-  readonly resources: number;
-  readonly bytes: number;
-  readonly rejected: number;
-  /** Responses that are not answered. */
-  readonly open: number;
-  /** Milliseconds from `at` to the last answer; undefined before the first. */
-  readonly settledAfter: number | undefined;
-}
-
 /** Is told what becomes of changes. */
 export interface PushWatcher {
-  readonly changed: (push: RecordedPush, causes: readonly PushCause[]) => void;
+  readonly changed: (push: Push, causes: readonly PushCause[]) => void;
   /** All responses so far are answered; proxies may have asked for more since. */
-  readonly settled: (push: RecordedPush) => void;
+  readonly settled: (push: Push) => void;
 }
 
-type Recording = { -readonly [K in keyof RecordedPush]: RecordedPush[K] } & { touchedAt: number };
+type Recording = { -readonly [K in keyof Push]: Push[K] } & { touchedAt: number };
 
 const mostPushes = 100;
 const mostCauses = 20;
@@ -57,7 +35,7 @@ export class PushHistory {
   }
 
   /** The latest first; those that came to nothing are left out. */
-  latest(): readonly RecordedPush[] {
+  latest(): readonly Push[] {
     return this.#pushes.filter(({ responses, causes }) => responses > 0 || causes.length > 0).toReversed();
   }
 

@@ -1,8 +1,9 @@
 // A change followed through the daemon: its number stands in the log's lines from the object that changed to the last answer
 // of a proxy, and what kinds of objects set off pushes is counted.
+import type { Push, PushCause } from './model/push.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
 import { describeSource } from './model/source.ts';
-import type { PushCause, PushWatcher, RecordedPush } from './push-history.ts';
+import type { PushWatcher } from './push-history.ts';
 import type { Log } from './xds/log.ts';
 
 const mostNamed = 5;
@@ -14,7 +15,7 @@ export const pushWatcher = (log: Log, { triggered }: Pick<DaemonMetrics, 'trigge
     const more = causes.length - mostNamed;
     log.info('objects have changed', { change: id, objects, ...(more > 0 && { more }) });
   },
-  settled: ({ id, responses, resources, bytes, rejected, settledAfter }: RecordedPush) =>
+  settled: ({ id, responses, resources, bytes, rejected, settledAfter }: Push) =>
     log.info('proxies have answered', {
       change: id,
       responses,

@@ -157,28 +157,6 @@ export interface Graph {
   readonly measured: boolean;
 }
 
-/** What was sent because of one change, or because proxies came. */
-export interface Push {
-  readonly id: number;
-  readonly at: number;
-  readonly causes: readonly PushCause[];
-  /** Causes that are not listed. */
-  readonly more: number;
-  readonly responses: number;
-  readonly resources: number;
-  readonly bytes: number;
-  readonly rejected: number;
-  /** Responses that nobody has answered yet. */
-  readonly open: number;
-  /** From the change to the last answer; undefined before there is one. */
-  readonly settledAfter: number | undefined;
-}
-
-export interface PushCause {
-  readonly change: 'added' | 'changed' | 'removed';
-  readonly object: SourceRef;
-}
-
 export interface Authority {
   readonly stage: string;
   readonly origin: string;

@@ -1,5 +1,6 @@
 // The mesh at a glance, its recent pushes, and its authority.
-import type { Certificates, Overview, Push, Stretch } from './api.ts';
+import type { Push } from '../../model/push.ts';
+import type { Certificates, Overview, Stretch } from './api.ts';
 import { shownObjects } from './objects.ts';
 import { matches, stretchOf } from './paging.ts';
 import { syncState } from './proxies.ts';

@@ -1,5 +1,6 @@
 // What the console needs of the daemon beside what debug pages do: each a question that can be asked at any time, and
 // that costs no more than what it shows.
+import type { Push } from '../../model/push.ts';
 import type { DecodedResource } from '../../model/decoded.ts';
 import type { NodeInfo } from '../../model/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
@@ -15,7 +16,7 @@ export interface ConsoleSource {
   effect(object: SourceRef): Promise<api.Effect>;
   authority(): api.Authority;
   /** The latest first. */
-  pushes(): readonly api.Push[];
+  pushes(): readonly Push[];
   trace(question: api.TraceQuestion): Promise<Hop | api.Refused>;
   /** What these manifests would change, for every connected proxy. */
   difference(manifests: string): Promise<api.Difference | api.Refused>;

@@ -1,5 +1,6 @@
 // The latest pushes: why, how much, and how long until the last proxy had answered.
-import type { Push, PushCause, Stretch } from '../../admin/console/api.ts';
+import type { Stretch } from '../../admin/console/api.ts';
+import type { Push, PushCause } from '../../model/push.ts';
 import { describeSource } from '../../model/source.ts';
 import { useLive, useNow } from '../live.ts';
 import { Asked } from '../parts/asked.tsx';
