@@ -1,7 +1,7 @@
 // What the environment says: the only file that reads it.
 // https://specifications.freedesktop.org/basedir-spec/latest/
 // https://istio.io/latest/docs/reference/commands/pilot-discovery/#envvars
-import { homedir, hostname } from 'node:os';
+import { homedir, hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 
 import type { Features } from './model/mesh.ts';
@@ -52,6 +52,13 @@ export const replicaName = (): string => process.env['POD_NAME'] || hostname();
 
 /** Which of several control planes of a cluster this is. */
 export const revisionName = (): string => process.env['REVISION'] || 'default';
+
+/** Where other machines reach this one: in a Pod its only address. */
+export const ownAddress = (): string => {
+  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const outer = all.filter(({ internal, scopeid }) => !internal && !scopeid);
+  return (outer.find(({ family }) => family === 'IPv4') ?? outer[0])?.address ?? '127.0.0.1';
+};
 
 /** The namespace of our own Pod; undefined outside a cluster. */
 export const ownNamespace = (): string | undefined => process.env['POD_NAMESPACE'] || undefined;

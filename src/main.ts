@@ -6,7 +6,7 @@ import { injectionState, webhookServer } from './admission.ts';
 import type { CertificatesOptions } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
-import type { AdminOptions, AdminServer, LogLevelSwitch } from './admin/http.ts';
+import type { AdminOptions, LogLevelSwitch } from './admin/http.ts';
 import { debugServer, monitoringServer } from './admin/http.ts';
 import { debugAccess, replicaName, routeDelivery } from './config.ts';
 import { ConflictWatch } from './conflict-watch.ts';
@@ -18,6 +18,8 @@ import { LiveMesh } from './live-mesh.ts';
 import { daemonCertificates, daemonCredentials } from './daemon/certificates.ts';
 import { clusterPart } from './daemon/cluster-part.ts';
 import { followMesh, withAnswers } from './daemon/follow-mesh.ts';
+import { listen, listenXds } from './daemon/ports.ts';
+import { replicaService } from './daemon/replica-service.ts';
 import { installation } from './installation.ts';
 import { measurement } from './measurement.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
@@ -127,33 +129,32 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const plane = controlPlane(known);
   const conflicts = conflictWatch(mesh, () => server, log);
   atEnd(() => conflicts.stop());
+  const { trustDomain, authenticate } = certificates;
+  const service = replicaService(authenticate, trustDomain, mesh.installation.systemNamespace);
   const server: XdsServer = createXdsServer({
     translate: (node) => (conflicts.touch(), mesh.configuration(node)),
     secrets: certificates.secrets,
-    authenticate: certificates.authenticate,
+    authenticate,
     tls: certificates.identity,
-    services: [certificates.service],
+    services: [certificates.service, ...(typeof options.config === 'string' ? [] : [service])],
     debug: debugSource(known, plane),
     ...serverSettings(options),
     observer: withAnswers(history.beside(metrics), () => touched()),
     log,
     onRejected: (rejection) => logRejection(log, rejection, history.current()),
   });
-  const cluster = clusterPart(options, { mesh, certificates, server, signal: stopping.signal });
+  const cluster = clusterPart(options, { mesh, certificates, trustDomain, server, service, signal: stopping.signal });
   touched = () => cluster?.touched();
   followMesh(mesh, { certificates, credentials, server, cluster });
-  const port = await bound(options.xdsAddress, (address) => server.listen(address));
-  const { plaintextAddress } = options;
-  const plaintextPort =
-    plaintextAddress && (await bound(plaintextAddress, (address) => server.listenPlaintext(address)));
+  const served = await listenXds(server, options);
+  cluster?.listening(served.port);
   const webhooks = webhookServer(mesh, certificates.identity, log, metrics);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const authority = () => certificates.status();
   const console = consoleSource({ mesh, history, proxies: () => server.status(), authority, ...trafficOf(options) });
   const ports = await listenAdmin(plane, { module: (path) => mesh.module(path), console }, options, atEnd);
   return {
-    port,
-    plaintextPort: plaintextPort || undefined,
+    ...served,
     ...ports,
     webhookPort,
     status: () => server.status(),
@@ -270,20 +271,3 @@ async function listenAdmin(
     httpPort: await listen(debugServer(plane, admin), httpAddress, atEnd),
   };
 }
-
-/** The port; undefined without an address. Ends with the daemon. */
-async function listen(
-  server: Pick<AdminServer, 'listen' | 'close'>,
-  address: string | undefined,
-  atEnd: (stop: () => void) => void,
-): Promise<number | undefined> {
-  if (address === undefined) return undefined;
-  atEnd(() => void server.close());
-  return bound(address, (wanted) => server.listen(wanted));
-}
-
-/** The port. Throws an error that names the address. */
-const bound = (address: string, bind: (address: string) => Promise<number>): Promise<number> =>
-  bind(address).catch((cause: Error) => {
-    throw new Error(`cannot listen on ${address}`, { cause });
-  });

@@ -3,7 +3,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
 import type { WorkloadIdentity } from '../model/identity.ts';
-import type { SecretSource, TlsSource } from '../model/secret-source.ts';
+import type { SecretSource, TlsIdentity, TlsSource } from '../model/secret-source.ts';
 import type { Authority } from './authority.ts';
 import type { PeerTerms } from './peer.ts';
 import type { Mesh, ResidentOptions } from './root/resident.ts';
@@ -17,6 +17,7 @@ import { peerIdentity } from './peer.ts';
 import { openResident } from './root/resident.ts';
 import { workloadSecrets } from './secrets.ts';
 import { serverIdentity } from './server-identity.ts';
+import { workloadTemplate } from './certificate/template.ts';
 
 export interface CertificatesOptions extends ResidentOptions {
   readonly names: WorkloadSecretsOptions['names'];
@@ -73,8 +74,15 @@ export async function openCertificates(options: CertificatesOptions) {
     identity: identity satisfies TlsSource,
     authenticate,
     service,
+    trustDomain: options.trustDomain,
     /** What those who are to trust this mesh need. */
     trust: authority satisfies Pick<Authority, 'roots' | 'crl' | 'subscribe'>,
+    /** A certificate for something that this process does itself; for an hour. */
+    issueFor: async (identity: WorkloadIdentity): Promise<TlsIdentity> => {
+      const template = workloadTemplate(identity, { namespace: identity.namespace }, clock.now(), 3600_000);
+      const { certificate, privateKey } = await authority.issue(template);
+      return { certificateChain: certificate, privateKey, roots: authority.roots };
+    },
     plug: resident.plug.bind(resident),
     status: () => resident.status(),
     /** Another replica may have carried a rotation on. */

@@ -6,6 +6,8 @@ import type { SourceRef } from '../model/source.ts';
 import { sourcesOf } from '../translate/provenance.ts';
 
 export interface ObjectDelivery {
+  /** Of the object that it is about. */
+  readonly generation: number;
   readonly proxies: number;
   readonly programmed: number;
   /** Why proxies reject it, in their words; a few of them. */
@@ -23,9 +25,10 @@ const mostFaults = 3;
 /** Between pauses. */
 const layersAtOnce = 4;
 
-/** `breathe` lets others work; it is awaited again and again. Objects of kinds that are not `isReported` are left out. */
+/** `generations` has the objects to report of, by their keys. `breathe` lets others work; it is awaited again and again. */
 export async function deliveryReport(
   { proxies, refusals }: Delivery,
+  generations: ReadonlyMap<string, number>,
   isReported: (source: SourceRef) => boolean,
   breathe: () => Promise<void>,
 ): Promise<DeliveryReport> {
@@ -53,31 +56,41 @@ export async function deliveryReport(
     }
   }
   return new Map(
-    [...having].map(([key, sets]) => {
-      const all = union(sets);
+    [...generations].map(([key, generation]) => {
+      const all = union(having.get(key) ?? []);
       const missing = [...(behind.get(key) ?? [])].filter((proxy) => all.has(proxy)).length;
       const told = [...(faults.get(key) ?? [])].slice(0, mostFaults);
-      return [key, { proxies: all.size, programmed: all.size - missing, faults: told }];
+      return [key, { generation, proxies: all.size, programmed: all.size - missing, faults: told }];
     }),
   );
 }
 
 /** What several replicas report, as one. */
-export function joinedReports(reports: readonly DeliveryReport[]): DeliveryReport {
-  const [only, ...others] = reports;
-  if (only === undefined || others.length === 0) return only ?? new Map();
-  const joined = new Map<string, ObjectDelivery>(only);
-  for (const report of others) {
-    for (const [key, { proxies, programmed, faults }] of report) {
-      const before = joined.get(key) ?? { proxies: 0, programmed: 0, faults: [] };
-      joined.set(key, {
-        proxies: before.proxies + proxies,
-        programmed: before.programmed + programmed,
-        faults: [...new Set([...before.faults, ...faults])].slice(0, mostFaults),
-      });
-    }
-  }
-  return joined;
+export interface JoinedDelivery extends ObjectDelivery {
+  /** Of how many others nothing is known about this version of the object. */
+  readonly unheard: number;
+}
+
+/** Of the objects that this replica knows. */
+export function joinedReports(
+  own: DeliveryReport,
+  others: readonly DeliveryReport[],
+): ReadonlyMap<string, JoinedDelivery> {
+  return new Map([...own].map(([key, delivery]) => [key, joined(key, delivery, others)]));
+}
+
+function joined(key: string, own: ObjectDelivery, others: readonly DeliveryReport[]): JoinedDelivery {
+  const heard = others
+    .flatMap((report) => report.get(key) ?? [])
+    .filter(({ generation }) => generation >= own.generation);
+  const all = [own, ...heard];
+  return {
+    generation: own.generation,
+    proxies: all.reduce((sum, { proxies }) => sum + proxies, 0),
+    programmed: all.reduce((sum, { programmed }) => sum + programmed, 0),
+    faults: [...new Set(all.flatMap(({ faults }) => faults))].slice(0, mostFaults),
+    unheard: others.length - heard.length,
+  };
 }
 
 type Causes = ReadonlySet<string>;

@@ -3,7 +3,7 @@
 // https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#typical-status-properties
 import type { Problem } from '../model/problem.ts';
 import type { Condition } from '../model/status.ts';
-import type { ObjectDelivery } from './delivery-report.ts';
+import type { JoinedDelivery } from './delivery-report.ts';
 
 /** Of which other conditions are left alone. */
 export const ownConditions = ['Accepted', 'ResolvedRefs', 'Programmed'] as const;
@@ -13,8 +13,8 @@ export interface ObjectFacts {
   /** Unknown for objects that cannot be read. */
   readonly generation: number | undefined;
   readonly problems: readonly Problem[];
-  /** Undefined where no proxy has anything of it. */
-  readonly delivery: ObjectDelivery | undefined;
+  /** Undefined for objects that are not known. */
+  readonly delivery: JoinedDelivery | undefined;
 }
 
 /** Problems with what an object names rather than with itself. */
@@ -63,12 +63,13 @@ function programming({ delivery }: ObjectFacts, accepted: Condition): Condition 
   const type = 'Programmed';
   if (accepted.status === 'False')
     return { type, status: 'False', reason: 'Invalid', message: 'It is not in force; what was in force before stays' };
-  if (delivery === undefined || delivery.proxies === 0)
+  if (delivery === undefined || (delivery.proxies === 0 && delivery.unheard === 0))
     return { type, status: 'Unknown', reason: 'NoProxies', message: 'No connected proxy has anything of it' };
-  const { proxies, programmed, faults } = delivery;
-  const count = `${programmed}/${proxies} proxies`;
+  const { proxies, programmed, faults, unheard } = delivery;
+  const count = `${programmed}/${proxies} proxies${unheard === 0 ? '' : `, and those of ${unheard} more replicas`}`;
   if (faults.length > 0)
     return { type, status: 'False', reason: 'Rejected', message: cut(`${count}; rejected: ${faults.join('; ')}`) };
+  if (unheard > 0) return { type, status: 'False', reason: 'Reporting', message: count };
   return programmed < proxies
     ? { type, status: 'False', reason: 'Pending', message: count }
     : { type, status: 'True', reason: 'Programmed', message: count };

@@ -9,7 +9,7 @@ import type { Condition, ObjectStatus } from '../model/status.ts';
 import type { WantedStatus } from '../controllers/status/status-writer.ts';
 import type { KindRow } from '../watchers/kinds.ts';
 import { kindRows } from '../watchers/kinds.ts';
-import type { DeliveryReport } from './delivery-report.ts';
+import type { JoinedDelivery } from './delivery-report.ts';
 import { causeKey } from './delivery-report.ts';
 import { objectConditions, ownConditions } from './object-conditions.ts';
 
@@ -18,14 +18,15 @@ export interface StatusFacts {
   readonly problems: readonly Problem[];
   /** Of the front ends. */
   readonly statuses: readonly ObjectStatus[];
-  readonly report: DeliveryReport;
+  readonly report: ReadonlyMap<string, JoinedDelivery>;
   /** Of Gateway API: whose entries in statuses are ours. */
   readonly controllers: readonly string[];
   /** Addresses that were allocated for the hosts of ServiceEntries, by `namespace/name`. */
   readonly addresses: ReadonlyMap<string, readonly object[]>;
 }
 
-const istioRows = kindRows.filter(({ group }) => group.endsWith('.istio.io'));
+/** Istio's kinds, and our own. */
+const istioRows = kindRows.filter(({ group }) => group.endsWith('.istio.io') || group.endsWith('.keelson.io'));
 const istioKinds: ReadonlySet<string> = new Set(istioRows.map(({ kind }) => kind));
 const frontEndRows = new Map(
   kindRows
@@ -35,6 +36,17 @@ const frontEndRows = new Map(
 
 /** Whether conditions are written for the object. */
 export const hasConditions = ({ kind, group }: SourceRef): boolean => group === undefined && istioKinds.has(kind);
+
+/** The version of every object that has conditions, by its key. */
+export function generationsOf({ objects }: Snapshot): ReadonlyMap<string, number> {
+  return new Map(
+    istioRows.flatMap(({ kind }) =>
+      [...(objects[kind] as ReadonlyMap<string, AnyObject>).values()].map(
+        ({ metadata }) => [causeKey({ kind, ...metadata }), metadata.generation ?? 0] as const,
+      ),
+    ),
+  );
+}
 
 export function wantedStatuses(facts: StatusFacts): ReadonlyMap<string, WantedStatus> {
   const problems = Map.groupBy(
@@ -91,9 +103,14 @@ function addIstio(
     },
     owned: { conditions: ownConditions },
     news: newsOf(conditions, uid, generation),
-    // A push is under way, of this object or of another one with which it shares a resource.
-    transient: conditions.some(({ reason }) => reason === 'Pending'),
+    ...transience(conditions),
   });
+}
+
+/** A push is under way, of this object or of another one with which it shares a resource; or replicas have yet to be heard. */
+function transience(conditions: readonly Condition[]): Pick<WantedStatus, 'transient'> {
+  if (conditions.some(({ reason }) => reason === 'Reporting')) return { transient: 'in every version' };
+  return conditions.some(({ reason }) => reason === 'Pending') ? { transient: 'in one version' } : {};
 }
 
 /** A count alone is no news. */

@@ -1,5 +1,5 @@
-// What the replicas tell each other of a rotation: each has a Lease of its own that says for which step it waits for
-// what. Whoever gave its Lease back is gone; whoever only stopped renewing it may still have proxies, and is waited for.
+// What the replicas tell each other: each has a Lease of its own that says where it is reached, and for which step of a
+// rotation it waits for what. Whoever gave its Lease back is gone; whoever only stopped renewing it may still have proxies, and is waited for.
 // https://kubernetes.io/docs/concepts/architecture/leases/#custom-workload
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { KubernetesObject } from '../kubernetes/resource.ts';
@@ -14,6 +14,8 @@ export interface ReplicaLeasesOptions {
   readonly namespace: string;
   /** Of this replica: its Pod's name. */
   readonly name: string;
+  /** Where others reach this one, `host:port`, once that is known. */
+  readonly address: () => string | undefined;
   readonly signal: AbortSignal;
   readonly onFault: (error: unknown) => void;
   readonly pace?: Partial<ReplicaPace>;
@@ -30,6 +32,8 @@ export interface ReplicaPace {
 export interface ReplicaLeases {
   report(step: string, waiting: readonly string[]): void;
   waiting(step: string): readonly string[];
+  /** Addresses of the others that are alive, by their names. */
+  peers(): ReadonlyMap<string, string>;
   /** The others have been listed. */
   isKnown(): boolean;
   /** Resolves after `signal`, when the Lease is given back. */
@@ -40,6 +44,7 @@ interface Report {
   readonly name: string;
   readonly step: string;
   readonly waiting: readonly string[];
+  readonly address: string;
   readonly version: string;
   /** By our own clock. */
   readonly heard: number;
@@ -48,6 +53,7 @@ interface Report {
 const defaultPace: ReplicaPace = { renewMs: 10_000, absenceMs: 5 * 60_000 };
 const replicaLabel = 'keelson.dev/replica';
 const reportAnnotation = 'keelson.dev/rotation';
+const addressAnnotation = 'keelson.dev/address';
 const mostTold = 20;
 
 export function replicaLeases(options: ReplicaLeasesOptions): ReplicaLeases {
@@ -89,6 +95,14 @@ class OwnLease implements ReplicaLeases {
       .flatMap((report) => (report.step === step ? report.waiting : [`the replica ${report.name}`]));
   }
 
+  peers(): ReadonlyMap<string, string> {
+    const alive = [...this.#others.values()].filter(
+      ({ name, address, heard }) =>
+        name !== this.#options.name && address !== '' && Date.now() - heard < 3 * this.#pace.renewMs,
+    );
+    return new Map(alive.map(({ name, address }) => [name, address]));
+  }
+
   #follow(): void {
     const { client, namespace, signal } = this.#options;
     void reflect<Report>({
@@ -125,21 +139,32 @@ class OwnLease implements ReplicaLeases {
         if (Date.now() - heard > 2 * this.#pace.absenceMs && other !== name) await give(other);
       const woken = new AbortController();
       this.#wake = () => woken.abort();
-      const pauseMs = this.#told === this.#text ? this.#pace.renewMs : 1000;
-      await pause(pauseMs, AbortSignal.any([signal, woken.signal]));
+      await this.#pause(AbortSignal.any([signal, woken.signal]));
     }
     await give(name);
   }
 
+  /** Until it is to be renewed, or there is something to tell. */
+  async #pause(signal: AbortSignal): Promise<void> {
+    const due = performance.now() + this.#pace.renewMs;
+    do await pause(Math.min(this.#pace.renewMs, 1000), signal);
+    while (!signal.aborted && performance.now() < due && this.#told === this.#news());
+  }
+
+  #news(): string {
+    return `${this.#options.address() ?? ''} ${this.#text}`;
+  }
+
   async #renew(): Promise<void> {
     const { client, namespace, name, signal } = this.#options;
-    const text = this.#text;
-    const metadata = { name, namespace, labels: { [replicaLabel]: 'true' }, annotations: { [reportAnnotation]: text } };
+    const news = this.#news();
+    const annotations = { [reportAnnotation]: this.#text, [addressAnnotation]: this.#options.address() ?? '' };
+    const metadata = { name, namespace, labels: { [replicaLabel]: 'true' }, annotations };
     const leaseDurationSeconds = Math.ceil((this.#pace.renewMs * 3) / 1000);
     const spec = { holderIdentity: name, leaseDurationSeconds, renewTime: microTime() };
     const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
     await client.patch(leases, { name, namespace }, lease, { type: 'apply', fieldManager, force: true, signal });
-    this.#told = text;
+    this.#told = news;
   }
 }
 
@@ -147,13 +172,14 @@ const sameAs = (before: Report | undefined, now: Report): Report => (before?.ver
 
 function reportOf({ metadata }: KubernetesObject): Report {
   const heard = Date.now();
-  const { name = '', resourceVersion: version = '' } = metadata;
+  const { name = '', resourceVersion: version = '', annotations = {} } = metadata;
+  const address = annotations[addressAnnotation] ?? '';
   try {
-    const { step, waiting } = JSON.parse(metadata.annotations?.[reportAnnotation] ?? '') as Partial<Report>;
+    const { step, waiting } = JSON.parse(annotations[reportAnnotation] ?? '') as Partial<Report>;
     if (typeof step === 'string' && Array.isArray(waiting))
-      return { name, step, waiting: waiting.map(String), version, heard };
+      return { name, step, waiting: waiting.map(String), address, version, heard };
   } catch {
     // Somebody else wrote it.
   }
-  return { name, step: '', waiting: [], version, heard };
+  return { name, step: '', waiting: [], address, version, heard };
 }

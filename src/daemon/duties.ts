@@ -17,6 +17,8 @@ export interface DutiesOptions {
   readonly revision: string;
   /** What this process is called: its Pod's name. */
   readonly replica: string;
+  /** Where the other replicas reach it, once that is known. */
+  readonly address: () => string | undefined;
   readonly trust: Trust;
   /** Called when this replica is to write, before it does. */
   readonly onElected: (signal: AbortSignal) => void;
@@ -27,6 +29,9 @@ export interface DutiesOptions {
 export interface Duties {
   /** For rotations of the root. */
   readonly replicas: Replicas;
+  /** Addresses of the other replicas, by name. */
+  peers(): ReadonlyMap<string, string>;
+  areOthersKnown(): boolean;
   /** Resolves after `signal`, when everything is given back. */
   readonly ended: Promise<unknown>;
 }
@@ -39,6 +44,7 @@ export function startDuties(options: DutiesOptions): Duties {
     client,
     namespace: systemNamespace,
     name: `keelson-replica-${replica}`,
+    address: options.address,
     signal,
     onFault: (error) => log.warn('other replicas cannot be told of this one', { reason: String(error) }),
   });
@@ -62,6 +68,8 @@ export function startDuties(options: DutiesOptions): Duties {
       waiting: (step) => leases.waiting(step),
       isLeading: () => term !== undefined && !term.aborted && leases.isKnown(),
     },
+    peers: () => leases.peers(),
+    areOthersKnown: () => leases.isKnown(),
     ended: Promise.all([ended, leases.ended]),
   };
 }

@@ -3,7 +3,7 @@ import { setImmediate as breath } from 'node:timers/promises';
 
 import type { DeliveryReport } from '../conditions/delivery-report.ts';
 import { deliveryReport, joinedReports } from '../conditions/delivery-report.ts';
-import { hasConditions, wantedStatuses } from '../conditions/wanted-statuses.ts';
+import { generationsOf, hasConditions, wantedStatuses } from '../conditions/wanted-statuses.ts';
 import { StatusWriter } from '../controllers/status/status-writer.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { Delivery } from '../model/delivery.ts';
@@ -24,6 +24,8 @@ export interface StatusesOptions {
   readonly problems: () => readonly Problem[];
   /** What other replicas report of their proxies. */
   readonly others: () => readonly DeliveryReport[];
+  /** Told of this replica's own report, whenever it has been made anew. */
+  readonly onReport: (report: DeliveryReport) => void;
   readonly log: Log;
   readonly signal: AbortSignal;
   /** For how long changes are gathered, in milliseconds. */
@@ -37,8 +39,6 @@ export class Statuses {
   #timer: NodeJS.Timeout | undefined;
   #isTouched = false;
   #isLooking = false;
-  /** Of this replica's own proxies. */
-  report: DeliveryReport = new Map();
 
   constructor(options: StatusesOptions) {
     this.#options = options;
@@ -88,7 +88,9 @@ export class Statuses {
     const { delivery, problems, others } = this.#options;
     const told = this.#told;
     if (told === undefined) return;
-    this.report = await deliveryReport(delivery(), hasConditions, () => breath());
+    const generations = generationsOf(told.snapshot);
+    const report = await deliveryReport(delivery(), generations, hasConditions, () => breath());
+    this.#options.onReport(report);
     if (this.#writer === undefined) return;
     const { snapshot, translation } = told;
     this.#writer.want(
@@ -96,7 +98,7 @@ export class Statuses {
         snapshot,
         problems: problems(),
         statuses: translation.statuses(),
-        report: joinedReports([this.report, ...others()]),
+        report: joinedReports(report, others()),
         controllers: [gatewayController, meshController],
         addresses: allocatedAddresses(translation),
       }),

@@ -1,10 +1,11 @@
 // What users read in the statuses of their objects, against a real API server: written by the leader from what real proxies
 // have answered.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { credentials } from '@grpc/grpc-js';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
 
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
+import { replicaServiceDefinition } from '../../src/daemon/replica-service.ts';
 import { resourceTypes } from '../../src/model/resource.ts';
 import { freePort } from '../../scripts/ports.ts';
 import type { TestKubernetes } from '../support/kubernetes.ts';
@@ -34,7 +35,7 @@ interface Condition {
 describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, () => {
   let kubernetes: TestKubernetes;
   let client: KubernetesClient;
-  let replica: Replica;
+  const replicas: Replica[] = [];
   const proxies: Proxy[] = [];
 
   beforeAll(async () => {
@@ -48,12 +49,16 @@ describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, (
         metadata: { name, namespace: 'shop' },
         spec: { ports: [{ name: 'http', port: 80 }] },
       });
-    replica = await startReplica(kubernetes, 'istiod-1');
-    for (const name of ['web-1', 'web-2']) proxies.push(await connect(kubernetes, replica.daemon.port, name));
+    // One proxy each: whoever writes has to hear of the other's.
+    for (const [replica, proxy] of [['istiod-1', 'web-1'] as const, ['istiod-2', 'web-2'] as const]) {
+      const started = await startReplica(kubernetes, replica);
+      replicas.push(started);
+      proxies.push(await connect(kubernetes, started.daemon.port, proxy));
+    }
   }, 180_000);
   afterAll(async () => {
     for (const proxy of proxies) proxy.close();
-    await replica?.stop();
+    for (const { stop } of replicas) await stop();
     await kubernetes?.stop();
   });
 
@@ -71,6 +76,14 @@ describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, (
   });
 
   test('say when all proxies have what an object asks for, of its latest version', async () => {
+    // That one more proxy has an object would be told only now and then.
+    const synced = (): readonly number[] =>
+      replicas.map(({ daemon }) => daemon.status().filter((proxy) => proxy.synced).length);
+    await expect.poll(synced, patience).toEqual([1, 1]);
+    await client.create(virtualServices, route('first', 'store', '4s'));
+    const firstly = { ...patience, timeout: 60_000 };
+    await expect.poll(() => condition('first', 'Programmed'), firstly).toMatchObject({ message: '2/2 proxies' });
+    await client.delete(virtualServices, { name: 'first', namespace: 'shop' });
     await client.create(virtualServices, route('store', 'store', '5s'));
     await expect
       .poll(() => condition('store', 'Programmed'), patience)
@@ -96,7 +109,7 @@ describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, (
     await expect
       .poll(() => condition('store', 'Programmed'), patience)
       .toMatchObject({ status: 'True', message: '2/2 proxies' });
-  }, 60_000);
+  }, 120_000);
 
   test('say why proxies reject it, and leave alone what others wrote', async () => {
     const others = {
@@ -151,16 +164,32 @@ describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, (
       { host: 'api.example.com', value: expect.stringMatching(/^240\.240\./) },
       { host: 'api.example.com', value: expect.stringMatching(/^2001:2::/) },
     ]);
+    const programmed = () => condition('api', 'Programmed', istio('serviceentries'));
+    await expect.poll(programmed, patience).toMatchObject({ status: 'True', message: '2/2 proxies' });
   });
 
   test('are written once, and not again for what they say already', async () => {
-    const written = replica.statusesWritten.length;
+    const written = replicas.map(({ statusesWritten }) => statusesWritten.length);
     await client.create(resources.services, { metadata: { name: 'more', namespace: 'shop' }, spec: { ports: [{ name: 'http', port: 80 }] } }); // prettier-ignore
     await client.create(virtualServices, route('more', 'more', '5s'));
     await expect.poll(() => condition('more', 'Programmed'), patience).toMatchObject({ status: 'True' });
-    expect(new Set(replica.statusesWritten.slice(written))).toEqual(new Set(['more']));
-    expect(replica.statusesWritten.length - written).toBeLessThan(4);
-    expect(replica.complaints.filter((line) => /status/.test(line))).toEqual([]);
+    const since = replicas.flatMap(({ statusesWritten }, i) => statusesWritten.slice(written[i]));
+    expect(new Set(since)).toEqual(new Set(['more']));
+    expect(since.length).toBeLessThan(4);
+    expect(replicas.flatMap(({ complaints }) => complaints).filter((line) => /status/.test(line))).toEqual([]);
+  });
+
+  test('are nobody’s to follow but replicas’', async () => {
+    const token = await accountToken(client, { namespace: systemNamespace, name: 'istiod' }, ['istio-ca']);
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${token}`);
+    const port = replicas[0]?.daemon.port ?? 0;
+    const stranger = new Client(`localhost:${port}`, credentials.createSsl(await rootOf(client)));
+    const { path, requestSerialize, responseDeserialize } = replicaServiceDefinition.FollowDelivery;
+    const call = stranger.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {}, metadata);
+    call.on('data', () => expect.unreachable('nothing is told')).on('error', () => {});
+    expect(await new Promise((resolve) => call.on('status', ({ code }) => resolve(code)))).toBe(7);
+    stranger.close();
   });
 
   test('are written to an object that was deleted and made again, though they say the same', async () => {
@@ -179,9 +208,7 @@ interface Proxy {
 }
 
 async function connect({ client }: TestKubernetes, port: number, name: string): Promise<Proxy> {
-  const secret = await find(client, resources.secrets, 'istio-ca-secret', systemNamespace);
-  const data = secret?.['data'] as Record<string, string> | undefined;
-  const root = Buffer.from(data?.['root-cert.pem'] ?? '', 'base64');
+  const root = await rootOf(client);
   const token = await accountToken(client, { namespace: 'shop', name: 'web' }, ['istio-ca']);
   const node = { id: `sidecar~10.2.0.1~${name}.shop~shop.svc.cluster.local`, metadata: { NAMESPACE: 'shop' } };
   const stream = new DeltaClient(port, { node, token, channel: credentials.createSsl(root) });
@@ -211,4 +238,10 @@ async function connect({ client }: TestKubernetes, port: number, name: string): 
     reject: (text) => (error = text),
     close: () => stream.close(),
   };
+}
+
+async function rootOf(client: KubernetesClient): Promise<Buffer> {
+  const secret = await find(client, resources.secrets, 'istio-ca-secret', systemNamespace);
+  const data = secret?.['data'] as Record<string, string> | undefined;
+  return Buffer.from(data?.['root-cert.pem'] ?? '', 'base64');
 }

@@ -23,8 +23,8 @@ export interface WantedStatus {
   readonly owned: StatusOwnership;
   /** What is written at once when it changes; absent: all of it. */
   readonly news?: string;
-  /** It will pass: of a version of the object that something else was said of, it is told only if it lasts. */
-  readonly transient?: boolean;
+  /** It will pass, and is told only if it lasts: ever, or of a version of the object of which something else was said. */
+  readonly transient?: 'in every version' | 'in one version';
 }
 
 export interface StatusWriterOptions {
@@ -93,8 +93,9 @@ export class StatusWriter {
     const known = this.#known.get(key);
     if (known?.text === text) return false;
     const isNews = news === undefined || news !== known?.news;
-    const isPassing = transient === true && known?.generation === generation;
-    if (known === undefined || (isNews && !isPassing)) {
+    const isPassing =
+      transient === 'in every version' || (transient === 'in one version' && known?.generation === generation);
+    if (isNews && !isPassing) {
       this.#known.set(key, { text, news, generation });
       return true;
     }
