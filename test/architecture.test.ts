@@ -26,6 +26,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   manifests: ['model', 'watchers'],
   cli: [
     'model',
+    'daemon',
     'watchers',
     'translate',
     'xds',

@@ -22,6 +22,7 @@ export const directoryStore = (directory: string): AuthorityStore => ({
   save: (saved) => saveAuthority(directory, saved),
   ownRoot: async (create, now) => selfSigned(await loadOrCreateRoot(directory, create, now)),
   keepRoot: (signer) => saveRoot(directory, signer),
+  requestRotation: () => requestRotation(directory),
   rotationRequest: () => rotationRequest(directory),
   forgetRequest: () => rm(path.join(directory, requestFile), { force: true }),
 });

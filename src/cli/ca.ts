@@ -6,18 +6,23 @@ import { parseArgs } from 'node:util';
 
 import { expiry } from '../ca/expiry.ts';
 import { trustedRoots } from '../ca/root/root-rotation.ts';
-import type { SavedAuthority } from '../ca/store/authority-store.ts';
-import { loadAuthority, requestRotation, rotationRequest } from '../ca/storage.ts';
+import type { AuthorityStore, SavedAuthority } from '../ca/store/authority-store.ts';
+import { directoryStore } from '../ca/storage.ts';
 import { defaultStateDirectory } from '../config.ts';
+import { authorityStore } from '../daemon/authority.ts';
+import { openKubernetesClient } from '../kubernetes/client.ts';
 import { exit, table, UsageError } from './io.ts';
 
 const help = `Shows the authority of a daemon, or rotates its root.
 
-Usage: keelson ca status [--state DIR] [--json]
-       keelson ca rotate [--state DIR]
+Usage: keelson ca status [OPTIONS] [--json]
+       keelson ca rotate [OPTIONS]
 
-  --state DIR  the daemon's state (${defaultStateDirectory()})
-  --json       print JSON
+  --state DIR        the daemon's state (${defaultStateDirectory()})
+  --cluster          instead: the authority that a cluster keeps (as kubectl finds it)
+  --kubeconfig FILE, --context NAME  likewise, of that cluster
+  --namespace NAME   where it is kept there (istio-system)
+  --json             print JSON
 
 A rotation gives the new root to every proxy, waits until all have accepted it, lets its key sign, waits until every
 certificate is replaced, and takes the old root away. It goes on by itself, over restarts of the daemon as well.
@@ -25,6 +30,10 @@ certificate is replaced, and takes the old root away. It goes on by itself, over
 
 const options = {
   state: { type: 'string' },
+  cluster: { type: 'boolean' },
+  kubeconfig: { type: 'string' },
+  context: { type: 'string' },
+  namespace: { type: 'string', default: 'istio-system' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -36,25 +45,43 @@ export async function ca(argv: readonly string[], io: Io): Promise<number> {
   const [action, ...more] = positionals;
   if ((action !== 'status' && action !== 'rotate') || more.length > 0)
     throw new UsageError("say 'keelson ca status' or 'keelson ca rotate'");
-  const state = values.state ?? defaultStateDirectory();
+  const { place, store, close } = await openStore(values);
   try {
-    const saved = await loadAuthority(state);
-    if (saved === undefined) return refuse(io, `${state} is not the state of a daemon that has run`);
-    if (action === 'rotate') return await rotate(io, state, saved);
-    const requested = (await rotationRequest(state)) !== undefined;
+    const saved = await store.load();
+    if (saved === undefined) return refuse(io, `${place} is not the state of a daemon that has run`);
+    if (action === 'rotate') return await rotate(io, store, saved);
+    const requested = (await store.rotationRequest()) !== undefined;
     io.stdout(
       values.json === true ? `${JSON.stringify(report(saved, requested), undefined, 2)}\n` : text(saved, requested),
     );
     return exit.fine;
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'StorageError') throw error;
+    if (!(error instanceof Error) || !['ApiError', 'StorageError'].includes(error.name)) throw error;
     return refuse(io, error.message);
+  } finally {
+    await close();
   }
 }
 
-async function rotate(io: Io, state: string, saved: SavedAuthority): Promise<number> {
+interface Place {
+  readonly state?: string | undefined;
+  readonly cluster?: boolean | undefined;
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+  readonly namespace: string;
+}
+
+async function openStore({ state = defaultStateDirectory(), cluster, kubeconfig, context, namespace }: Place) {
+  if (cluster !== true && kubeconfig === undefined && context === undefined)
+    return { place: state, store: directoryStore(state), close: () => Promise.resolve() };
+  const client = await openKubernetesClient({ ...(kubeconfig && { kubeconfig }), ...(context && { context }) });
+  const store = authorityStore({ config: client, state: undefined, systemNamespace: namespace });
+  return { place: `what ${client.server} keeps in ${namespace}`, store, close: () => client.close() };
+}
+
+async function rotate(io: Io, store: AuthorityStore, saved: SavedAuthority): Promise<number> {
   if (saved.state.stage !== 'settled') return refuse(io, 'a rotation is under way: see keelson ca status');
-  await requestRotation(state);
+  await store.requestRotation();
   io.stdout(
     'A new root is asked for; the daemon takes it up within a moment. keelson ca status tells how far it is.\n',
   );

@@ -25,7 +25,11 @@ export interface AuthorityPlace {
   readonly trustDomain: string;
 }
 
-export function authorityStore({ config, state, systemNamespace }: AuthorityPlace): AuthorityStore {
+export function authorityStore({
+  config,
+  state,
+  systemNamespace,
+}: Omit<AuthorityPlace, 'trustDomain'>): AuthorityStore {
   if (typeof config === 'string' || state !== undefined) return directoryStore(stateOf(state));
   const secret = (name: string, type: string) =>
     secretRecord({ client: config, namespace: systemNamespace, name, type });

@@ -3,7 +3,7 @@ import type { Replicas, TrustingProxy } from '../../src/ca/root/rotator.ts';
 import type { RecordParts, SharedRecord } from '../../src/model/shared-record.ts';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openResident } from '../../src/ca/root/resident.ts';
-import { requestSharedRotation, sharedStore } from '../../src/ca/store/shared-store.ts';
+import { sharedStore } from '../../src/ca/store/shared-store.ts';
 import { FakeClock } from './fake-clock.ts';
 
 const pace = { look: 500, patience: 2000, absence: 10_000 };
@@ -99,7 +99,7 @@ describe('replicas with one authority', () => {
       for (let turn = 0; turn < 60 && residents.some((each) => each.status().stage !== stage); turn++) await pass(1);
       expect(residents.map((each) => each.status().stage)).toEqual(residents.map(() => stage));
     };
-    await requestSharedRotation(records.state, 'please');
+    await sharedStore(records).requestRotation();
     await until('distributing', one, two);
     expect(two.authority.roots).toBe(one.authority.roots);
     await pass(20);

@@ -32,6 +32,8 @@ export interface AuthorityStore {
   ownRoot(create: () => Promise<KeyPair>, now: number): Promise<Signer>;
   /** It is the root in force. */
   keepRoot(signer: Signer): Promise<void>;
+  /** Asks whoever carries rotations through for a new root. */
+  requestRotation(): Promise<void>;
   /** The name of the request for a new root; undefined if there is none. */
   rotationRequest(): Promise<string | undefined>;
   forgetRequest(): Promise<void>;

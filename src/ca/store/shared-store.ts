@@ -6,6 +6,7 @@ import type { KeyPair } from '../authority.ts';
 import type { RotationState } from '../root/root-rotation.ts';
 import type { Signer } from '../signer.ts';
 import type { AuthorityStore, SavedAuthority } from './authority-store.ts';
+import { randomUUID } from 'node:crypto';
 import { isSameStep, withOutstandingOf } from '../root/root-rotation.ts';
 import { readSigner } from '../signer.ts';
 import { readSaved, savedText, StorageError } from './authority-store.ts';
@@ -38,6 +39,7 @@ export function sharedStore(records: SharedRecords): AuthorityStore {
     save: (saved, known) => save(record, saved, known),
     ownRoot: (create, now) => ownRoot(records.root, create, now),
     keepRoot: (signer) => keepRoot(records.root, signer),
+    requestRotation: () => requestRotation(record),
     rotationRequest: async () => (await record.read())?.parts[requestPart]?.slice(0, 100) || undefined,
     async forgetRequest() {
       const content = await record.read();
@@ -46,12 +48,12 @@ export function sharedStore(records: SharedRecords): AuthorityStore {
   };
 }
 
-/** Asks the replica that carries rotations through for a new root: `name` tells this request from others. */
-export async function requestSharedRotation(record: SharedRecord, name: string): Promise<void> {
+/** Each request has a name of its own. */
+async function requestRotation(record: SharedRecord): Promise<void> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const content = await record.read();
     if (content === undefined) throw new StorageError(`${record.place}: no daemon has been at work here`);
-    if (await record.replace({ [requestPart]: name }, content.version)) return;
+    if (await record.replace({ [requestPart]: randomUUID() }, content.version)) return;
   }
   throw new StorageError(`${record.place} changes faster than it can be written`);
 }

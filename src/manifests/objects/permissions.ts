@@ -32,9 +32,9 @@ function readRules(groups: (group: string) => boolean): readonly PolicyRule[] {
 }
 
 const istioStatuses = (): readonly PolicyRule[] => {
-  const istio = kindRows.filter(({ group }) => group.endsWith('.istio.io'));
+  const istio = kindRows.filter(({ group }) => group.endsWith('.istio.io') || group.endsWith('.keelson.io'));
   return [...Map.groupBy(istio, ({ group }) => group)].map(([group, rows]) =>
-    rule(group, rows.map(({ plural }) => `${plural}/status`).sort(), ['get', 'patch', 'update']),
+    rule(group, rows.map(({ plural }) => `${plural}/status`).sort(), ['patch']),
   );
 };
 
@@ -56,17 +56,13 @@ const gatewayKinds = [
 const clusterRules = (): readonly PolicyRule[] => [
   ...readRules((group) => group !== gatewayApi),
   ...istioStatuses(),
-  rule('networking.istio.io', ['workloadentries'], write),
   rule(gatewayApi, gatewayKinds, read),
-  rule(gatewayApi, gatewayKinds.map((kind) => `${kind}/status`), ['patch', 'update']),
+  rule(gatewayApi, gatewayKinds.map((kind) => `${kind}/status`), ['patch']),
   rule(gatewayApi, ['gatewayclasses'], write),
-  rule('networking.k8s.io', ['ingresses/status'], ['patch', 'update']),
+  rule('networking.k8s.io', ['ingresses/status'], ['patch']),
   rule('apiextensions.k8s.io', ['customresourcedefinitions'], read),
   // The root that workloads trust is in every namespace.
   rule('', ['configmaps'], ['create', 'patch']),
-  rule('', ['services/status'], ['patch', 'update']),
-  rule('', ['events'], ['create', 'patch']),
-  rule('events.k8s.io', ['events'], ['create', 'patch']),
   rule('authentication.k8s.io', ['tokenreviews'], ['create']),
   rule('authorization.k8s.io', ['subjectaccessreviews'], ['create']),
   rule('admissionregistration.k8s.io', ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'], [
