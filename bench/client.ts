@@ -3,8 +3,8 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 
-import type { Configuration, NodeInfo, TypeUrl } from '../src/model/resource.ts';
-import { resourceTypes } from '../src/model/resource.ts';
+import type { Configuration, NodeInfo, TypeUrl } from '../src/model/envoy/resource.ts';
+import { resourceTypes } from '../src/model/envoy/resource.ts';
 import { encodeMessage } from '../src/xds/codec/encode.ts';
 import { protoRoot } from '../src/xds/codec/protos.ts';
 import { adsService } from '../src/xds/service.ts';

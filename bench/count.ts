@@ -1,5 +1,5 @@
 // Counts of work: which resources were built anew between two translations, and which of them differ in their bytes.
-import type { Configuration, Resource } from '../src/model/resource.ts';
+import type { Configuration, Resource } from '../src/model/envoy/resource.ts';
 
 /** Every resource of the configurations, and every part of one, each once however many proxies share it. */
 export const distinctResources = (configurations: readonly Configuration[]): ReadonlySet<Resource> =>

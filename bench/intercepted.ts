@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers';
 
 import { bootstrapMessage } from '../src/bootstrap/message.ts';
 import { invariant } from '../src/model/invariant.ts';
-import type { NodeInfo } from '../src/model/resource.ts';
+import type { NodeInfo } from '../src/model/envoy/resource.ts';
 import type { Snapshot } from '../src/model/snapshot.ts';
 import type { Translation } from '../src/translate/translate.ts';
 import { translate } from '../src/translate/translate.ts';

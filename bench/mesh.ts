@@ -1,7 +1,7 @@
 // A made-up mesh of any size, as the objects a user would write: services of two pods each, spread over namespaces, a
 // tenth of them with a VirtualService and a DestinationRule. And the changes that the benchmark measures.
 import type { Kind, KindMap } from '../src/model/schema/index.ts';
-import type { NodeInfo } from '../src/model/resource.ts';
+import type { NodeInfo } from '../src/model/envoy/resource.ts';
 import { objectKey } from '../src/model/object.ts';
 import type { Snapshot } from '../src/model/snapshot.ts';
 import { emptySnapshot } from '../src/model/snapshot.ts';

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { freePort } from '../scripts/ports.ts';
-import type { Configuration, Resource } from '../src/model/resource.ts';
-import { resourceTypes } from '../src/model/resource.ts';
+import type { Configuration, Resource } from '../src/model/envoy/resource.ts';
+import { resourceTypes } from '../src/model/envoy/resource.ts';
 import { createXdsServer } from '../src/xds/server.ts';
 import { adsBootstrap } from '../test/envoy/ads-bootstrap.ts';
 import { adsSource, listener } from '../test/envoy/messages.ts';

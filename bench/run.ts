@@ -3,7 +3,7 @@
 // that touches one service: if one does, the run fails. Times and memory are printed for orientation only: the
 // clients share the process and the machine.
 import { createXdsServer } from '../src/xds/server.ts';
-import type { Configuration, NodeInfo } from '../src/model/resource.ts';
+import type { Configuration, NodeInfo } from '../src/model/envoy/resource.ts';
 import { invariant } from '../src/model/invariant.ts';
 import type { Snapshot } from '../src/model/snapshot.ts';
 import type { Translation } from '../src/translate/translate.ts';

@@ -1,5 +1,5 @@
 // Writes src/xds/generated/messages.ts: a TypeScript interface for every Envoy message in the notation of
-// src/model/resource.ts, and `MessageOf`, which finds an interface by the message's full name.
+// src/model/envoy/resource.ts, and `MessageOf`, which finds an interface by the message's full name.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type {

@@ -4,7 +4,7 @@
 import { homedir, hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 
-import type { Features } from './model/mesh.ts';
+import type { Features } from './model/mesh/mesh.ts';
 
 /** What Istio's own environment variables switch on. */
 export const features = (): Features => ({

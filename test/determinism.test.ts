@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
-import type { Configuration } from '../src/model/resource.ts';
+import type { Configuration } from '../src/model/envoy/resource.ts';
 import type { Snapshot } from '../src/model/snapshot.ts';
 import { translate } from '../src/translate/translate.ts';
 import { withDerivedSlices } from '../src/watchers/endpoint-slices.ts';

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import type { Configuration, Resource } from '../src/model/resource.ts';
+import type { Configuration, Resource } from '../src/model/envoy/resource.ts';
 import type { AnyObject } from '../src/model/schema/index.ts';
 import type { Snapshot } from '../src/model/snapshot.ts';
 import type { Translation } from '../src/translate/translate.ts';

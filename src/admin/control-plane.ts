@@ -1,10 +1,10 @@
 // All that the HTTP interface needs of the rest of the daemon: questions that can be asked at any time.
-import type { DecodedConfiguration } from '../model/decoded.ts';
-import type { WorkloadIdentity } from '../model/identity.ts';
-import type { Mesh } from '../model/mesh.ts';
+import type { DecodedConfiguration } from '../model/envoy/decoded.ts';
+import type { WorkloadIdentity } from '../model/proxy/identity.ts';
+import type { Mesh } from '../model/mesh/mesh.ts';
 import type { Problem } from '../model/problem.ts';
-import type { ProxyStatus } from '../model/proxy-status.ts';
-import type { NodeInfo, TypeUrl } from '../model/resource.ts';
+import type { ProxyStatus } from '../model/proxy/proxy-status.ts';
+import type { NodeInfo, TypeUrl } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { SourceRef } from '../model/source.ts';
 import type { ProxyView } from '../model/view.ts';

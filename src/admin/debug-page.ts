@@ -1,5 +1,5 @@
 // One debug page by its path and query, as text: the same for HTTP and for istioctl's xDS types.
-import type { DebugAnswer, DebugScope } from '../model/debug.ts';
+import type { DebugAnswer, DebugScope } from '../model/proxy/debug.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { pages } from './pages/index.ts';
 import type { Answer, Page } from './pages/page.ts';

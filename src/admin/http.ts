@@ -4,8 +4,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Fastify from 'fastify';
 
-import type { DebugScope } from '../model/debug.ts';
-import { debugScope } from '../model/debug.ts';
+import type { DebugScope } from '../model/proxy/debug.ts';
+import { debugScope } from '../model/proxy/debug.ts';
 import { addConsole } from './console/routes.ts';
 import type { ConsoleSource } from './console/source.ts';
 import type { ControlPlane, VersionInfo } from './control-plane.ts';

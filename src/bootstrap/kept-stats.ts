@@ -1,6 +1,6 @@
 // Which of Envoy's own statistics a proxy keeps: few, and what the workload's configuration asks for besides.
 // https://istio.io/latest/docs/ops/configuration/telemetry/envoy-stats/
-import type { NodeInfo } from '../model/resource.ts';
+import type { NodeInfo } from '../model/envoy/resource.ts';
 import type { MessageOf } from '../xds/generated/messages.ts';
 
 import { ownMetrics } from './metric-names.ts';

@@ -2,7 +2,7 @@
 // there. Everything else comes over that one stream. Credentials are named, never contained: Envoy reads them from
 // files and again whenever these change, so that neither a new token nor a new root needs a restart.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/overview/bootstrap
-import type { NodeInfo } from '../model/resource.ts';
+import type { NodeInfo } from '../model/envoy/resource.ts';
 import type { MessageOf } from '../xds/generated/messages.ts';
 
 import { isIP } from 'node:net';

@@ -1,7 +1,7 @@
 // The bootstrap of a Pod's proxy from the environment of its init container: what only the node knows, as the Pod's name
 // and addresses, is known here and not before.
 // https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
-import type { NodeInfo } from '../model/resource.ts';
+import type { NodeInfo } from '../model/envoy/resource.ts';
 import type { ControlPlane } from './message.ts';
 import type { ScrapeTarget } from './pod-services.ts';
 import type { AppAddress, AppProbe, AppProbes } from './probes.ts';

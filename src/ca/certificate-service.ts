@@ -3,14 +3,14 @@
 // https://istio.io/latest/docs/concepts/security/#pki
 import type { Metadata, sendUnaryData, ServerUnaryCall, ServiceDefinition } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
-import type { WorkloadIdentity } from '../model/identity.ts';
+import type { WorkloadIdentity } from '../model/proxy/identity.ts';
 import type { Authority } from './authority.ts';
 import type { Clock } from './clock.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition, status } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { spiffeId } from '../model/identity.ts';
+import { spiffeId } from '../model/proxy/identity.ts';
 import { systemClock } from './clock.ts';
 import { readSigningRequest } from './certificate/csr.ts';
 import { workQueue } from './certificate/queue.ts';

@@ -2,8 +2,8 @@
 // requests, and who is let in by showing one. It follows the authority through every rotation.
 import type { Metadata } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
-import type { WorkloadIdentity } from '../model/identity.ts';
-import type { SecretSource, TlsIdentity, TlsSource } from '../model/secret-source.ts';
+import type { WorkloadIdentity } from '../model/proxy/identity.ts';
+import type { SecretSource, TlsIdentity, TlsSource } from '../model/external/secret-source.ts';
 import type { Authority } from './authority.ts';
 import type { PeerTerms } from './peer.ts';
 import type { Mesh, ResidentOptions } from './root/resident.ts';

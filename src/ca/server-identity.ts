@@ -1,5 +1,5 @@
 // The certificate of our own port, from the same authority as everybody's and renewed while the server runs.
-import type { TlsIdentity, TlsSource } from '../model/secret-source.ts';
+import type { TlsIdentity, TlsSource } from '../model/external/secret-source.ts';
 import type { Authority } from './authority.ts';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';

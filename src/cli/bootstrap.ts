@@ -1,7 +1,7 @@
 // `keelson bootstrap`: what a stock Envoy needs to join the mesh. Printed, it is the bootstrap of a Pod in Kubernetes,
 // whose credentials the kubelet mounts; with --out, a directory with everything in it for an Envoy started by hand.
 // https://www.envoyproxy.io/docs/envoy/latest/operations/cli
-import type { NodeInfo } from '../model/resource.ts';
+import type { NodeInfo } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { ControlPlane } from '../bootstrap/message.ts';
 import type { StaticServices } from '../bootstrap/static-services.ts';
@@ -18,9 +18,9 @@ import { defaultStateDirectory } from '../config.ts';
 import { caSecretFile, tokenSecretFile } from '../bootstrap/credential-files.ts';
 import { bootstrapMessage } from '../bootstrap/message.ts';
 import { statusServices } from '../bootstrap/static-services.ts';
-import { bootstrapPatchesOf, patchedBootstrap } from '../bootstrap-patching.ts';
-import { issueCredentials } from '../credentials.ts';
-import { installation } from '../installation.ts';
+import { bootstrapPatchesOf, patchedBootstrap } from '../daemon/mesh/bootstrap-patching.ts';
+import { issueCredentials } from '../daemon/authority/credentials.ts';
+import { installation } from '../daemon/mesh/installation.ts';
 import { translate } from '../translate/translate.ts';
 import { exit, UsageError } from './io.ts';
 import { loadFiles, nodeOfProxy } from './offline.ts';

@@ -9,7 +9,7 @@ import { trustedRoots } from '../ca/root/root-rotation.ts';
 import type { AuthorityStore, SavedAuthority } from '../ca/store/authority-store.ts';
 import { directoryStore } from '../ca/storage.ts';
 import { defaultStateDirectory } from '../config.ts';
-import { authorityStore } from '../daemon/authority.ts';
+import { authorityStore } from '../daemon/authority/authority.ts';
 import { openKubernetesClient } from '../kubernetes/client.ts';
 import { exit, table, UsageError } from './io.ts';
 

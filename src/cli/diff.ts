@@ -2,8 +2,8 @@
 // fields of Envoy's resources second. Both sides are translated by the same code as a daemon's.
 import { parseArgs } from 'node:util';
 
-import type { DecodedConfiguration, DecodedResource } from '../model/decoded.ts';
-import { decodedKinds, originsAt } from '../model/decoded.ts';
+import type { DecodedConfiguration, DecodedResource } from '../model/envoy/decoded.ts';
+import { decodedKinds, originsAt } from '../model/envoy/decoded.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { describeSource } from '../model/source.ts';
 import type { Io } from './io.ts';

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 
 import { stringify } from 'yaml';
 
-import { bootstrapPatchesOf } from '../bootstrap-patching.ts';
+import { bootstrapPatchesOf } from '../daemon/mesh/bootstrap-patching.ts';
 import { injectionImages } from '../config.ts';
 import { emptySnapshot } from '../model/snapshot.ts';
 import { defaultInstallation } from '../translate/resolve/mesh-settings.ts';

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 
 import { EnvironmentFault, podBootstrap } from '../bootstrap/pod-bootstrap.ts';
 import { ownVariables, podFiles } from '../bootstrap/pod-environment.ts';
-import { givenPatches, patchedBootstrap } from '../bootstrap-patching.ts';
+import { givenPatches, patchedBootstrap } from '../daemon/mesh/bootstrap-patching.ts';
 import { environment } from '../config.ts';
 import { InterceptionFault, interceptionFlags, interceptionOptions } from '../interception/options.ts';
 import { exit, UsageError } from './io.ts';

@@ -2,13 +2,13 @@
 // resources of a proxy, decoded and with the causes of their fields.
 import { readFile } from 'node:fs/promises';
 
-import { installation } from '../installation.ts';
-import { decodedConfiguration } from '../introspection.ts';
-import type { DecodedConfiguration } from '../model/decoded.ts';
-import { decodedKinds } from '../model/decoded.ts';
+import { installation } from '../daemon/mesh/installation.ts';
+import { decodedConfiguration } from '../daemon/introspection/introspection.ts';
+import type { DecodedConfiguration } from '../model/envoy/decoded.ts';
+import { decodedKinds } from '../model/envoy/decoded.ts';
 import type { Problem } from '../model/problem.ts';
-import type { NodeInfo } from '../model/resource.ts';
-import { resourceTypes } from '../model/resource.ts';
+import type { NodeInfo } from '../model/envoy/resource.ts';
+import { resourceTypes } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { translate } from '../translate/translate.ts';
 import { UsageError } from './io.ts';

@@ -1,7 +1,7 @@
 // What the commands without a daemon share: objects from files, and the nodes of the proxies asked about.
 import { readFile } from 'node:fs/promises';
 
-import type { NodeInfo } from '../model/resource.ts';
+import type { NodeInfo } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { objectKey } from '../model/object.ts';
 import type { LoadedConfig } from '../watchers/files/load-config.ts';

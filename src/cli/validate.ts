@@ -1,12 +1,12 @@
 // `keelson validate`: what the control plane would say about files, by the same code as its admission webhook.
 import { parseArgs } from 'node:util';
 
-import { unmatchedPatches } from '../model/patch-places.ts';
+import { unmatchedPatches } from '../model/envoy/patch-places.ts';
 import type { Problem } from '../model/problem.ts';
 import { describePosition } from '../model/problem.ts';
 import { describeSource } from '../model/source.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { installation } from '../installation.ts';
+import { installation } from '../daemon/mesh/installation.ts';
 import { translate } from '../translate/translate.ts';
 import type { Io } from './io.ts';
 import { exit, table, UsageError } from './io.ts';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import type { Problem } from '../model/problem.ts';
-import type { Configuration, NodeInfo } from '../model/resource.ts';
+import type { Configuration, NodeInfo } from '../model/envoy/resource.ts';
 import type { ObjectStatus } from '../model/status.ts';
-import { installation } from '../installation.ts';
+import { installation } from '../daemon/mesh/installation.ts';
 import { translate } from '../translate/translate.ts';
 import { cachedResource } from '../xds/codec/cache.ts';
 import type { JsonObject } from '../xds/codec/print.ts';

@@ -1,7 +1,7 @@
 // For each object of the user: how many proxies have something that it caused, how many of them have all of it in its latest
 // version, and what those say that reject it. What layers and messages are caused by is found out once for each of them.
-import type { Delivery } from '../model/delivery.ts';
-import type { Layer, Resource } from '../model/resource.ts';
+import type { Delivery } from '../model/proxy/delivery.ts';
+import type { Layer, Resource } from '../model/envoy/resource.ts';
 import type { SourceRef } from '../model/source.ts';
 import { sourcesOf } from '../translate/provenance.ts';
 

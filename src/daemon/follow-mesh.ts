@@ -1,11 +1,11 @@
 // Who hears of changes: everything that depends on the mesh, and everything that depends on what proxies answer.
 import type { CredentialSecrets } from '../ca/credentials/credential-secrets.ts';
-import { authoritySecret } from '../credentials.ts';
-import type { LiveMesh } from '../live-mesh.ts';
+import { authoritySecret } from './authority/credentials.ts';
+import type { LiveMesh } from './mesh/live-mesh.ts';
 import type { XdsObserver } from '../xds/observer.ts';
 import type { XdsServer } from '../xds/server.ts';
-import type { daemonCertificates } from './certificates.ts';
-import type { ClusterPart } from './cluster-part.ts';
+import type { daemonCertificates } from './authority/certificates.ts';
+import type { ClusterPart } from './cluster/cluster-part.ts';
 
 export interface MeshFollowers {
   readonly certificates: Awaited<ReturnType<typeof daemonCertificates>>;

@@ -3,9 +3,9 @@
 import type { Registry } from 'prom-client';
 import { Gauge } from 'prom-client';
 
-import type { ProxyStatus } from '../model/proxy-status.ts';
-import type { TypeUrl } from '../model/resource.ts';
-import { resourceTypes } from '../model/resource.ts';
+import type { ProxyStatus } from '../model/proxy/proxy-status.ts';
+import type { TypeUrl } from '../model/envoy/resource.ts';
+import { resourceTypes } from '../model/envoy/resource.ts';
 
 /** Times are milliseconds since 1970. */
 export interface CurrentState {

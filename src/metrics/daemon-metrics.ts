@@ -3,8 +3,8 @@
 // https://istio.io/latest/docs/reference/commands/pilot-discovery/#metrics
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
-import type { TypeUrl } from '../model/resource.ts';
-import { resourceTypes } from '../model/resource.ts';
+import type { TypeUrl } from '../model/envoy/resource.ts';
+import { resourceTypes } from '../model/envoy/resource.ts';
 import type { AdmissionMetrics } from './admission-metrics.ts';
 import { admissionMetrics } from './admission-metrics.ts';
 import type { CurrentState } from './current-state.ts';

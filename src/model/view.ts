@@ -1,13 +1,13 @@
 // What one proxy sees of the mesh and has to do in it: selection only. Parts are shared (the same objects) by all
 // proxies that see the same, so that whatever is built from a part is built once.
-import type { Extension } from './extension.ts';
-import type { DestinationPolicy, MeshSettings, MtlsMode, Protocol, Service, ServicePort } from './mesh.ts';
-import type { Proxy } from './proxy.ts';
+import type { Extension } from './mesh/extension.ts';
+import type { DestinationPolicy, MeshSettings, MtlsMode, Protocol, Service, ServicePort } from './mesh/mesh.ts';
+import type { Proxy } from './proxy/proxy.ts';
 import type { ConnectionPoolSettings, IstioIngressListener } from './schema/index.ts';
 import type { SourceRef } from './source.ts';
-import type { WorkloadTelemetry } from './telemetry.ts';
-import type { VirtualService } from './virtual-service.ts';
-import type { WorkloadPolicies } from './workload-policies.ts';
+import type { WorkloadTelemetry } from './mesh/telemetry.ts';
+import type { VirtualService } from './mesh/virtual-service.ts';
+import type { WorkloadPolicies } from './mesh/workload-policies.ts';
 
 export interface ProxyView {
   readonly settings: MeshSettings;

@@ -1,6 +1,6 @@
 // Where a cluster sends: its endpoints that are fit to be used, and how connections to them are secured.
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/upstream
-import type { DecodedConfiguration, DecodedResource } from '../model/decoded.ts';
+import type { DecodedConfiguration, DecodedResource } from '../model/envoy/decoded.ts';
 import type {
   envoy_config_core_v3_TransportSocket,
   envoy_config_endpoint_v3_ClusterLoadAssignment,

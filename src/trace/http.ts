@@ -1,7 +1,7 @@
 // One HTTP request at one connection manager: virtual host and route first, then the filters in their order, then what
 // the route does.
 // https://www.envoyproxy.io/docs/envoy/latest/intro/life_of_a_request
-import type { DecodedConfiguration } from '../model/decoded.ts';
+import type { DecodedConfiguration } from '../model/envoy/decoded.ts';
 import type { envoy_config_route_v3_RouteConfiguration, MessageOf } from '../xds/generated/messages.ts';
 import type { FilterContext, Possibility } from './filter/filter.ts';
 import { runFilter } from './filter/index.ts';

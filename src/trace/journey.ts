@@ -1,5 +1,5 @@
 // A request from workload to workload: at the proxy of who sends, then at the proxy of who receives, if it has one.
-import type { DecodedConfiguration } from '../model/decoded.ts';
+import type { DecodedConfiguration } from '../model/envoy/decoded.ts';
 import type { Direction } from './listener.ts';
 import type { Connection } from './request.ts';
 import type { Branch, Upstream } from './step.ts';

@@ -1,7 +1,7 @@
 // Which listener takes a connection, and which of its filter chains.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listener_filters/original_dst_filter
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener_components.proto#config-listener-v3-filterchainmatch
-import type { DecodedConfiguration, DecodedResource } from '../model/decoded.ts';
+import type { DecodedConfiguration, DecodedResource } from '../model/envoy/decoded.ts';
 import type {
   envoy_config_listener_v3_FilterChain,
   envoy_config_listener_v3_FilterChainMatch,

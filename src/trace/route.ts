@@ -1,6 +1,6 @@
 // What a route does with a request: an answer of its own, a redirect, or a cluster.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-routeaction
-import type { DecodedConfiguration } from '../model/decoded.ts';
+import type { DecodedConfiguration } from '../model/envoy/decoded.ts';
 import type {
   envoy_config_core_v3_HeaderValueOption,
   envoy_config_route_v3_RedirectAction,

@@ -1,7 +1,7 @@
 // What a trace consists of: the decisions of one proxy about one request, each with what it decided, where in which
 // resource that stands, and the objects behind it.
-import type { DecodedConfiguration, DecodedResource } from '../model/decoded.ts';
-import { originsAt } from '../model/decoded.ts';
+import type { DecodedConfiguration, DecodedResource } from '../model/envoy/decoded.ts';
+import { originsAt } from '../model/envoy/decoded.ts';
 import type { SourceRef } from '../model/source.ts';
 import type { HttpRequest } from './request.ts';
 

@@ -1,6 +1,6 @@
 // One connection at one proxy, from its listener to where it goes: a simulation on the very resources that the proxy has.
 // https://www.envoyproxy.io/docs/envoy/latest/intro/life_of_a_request
-import type { DecodedConfiguration } from '../model/decoded.ts';
+import type { DecodedConfiguration } from '../model/envoy/decoded.ts';
 import type {
   envoy_config_listener_v3_Filter,
   envoy_config_listener_v3_FilterChain,

@@ -1,6 +1,6 @@
 // Which virtual host answers for a host, and which of its routes takes the request.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-virtualhost
-import type { DecodedConfiguration, DecodedResource } from '../model/decoded.ts';
+import type { DecodedConfiguration, DecodedResource } from '../model/envoy/decoded.ts';
 import type {
   envoy_config_route_v3_Route,
   envoy_config_route_v3_RouteConfiguration,

@@ -1,5 +1,5 @@
 // Why a resource looks as it does: every field of it with a known cause, parts included.
-import type { Resource } from '../model/resource.ts';
+import type { Resource } from '../model/envoy/resource.ts';
 import type { SourceRef } from '../model/source.ts';
 import { originsOf } from './provenance.ts';
 

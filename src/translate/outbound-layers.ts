@@ -1,9 +1,9 @@
 // What a proxy needs in order to send: clusters, endpoints and routes, as layers that it shares with all proxies for which
 // they are the same. Each is made from parts by service, so that a change asks anew only about the services it touches.
 import { memo, memoEach, memoPairs, sharedList } from '../model/memo.ts';
-import type { DestinationPolicy, Endpoint, MeshSettings, ServiceEndpoints } from '../model/mesh.ts';
-import { serviceKey } from '../model/mesh.ts';
-import type { Layer, Resource } from '../model/resource.ts';
+import type { DestinationPolicy, Endpoint, MeshSettings, ServiceEndpoints } from '../model/mesh/mesh.ts';
+import { serviceKey } from '../model/mesh/mesh.ts';
+import type { Layer, Resource } from '../model/envoy/resource.ts';
 import type { OutboundView, ServiceView } from '../model/view.ts';
 import { outboundFixedClusters } from './envoy/cluster/fixed-clusters.ts';
 import type { ClusterFacts } from './envoy/cluster/outbound-cluster.ts';

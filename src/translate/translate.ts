@@ -1,14 +1,14 @@
 // Translation: from a snapshot of objects to the configuration of each proxy. Pure: the same snapshot and node give the
 // same bytes. What did not change keeps its identity from one snapshot to the next.
-import type { KeySets } from '../model/key-source.ts';
-import { noKeySets } from '../model/key-source.ts';
+import type { KeySets } from '../model/external/key-source.ts';
+import { noKeySets } from '../model/external/key-source.ts';
 import { sharedValue } from '../model/memo.ts';
-import type { Modules } from '../model/module-source.ts';
-import type { Mesh, MeshSettings } from '../model/mesh.ts';
-import type { PatchPlaces } from '../model/patch-places.ts';
+import type { Modules } from '../model/external/module-source.ts';
+import type { Mesh, MeshSettings } from '../model/mesh/mesh.ts';
+import type { PatchPlaces } from '../model/envoy/patch-places.ts';
 import type { Problem } from '../model/problem.ts';
-import type { Proxy } from '../model/proxy.ts';
-import type { Configuration, NodeInfo, Resource } from '../model/resource.ts';
+import type { Proxy } from '../model/proxy/proxy.ts';
+import type { Configuration, NodeInfo, Resource } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { ObjectStatus } from '../model/status.ts';
 import type { InboundView, ProxyView } from '../model/view.ts';

@@ -1,7 +1,7 @@
 // One module for a user who wrote its address: from a web server, or out of an image in a registry. It is found to be one, and
 // the one that was meant, before any proxy hears of it.
 // https://istio.io/latest/docs/reference/config/proxy_extensions/wasm-plugin/
-import type { ModuleSource } from '../model/module-source.ts';
+import type { ModuleSource } from '../model/external/module-source.ts';
 import type { FetchOptions } from '../watchers/fetch/limited-fetch.ts';
 import type { Credentials } from './registry.ts';
 

@@ -1,7 +1,7 @@
 // Keeps the modules that extensions name: fetched when one is first named, tried again after a failure, and kept as long as
 // something names them. Proxies only ever hear of modules that are here.
 // https://istio.io/latest/docs/reference/config/proxy_extensions/wasm-plugin/
-import type { ModuleSource, Modules, ModuleState } from '../model/module-source.ts';
+import type { ModuleSource, Modules, ModuleState } from '../model/external/module-source.ts';
 import type { ObjectBase } from '../model/object.ts';
 import type { Problem } from '../model/problem.ts';
 import type { WasmConfig } from '../model/schema/index.ts';
@@ -10,8 +10,8 @@ import type { SourceRef } from '../model/source.ts';
 import type { Followed, Named, Timing } from '../watchers/fetch/fetched-sources.ts';
 import type { FetchedModule, ModuleFetchOptions } from './module-fetch.ts';
 
-import { moduleKey, modulePath, moduleSource } from '../model/module-source.ts';
-import { patchedModule } from '../model/patched-module.ts';
+import { moduleKey, modulePath, moduleSource } from '../model/external/module-source.ts';
+import { patchedModule } from '../model/envoy/patched-module.ts';
 import { at } from '../model/source.ts';
 import { FetchedSources } from '../watchers/fetch/fetched-sources.ts';
 import { registryCredentials } from './docker-config.ts';

@@ -3,10 +3,10 @@
 // https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 import type { AnyObject, EndpointPort, KindMap, ServicePort } from '../model/schema/index.ts';
 import { isIPv6 } from 'node:net';
-import { selects } from '../model/labels.ts';
+import { selects } from '../model/mesh/labels.ts';
 import { memo, sharedList, sharedValue } from '../model/memo.ts';
 import { objectKey } from '../model/object.ts';
-import { podAddresses } from '../model/pod.ts';
+import { podAddresses } from '../model/mesh/pod.ts';
 
 type Service = KindMap['Service'];
 type Pod = KindMap['Pod'];

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { fastify } from 'fastify';
 
-import type { TlsIdentity, TlsSource } from '../model/secret-source.ts';
+import type { TlsIdentity, TlsSource } from '../model/external/secret-source.ts';
 import type { AdmissionHandler, AdmissionResponse } from './admission-review.ts';
 import { readReview, reviewOf } from './admission-review.ts';
 

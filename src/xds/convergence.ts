@@ -1,6 +1,6 @@
 // How long it takes from a change until a proxy has answered everything that the change has caused. What one response sets
 // off is sent before the turn of the event loop is over, so that whoever owes no answer by then has converged.
-import type { TypeUrl } from '../model/resource.ts';
+import type { TypeUrl } from '../model/envoy/resource.ts';
 
 interface Journey {
   /** When the change came, in milliseconds. */

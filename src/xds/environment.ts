@@ -1,6 +1,6 @@
 // What a stream finds around it: how resources are encoded, what proxies bear and have rejected, and who counts.
-import type { NodeInfo, TypeUrl } from '../model/resource.ts';
-import type { SecretSource } from '../model/secret-source.ts';
+import type { NodeInfo, TypeUrl } from '../model/envoy/resource.ts';
+import type { SecretSource } from '../model/external/secret-source.ts';
 import type { Encode } from './subscription/proxy-state.ts';
 import type { Quarantine } from './subscription/quarantine.ts';
 import type { RequestLimits } from './subscription/requests.ts';

@@ -1,5 +1,5 @@
 // What goes out to proxies and how they answer: counted, timed, and told to whoever watches.
-import type { TypeUrl } from '../model/resource.ts';
+import type { TypeUrl } from '../model/envoy/resource.ts';
 import type { XdsObserver } from './observer.ts';
 import { Convergence } from './convergence.ts';
 

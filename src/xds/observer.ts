@@ -1,5 +1,5 @@
 // What the server tells of its work while it does it: for metrics. Durations are milliseconds.
-import type { TypeUrl } from '../model/resource.ts';
+import type { TypeUrl } from '../model/envoy/resource.ts';
 
 export interface XdsObserver {
   /** One response. */

@@ -1,11 +1,11 @@
 // What the xDS server is given, and what it offers.
 import type { Metadata, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
-import type { DebugSource } from '../model/debug.ts';
-import type { Delivery } from '../model/delivery.ts';
-import type { WorkloadIdentity } from '../model/identity.ts';
-import type { Configuration, NodeInfo, TypeUrl } from '../model/resource.ts';
-import type { SecretSource, TlsSource } from '../model/secret-source.ts';
+import type { DebugSource } from '../model/proxy/debug.ts';
+import type { Delivery } from '../model/proxy/delivery.ts';
+import type { WorkloadIdentity } from '../model/proxy/identity.ts';
+import type { Configuration, NodeInfo, TypeUrl } from '../model/envoy/resource.ts';
+import type { SecretSource, TlsSource } from '../model/external/secret-source.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log.ts';
 import type { XdsObserver } from './observer.ts';

@@ -1,9 +1,9 @@
 // The xDS server: accepts ADS streams, makes each proxy's configuration, and when the mesh has changed makes all of
 // them anew and sends the differences. One push cycle at a time; what changes meanwhile is the next one's.
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
-import type { WorkloadIdentity } from '../model/identity.ts';
-import type { Delivery } from '../model/delivery.ts';
-import type { NodeInfo, TypeUrl } from '../model/resource.ts';
+import type { WorkloadIdentity } from '../model/proxy/identity.ts';
+import type { Delivery } from '../model/proxy/delivery.ts';
+import type { NodeInfo, TypeUrl } from '../model/envoy/resource.ts';
 import type { Limits } from './limits.ts';
 import type { Rejection } from './subscription/quarantine.ts';
 import type { Dialect } from './subscription/requests.ts';
@@ -12,7 +12,7 @@ import type { ProxyStatus, ServerCounters } from './status.ts';
 import type { StreamEnvironment } from './environment.ts';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { invariant } from '../model/invariant.ts';
-import { proxyName } from '../model/proxy-status.ts';
+import { proxyName } from '../model/proxy/proxy-status.ts';
 import { refusal } from './admission.ts';
 import { breather } from './breather.ts';
 import { DebugCalls } from './debug/debug-calls.ts';

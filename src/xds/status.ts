@@ -1,7 +1,7 @@
 // What the server knows of those who are connected, and what it has done since it started.
-import type { ProxyStatus } from '../model/proxy-status.ts';
+import type { ProxyStatus } from '../model/proxy/proxy-status.ts';
 
-export type { ProxyStatus, TypeStatus } from '../model/proxy-status.ts';
+export type { ProxyStatus, TypeStatus } from '../model/proxy/proxy-status.ts';
 
 /** Who is at the other end of a stream. */
 export type StreamClient = Pick<ProxyStatus, 'node' | 'identity' | 'connection' | 'peer'>;

@@ -2,19 +2,19 @@
 // Clusters and their endpoints go first, listeners and routes once these are in place, removals of clusters and
 // endpoints when nothing refers to them any more; of each type at most one response is unacknowledged.
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#eventual-consistency-considerations
-import type { WorkloadIdentity } from '../model/identity.ts';
-import type { ProxyDelivery } from '../model/delivery.ts';
-import type { Configuration, Layer, NodeInfo, TypeUrl } from '../model/resource.ts';
-import type { SecretSource } from '../model/secret-source.ts';
+import type { WorkloadIdentity } from '../model/proxy/identity.ts';
+import type { ProxyDelivery } from '../model/proxy/delivery.ts';
+import type { Configuration, Layer, NodeInfo, TypeUrl } from '../model/envoy/resource.ts';
+import type { SecretSource } from '../model/external/secret-source.ts';
 import type { CachedResource } from './codec/cache.ts';
 import type { StreamEnvironment, Transport } from './environment.ts';
 import type { DeltaRequest, Dialect, SotwRequest } from './subscription/requests.ts';
 import type { ProxyStatus, StreamClient } from './status.ts';
 import type { Sent, Settled, Subscription } from './subscription/subscription.ts';
 import type { Tracked } from './tracked.ts';
-import { spiffeId } from '../model/identity.ts';
-import { proxyName, proxyNamespace } from '../model/proxy-status.ts';
-import { resourceTypes } from '../model/resource.ts';
+import { spiffeId } from '../model/proxy/identity.ts';
+import { proxyName, proxyNamespace } from '../model/proxy/proxy-status.ts';
+import { resourceTypes } from '../model/envoy/resource.ts';
 import { Aliases } from './subscription/aliases.ts';
 import { rejectedNames } from './subscription/nack.ts';
 import { endpointsName, ProxyState } from './subscription/proxy-state.ts';

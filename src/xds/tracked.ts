@@ -1,6 +1,6 @@
 // One resource type on one stream: what the proxy subscribes to, and how sending it went.
-import type { TypeStatus } from '../model/proxy-status.ts';
-import type { Resource, TypeUrl } from '../model/resource.ts';
+import type { TypeStatus } from '../model/proxy/proxy-status.ts';
+import type { Resource, TypeUrl } from '../model/envoy/resource.ts';
 import type { ProxyState } from './subscription/proxy-state.ts';
 import type { SubscriptionKind } from './subscription/subscription-kind.ts';
 import { Subscription } from './subscription/subscription.ts';

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
-import { directoryTokens, tokenAudience } from '../../src/credentials.ts';
+import { directoryTokens, tokenAudience } from '../../src/daemon/authority/credentials.ts';
 import type { Daemon } from '../../src/main.ts';
 import { startDaemon } from '../../src/main.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { DeltaClient } from '../xds/ads-client.ts';
 import { askDebug, resourceJson } from './debug-client.ts';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
-import { bootstrapPatchesOf, givenPatches, patchedBootstrap } from '../../src/bootstrap-patching.ts';
+import { bootstrapPatchesOf, givenPatches, patchedBootstrap } from '../../src/daemon/mesh/bootstrap-patching.ts';
 import { podBootstrap } from '../../src/bootstrap/pod-bootstrap.ts';
 import { bootstrap } from '../../src/cli/bootstrap.ts';
 import { injectPod } from '../../src/webhooks/inject/inject-pod.ts';

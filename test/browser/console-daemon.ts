@@ -2,18 +2,18 @@
 // that it can be as large as one likes.
 import type { AdminServer } from '../../src/admin/http.ts';
 import type { Authority } from '../../src/admin/console/api.ts';
-import type { ProxyStatus } from '../../src/model/proxy-status.ts';
-import type { NodeInfo } from '../../src/model/resource.ts';
-import type { ExplainedRejection } from '../../src/introspection.ts';
+import type { ProxyStatus } from '../../src/model/proxy/proxy-status.ts';
+import type { NodeInfo } from '../../src/model/envoy/resource.ts';
+import type { ExplainedRejection } from '../../src/daemon/introspection/introspection.ts';
 import type { XdsServer } from '../../src/xds/server.ts';
 
 import { monitoringServer } from '../../src/admin/http.ts';
-import { consoleSource } from '../../src/console-source.ts';
-import { installation } from '../../src/installation.ts';
-import { controlPlane } from '../../src/introspection.ts';
-import { LiveMesh } from '../../src/live-mesh.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
-import { PushHistory } from '../../src/push-history.ts';
+import { consoleSource } from '../../src/daemon/introspection/console-source.ts';
+import { installation } from '../../src/daemon/mesh/installation.ts';
+import { controlPlane } from '../../src/daemon/introspection/introspection.ts';
+import { LiveMesh } from '../../src/daemon/mesh/live-mesh.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
+import { PushHistory } from '../../src/daemon/introspection/push-history.ts';
 import { withDerivedSlices } from '../../src/watchers/endpoint-slices.ts';
 import { readConfig } from '../../src/watchers/files/config-file.ts';
 import { Store } from '../../src/watchers/store.ts';

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Authority } from '../../src/ca/authority.ts';
 import type { CertificateServiceOptions } from '../../src/ca/certificate-service.ts';
-import type { WorkloadIdentity } from '../../src/model/identity.ts';
+import type { WorkloadIdentity } from '../../src/model/proxy/identity.ts';
 import type { Ask, Reply } from '../support/certificate-client.ts';
 import { createRoot, openAuthority, signerAuthority } from '../../src/ca/authority.ts';
 import { certificateIssuer, certificateService } from '../../src/ca/certificate-service.ts';

@@ -5,8 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createRoot } from '../../src/ca/authority.ts';
 import type { CredentialSecretsOptions } from '../../src/ca/credentials/credential-secrets.ts';
 import { credentialSecrets, isCredential } from '../../src/ca/credentials/credential-secrets.ts';
-import type { Resource } from '../../src/model/resource.ts';
-import type { Workload } from '../../src/model/secret-source.ts';
+import type { Resource } from '../../src/model/envoy/resource.ts';
+import type { Workload } from '../../src/model/external/secret-source.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import { snapshotOf } from '../support/snapshot.ts';
 

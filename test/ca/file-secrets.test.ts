@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { fileSecrets, isFileSecret } from '../../src/ca/file-secrets.ts';
-import type { Resource } from '../../src/model/resource.ts';
-import type { Workload } from '../../src/model/secret-source.ts';
+import type { Resource } from '../../src/model/envoy/resource.ts';
+import type { Workload } from '../../src/model/external/secret-source.ts';
 import { cachedResource } from '../../src/xds/codec/cache.ts';
 import { printAny } from '../../src/xds/codec/print.ts';
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { bootstrap } from '../../src/cli/bootstrap.ts';
-import { directoryTokens, tokenAudience } from '../../src/credentials.ts';
+import { directoryTokens, tokenAudience } from '../../src/daemon/authority/credentials.ts';
 import { UsageError } from '../../src/cli/io.ts';
 
 const pods = `

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { provideGatewayClasses } from '../../src/controllers/gateway-classes.ts';
 import { deployments, definitions, services } from '../../src/controllers/resources.ts';
-import { gatewayDuties } from '../../src/daemon/gateway-duties.ts';
+import { gatewayDuties } from '../../src/daemon/cluster/gateway-duties.ts';
 import { isNotFound } from '../../src/kubernetes/api-error.ts';
 import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
 import type { DeploymentPlan } from '../../src/translate/resolve/gateway-api/deployment/plan.ts';

@@ -5,8 +5,8 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
-import { replicaServiceDefinition } from '../../src/daemon/replica-service.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
+import { replicaServiceDefinition } from '../../src/daemon/cluster/replica-service.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { freePort } from '../../scripts/ports.ts';
 import type { TestKubernetes } from '../support/kubernetes.ts';
 import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';

@@ -9,8 +9,8 @@ import { describe, expect, test } from 'vitest';
 
 import { bookshopPods, podsFile } from '../../demo/pods.ts';
 import { nodeOfProxy } from '../../src/cli/offline.ts';
-import { installation } from '../../src/installation.ts';
-import { noKeySets } from '../../src/model/key-source.ts';
+import { installation } from '../../src/daemon/mesh/installation.ts';
+import { noKeySets } from '../../src/model/external/key-source.ts';
 import { translate } from '../../src/translate/translate.ts';
 import { loadConfig } from '../../src/watchers/files/load-config.ts';
 import { acceptance } from '../support/acceptance.ts';

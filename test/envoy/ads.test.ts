@@ -1,7 +1,7 @@
 // A real Envoy on our server, in both dialects: it takes changes without losing a request, and what it refuses is
 // quarantined by name.
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Configuration, Resource } from '../../src/model/resource.ts';
+import type { Configuration, Resource } from '../../src/model/envoy/resource.ts';
 import type { Envoy } from '../support/envoy.ts';
 import type { Mesh } from '../xds/mesh.ts';
 import { freePort } from '../../scripts/ports.ts';

@@ -7,7 +7,7 @@ import { connect } from 'node:tls';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { directoryRoot, directoryTokens, tokenAudience } from '../../src/credentials.ts';
+import { directoryRoot, directoryTokens, tokenAudience } from '../../src/daemon/authority/credentials.ts';
 import { askForCertificate, signingRequest } from '../support/certificate-client.ts';
 import { startLab } from '../support/lab.ts';
 import { p256, rsa2048 } from '../support/openssl.ts';

@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { freePort } from '../../scripts/ports.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { cachedResource } from '../../src/xds/codec/cache.ts';
 import { printAny } from '../../src/xds/codec/print.ts';
 import { startEnvoy } from '../support/envoy.ts';

@@ -1,7 +1,7 @@
 // Resources for a real Envoy: a listener in plaintext, routes, and clusters with endpoints by EDS.
-import type { Resource } from '../../src/model/resource.ts';
+import type { Resource } from '../../src/model/envoy/resource.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { lbEndpoint } from './ads-bootstrap.ts';
 
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];

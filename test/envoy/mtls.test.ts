@@ -13,7 +13,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';
 import { workloadTemplate } from '../../src/ca/certificate/template.ts';
-import { directoryRoot } from '../../src/credentials.ts';
+import { directoryRoot } from '../../src/daemon/authority/credentials.ts';
 import { listening } from '../support/backend.ts';
 import { http, startLab, yaml } from '../support/lab.ts';
 import { destinationRule, peerAuthentication } from '../support/rules.ts';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
-import type { AuthorizationPolicy, RequestAuthentication } from '../../src/model/workload-policies.ts';
+import type { AuthorizationPolicy, RequestAuthentication } from '../../src/model/mesh/workload-policies.ts';
 
-import { noKeySets } from '../../src/model/key-source.ts';
+import { noKeySets } from '../../src/model/external/key-source.ts';
 import { jwtFilters } from '../../src/translate/envoy/jwt/jwt-filter.ts';
 import { authorizationFilters } from '../../src/translate/envoy/rbac/rbac-filter.ts';
 import { tokenRules } from '../../src/translate/resolve/security/request-authentication.ts';

@@ -1,5 +1,5 @@
 // Whatever mesh is written, a stock Envoy takes all that is made of it.
-import type { NodeInfo } from '../../src/model/resource.ts';
+import type { NodeInfo } from '../../src/model/envoy/resource.ts';
 import type { Raw } from '../support/random-mesh.ts';
 
 import fc from 'fast-check';

@@ -11,7 +11,7 @@ import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { requestRotation } from '../../src/ca/storage.ts';
-import { directoryRoot } from '../../src/credentials.ts';
+import { directoryRoot } from '../../src/daemon/authority/credentials.ts';
 import { startEnvoy } from '../support/envoy.ts';
 import { writeBootstrap } from '../support/keelson.ts';
 import { startLab } from '../support/lab.ts';

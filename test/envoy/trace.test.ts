@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import type { DecodedConfiguration } from '../../src/model/decoded.ts';
+import type { DecodedConfiguration } from '../../src/model/envoy/decoded.ts';
 import type { Hop } from '../../src/trace/journey.ts';
 import { traceJourney } from '../../src/trace/journey.ts';
 import type { Lab } from '../support/lab.ts';

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 
-import type { Configuration, Resource } from '../../src/model/resource.ts';
+import type { Configuration, Resource } from '../../src/model/envoy/resource.ts';
 import type { XdsServer } from '../../src/xds/server.ts';
 import type { Envoy } from '../support/envoy.ts';
 import { freePort } from '../../scripts/ports.ts';

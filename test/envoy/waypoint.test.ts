@@ -9,7 +9,7 @@ import { connect as connectTls } from 'node:tls';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { directoryRoot, directoryTokens, tokenAudience } from '../../src/credentials.ts';
+import { directoryRoot, directoryTokens, tokenAudience } from '../../src/daemon/authority/credentials.ts';
 import type { Backend, TcpBackend } from '../support/backend.ts';
 import { startHttp, startTcpEcho } from '../support/backend.ts';
 import { askForCertificate, signingRequest } from '../support/certificate-client.ts';

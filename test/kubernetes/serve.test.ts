@@ -15,8 +15,8 @@ import { parseAllDocuments } from 'yaml';
 
 import { freePort } from '../../scripts/ports.ts';
 import { startProcess, waitUntil } from '../../scripts/process.ts';
-import { directoryTokens, tokenAudience } from '../../src/credentials.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
+import { directoryTokens, tokenAudience } from '../../src/daemon/authority/credentials.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { kindTable } from '../../src/watchers/kinds.ts';
 import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
 import { DeltaClient } from '../xds/ads-client.ts';

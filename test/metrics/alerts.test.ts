@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { expect, test } from 'vitest';
 
 import { daemonMetrics } from '../../src/metrics/daemon-metrics.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { seriesOf } from '../support/prometheus.ts';
 
 interface Rules {

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 
 import type { CurrentState } from '../../src/metrics/current-state.ts';
 import { daemonMetrics } from '../../src/metrics/daemon-metrics.ts';
-import type { ProxyStatus } from '../../src/model/proxy-status.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
+import type { ProxyStatus } from '../../src/model/proxy/proxy-status.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { seriesOf, sumBy } from '../support/prometheus.ts';
 
 const proxy = (version: unknown, lastNack?: string): ProxyStatus => ({

@@ -3,15 +3,15 @@
 // EnvoyFilter of the scenario has patched is told and not counted: a patch may be one that no stock Envoy takes.
 //
 //   node test/parity/nacks.ts DIRECTORY [--only SUBSTRING]
-import type { Configuration, NodeInfo } from '../../src/model/resource.ts';
+import type { Configuration, NodeInfo } from '../../src/model/envoy/resource.ts';
 
 import { readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { nodeFromFile } from '../../src/cli/offline.ts';
-import { installation } from '../../src/installation.ts';
-import { noKeySets } from '../../src/model/key-source.ts';
+import { installation } from '../../src/daemon/mesh/installation.ts';
+import { noKeySets } from '../../src/model/external/key-source.ts';
 import { causingObjects, resourceOrigins } from '../../src/translate/origins.ts';
 import { translate } from '../../src/translate/translate.ts';
 import { loadConfig } from '../../src/watchers/files/load-config.ts';

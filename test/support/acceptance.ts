@@ -1,6 +1,6 @@
 // What a stock Envoy says to a configuration: it gets all of it from an xDS server of ours, in a network of its own where
 // every address can be bound, with secrets of a throw-away authority, so that everything in it comes into force.
-import type { Configuration, NodeInfo } from '../../src/model/resource.ts';
+import type { Configuration, NodeInfo } from '../../src/model/envoy/resource.ts';
 import type { Envoy } from './envoy.ts';
 
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,11 +1,11 @@
 // Every secret that is asked for, from one throw-away authority: certificates for names that are about keys, roots for
 // names that are about those whom to trust.
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
-import type { SecretSource } from '../../src/model/secret-source.ts';
+import type { SecretSource } from '../../src/model/external/secret-source.ts';
 
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';
 import { workloadTemplate } from '../../src/ca/certificate/template.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
 
 type Secret = MessageOf['envoy.extensions.transport_sockets.tls.v3.Secret'];
 

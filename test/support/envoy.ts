@@ -2,7 +2,7 @@
 // interface, ended by its own process id.
 // https://www.envoyproxy.io/docs/envoy/latest/operations/admin
 import type { IncomingMessage } from 'node:http';
-import type { NodeInfo } from '../../src/model/resource.ts';
+import type { NodeInfo } from '../../src/model/envoy/resource.ts';
 
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

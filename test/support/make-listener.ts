@@ -1,9 +1,9 @@
 // Listeners for tests: small proxies' listeners are made, and looked into without spelling out Envoy's nesting.
 import { invariant } from '../../src/model/invariant.ts';
 import { sharedList } from '../../src/model/memo.ts';
-import type { Resource } from '../../src/model/resource.ts';
+import type { Resource } from '../../src/model/envoy/resource.ts';
 import type { InboundPort, OutboundView, ProxyView, ServiceView } from '../../src/model/view.ts';
-import type { VirtualService } from '../../src/model/virtual-service.ts';
+import type { VirtualService } from '../../src/model/mesh/virtual-service.ts';
 import { inboundListeners } from '../../src/translate/envoy/listener/inbound/inbound-listener.ts';
 import { outboundListeners } from '../../src/translate/envoy/listener/outbound-listeners.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';

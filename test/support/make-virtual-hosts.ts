@@ -1,6 +1,6 @@
 // Virtual hosts of route configurations in a mesh of three services: `oven` and `shop` here, `mill` in another
 // namespace, all on port 80.
-import type { Resource } from '../../src/model/resource.ts';
+import type { Resource } from '../../src/model/envoy/resource.ts';
 import type { EgressListener, OutboundView } from '../../src/model/view.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
 import { routeConfiguration } from '../../src/translate/envoy/virtual-host/route-configuration.ts';

@@ -1,9 +1,9 @@
 // Small meshes for tests: each factory makes a plain, valid value, and a test names only what it is about.
-import type { DestinationPolicy, MeshSettings, Protocol, Service, ServicePort } from '../../src/model/mesh.ts';
-import type { Proxy } from '../../src/model/proxy.ts';
+import type { DestinationPolicy, MeshSettings, Protocol, Service, ServicePort } from '../../src/model/mesh/mesh.ts';
+import type { Proxy } from '../../src/model/proxy/proxy.ts';
 import type { Subset, TrafficPolicy, VirtualServiceSpec } from '../../src/model/schema/index.ts';
 import type { SourceRef } from '../../src/model/source.ts';
-import type { TrafficTelemetry, WorkloadTelemetry } from '../../src/model/telemetry.ts';
+import type { TrafficTelemetry, WorkloadTelemetry } from '../../src/model/mesh/telemetry.ts';
 import type {
   Consumer,
   EgressListener,
@@ -13,8 +13,8 @@ import type {
   ServiceView,
   VirtualServiceView,
 } from '../../src/model/view.ts';
-import type { VirtualService } from '../../src/model/virtual-service.ts';
-import { noPolicies } from '../../src/model/workload-policies.ts';
+import type { VirtualService } from '../../src/model/mesh/virtual-service.ts';
+import { noPolicies } from '../../src/model/mesh/workload-policies.ts';
 import { invariant } from '../../src/model/invariant.ts';
 import { sharedList, sharedValue } from '../../src/model/memo.ts';
 import {

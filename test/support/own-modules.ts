@@ -1,5 +1,5 @@
 // Modules as if the control plane had fetched them: each is one of ours, whatever its address.
-import type { Modules } from '../../src/model/module-source.ts';
+import type { Modules } from '../../src/model/external/module-source.ts';
 
 import { headerModule } from './wasm-module.ts';
 

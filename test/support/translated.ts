@@ -1,7 +1,7 @@
 // What one proxy would be sent for YAML as a user writes it, as messages by name: for tests of a rule from end to end of the
 // translation. Endpoints are written out as EndpointSlices.
-import type { Features } from '../../src/model/mesh.ts';
-import type { NodeInfo, ResourceKind } from '../../src/model/resource.ts';
+import type { Features } from '../../src/model/mesh/mesh.ts';
+import type { NodeInfo, ResourceKind } from '../../src/model/envoy/resource.ts';
 import { defaultInstallation, installationWith } from '../../src/translate/resolve/mesh-settings.ts';
 import type { Translation } from '../../src/translate/translate.ts';
 import { translate } from '../../src/translate/translate.ts';

@@ -2,7 +2,7 @@
 // against a real Envoy.
 import { describe, expect, test } from 'vitest';
 
-import { originsAt } from '../../src/model/decoded.ts';
+import { originsAt } from '../../src/model/envoy/decoded.ts';
 import { chooseChain } from '../../src/trace/listener.ts';
 import { inBlock } from '../../src/trace/match/address.ts';
 import { normalizedPath, routeMiss } from '../../src/trace/match/path-match.ts';

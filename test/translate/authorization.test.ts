@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 
-import type { Service } from '../../src/model/mesh.ts';
-import type { Proxy } from '../../src/model/proxy.ts';
+import type { Service } from '../../src/model/mesh/mesh.ts';
+import type { Proxy } from '../../src/model/proxy/proxy.ts';
 import { trustDomains, withAliases } from '../../src/translate/envoy/rbac/trust-domain.ts';
 import { groupPolicies, policiesFor } from '../../src/translate/resolve/security/policy-attachment.ts';
 import { filters, matched, objects, policy } from '../support/authorization.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { DestinationPolicy, Service } from '../../src/model/mesh.ts';
+import type { DestinationPolicy, Service } from '../../src/model/mesh/mesh.ts';
 import { destinationPolicies, indexPolicies, policyFor } from '../../src/translate/resolve/destination-policy.ts';
 import { effectivePolicy } from '../../src/translate/envoy/cluster/traffic-policy.ts';
 import { defaultInstallation, meshSettings } from '../../src/translate/resolve/mesh-settings.ts';

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { parse, stringify } from 'yaml';
-import type { ResourceKind } from '../../src/model/resource.ts';
+import type { ResourceKind } from '../../src/model/envoy/resource.ts';
 import { bootstrapPatches, patchBootstrap } from '../../src/translate/patch/bootstrap-patch.ts';
 import { messageTypes } from '../../src/xds/codec/message-types.ts';
 import { snapshotOf } from '../support/snapshot.ts';

@@ -1,7 +1,7 @@
 // Hosts of one namespace that another claims: said, and where it is enforced without effect on anybody else.
 import { describe, expect, it } from 'vitest';
 
-import type { Features } from '../../src/model/mesh.ts';
+import type { Features } from '../../src/model/mesh/mesh.ts';
 import { translated, translation } from '../support/translated.ts';
 
 const namespace = (name: string, owned?: string): string => `---

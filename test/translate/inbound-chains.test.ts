@@ -1,6 +1,6 @@
 // What a workload's proxy takes on which port, by the port's protocol and mutual TLS mode.
 import { describe, expect, test } from 'vitest';
-import type { MtlsMode, Protocol } from '../../src/model/mesh.ts';
+import type { MtlsMode, Protocol } from '../../src/model/mesh/mesh.ts';
 import { inboundListeners } from '../../src/translate/envoy/listener/inbound/inbound-listener.ts';
 import { originsOf } from '../../src/translate/provenance.ts';
 import type { FilterChain, Listener } from '../support/make-listener.ts';

@@ -1,6 +1,6 @@
 // The listeners for what a workload receives: inspection, mutual TLS, interception and Sidecar objects.
 import { describe, expect, test } from 'vitest';
-import type { MtlsMode, Protocol } from '../../src/model/mesh.ts';
+import type { MtlsMode, Protocol } from '../../src/model/mesh/mesh.ts';
 import { inboundListeners } from '../../src/translate/envoy/listener/inbound/inbound-listener.ts';
 import type { FilterChain, Listener } from '../support/make-listener.ts';
 import {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { rebuilt } from '../../bench/count.ts';
 import { changes, meshOf, nodesOf } from '../../bench/mesh.ts';
-import type { Configuration, Layer, Resource } from '../../src/model/resource.ts';
+import type { Configuration, Layer, Resource } from '../../src/model/envoy/resource.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
 import { translate } from '../../src/translate/translate.ts';

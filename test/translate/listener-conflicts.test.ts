@@ -1,6 +1,6 @@
 // What happens when services want the same bind: the older one wins what both want, and HTTP shares with the rest.
 import { expect, test } from 'vitest';
-import type { Protocol } from '../../src/model/mesh.ts';
+import type { Protocol } from '../../src/model/mesh/mesh.ts';
 import type { ServiceView } from '../../src/model/view.ts';
 import { listenerIn, names, outbound, summary } from '../support/make-listener.ts';
 import { makeExternalService, makePort, makeProxy, makeService, makeServiceView } from '../support/make.ts';

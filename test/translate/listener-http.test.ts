@@ -1,7 +1,7 @@
 // What the mesh's and a workload's settings make of HTTP connection managers and of logs.
 import { describe, expect, test } from 'vitest';
-import type { MeshSettings } from '../../src/model/mesh.ts';
-import type { Proxy } from '../../src/model/proxy.ts';
+import type { MeshSettings } from '../../src/model/mesh/mesh.ts';
+import type { Proxy } from '../../src/model/proxy/proxy.ts';
 import type { HttpConnectionManager, Listener } from '../support/make-listener.ts';
 import { httpOf, inbound, listenerIn, names, outbound, tcpProxyOf } from '../support/make-listener.ts';
 import { makePort, makeProxy, makeService, makeServiceView, makeSettings } from '../support/make.ts';

@@ -1,9 +1,9 @@
 // A change rebuilds only the listeners that it touches; everything else is the same object as before.
 import { expect, test } from 'vitest';
 import { memo, sharedList } from '../../src/model/memo.ts';
-import type { Resource } from '../../src/model/resource.ts';
+import type { Resource } from '../../src/model/envoy/resource.ts';
 import type { ProxyView, ServiceView } from '../../src/model/view.ts';
-import type { VirtualService } from '../../src/model/virtual-service.ts';
+import type { VirtualService } from '../../src/model/mesh/virtual-service.ts';
 import { inboundListeners } from '../../src/translate/envoy/listener/inbound/inbound-listener.ts';
 import { outboundListeners } from '../../src/translate/envoy/listener/outbound-listeners.ts';
 import type { Listener } from '../support/make-listener.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { sharedList } from '../../src/model/memo.ts';
 import type { TrafficPolicy } from '../../src/model/schema/index.ts';
 import type { ServiceView } from '../../src/model/view.ts';
-import type { VirtualService } from '../../src/model/virtual-service.ts';
+import type { VirtualService } from '../../src/model/mesh/virtual-service.ts';
 import { originsOf } from '../../src/translate/provenance.ts';
 import type { TcpProxy } from '../support/make-listener.ts';
 import { listenerIn, outbound, outboundOf, summary, tcpProxyOf } from '../support/make-listener.ts';

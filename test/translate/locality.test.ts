@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Endpoint } from '../../src/model/mesh.ts';
+import type { Endpoint } from '../../src/model/mesh/mesh.ts';
 import type { LocalityLoadBalancerSetting } from '../../src/model/schema/index.ts';
 import { applyLocality, byLocality } from '../../src/translate/envoy/endpoint/locality.ts';
 import { localityText, parseLocality } from '../../src/translate/resolve/workload.ts';

@@ -1,6 +1,6 @@
 // A workload's own ProxyConfig and the mesh's settings: what differs, and that what does not is shared.
-import type { MeshSettings } from '../../src/model/mesh.ts';
-import type { Proxy } from '../../src/model/proxy.ts';
+import type { MeshSettings } from '../../src/model/mesh/mesh.ts';
+import type { Proxy } from '../../src/model/proxy/proxy.ts';
 
 import { expect, test } from 'vitest';
 

@@ -1,8 +1,8 @@
 // What a change of policies costs: the listeners of the workloads that they select, and nothing else.
 import { describe, expect, it } from 'vitest';
 
-import type { KeySets } from '../../src/model/key-source.ts';
-import type { Resource } from '../../src/model/resource.ts';
+import type { KeySets } from '../../src/model/external/key-source.ts';
+import type { Resource } from '../../src/model/envoy/resource.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import { parse } from '../../src/watchers/parse.ts';
 import { Store } from '../../src/watchers/store.ts';

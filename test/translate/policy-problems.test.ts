@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Protocol } from '../../src/model/mesh.ts';
+import type { Protocol } from '../../src/model/mesh/mesh.ts';
 import type { InboundPort } from '../../src/model/view.ts';
-import type { WorkloadPolicies } from '../../src/model/workload-policies.ts';
-import { noPolicies } from '../../src/model/workload-policies.ts';
+import type { WorkloadPolicies } from '../../src/model/mesh/workload-policies.ts';
+import { noPolicies } from '../../src/model/mesh/workload-policies.ts';
 import { policyProblems } from '../../src/translate/envoy/rbac/policy-problems.ts';
 import { translate } from '../../src/translate/translate.ts';
 import { objects, policy } from '../support/authorization.ts';

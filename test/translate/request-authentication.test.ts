@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import type { KeySets } from '../../src/model/key-source.ts';
-import { keySourceOf, noKeySets } from '../../src/model/key-source.ts';
-import type { Features } from '../../src/model/mesh.ts';
-import type { Service } from '../../src/model/mesh.ts';
+import type { KeySets } from '../../src/model/external/key-source.ts';
+import { keySourceOf, noKeySets } from '../../src/model/external/key-source.ts';
+import type { Features } from '../../src/model/mesh/mesh.ts';
+import type { Service } from '../../src/model/mesh/mesh.ts';
 import { jwtFilters } from '../../src/translate/envoy/jwt/jwt-filter.ts';
 import { keysOfNobody } from '../../src/translate/envoy/jwt/keys-of-nobody.ts';
 import { tokenRules } from '../../src/translate/resolve/security/request-authentication.ts';

@@ -1,7 +1,7 @@
 // Which logs, spans and metrics follow from several Telemetry objects, the mesh's defaults and the services that there are.
 import { describe, expect, test } from 'vitest';
 
-import type { MeshSettings } from '../../src/model/mesh.ts';
+import type { MeshSettings } from '../../src/model/mesh/mesh.ts';
 import { workloadTelemetry } from '../../src/translate/resolve/telemetry/workload-telemetry.ts';
 import { makePort, makeProxy, makeService, makeSettings } from '../support/make.ts';
 import { snapshotOf } from '../support/snapshot.ts';

@@ -1,7 +1,7 @@
 // What one proxy sees: services through its Sidecar object, its own ports, and what is shared between proxies.
 import { describe, expect, it } from 'vitest';
 
-import type { NodeInfo } from '../../src/model/resource.ts';
+import type { NodeInfo } from '../../src/model/envoy/resource.ts';
 import type { ProxyView } from '../../src/model/view.ts';
 import { defaultInstallation } from '../../src/translate/resolve/mesh-settings.ts';
 import { resolveMesh } from '../../src/translate/resolve/mesh.ts';

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { ModuleSource } from '../../src/model/module-source.ts';
+import type { ModuleSource } from '../../src/model/external/module-source.ts';
 import { fetchModule } from '../../src/wasm/module-fetch.ts';
 import { imageReference } from '../../src/wasm/image-reference.ts';
 import { ModuleWatcher } from '../../src/wasm/module-watcher.ts';

@@ -3,7 +3,7 @@ import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Problem } from '../../src/model/problem.ts';
-import type { TlsIdentity } from '../../src/model/secret-source.ts';
+import type { TlsIdentity } from '../../src/model/external/secret-source.ts';
 import type { AdmissionRequest } from '../../src/webhooks/admission-review.ts';
 import type { WebhookServer } from '../../src/webhooks/server.ts';
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';

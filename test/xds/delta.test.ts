@@ -1,7 +1,7 @@
 // The incremental xDS protocol, rule by rule, against a real server.
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#incremental-xds
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Configuration } from '../../src/model/resource.ts';
+import type { Configuration } from '../../src/model/envoy/resource.ts';
 import type { XdsServerOptions } from '../../src/xds/server.ts';
 import type { Mesh } from './mesh.ts';
 import { cachedResource } from '../../src/xds/codec/cache.ts';

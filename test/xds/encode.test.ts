@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Bug } from '../../src/model/invariant.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { cachedResource, encodeCount } from '../../src/xds/codec/cache.ts';
 import { encode, encodeMessage } from '../../src/xds/codec/encode.ts';
 import { print, printAny } from '../../src/xds/codec/print.ts';

@@ -1,7 +1,7 @@
 // A mesh for tests of the server: resources of every type, changed at will, and a server that serves them.
-import type { Configuration, Layer, Resource } from '../../src/model/resource.ts';
+import type { Configuration, Layer, Resource } from '../../src/model/envoy/resource.ts';
 import type { XdsServer, XdsServerOptions } from '../../src/xds/server.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { createXdsServer } from '../../src/xds/server.ts';
 
 export const types = resourceTypes;

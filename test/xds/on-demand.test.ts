@@ -1,7 +1,7 @@
 // What a proxy gets only when it asks for it by name, under that name or another one.
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#on-demand
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Configuration, Layer, OnDemand, Resource } from '../../src/model/resource.ts';
+import type { Configuration, Layer, OnDemand, Resource } from '../../src/model/envoy/resource.ts';
 import type { DeltaResponse } from './ads-client.ts';
 import type { Mesh } from './mesh.ts';
 import { cachedResource } from '../../src/xds/codec/cache.ts';

@@ -1,9 +1,9 @@
 // The port without TLS: configuration for whoever asks, secrets for nobody, and nothing that a port with TLS has besides.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import type { DebugSource } from '../../src/model/debug.ts';
-import { resourceTypes } from '../../src/model/resource.ts';
-import type { TlsSource } from '../../src/model/secret-source.ts';
+import type { DebugSource } from '../../src/model/proxy/debug.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
+import type { TlsSource } from '../../src/model/external/secret-source.ts';
 import type { XdsServer } from '../../src/xds/server.ts';
 import { createXdsServer } from '../../src/xds/server.ts';
 import { DeltaClient, SotwClient } from './ads-client.ts';

@@ -1,6 +1,6 @@
 // What happens to a resource that a proxy rejects, against a real server.
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Configuration } from '../../src/model/resource.ts';
+import type { Configuration } from '../../src/model/envoy/resource.ts';
 import type { Mesh } from './mesh.ts';
 import { rejectedNames } from '../../src/xds/subscription/nack.ts';
 import { DeltaClient, names } from './ads-client.ts';

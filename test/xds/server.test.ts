@@ -1,9 +1,9 @@
 // The server around the protocol: who may connect, what is bounded, and what happens when something goes wrong.
 import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { WorkloadIdentity } from '../../src/model/identity.ts';
-import type { Configuration, Resource } from '../../src/model/resource.ts';
-import type { SecretSource } from '../../src/model/secret-source.ts';
+import type { WorkloadIdentity } from '../../src/model/proxy/identity.ts';
+import type { Configuration, Resource } from '../../src/model/envoy/resource.ts';
+import type { SecretSource } from '../../src/model/external/secret-source.ts';
 import type { XdsServerOptions } from '../../src/xds/server.ts';
 import type { ClientOptions } from './ads-client.ts';
 import type { Mesh } from './mesh.ts';

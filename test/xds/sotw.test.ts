@@ -1,7 +1,7 @@
 // The state-of-the-world xDS protocol, rule by rule, against a real server.
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Configuration } from '../../src/model/resource.ts';
+import type { Configuration } from '../../src/model/envoy/resource.ts';
 import type { Mesh } from './mesh.ts';
 import { SotwClient, sotwNames } from './ads-client.ts';
 import { cluster, configuration, endpoints, listener, route, startMesh, staticCluster, types } from './mesh.ts';

@@ -1,6 +1,6 @@
 // One stream without a connection: what it writes, and when it does not.
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { Configuration } from '../../src/model/resource.ts';
+import type { Configuration } from '../../src/model/envoy/resource.ts';
 import type { StreamEnvironment } from '../../src/xds/environment.ts';
 import { cachedResource, encodeCount } from '../../src/xds/codec/cache.ts';
 import { Quarantine } from '../../src/xds/subscription/quarantine.ts';

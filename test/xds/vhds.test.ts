@@ -1,6 +1,6 @@
 // Virtual hosts that are sent because they are there: beside a route configuration that leaves them out, and when they change.
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Configuration, Resource } from '../../src/model/resource.ts';
+import type { Configuration, Resource } from '../../src/model/envoy/resource.ts';
 import type { DeltaResponse } from './ads-client.ts';
 import type { Mesh } from './mesh.ts';
 import { DeltaClient, names, node, SotwClient } from './ads-client.ts';

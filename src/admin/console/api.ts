@@ -1,7 +1,7 @@
 // What the console asks of the daemon, as JSON: the shapes that both sides share. Times are milliseconds since 1970,
 // durations milliseconds, sizes bytes.
 import type { Problem } from '../../model/problem.ts';
-import type { ResourceKind } from '../../model/resource.ts';
+import type { ResourceKind } from '../../model/envoy/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
 
 /** A stretch of a list, beginning at `offset`. */

@@ -1,9 +1,9 @@
 // The mesh as a graph: services and gateways, the routes between them, and what was measured along the way. Of a large
 // mesh first its namespaces, then one of them with what it is connected to.
-import type { Mesh, MtlsMode, Service, ServiceEndpoints } from '../../model/mesh.ts';
-import { serviceKey } from '../../model/mesh.ts';
+import type { Mesh, MtlsMode, Service, ServiceEndpoints } from '../../model/mesh/mesh.ts';
+import { serviceKey } from '../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../model/source.ts';
-import type { VirtualService } from '../../model/virtual-service.ts';
+import type { VirtualService } from '../../model/mesh/virtual-service.ts';
 import type { Graph, GraphEdge, GraphNode, Traffic } from './api.ts';
 import { problemsByObject } from './objects.ts';
 import type { Question } from './question.ts';

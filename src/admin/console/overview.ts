@@ -1,5 +1,5 @@
 // The mesh at a glance, its recent pushes, and its authority.
-import type { Push } from '../../model/push.ts';
+import type { Push } from '../../model/proxy/push.ts';
 import type { Certificates, Overview, Stretch } from './api.ts';
 import { shownObjects } from './objects.ts';
 import { matches, stretchOf } from './paging.ts';

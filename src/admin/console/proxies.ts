@@ -1,8 +1,8 @@
 // Proxies: all of them with their state, one of them with its configuration, and what is found in that.
-import { decodedKinds } from '../../model/decoded.ts';
-import type { DecodedResource } from '../../model/decoded.ts';
-import type { WorkloadIdentity } from '../../model/identity.ts';
-import type { ProxyStatus } from '../../model/proxy-status.ts';
+import { decodedKinds } from '../../model/envoy/decoded.ts';
+import type { DecodedResource } from '../../model/envoy/decoded.ts';
+import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
+import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
 import type { ConfigurationKind, Hits, ProxyDetail, ProxyRow, ResourceName, Stretch, SyncState } from './api.ts';
 import { matches, stretchOf } from './paging.ts';
 import type { Question } from './question.ts';

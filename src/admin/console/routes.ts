@@ -1,7 +1,7 @@
 // The console over HTTP: its page, its questions under /console/api/, and the news of open pages. It reads only.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
-import type { DebugScope } from '../../model/debug.ts';
+import type { DebugScope } from '../../model/proxy/debug.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Answer } from './answers.ts';
 import { answers, posted } from './answers.ts';

@@ -1,8 +1,8 @@
 // What the console needs of the daemon beside what debug pages do: each a question that can be asked at any time, and
 // that costs no more than what it shows.
-import type { Push } from '../../model/push.ts';
-import type { DecodedResource } from '../../model/decoded.ts';
-import type { NodeInfo } from '../../model/resource.ts';
+import type { Push } from '../../model/proxy/push.ts';
+import type { DecodedResource } from '../../model/envoy/decoded.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type { Hop } from '../../trace/journey.ts';
 import type * as api from './api.ts';

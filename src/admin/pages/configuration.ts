@@ -1,6 +1,6 @@
 // What one proxy is to have: config_dump, edsz, sidecarz, and `resources`, which commands of ours read.
-import { isInScope, notConnected } from '../../model/debug.ts';
-import { proxyName, type ProxyStatus } from '../../model/proxy-status.ts';
+import { isInScope, notConnected } from '../../model/proxy/debug.ts';
+import { proxyName, type ProxyStatus } from '../../model/proxy/proxy-status.ts';
 import type { Answer, Question } from './page.ts';
 import { refused } from './page.ts';
 import { serviceJson } from './services.ts';

@@ -1,7 +1,7 @@
 // What a debug page is: a question to the control plane, asked with parameters by somebody with a scope.
-import type { DebugScope } from '../../model/debug.ts';
-import { isInScope } from '../../model/debug.ts';
-import type { ProxyStatus } from '../../model/proxy-status.ts';
+import type { DebugScope } from '../../model/proxy/debug.ts';
+import { isInScope } from '../../model/proxy/debug.ts';
+import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
 import type { ControlPlane } from '../control-plane.ts';
 
 export interface Question {

@@ -1,6 +1,6 @@
 // Who is connected and what they have: syncz, connections, adsz.
-import type { ProxyStatus, TypeStatus } from '../../model/proxy-status.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import type { ProxyStatus, TypeStatus } from '../../model/proxy/proxy-status.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { Answer, Question } from './page.ts';
 import { visibleProxies } from './page.ts';
 

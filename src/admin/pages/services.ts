@@ -1,6 +1,6 @@
 // What the mesh knows of services and their endpoints: registryz, endpointz, instancesz, in istiod's form.
-import type { Endpoint, MeshSettings, Service, ServicePort } from '../../model/mesh.ts';
-import { serviceKey } from '../../model/mesh.ts';
+import type { Endpoint, MeshSettings, Service, ServicePort } from '../../model/mesh/mesh.ts';
+import { serviceKey } from '../../model/mesh/mesh.ts';
 import type { Answer, Question } from './page.ts';
 import { visibleProxies } from './page.ts';
 

@@ -1,7 +1,7 @@
 // What is to stand in a certificate, before anything is signed.
 // https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md and https://www.rfc-editor.org/rfc/rfc5280
-import type { WorkloadIdentity } from '../../model/identity.ts';
-import { spiffeId } from '../../model/identity.ts';
+import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
+import { spiffeId } from '../../model/proxy/identity.ts';
 
 /** The parts of a Subject that Envoy reads of its peer. */
 export interface SubjectNames {

@@ -1,8 +1,8 @@
 // What a Secret or a ConfigMap is to Envoy: a certificate with its key, or the authorities that peers are checked against.
 // https://istio.io/latest/docs/tasks/traffic-management/ingress/secure-ingress/#key-formats
 import { memo } from '../../model/memo.ts';
-import type { Resource } from '../../model/resource.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 
 type Secret = KindMap['Secret'];

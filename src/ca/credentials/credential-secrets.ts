@@ -2,8 +2,8 @@
 // A proxy that watches one hears of every change of the object, and of every change of its right to it.
 // https://istio.io/latest/docs/tasks/traffic-management/ingress/secure-ingress/
 import { objectKey } from '../../model/object.ts';
-import type { Resource } from '../../model/resource.ts';
-import type { SecretSource, Workload } from '../../model/secret-source.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
+import type { SecretSource, Workload } from '../../model/external/secret-source.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import { authorities, keyPair } from './credential-secret.ts';
 import type { CredentialName } from './credential-name.ts';

@@ -1,7 +1,7 @@
 // From an object to where it has effect, from a host to who decides about it, from an error of Envoy's to the objects
 // behind what it names; and what lost against others, and why.
-import type { DecodedConfiguration, DecodedResource } from '../../model/decoded.ts';
-import { decodedKinds } from '../../model/decoded.ts';
+import type { DecodedConfiguration, DecodedResource } from '../../model/envoy/decoded.ts';
+import { decodedKinds } from '../../model/envoy/decoded.ts';
 import type { Problem } from '../../model/problem.ts';
 import { describeProblem } from '../../model/problem.ts';
 import type { SourceRef } from '../../model/source.ts';

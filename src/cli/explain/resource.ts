@@ -1,6 +1,6 @@
 // From a resource, or a field of it, to the objects that caused it.
-import type { DecodedConfiguration, DecodedResource } from '../../model/decoded.ts';
-import { decodedKinds } from '../../model/decoded.ts';
+import type { DecodedConfiguration, DecodedResource } from '../../model/envoy/decoded.ts';
+import { decodedKinds } from '../../model/envoy/decoded.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { describeSource } from '../../model/source.ts';
 import type { Io } from '../io.ts';

@@ -1,6 +1,6 @@
 // A proxy's configuration: resources of a kind by name, one of them as a tree, or what is found in all of them.
 import type { ConfigurationKind, Hit, Hits, ResourceName, Stretch } from '../../admin/console/api.ts';
-import type { DecodedResource } from '../../model/decoded.ts';
+import type { DecodedResource } from '../../model/envoy/decoded.ts';
 import { useLive } from '../live.ts';
 import { Asked } from '../parts/asked.tsx';
 import { Search } from '../parts/fields.tsx';

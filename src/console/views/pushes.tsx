@@ -1,6 +1,6 @@
 // The latest pushes: why, how much, and how long until the last proxy had answered.
 import type { Stretch } from '../../admin/console/api.ts';
-import type { Push, PushCause } from '../../model/push.ts';
+import type { Push, PushCause } from '../../model/proxy/push.ts';
 import { describeSource } from '../../model/source.ts';
 import { useLive, useNow } from '../live.ts';
 import { Asked } from '../parts/asked.tsx';

@@ -1,6 +1,6 @@
 // What there is to know of a message of Envoy's to read, write or change it.
 // https://protobuf.dev/programming-guides/proto3/
-import type { Resource } from '../resource.ts';
+import type { Resource } from '../envoy/resource.ts';
 
 export type ScalarType =
   | 'double'

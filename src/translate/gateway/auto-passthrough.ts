@@ -2,7 +2,7 @@
 // client chose, leads to the cluster of the same name. Nothing is decrypted on the way.
 // https://istio.io/latest/docs/ops/deployment/deployment-models/#multiple-networks
 import { memo, sharedList } from '../../model/memo.ts';
-import type { MeshSettings, ServicePort } from '../../model/mesh.ts';
+import type { MeshSettings, ServicePort } from '../../model/mesh/mesh.ts';
 import { at } from '../../model/source.ts';
 import type { ServiceView } from '../../model/view.ts';
 import { meshServerName } from '../names.ts';

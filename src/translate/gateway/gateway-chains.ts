@@ -2,7 +2,7 @@
 // forwarded as they are or without their TLS.
 // https://istio.io/latest/docs/reference/config/networking/gateway/#Server
 import { memo, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
 import type { L4MatchAttributes, TLSMatchAttributes } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type { VirtualServiceView } from '../../model/view.ts';

@@ -1,9 +1,9 @@
 // What the listeners of one router depend on of the proxy itself: plain facts, shared by all for which they are the same.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#Topology
 import { memo, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
-import type { Proxy } from '../../model/proxy.ts';
-import type { TrafficTelemetry } from '../../model/telemetry.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
+import type { TrafficTelemetry } from '../../model/mesh/telemetry.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import type { HttpFacts, LocalAddresses } from '../envoy/listener/listener-facts.ts';
 import { httpFacts, localAddresses, statusPorts } from '../envoy/listener/listener-facts.ts';

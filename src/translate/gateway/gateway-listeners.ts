@@ -2,10 +2,10 @@
 // without anything to let in has none.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listeners
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { Resource } from '../../model/resource.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { describeSource } from '../../model/source.ts';
 import type { ServiceView } from '../../model/view.ts';

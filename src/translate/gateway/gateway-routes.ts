@@ -2,8 +2,8 @@
 // Hosts are what servers and the VirtualServices of their gateways have in common.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
-import type { Resource } from '../../model/resource.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
 import type { VirtualServiceView } from '../../model/view.ts';
 import { virtualHostName } from '../names.ts';
 import { compareText } from '../resolve/order.ts';

@@ -2,7 +2,7 @@
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
 import { memo, sharedList } from '../../model/memo.ts';
 import type { ServiceView, VirtualServiceView } from '../../model/view.ts';
-import type { VirtualService } from '../../model/virtual-service.ts';
+import type { VirtualService } from '../../model/mesh/virtual-service.ts';
 import { isVisible, visibilityRank } from '../resolve/visibility.ts';
 import { withDestinations } from '../view/outbound.ts';
 

@@ -2,7 +2,7 @@
 // and what the mesh's extension providers need.
 // https://istio.io/latest/docs/reference/commands/pilot-discovery/#envvars
 import { memo, sharedList } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
 import type { ServiceView, VirtualServiceView } from '../../model/view.ts';
 import { destinationHosts } from '../resolve/virtual-service.ts';
 

@@ -2,8 +2,8 @@
 // every request come last.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-virtualhost
 import { memo, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
-import type { Resource } from '../../model/resource.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { virtualHostName } from '../names.ts';
 import { from, merge } from '../provenance.ts';

@@ -2,8 +2,8 @@
 // wildcard certificate. They are told to open one for the right server (421); what no server has stays unknown (404).
 // https://gateway-api.sigs.k8s.io/reference/spec/#listener
 import { memo, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
-import type { Resource } from '../../model/resource.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
 import { virtualHostResource } from '../envoy/virtual-host/virtual-host.ts';
 import { virtualHostName } from '../names.ts';
 import { compareText } from '../resolve/order.ts';

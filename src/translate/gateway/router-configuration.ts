@@ -3,7 +3,7 @@
 // https://istio.io/latest/docs/reference/config/networking/gateway/
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { Configuration } from '../../model/resource.ts';
+import type { Configuration } from '../../model/envoy/resource.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import type { OutboundView, ProxyView } from '../../model/view.ts';
 import { guardOf } from '../envoy/rbac/guard.ts';

@@ -1,9 +1,9 @@
 // Which gateways a router serves, and on which ports of its own: servers name the ports of the Services in front of it.
 // https://istio.io/latest/docs/reference/config/networking/gateway/
-import type { Gateway } from '../../model/gateway.ts';
-import { selects } from '../../model/labels.ts';
+import type { Gateway } from '../../model/mesh/gateway.ts';
+import { selects } from '../../model/mesh/labels.ts';
 import { sharedList, sharedValue } from '../../model/memo.ts';
-import type { Proxy } from '../../model/proxy.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import type { Target } from '../view/inbound.ts';
 import { workloadTargets } from '../view/inbound.ts';

@@ -2,7 +2,7 @@
 // configuration of the same proxy, so that whatever that one says holds here as well.
 // ../../../docs/lazy.md
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { Configuration, Layer, Resource } from '../../model/resource.ts';
+import type { Configuration, Layer, Resource } from '../../model/envoy/resource.ts';
 import { lazyClusters, lazyEndpoints } from './clusters.ts';
 import { lazyListeners } from './listeners.ts';
 import { mentionedBeyondRoutes, mentionedClusters } from './references.ts';

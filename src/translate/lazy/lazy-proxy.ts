@@ -1,7 +1,7 @@
 // Who gets lazy configuration: the label `keelson.dev/lazy` on the Pod, else on its Namespace, else on the root namespace,
 // which speaks for the whole mesh as it does for Istio's policies. The nearest one decides; without any nobody does.
 // ../../../docs/lazy.md
-import type { Proxy } from '../../model/proxy.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 
 export const lazyLabel = 'keelson.dev/lazy';

@@ -2,7 +2,7 @@
 // an address to a cluster one chain of filters that fetches the cluster by the address.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/on_demand_updates_filter
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { Resource } from '../../model/resource.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
 import type { Any, MessageOf } from '../../xds/generated/messages.ts';
 import { ads } from '../envoy/config-source.ts';
 import { virtualOutbound } from '../names.ts';

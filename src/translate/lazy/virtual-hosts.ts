@@ -3,8 +3,8 @@
 // asks about, though they have a virtual host of their own. So every host below a wildcard has a copy for itself.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/vhds
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { Layer, Resource } from '../../model/resource.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import type { Layer, Resource } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { ads } from '../envoy/config-source.ts';
 import { parseRouteName } from '../envoy/virtual-host/route-name.ts';

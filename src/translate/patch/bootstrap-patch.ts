@@ -1,9 +1,9 @@
 // Patches of the bootstrap, which a proxy is started with: they are in what injection gives it, and in nothing that is sent.
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/#EnvoyFilter-ApplyTo
-import type { BootstrapPatch } from '../../model/bootstrap-patch.ts';
+import type { BootstrapPatch } from '../../model/envoy/bootstrap-patch.ts';
 import type { MessageTypes } from '../../model/message/descriptor.ts';
-import { patchedMessages } from '../../model/patched-messages.ts';
-import type { Proxy } from '../../model/proxy.ts';
+import { patchedMessages } from '../../model/envoy/patched-messages.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { mergeMessages } from './merge.ts';
 import { groupEnvoyFilters, patchesFor } from './selection.ts';

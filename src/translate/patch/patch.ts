@@ -7,7 +7,7 @@ import type { Problem } from '../../model/problem.ts';
 import type { EnvoyConfigObjectMatch, EnvoyConfigObjectPatch, KindMap } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { at } from '../../model/source.ts';
-import { patchedMessages } from '../../model/patched-messages.ts';
+import { patchedMessages } from '../../model/envoy/patched-messages.ts';
 import { from } from '../provenance.ts';
 
 type EnvoyFilter = KindMap['EnvoyFilter'];

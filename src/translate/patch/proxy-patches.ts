@@ -1,12 +1,12 @@
 // The patches of one proxy: its configuration with them, and what became of each.
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/
-import { selects } from '../../model/labels.ts';
+import { selects } from '../../model/mesh/labels.ts';
 import type { MessageTypes } from '../../model/message/descriptor.ts';
 import { memo, sharedValue } from '../../model/memo.ts';
-import type { Mesh } from '../../model/mesh.ts';
-import type { PatchPlaces } from '../../model/patch-places.ts';
-import type { Configuration, Resource } from '../../model/resource.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import type { Mesh } from '../../model/mesh/mesh.ts';
+import type { PatchPlaces } from '../../model/envoy/patch-places.ts';
+import type { Configuration, Resource } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { ProxyView } from '../../model/view.ts';
 import { addsTo } from './conditions.ts';
 import type { PatchedConfiguration } from './configuration-patch.ts';

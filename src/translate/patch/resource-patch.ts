@@ -3,8 +3,8 @@
 import type { MessageTypes } from '../../model/message/descriptor.ts';
 import { memo, sharedList } from '../../model/memo.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { Resource } from '../../model/resource.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { patchCluster } from './cluster-patch.ts';
 import type { PatchContext } from './conditions.ts';

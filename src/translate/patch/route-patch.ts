@@ -2,7 +2,7 @@
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/#EnvoyFilter-RouteConfigurationMatch
 import { invariant } from '../../model/invariant.ts';
 import type { MessageDescriptor, MessageTypes } from '../../model/message/descriptor.ts';
-import { patchedMessages } from '../../model/patched-messages.ts';
+import { patchedMessages } from '../../model/envoy/patched-messages.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import type { PatchContext } from './conditions.ts';
 import { isFor } from './conditions.ts';

@@ -5,7 +5,7 @@ import type { MessageTypes } from '../../model/message/descriptor.ts';
 import { linearRegex } from '../../model/linear-regex.ts';
 import { memo, sharedList } from '../../model/memo.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { Proxy } from '../../model/proxy.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { compareText } from '../resolve/order.ts';
 import { targetedBy } from '../resolve/policy-target.ts';

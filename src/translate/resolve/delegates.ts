@@ -3,7 +3,7 @@
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#Delegate
 import type { Problem } from '../../model/problem.ts';
 import type { HTTPMatchRequest, HTTPRoute, StringMatch } from '../../model/schema/index.ts';
-import type { SourcedRoute } from '../../model/virtual-service.ts';
+import type { SourcedRoute } from '../../model/mesh/virtual-service.ts';
 import { at, describeSource } from '../../model/source.ts';
 
 export interface Joined {

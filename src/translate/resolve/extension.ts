@@ -1,11 +1,11 @@
 // WasmPlugins and TrafficExtensions as extensions, in the order in which they run: by phase, the highest priority first.
 // https://istio.io/latest/docs/reference/config/proxy_extensions/wasm-plugin/
-import type { Extension, ExtensionPhase } from '../../model/extension.ts';
+import type { Extension, ExtensionPhase } from '../../model/mesh/extension.ts';
 import { memo, sharedList } from '../../model/memo.ts';
 import type { KindMap, WasmConfig } from '../../model/schema/index.ts';
 import { byObjectAge } from './order.ts';
 import { targetedBy } from './policy-target.ts';
-import type { Proxy } from '../../model/proxy.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 
 type WasmPlugin = KindMap['WasmPlugin'];
 type TrafficExtension = KindMap['TrafficExtension'];

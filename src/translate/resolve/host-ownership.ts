@@ -3,7 +3,7 @@
 // and what its annotation lists; the root namespace may claim anything.
 // https://istio.io/latest/docs/ops/best-practices/security/#configure-exportto
 import { memo, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { at } from '../../model/source.ts';

@@ -2,7 +2,7 @@
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig
 import type { MessageTypes } from '../../model/message/descriptor.ts';
 import { memo } from '../../model/memo.ts';
-import type { Features, MeshSettings } from '../../model/mesh.ts';
+import type { Features, MeshSettings } from '../../model/mesh/mesh.ts';
 import type { MeshConfigSpec } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
 

@@ -1,16 +1,16 @@
 // The whole mesh from a snapshot of objects. Each part is remembered by the objects it came from, so that after a
 // change only the parts that it touches are new.
-import type { Gateway } from '../../model/gateway.ts';
-import type { KeySets } from '../../model/key-source.ts';
-import { noKeySets } from '../../model/key-source.ts';
+import type { Gateway } from '../../model/mesh/gateway.ts';
+import type { KeySets } from '../../model/external/key-source.ts';
+import { noKeySets } from '../../model/external/key-source.ts';
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { Mesh, MeshSettings, Service, ServiceEndpoints } from '../../model/mesh.ts';
-import { serviceKey } from '../../model/mesh.ts';
+import type { Mesh, MeshSettings, Service, ServiceEndpoints } from '../../model/mesh/mesh.ts';
+import { serviceKey } from '../../model/mesh/mesh.ts';
 import { objectKey } from '../../model/object.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { KindMap, MeshConfigSpec, MeshNetworksSpec } from '../../model/schema/index.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
-import type { VirtualService } from '../../model/virtual-service.ts';
+import type { VirtualService } from '../../model/mesh/virtual-service.ts';
 import { withAutoAddresses } from './service-entry/auto-addresses.ts';
 import { destinationPolicies } from './destination-policy.ts';
 import { gatewayApi, type GatewayApi } from './gateway-api/gateway-api.ts';
@@ -21,7 +21,7 @@ import { ingresses } from './ingress/ingresses.ts';
 import { kubernetesEndpoints, slicesByService } from './kubernetes/kubernetes-endpoints.ts';
 import { kubernetesServices } from './kubernetes/kubernetes-service.ts';
 import type { ExtensionsByNamespace } from './extension.ts';
-import { matchesSelector } from '../../model/labels.ts';
+import { matchesSelector } from '../../model/mesh/labels.ts';
 import type { Installation } from './mesh-settings.ts';
 import { meshConfigName, meshSettings } from './mesh-settings.ts';
 import type { NetworkOf } from './networks.ts';

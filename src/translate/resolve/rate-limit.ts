@@ -1,10 +1,10 @@
 // RateLimitPolicies: which ones hold for one proxy, for which of its routes, and the services that count for them.
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings, Service } from '../../model/mesh.ts';
+import type { MeshSettings, Service } from '../../model/mesh/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { Proxy } from '../../model/proxy.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 import { at } from '../../model/source.ts';
-import type { LimitedRoute, RateLimitPolicy, WorkloadLimits } from '../../model/workload-policies.ts';
+import type { LimitedRoute, RateLimitPolicy, WorkloadLimits } from '../../model/mesh/workload-policies.ts';
 import type { ResolvedMesh } from './mesh.ts';
 import { targetedBy } from './policy-target.ts';
 import { hostOf, namespacesByHost } from './security/extension-provider.ts';

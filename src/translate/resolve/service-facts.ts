@@ -1,9 +1,9 @@
 // What callers of a service have to know of its endpoints: the few facts that change rarely, so that most changes of
 // endpoints touch nothing but the endpoints themselves.
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings, Service, ServiceEndpoints } from '../../model/mesh.ts';
-import { serviceKey } from '../../model/mesh.ts';
-import { spiffeId } from '../../model/identity.ts';
+import type { MeshSettings, Service, ServiceEndpoints } from '../../model/mesh/mesh.ts';
+import { serviceKey } from '../../model/mesh/mesh.ts';
+import { spiffeId } from '../../model/proxy/identity.ts';
 import { namespaceMtls } from './security/peer-authentication.ts';
 import type { PeerAuthentications } from './security/peer-authentication.ts';
 import { isHttp } from './protocol.ts';

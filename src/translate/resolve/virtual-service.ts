@@ -2,8 +2,8 @@
 // remembered by the objects it came from, so that one changed object makes one new VirtualService.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/
 import type { Destination, HTTPRoute, KindMap } from '../../model/schema/index.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
-import type { SourcedRoute, VirtualService } from '../../model/virtual-service.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
+import type { SourcedRoute, VirtualService } from '../../model/mesh/virtual-service.ts';
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import { objectKey } from '../../model/object.ts';
 import { at } from '../../model/source.ts';

@@ -1,6 +1,6 @@
 // Objects that are read and checked but change nothing yet: their authors have to know.
 import { memo } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import { at } from '../../model/source.ts';

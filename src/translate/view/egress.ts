@@ -1,11 +1,11 @@
 // Egress listeners: what a proxy's namespace and its Sidecar object let it see, and under which listener.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioEgressListener
 import { memo, sharedList } from '../../model/memo.ts';
-import type { MeshSettings, Service, ServicePort } from '../../model/mesh.ts';
+import type { MeshSettings, Service, ServicePort } from '../../model/mesh/mesh.ts';
 import type { IstioEgressListener, KindMap } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { at } from '../../model/source.ts';
-import type { VirtualService } from '../../model/virtual-service.ts';
+import type { VirtualService } from '../../model/mesh/virtual-service.ts';
 import type { EgressListener } from '../../model/view.ts';
 import { byAge } from '../resolve/order.ts';
 import { istioProtocol } from '../resolve/protocol.ts';

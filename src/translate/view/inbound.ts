@@ -2,18 +2,18 @@
 // lists instead, and how each is secured.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
 import { memo, sharedList } from '../../model/memo.ts';
-import type { DestinationPolicy, MtlsMode, Service, ServiceEndpoints, ServicePort } from '../../model/mesh.ts';
-import { serviceKey } from '../../model/mesh.ts';
+import type { DestinationPolicy, MtlsMode, Service, ServiceEndpoints, ServicePort } from '../../model/mesh/mesh.ts';
+import { serviceKey } from '../../model/mesh/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { Proxy } from '../../model/proxy.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { ConnectionPoolSettings, KindMap } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { at, describeSource } from '../../model/source.ts';
 import type { InboundPort, InboundView } from '../../model/view.ts';
-import type { WorkloadPolicies } from '../../model/workload-policies.ts';
+import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
 import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
-import { selects } from '../../model/labels.ts';
+import { selects } from '../../model/mesh/labels.ts';
 import { compareText } from '../resolve/order.ts';
 import type { WorkloadMtls } from '../resolve/security/peer-authentication.ts';
 import { mtlsSources, workloadMtls } from '../resolve/security/peer-authentication.ts';

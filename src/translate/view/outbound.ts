@@ -1,12 +1,12 @@
 // What a proxy may send to: services with the policies in force for it, routes, and where everything else goes.
 // Proxies of one namespace under the same Sidecar object share one view.
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { DestinationPolicy, MeshSettings, Service } from '../../model/mesh.ts';
-import { serviceKey } from '../../model/mesh.ts';
-import type { Proxy } from '../../model/proxy.ts';
+import type { DestinationPolicy, MeshSettings, Service } from '../../model/mesh/mesh.ts';
+import { serviceKey } from '../../model/mesh/mesh.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { at } from '../../model/source.ts';
-import type { VirtualService } from '../../model/virtual-service.ts';
+import type { VirtualService } from '../../model/mesh/virtual-service.ts';
 import type { Consumer, OutboundView, ServiceView, UnknownDestinations, VirtualServiceView } from '../../model/view.ts';
 import { outboundCluster } from '../names.ts';
 import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';

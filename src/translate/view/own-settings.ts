@@ -1,8 +1,8 @@
 // The mesh's settings as one proxy has them: a workload's own ProxyConfig takes the place of the mesh's in what it says of
 // the headers on routes and clusters. Workloads that mean the same as the mesh share its settings, and so its resources.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig-ProxyHeaders
-import type { MeshSettings } from '../../model/mesh.ts';
-import type { Proxy } from '../../model/proxy.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 import { memo, sharedValue } from '../../model/memo.ts';
 
 type Headers = NonNullable<NonNullable<MeshSettings['defaultConfig']>['proxyHeaders']>;

@@ -1,10 +1,10 @@
 // The policies that decide who may talk to one workload.
 // https://istio.io/latest/docs/concepts/security/
 import { memo, sharedList } from '../../model/memo.ts';
-import type { Service } from '../../model/mesh.ts';
-import type { Proxy } from '../../model/proxy.ts';
-import type { WorkloadPolicies } from '../../model/workload-policies.ts';
-import { noPolicies } from '../../model/workload-policies.ts';
+import type { Service } from '../../model/mesh/mesh.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
+import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
+import { noPolicies } from '../../model/mesh/workload-policies.ts';
 import { authorizerOf } from '../resolve/security/extension-provider.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { policiesFor } from '../resolve/security/policy-attachment.ts';

@@ -1,7 +1,7 @@
 // A Proxy from the node that Envoy sends: id, metadata and, where the Pod is known, what its Node says.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-node
-import type { InterceptionMode, Locality, Proxy } from '../../model/proxy.ts';
-import type { NodeInfo } from '../../model/resource.ts';
+import type { InterceptionMode, Locality, Proxy } from '../../model/proxy/proxy.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { PodIndex } from '../resolve/kubernetes/pods.ts';
 import type { VirtualMachines } from '../resolve/service-entry/virtual-machines.ts';
 import { canonical, podLocality } from '../resolve/workload.ts';

@@ -2,9 +2,9 @@
 // and two for workloads that are asked for themselves.
 // https://istio.io/latest/docs/ambient/architecture/data-plane/
 import { memo, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings, ServicePort } from '../../model/mesh.ts';
-import type { Resource } from '../../model/resource.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import type { MeshSettings, ServicePort } from '../../model/mesh/mesh.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { networkExtensionList } from '../envoy/extension/extension-filters.ts';
 import type { ChainTraffic } from '../envoy/extension/extension-filters.ts';

@@ -1,11 +1,11 @@
 // What stands behind a waypoint: the services and workloads that use it, and what each service asks of its callers.
 // https://istio.io/latest/docs/ambient/usage/waypoint/
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { Service } from '../../model/mesh.ts';
-import { podAddresses } from '../../model/pod.ts';
-import type { Proxy } from '../../model/proxy.ts';
+import type { Service } from '../../model/mesh/mesh.ts';
+import { podAddresses } from '../../model/mesh/pod.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { OutboundView, ServiceView, VirtualServiceView } from '../../model/view.ts';
-import type { WorkloadPolicies } from '../../model/workload-policies.ts';
+import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
 import type { PodIndex } from '../resolve/kubernetes/pods.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { byAge } from '../resolve/order.ts';

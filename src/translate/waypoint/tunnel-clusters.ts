@@ -1,9 +1,9 @@
 // The clusters between the parts of a waypoint: its internal listeners, and the other ends of its tunnels.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/other_features/internal_listener
 import { memo } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
-import type { Resource } from '../../model/resource.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { asDownstream } from '../envoy/cluster/connection-pool.ts';
 import { plainSocket } from '../envoy/cluster/proxy-protocol.ts';

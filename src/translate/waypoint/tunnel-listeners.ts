@@ -2,9 +2,9 @@
 // going; others begin tunnels to endpoints, or a tunnel in a tunnel to those of other networks.
 // https://istio.io/latest/docs/ambient/architecture/hbone/
 import { memo } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
-import type { Resource } from '../../model/resource.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import type { LocalAddresses } from '../envoy/listener/listener-facts.ts';
 import { additionalAddresses, listenerAddress } from '../envoy/listener/listener-address.ts';

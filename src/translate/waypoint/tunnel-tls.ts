@@ -1,6 +1,6 @@
 // Mutual TLS of the mesh around tunnels: its newest version only, and HTTP/2 inside.
 // https://istio.io/latest/docs/ambient/architecture/hbone/
-import type { MeshSettings } from '../../model/mesh.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { trustDomains } from '../envoy/rbac/trust-domain.ts';
 import { meshIdentity } from '../envoy/sds.ts';

@@ -2,9 +2,9 @@
 // What is sent to an endpoint that takes tunnels goes to a listener of the waypoint's own, which begins them.
 // https://istio.io/latest/docs/ambient/architecture/data-plane/
 import { memo } from '../../model/memo.ts';
-import type { Endpoint, MeshSettings, PolicySubset, ServiceEndpoints, ServicePort } from '../../model/mesh.ts';
-import type { Resource } from '../../model/resource.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import type { Endpoint, MeshSettings, PolicySubset, ServiceEndpoints, ServicePort } from '../../model/mesh/mesh.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { ServiceView } from '../../model/view.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { clusterMetadata } from '../envoy/cluster/cluster-metadata.ts';

@@ -2,7 +2,7 @@
 // whatever name it is called by.
 // https://istio.io/latest/docs/ambient/usage/l7-features/
 import { memo } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh.ts';
+import type { MeshSettings } from '../../model/mesh/mesh.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { sessionConfig } from '../envoy/filter/stateful-session.ts';
 import type { Caller } from '../envoy/route/route.ts';

@@ -2,9 +2,9 @@
 // its callers are to get, and clusters for what its routes and filters lead to elsewhere.
 // https://istio.io/latest/docs/ambient/usage/waypoint/
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import { serviceKey } from '../../model/mesh.ts';
-import type { MeshSettings, ServiceEndpoints } from '../../model/mesh.ts';
-import type { Configuration, Resource } from '../../model/resource.ts';
+import { serviceKey } from '../../model/mesh/mesh.ts';
+import type { MeshSettings, ServiceEndpoints } from '../../model/mesh/mesh.ts';
+import type { Configuration, Resource } from '../../model/envoy/resource.ts';
 import type { OutboundView, ProxyView, ServiceView } from '../../model/view.ts';
 import { httpFacts, localAddresses } from '../envoy/listener/listener-facts.ts';
 import { guardOf } from '../envoy/rbac/guard.ts';

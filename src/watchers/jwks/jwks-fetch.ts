@@ -1,6 +1,6 @@
 // One fetch of a JSON Web Key Set for a user who wrote its address.
 // https://www.rfc-editor.org/rfc/rfc7517#section-5
-import type { KeySource } from '../../model/key-source.ts';
+import type { KeySource } from '../../model/external/key-source.ts';
 import type { FetchOptions } from '../fetch/limited-fetch.ts';
 
 import { fetchLimited } from '../fetch/limited-fetch.ts';

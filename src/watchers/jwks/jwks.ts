@@ -1,14 +1,14 @@
 // Keeps the key sets that RequestAuthentications refer to: fetched when a rule first names them, again and again in the
 // background, and kept when a fetch fails. Translation only ever sees the last good ones.
 // https://istio.io/latest/docs/reference/config/security/request_authentication/#JWTRule
-import type { KeySets, KeySource } from '../../model/key-source.ts';
+import type { KeySets, KeySource } from '../../model/external/key-source.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type { Named, Timing } from '../fetch/fetched-sources.ts';
 import type { FetchOptions } from './jwks-fetch.ts';
 
-import { keySourceOf, noKeySets } from '../../model/key-source.ts';
+import { keySourceOf, noKeySets } from '../../model/external/key-source.ts';
 import { at } from '../../model/source.ts';
 import { FetchedSources } from '../fetch/fetched-sources.ts';
 import { fetchKeys } from './jwks-fetch.ts';

@@ -5,7 +5,7 @@ import type { Drafts } from '../draft.ts';
 import type { FieldPath } from '../field-path.ts';
 import type { RuleContext } from './rule.ts';
 import { canonicalMessage } from '../../model/message/canonical.ts';
-import { patchedMessages } from '../../model/patched-messages.ts';
+import { patchedMessages } from '../../model/envoy/patched-messages.ts';
 import { conflict, deprecated, doubtful, invalid, missing } from '../draft.ts';
 import { atMostOne, checkTargets } from './common.ts';
 import { checkSelector } from './syntax/labels.ts';

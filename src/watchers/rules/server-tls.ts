@@ -3,7 +3,7 @@
 import type { ServerTLSSettings } from '../../model/schema/index.ts';
 import type { Drafts } from '../draft.ts';
 import type { FieldPath } from '../field-path.ts';
-import { isCipherSuite } from '../../model/cipher-suites.ts';
+import { isCipherSuite } from '../../model/envoy/cipher-suites.ts';
 import { conflict, doubtful, missing, unsupported } from '../draft.ts';
 
 type Field = keyof ServerTLSSettings;

@@ -1,6 +1,6 @@
 // Whether a Pod that reached the webhook gets a sidecar, and why: Istio's rules in Istio's order.
 // https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy
-import { matchesSelector } from '../../model/labels.ts';
+import { matchesSelector } from '../../model/mesh/labels.ts';
 import type { Pod } from './pod/pod.ts';
 import { annotationsOf, labelsOf } from './pod/pod.ts';
 import { systemNamespaces } from './selection.ts';

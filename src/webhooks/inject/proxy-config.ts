@@ -1,7 +1,7 @@
 // The settings of one Pod's proxy: Istio's defaults, the mesh's, those of ProxyConfig objects and the Pod's annotation, each
 // laid over what is wider.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
-import type { ProxyConfigLayers } from '../../model/proxy-config.ts';
+import type { ProxyConfigLayers } from '../../model/mesh/proxy-config.ts';
 import type { ProxyConfigResourceSpec, ProxyConfigSpec } from '../../model/schema/index.ts';
 
 import { ProxyConfigSpec as schema } from '../../model/schema/mesh-proxy-config.ts';

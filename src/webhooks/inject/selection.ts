@@ -1,7 +1,7 @@
 // Which control plane's webhook the API server asks about a Pod, from the labels of the namespace and of the Pod: what the
 // selectors of the webhook configurations say, for those who cannot ask the API server.
 // https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy
-import { matchesSelector } from '../../model/labels.ts';
+import { matchesSelector } from '../../model/mesh/labels.ts';
 import type { StringMap } from './pod/pod.ts';
 
 /** A control plane that is installed. */

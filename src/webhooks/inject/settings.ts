@@ -1,6 +1,6 @@
 // What injection is told about the installation and the cluster; none of it depends on the Pod.
-import type { BootstrapPatch } from '../../model/bootstrap-patch.ts';
-import type { Proxy } from '../../model/proxy.ts';
+import type { BootstrapPatch } from '../../model/envoy/bootstrap-patch.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { MeshConfigSpec, KindMap } from '../../model/schema/index.ts';
 import type { InjectorConfig } from './injector-config.ts';
 import type { StringMap } from './pod/pod.ts';

@@ -1,7 +1,7 @@
 // The settings of injection as the cluster's objects have them now: the mesh's and the injector's ConfigMaps, ProxyConfig
 // objects and the nodes.
 // https://istio.io/latest/docs/ops/configuration/mesh/injection-concepts/
-import type { BootstrapPatch } from '../../model/bootstrap-patch.ts';
+import type { BootstrapPatch } from '../../model/envoy/bootstrap-patch.ts';
 import { memo } from '../../model/memo.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import type { Snapshot } from '../../model/snapshot.ts';

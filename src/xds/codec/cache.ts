@@ -1,5 +1,5 @@
 // Bytes by resource: what means the same object is encoded once, whoever asks for it and however often.
-import type { Resource, TypeUrl } from '../../model/resource.ts';
+import type { Resource, TypeUrl } from '../../model/envoy/resource.ts';
 import type { Encoded } from './encode.ts';
 import { encode } from './encode.ts';
 

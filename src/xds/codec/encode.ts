@@ -1,10 +1,10 @@
-// The one place where messages become bytes: proto JSON with snake_case fields, as src/model/resource.ts describes
+// The one place where messages become bytes: proto JSON with snake_case fields, as src/model/envoy/resource.ts describes
 // it, to the protobuf wire format. Whatever does not fit is a Bug that names the path, never left out silently. The
 // same content always gives the same bytes: fields by number, maps by key, no zero values where they mean nothing.
 // https://protobuf.dev/programming-guides/encoding/
 import { hash } from 'node:crypto';
 import protobuf from 'protobufjs';
-import type { Resource, TypeUrl } from '../../model/resource.ts';
+import type { Resource, TypeUrl } from '../../model/envoy/resource.ts';
 import type { EnumDescriptor, FieldDescriptor, MessageDescriptor, ScalarType } from './descriptors.ts';
 import { Bug, invariant } from '../../model/invariant.ts';
 import { findMessage, messageDescriptor } from './descriptors.ts';

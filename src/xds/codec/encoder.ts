@@ -1,5 +1,5 @@
 // Encodes for the server: a resource that cannot be encoded is a bug that costs that resource alone.
-import type { Resource } from '../../model/resource.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
 import type { CachedResource } from './cache.ts';
 import type { Log } from '../log.ts';
 import { cachedResource } from './cache.ts';

@@ -1,7 +1,7 @@
 // envoy.service.status.v3.ClientConfig of one proxy: what `istioctl proxy-status` prints.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/status/v3/csds.proto
-import type { ProxyStatus, TypeStatus } from '../../model/proxy-status.ts';
-import type { NodeInfo } from '../../model/resource.ts';
+import type { ProxyStatus, TypeStatus } from '../../model/proxy/proxy-status.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
 
 /** Proto JSON. */
 export function clientConfig({ proxy, node, types }: ProxyStatus): object {

@@ -2,8 +2,8 @@
 // before, put together and never made again.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/admin/v3/config_dump_shared.proto
 import protobuf from 'protobufjs';
-import type { DumpSection } from '../../model/debug.ts';
-import type { Configuration, Resource } from '../../model/resource.ts';
+import type { DumpSection } from '../../model/proxy/debug.ts';
+import type { Configuration, Resource } from '../../model/envoy/resource.ts';
 import type { JsonObject } from '../codec/print.ts';
 import { findMessage } from '../codec/descriptors.ts';
 import { cachedResource } from '../codec/cache.ts';

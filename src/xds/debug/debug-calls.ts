@@ -1,6 +1,6 @@
 // The calls of those who look into the control plane, beside those of proxies on the same service: told apart by their
 // first request.
-import type { WorkloadIdentity } from '../../model/identity.ts';
+import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
 import type { Log } from '../log.ts';
 import type { AdsCall } from '../service.ts';
 import type { DeltaRequest, SotwRequest } from '../subscription/requests.ts';

@@ -1,7 +1,7 @@
 // A DiscoveryResponse whose resources are any bytes under any type: JSON, too, which no message type describes.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/discovery/v3/discovery.proto
 import protobuf from 'protobufjs';
-import type { TypeUrl } from '../../model/resource.ts';
+import type { TypeUrl } from '../../model/envoy/resource.ts';
 
 export interface AnyBytes {
   readonly type: TypeUrl;

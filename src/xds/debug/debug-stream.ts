@@ -1,12 +1,12 @@
 // A stream of somebody who looks into the control plane instead of being configured by it: istioctl, whose node says
 // `GENERATOR: event`. Every request is answered once and nothing is ever pushed.
 // https://istio.io/latest/docs/reference/commands/istioctl/#istioctl-proxy-status
-import type { DebugScope, DebugSource } from '../../model/debug.ts';
-import type { WorkloadIdentity } from '../../model/identity.ts';
-import type { ProxyStatus } from '../../model/proxy-status.ts';
-import type { NodeInfo } from '../../model/resource.ts';
+import type { DebugScope, DebugSource } from '../../model/proxy/debug.ts';
+import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
+import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { DeltaRequest, SotwRequest } from '../subscription/requests.ts';
-import { debugScope, isInScope, notConnected } from '../../model/debug.ts';
+import { debugScope, isInScope, notConnected } from '../../model/proxy/debug.ts';
 import { encodeMessage } from '../codec/encode.ts';
 import { clientConfig, nodeMessage } from './client-config.ts';
 import type { AnyBytes } from './debug-response.ts';

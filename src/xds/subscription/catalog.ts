@@ -1,6 +1,6 @@
 // What there is of one type for one proxy, and what differs between two states of it. A layer is compared with its
 // successor once for all the proxies that share both, by the identity of its resources.
-import type { Layer, Resource } from '../../model/resource.ts';
+import type { Layer, Resource } from '../../model/envoy/resource.ts';
 import { memo } from '../../model/memo.ts';
 
 export interface Found {

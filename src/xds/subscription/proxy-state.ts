@@ -2,11 +2,11 @@
 // replaced by the last good version; endpoints change with the cluster that uses them, because Envoy forgets a
 // cluster's endpoints whenever the cluster is replaced.
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-warming
-import type { Configuration, Layer, Resource, ResourceKind, TypeUrl } from '../../model/resource.ts';
+import type { Configuration, Layer, Resource, ResourceKind, TypeUrl } from '../../model/envoy/resource.ts';
 import type { CachedResource } from '../codec/cache.ts';
 import type { Quarantine } from './quarantine.ts';
 import type { Catalog, Held, Subscription, Wanted } from './subscription.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import { withDependency } from '../codec/cache.ts';
 import { canonicalName, changedNames, findResource, isAwaited, onDemandChanged, resourceNames } from './catalog.ts';
 import { routeOf } from './pushed-hosts.ts';

@@ -1,7 +1,7 @@
 // In which order types go to a proxy, so that nothing is sent that refers to what is not there.
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#eventual-consistency-considerations
-import type { TypeUrl } from '../../model/resource.ts';
-import { resourceTypes } from '../../model/resource.ts';
+import type { TypeUrl } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 
 const { cluster, endpoint, listener, route, virtualHost, extension, secret } = resourceTypes;
 

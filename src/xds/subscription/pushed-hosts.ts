@@ -1,7 +1,7 @@
 // Route configurations as a proxy gets them that takes virtual hosts one by one: without their virtual hosts, which are
 // resources of their own. So a changed rule costs one virtual host, and not all the others of its port once more.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/vhds
-import type { Configuration, Layer, NodeInfo, Resource } from '../../model/resource.ts';
+import type { Configuration, Layer, NodeInfo, Resource } from '../../model/envoy/resource.ts';
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 
 /** Whether a proxy says that it takes them so. */

@@ -1,6 +1,6 @@
 // Resources that a proxy rejected: within their scope they are not sent again, and the last version that a proxy
 // accepted stays in force, for proxies that come later too. Another version gets another try.
-import type { Layer, Resource, TypeUrl } from '../../model/resource.ts';
+import type { Layer, Resource, TypeUrl } from '../../model/envoy/resource.ts';
 import type { CachedResource } from '../codec/cache.ts';
 import type { Wanted } from './subscription.ts';
 

@@ -1,6 +1,6 @@
 // Which of the rejected versions are still wanted, by somebody who is connected.
-import type { ProxyDelivery, Refusal } from '../../model/delivery.ts';
-import type { Layer, Resource } from '../../model/resource.ts';
+import type { ProxyDelivery, Refusal } from '../../model/proxy/delivery.ts';
+import type { Layer, Resource } from '../../model/envoy/resource.ts';
 import type { Encode } from './proxy-state.ts';
 import type { Quarantine } from './quarantine.ts';
 

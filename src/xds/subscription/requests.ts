@@ -1,7 +1,7 @@
 // Reads what a proxy sends on an ADS stream, within limits: DiscoveryRequest and DeltaDiscoveryRequest.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/discovery/v3/discovery.proto
 import protobuf from 'protobufjs';
-import type { NodeInfo, TypeUrl } from '../../model/resource.ts';
+import type { NodeInfo, TypeUrl } from '../../model/envoy/resource.ts';
 import type { JsonObject } from '../codec/print.ts';
 import { print } from '../codec/print.ts';
 

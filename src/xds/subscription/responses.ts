@@ -1,7 +1,7 @@
 // Puts responses together from resources that are encoded already: bytes are copied, never made again.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/discovery/v3/discovery.proto
 import protobuf from 'protobufjs';
-import type { TypeUrl } from '../../model/resource.ts';
+import type { TypeUrl } from '../../model/envoy/resource.ts';
 import type { CachedResource } from '../codec/cache.ts';
 
 export interface Push {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
 
-import { bootstrapPatchesOf } from '../../../src/bootstrap-patching.ts';
+import { bootstrapPatchesOf } from '../../../src/daemon/mesh/bootstrap-patching.ts';
 import { injectPod } from '../../../src/webhooks/inject/inject-pod.ts';
 import type { Json } from '../../../src/webhooks/inject/pod/pod.ts';
 import { readPod } from '../../../src/webhooks/inject/pod/pod.ts';

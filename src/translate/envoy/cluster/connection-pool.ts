@@ -1,6 +1,6 @@
 // Connection pool settings: circuit breakers, timeouts, TCP keep-alive and the HTTP options of a cluster.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#ConnectionPoolSettings
-import type { MeshSettings, Protocol } from '../../../model/mesh.ts';
+import type { MeshSettings, Protocol } from '../../../model/mesh/mesh.ts';
 import type { ConnectionPoolSettings, HTTPSettings, RetryBudget } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';

@@ -1,9 +1,9 @@
 // Clusters that are no service's: nowhere, and wherever the connection was going, outbound and inbound.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
 import { memo } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
-import type { Resource } from '../../../model/resource.ts';
-import { resourceTypes } from '../../../model/resource.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { blackHoleCluster, inboundPassthroughCluster, passthroughCluster, statName } from '../../names.ts';
 import { connectionSettings, passthroughOptions } from './connection-pool.ts';

@@ -2,9 +2,9 @@
 // source address of their own that the interception rules let pass.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
 import { memo } from '../../../model/memo.ts';
-import type { DestinationPolicy, MeshSettings, Service } from '../../../model/mesh.ts';
-import type { Resource } from '../../../model/resource.ts';
-import { resourceTypes } from '../../../model/resource.ts';
+import type { DestinationPolicy, MeshSettings, Service } from '../../../model/mesh/mesh.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
 import { at } from '../../../model/source.ts';
 import type { InboundPort } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';

@@ -1,10 +1,17 @@
 // Outbound clusters: one for each port of a service and one more for each subset of it.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/cluster.proto
 import { memo } from '../../../model/memo.ts';
-import type { Endpoint, MeshSettings, PolicySubset, Resolution, Service, ServicePort } from '../../../model/mesh.ts';
-import type { Proxy } from '../../../model/proxy.ts';
-import type { Resource } from '../../../model/resource.ts';
-import { resourceTypes } from '../../../model/resource.ts';
+import type {
+  Endpoint,
+  MeshSettings,
+  PolicySubset,
+  Resolution,
+  Service,
+  ServicePort,
+} from '../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { ServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';

@@ -1,7 +1,7 @@
 // The traffic policy in force for one port and subset of a service, each block with the field it was written in.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#TrafficPolicy
 import { memo } from '../../../model/memo.ts';
-import type { DestinationPolicy, MeshSettings, PolicySubset } from '../../../model/mesh.ts';
+import type { DestinationPolicy, MeshSettings, PolicySubset } from '../../../model/mesh/mesh.ts';
 import type { TrafficPolicy } from '../../../model/schema/index.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';

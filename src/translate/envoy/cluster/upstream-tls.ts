@@ -1,6 +1,6 @@
 // How a cluster encrypts: mesh mutual TLS where the endpoint can, or what a DestinationRule asks for.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#ClientTLSSettings
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { ClientTLSSettings } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { from } from '../../provenance.ts';

@@ -1,14 +1,14 @@
 // ClusterLoadAssignments: the endpoints of one port and subset of a service.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/endpoint/v3/endpoint.proto
 import { memo } from '../../../model/memo.ts';
-import type { Endpoint, MeshSettings, PolicySubset } from '../../../model/mesh.ts';
-import type { Resource } from '../../../model/resource.ts';
-import { resourceTypes } from '../../../model/resource.ts';
+import type { Endpoint, MeshSettings, PolicySubset } from '../../../model/mesh/mesh.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { ServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { clusterName, connectOriginate } from '../../names.ts';
 import { from } from '../../provenance.ts';
-import { selects } from '../../../model/labels.ts';
+import { selects } from '../../../model/mesh/labels.ts';
 import type { LocalityGroup, LocalityRule, CallerPlace } from './locality.ts';
 import { applyLocality, byLocality, dependsOnPlace, localityGroups, localityRule, weightOf } from './locality.ts';
 import type { Reach } from './reach.ts';

@@ -1,8 +1,8 @@
 // Locality load balancing: priorities and weights of the localities of a cluster, as seen from one place.
 // https://istio.io/latest/docs/tasks/traffic-management/locality-load-balancing/
-import { networkLabel } from '../../../model/labels.ts';
-import type { Endpoint, MeshSettings, Service } from '../../../model/mesh.ts';
-import type { Locality } from '../../../model/proxy.ts';
+import { networkLabel } from '../../../model/mesh/labels.ts';
+import type { Endpoint, MeshSettings, Service } from '../../../model/mesh/mesh.ts';
+import type { Locality } from '../../../model/proxy/proxy.ts';
 import type { LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting } from '../../../model/schema/index.ts';
 import { compareText } from '../../resolve/order.ts';
 import { localityText, parseLocality } from '../../resolve/workload.ts';

@@ -2,8 +2,8 @@
 // which only take mutual TLS and go by its server name.
 // https://istio.io/latest/docs/ops/deployment/deployment-models/#multiple-networks
 import { memo, sharedList } from '../../../model/memo.ts';
-import type { Endpoint, NetworkGateway, Networks } from '../../../model/mesh.ts';
-import type { Locality } from '../../../model/proxy.ts';
+import type { Endpoint, NetworkGateway, Networks } from '../../../model/mesh/mesh.ts';
+import type { Locality } from '../../../model/proxy/proxy.ts';
 import { localityText } from '../../resolve/workload.ts';
 import { weightOf } from './locality.ts';
 

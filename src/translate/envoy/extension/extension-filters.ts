@@ -1,7 +1,7 @@
 // Extensions as filters of a chain, by the place where they run. A module's configuration is delivered on its own, so that
 // it can change without the listener; a script stands in the chain.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/overview/extension
-import type { ExtensionPhase, ExtensionUse } from '../../../model/extension.ts';
+import type { ExtensionPhase, ExtensionUse } from '../../../model/mesh/extension.ts';
 import { memo } from '../../../model/memo.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';

@@ -1,11 +1,11 @@
 // The configurations of extensions that the listeners of one proxy refer to, delivered on their own.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/overview/extension
-import type { Extension } from '../../../model/extension.ts';
+import type { Extension } from '../../../model/mesh/extension.ts';
 import { memo, sharedValue } from '../../../model/memo.ts';
-import type { Modules } from '../../../model/module-source.ts';
+import type { Modules } from '../../../model/external/module-source.ts';
 import { objectKey } from '../../../model/object.ts';
-import type { Configuration, Layer } from '../../../model/resource.ts';
-import { resourceTypes } from '../../../model/resource.ts';
+import type { Configuration, Layer } from '../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { modulesCluster } from '../../names.ts';

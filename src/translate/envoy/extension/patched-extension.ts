@@ -2,10 +2,10 @@
 // control plane has fetched.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/wasm/v3/wasm.proto
 import { memo } from '../../../model/memo.ts';
-import type { Modules } from '../../../model/module-source.ts';
-import { moduleKey } from '../../../model/module-source.ts';
-import { patchedModule } from '../../../model/patched-module.ts';
-import type { Resource } from '../../../model/resource.ts';
+import type { Modules } from '../../../model/external/module-source.ts';
+import { moduleKey } from '../../../model/external/module-source.ts';
+import { patchedModule } from '../../../model/envoy/patched-module.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { moduleCode } from './wasm.ts';
 

@@ -1,11 +1,11 @@
 // The configuration of a WebAssembly filter: the module, where it comes from, and what it is given.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/wasm/v3/wasm.proto
-import type { Extension } from '../../../model/extension.ts';
+import type { Extension } from '../../../model/mesh/extension.ts';
 import { memo } from '../../../model/memo.ts';
-import type { Modules, ModuleState } from '../../../model/module-source.ts';
-import { moduleKey, modulePath, moduleSource, moduleUrl } from '../../../model/module-source.ts';
-import type { Resource } from '../../../model/resource.ts';
-import { resourceTypes } from '../../../model/resource.ts';
+import type { Modules, ModuleState } from '../../../model/external/module-source.ts';
+import { moduleKey, modulePath, moduleSource, moduleUrl } from '../../../model/external/module-source.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { WasmConfig } from '../../../model/schema/index.ts';
 import type { Any, MessageOf } from '../../../xds/generated/messages.ts';
 import { modulesCluster } from '../../names.ts';

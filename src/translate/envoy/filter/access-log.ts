@@ -2,10 +2,10 @@
 // gets them is said by Telemetry objects and default providers, else by MeshConfig.
 // https://istio.io/latest/docs/tasks/observability/logs/access-log/
 import { memo } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
-import type { AccessLogSink } from '../../../model/telemetry.ts';
+import type { AccessLogSink } from '../../../model/mesh/telemetry.ts';
 import { from, originsOf } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
 import type { ConnectionFacts } from '../listener/listener-facts.ts';

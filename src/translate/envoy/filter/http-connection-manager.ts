@@ -1,7 +1,7 @@
 // The HTTP connection manager: the network filter that speaks HTTP, from the mesh's settings and what one chain is for.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto
 import { memo, sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import { at } from '../../../model/source.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { statName } from '../../names.ts';

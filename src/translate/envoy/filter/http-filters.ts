@@ -1,6 +1,6 @@
 // The HTTP filters of a sidecar's connection managers, in the order in which Envoy runs them.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/http_filters
-import type { ExtensionPhase } from '../../../model/extension.ts';
+import type { ExtensionPhase } from '../../../model/mesh/extension.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
 import type { HttpExtensions } from '../extension/extension-filters.ts';

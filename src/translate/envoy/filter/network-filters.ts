@@ -1,6 +1,6 @@
 // What stands around the terminal filter of a chain: who the peer is, before it, and protocols that are observed in passing.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/network_filters/network_filters
-import type { Protocol } from '../../../model/mesh.ts';
+import type { Protocol } from '../../../model/mesh/mesh.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
 import type { ChainTraffic } from '../extension/extension-filters.ts';

@@ -1,7 +1,7 @@
 // Which headers a proxy adds, and how it passes on who called: from the workload's own ProxyConfig, else the mesh's.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig-ProxyHeaders
-import type { MeshSettings } from '../../../model/mesh.ts';
-import type { Proxy } from '../../../model/proxy.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
 

@@ -2,7 +2,7 @@
 // client's next requests go there while it still can be reached.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/stateful_session_filter
 import { memo } from '../../../model/memo.ts';
-import type { PersistentSession, Service } from '../../../model/mesh.ts';
+import type { PersistentSession, Service } from '../../../model/mesh/mesh.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { from } from '../../provenance.ts';
 import { extension, typed } from '../../typed.ts';

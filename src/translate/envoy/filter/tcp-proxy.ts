@@ -1,7 +1,7 @@
 // The TCP proxy: the network filter that forwards a connection's bytes to a cluster, or to one of several by weight.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto
 import { memo } from '../../../model/memo.ts';
-import type { DestinationPolicy, MeshSettings } from '../../../model/mesh.ts';
+import type { DestinationPolicy, MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { TrafficPolicy } from '../../../model/schema/index.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';

@@ -2,9 +2,9 @@
 // spans carry. Where no provider is named, the proxy's bootstrap has one.
 // https://istio.io/latest/docs/tasks/observability/distributed-tracing/telemetry-api/
 import { memo } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import { at } from '../../../model/source.ts';
-import type { TraceProvider, TraceSettings } from '../../../model/telemetry.ts';
+import type { TraceProvider, TraceSettings } from '../../../model/mesh/telemetry.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { from } from '../../provenance.ts';
 import type { HttpFacts } from '../listener/listener-facts.ts';

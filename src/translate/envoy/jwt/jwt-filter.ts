@@ -2,7 +2,7 @@
 // What it says is left for authorization in the filter's metadata.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/jwt_authn_filter
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import type { TokenRule } from '../../../model/workload-policies.ts';
+import type { TokenRule } from '../../../model/mesh/workload-policies.ts';
 import { duration } from '../../duration.ts';
 import { from } from '../../provenance.ts';
 import { compareText } from '../../resolve/order.ts';

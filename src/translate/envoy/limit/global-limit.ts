@@ -3,7 +3,7 @@
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/rate_limit_filter
 import type { LimitDescriptor } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
-import type { WorkloadLimits } from '../../../model/workload-policies.ts';
+import type { WorkloadLimits } from '../../../model/mesh/workload-policies.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { outboundCluster } from '../../names.ts';

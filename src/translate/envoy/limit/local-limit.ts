@@ -2,7 +2,7 @@
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/local_rate_limit_filter
 import type { LocalLimit } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
-import type { LimitedRoute, WorkloadLimits } from '../../../model/workload-policies.ts';
+import type { LimitedRoute, WorkloadLimits } from '../../../model/mesh/workload-policies.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { from } from '../../provenance.ts';

@@ -3,7 +3,7 @@
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/adaptive_concurrency_filter
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/admission_control_filter
 import { at } from '../../../model/source.ts';
-import type { WorkloadLimits } from '../../../model/workload-policies.ts';
+import type { WorkloadLimits } from '../../../model/mesh/workload-policies.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { from } from '../../provenance.ts';

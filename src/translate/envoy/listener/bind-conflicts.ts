@@ -1,7 +1,7 @@
 // Services that want a port of an address which another one has, and cannot be told apart from it: what their owners should
 // know.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
-import type { Protocol } from '../../../model/mesh.ts';
+import type { Protocol } from '../../../model/mesh/mesh.ts';
 import type { Problem } from '../../../model/problem.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { describeSource } from '../../../model/source.ts';

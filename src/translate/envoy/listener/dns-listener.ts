@@ -2,11 +2,11 @@
 // asks the resolvers of the workload's environment for everything else.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/udp_filters/dns_filter
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings, ServiceEndpoints } from '../../../model/mesh.ts';
-import { serviceKey } from '../../../model/mesh.ts';
-import type { Proxy } from '../../../model/proxy.ts';
-import type { Resource } from '../../../model/resource.ts';
-import { resourceTypes } from '../../../model/resource.ts';
+import type { MeshSettings, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
+import { serviceKey } from '../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { ProxyView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { dnsListener as listenerName } from '../../names.ts';

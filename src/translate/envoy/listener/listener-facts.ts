@@ -2,10 +2,10 @@
 // which they are the same, so that what is built from them is shared as well.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
 import { memo, sharedValue } from '../../../model/memo.ts';
-import type { ExtensionUse } from '../../../model/extension.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
-import type { Proxy } from '../../../model/proxy.ts';
-import type { TrafficTelemetry } from '../../../model/telemetry.ts';
+import type { ExtensionUse } from '../../../model/mesh/extension.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
+import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import type { HeaderSettings } from '../filter/proxy-headers.ts';

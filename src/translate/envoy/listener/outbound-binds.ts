@@ -2,8 +2,8 @@
 // them is settled. Nothing is built here: a claim says how its chains would be.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
 import { memo, memoEach, sharedList, sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings, Protocol, Service, ServicePort } from '../../../model/mesh.ts';
-import type { Proxy } from '../../../model/proxy.ts';
+import type { MeshSettings, Protocol, Service, ServicePort } from '../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
 import type { EgressListener, ServiceView, VirtualServiceView } from '../../../model/view.ts';

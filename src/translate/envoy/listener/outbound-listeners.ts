@@ -2,11 +2,11 @@
 // and those that applications connect to themselves.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listeners
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { Problem } from '../../../model/problem.ts';
-import type { InterceptionMode } from '../../../model/proxy.ts';
-import type { Resource } from '../../../model/resource.ts';
-import { resourceTypes } from '../../../model/resource.ts';
+import type { InterceptionMode } from '../../../model/proxy/proxy.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { EgressListener, OutboundView, ProxyView, UnknownDestinations } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';

@@ -3,7 +3,7 @@
 // looking at the first bytes.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
 import { memo, sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings, Protocol } from '../../../model/mesh.ts';
+import type { MeshSettings, Protocol } from '../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { EgressListener } from '../../../model/view.ts';
 import { listenerName } from '../../names.ts';

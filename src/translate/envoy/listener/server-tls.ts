@@ -1,8 +1,8 @@
 // How TLS of a server ends: with certificates of the user's own, or those of the mesh, for servers of a Gateway and of a
 // Sidecar's ingress listener.
 // https://istio.io/latest/docs/reference/config/networking/gateway/#ServerTLSSettings
-import { usableCipherSuites } from '../../../model/cipher-suites.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
+import { usableCipherSuites } from '../../../model/envoy/cipher-suites.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { ServerTLSSettings } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';

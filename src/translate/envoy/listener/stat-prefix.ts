@@ -1,6 +1,6 @@
 // Statistics names that the mesh asks for instead of cluster names.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-inbound_cluster_stat_name
-import type { Service, ServicePort } from '../../../model/mesh.ts';
+import type { Service, ServicePort } from '../../../model/mesh/mesh.ts';
 
 /** What a pattern can mention. */
 export interface StatSubject {

@@ -1,9 +1,9 @@
 // Where the connections of a TCP chain go: the filters that forward them to one destination, or to several by weight.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#RouteDestination
-import type { MeshSettings, Protocol } from '../../../model/mesh.ts';
+import type { MeshSettings, Protocol } from '../../../model/mesh/mesh.ts';
 import type { RouteDestination } from '../../../model/schema/index.ts';
 import type { ServiceView } from '../../../model/view.ts';
-import type { VirtualService } from '../../../model/virtual-service.ts';
+import type { VirtualService } from '../../../model/mesh/virtual-service.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { outboundCluster } from '../../names.ts';
 import { tcpFilters } from '../filter/network-filters.ts';

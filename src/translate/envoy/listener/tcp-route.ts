@@ -2,16 +2,16 @@
 // address, then the one that leads to the service itself.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#TCPRoute
 import { memo } from '../../../model/memo.ts';
-import type { MeshSettings, Protocol } from '../../../model/mesh.ts';
+import type { MeshSettings, Protocol } from '../../../model/mesh/mesh.ts';
 import type { L4MatchAttributes, RouteDestination, TLSMatchAttributes } from '../../../model/schema/index.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
 import type { ServiceView, VirtualServiceView } from '../../../model/view.ts';
-import type { VirtualService } from '../../../model/virtual-service.ts';
+import type { VirtualService } from '../../../model/mesh/virtual-service.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { configPath, outboundCluster } from '../../names.ts';
 import { from } from '../../provenance.ts';
-import { selects } from '../../../model/labels.ts';
+import { selects } from '../../../model/mesh/labels.ts';
 import { isTls } from '../../resolve/protocol.ts';
 import type { ChainMatch, PlannedChain } from './filter-chain.ts';
 import { chainMatch, plannedChain } from './filter-chain.ts';

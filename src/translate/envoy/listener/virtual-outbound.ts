@@ -2,9 +2,9 @@
 // the connection was meant for, and keeps those that no other listener is for.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listener_filters/original_dst_filter
 import { memo } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
-import type { Resource } from '../../../model/resource.ts';
-import { resourceTypes } from '../../../model/resource.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { virtualOutbound } from '../../names.ts';
 import { from } from '../../provenance.ts';

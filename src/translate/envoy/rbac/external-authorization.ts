@@ -1,7 +1,7 @@
 // CUSTOM policies: a service of the mesh is asked about the requests that the policies select. A pair of filters for each
 // authorizer: an RBAC filter that only notes which rule it would be, and the one that asks when there was one.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/ext_authz_filter
-import type { AuthorizationPolicy, Authorizer, UnusableAuthorizer } from '../../../model/workload-policies.ts';
+import type { AuthorizationPolicy, Authorizer, UnusableAuthorizer } from '../../../model/mesh/workload-policies.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { statusCode } from '../../http-status.ts';

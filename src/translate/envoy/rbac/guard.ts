@@ -2,9 +2,9 @@
 // tokens prove, then the policies.
 // https://istio.io/latest/docs/concepts/security/#authorization-architecture
 import { memo } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
-import type { WorkloadLimits, WorkloadPolicies } from '../../../model/workload-policies.ts';
-import { noPolicies } from '../../../model/workload-policies.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { WorkloadLimits, WorkloadPolicies } from '../../../model/mesh/workload-policies.ts';
+import { noPolicies } from '../../../model/mesh/workload-policies.ts';
 import { jwtFilters } from '../jwt/jwt-filter.ts';
 import { globalLimitFilters } from '../limit/global-limit.ts';
 import { localLimitFilters } from '../limit/local-limit.ts';

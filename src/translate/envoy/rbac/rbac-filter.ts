@@ -2,7 +2,7 @@
 // connections. Who is asked first: AUDIT, DENY, then ALLOW.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/rbac_filter
 import { at } from '../../../model/source.ts';
-import type { AuthorizationPolicy } from '../../../model/workload-policies.ts';
+import type { AuthorizationPolicy } from '../../../model/mesh/workload-policies.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { from } from '../../provenance.ts';
 import { extension } from '../../typed.ts';

@@ -1,6 +1,6 @@
 // Trust domains in principals: who is written with one of the mesh's names is meant under all of them.
 // https://istio.io/latest/docs/tasks/security/authorization/authz-td-migration/
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import { compareText } from '../../resolve/order.ts';
 
 /** The mesh's own name first, then its aliases. */

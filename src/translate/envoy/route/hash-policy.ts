@@ -1,6 +1,6 @@
 // What a request is hashed by when its destination balances by consistent hashing.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#LoadBalancerSettings-ConsistentHashLB
-import type { DestinationPolicy } from '../../../model/mesh.ts';
+import type { DestinationPolicy } from '../../../model/mesh/mesh.ts';
 import type { ConsistentHashLB } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { at } from '../../../model/source.ts';

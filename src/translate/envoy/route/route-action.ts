@@ -1,9 +1,9 @@
 // What happens to a request that a route of a VirtualService took: it is answered, or goes on to its destinations.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRoute
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { HTTPRoute, HTTPRouteDestination } from '../../../model/schema/index.ts';
 import type { SourceRef } from '../../../model/source.ts';
-import type { RouteApi, SourcedRoute } from '../../../model/virtual-service.ts';
+import type { RouteApi, SourcedRoute } from '../../../model/mesh/virtual-service.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { at } from '../../../model/source.ts';
 import { duration } from '../../duration.ts';

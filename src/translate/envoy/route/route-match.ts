@@ -1,7 +1,7 @@
 // Which requests a route takes, from one match block of a VirtualService.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPMatchRequest
 import type { HTTPMatchRequest, StringMatch } from '../../../model/schema/index.ts';
-import type { RouteApi } from '../../../model/virtual-service.ts';
+import type { RouteApi } from '../../../model/mesh/virtual-service.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { compareText } from '../../resolve/order.ts';
 import { claimMatcher, claimPath } from './claim-match.ts';

@@ -1,9 +1,9 @@
 // Where routes can lead: a service with the policy that the caller's namespace has for it. Unlike a ServiceView it
 // does not change with the service's endpoints, and neither does what is built from it.
-import type { DestinationPolicy, Service } from '../../../model/mesh.ts';
+import type { DestinationPolicy, Service } from '../../../model/mesh/mesh.ts';
 import type { Destination } from '../../../model/schema/index.ts';
 import type { VirtualServiceView, ServiceView } from '../../../model/view.ts';
-import type { VirtualService } from '../../../model/virtual-service.ts';
+import type { VirtualService } from '../../../model/mesh/virtual-service.ts';
 import { memo, sharedList } from '../../../model/memo.ts';
 import { outboundCluster, vipCluster } from '../../names.ts';
 

@@ -1,14 +1,14 @@
 // The routes of one virtual host: those of a VirtualService as far as they apply to a caller, or the default one of a
 // service that no VirtualService names.
 // https://istio.io/latest/docs/concepts/traffic-management/#virtual-services
-import type { MeshSettings, Service } from '../../../model/mesh.ts';
+import type { MeshSettings, Service } from '../../../model/mesh/mesh.ts';
 import type { HTTPMatchRequest, HTTPRoute } from '../../../model/schema/index.ts';
-import type { SourcedRoute, VirtualService } from '../../../model/virtual-service.ts';
+import type { SourcedRoute, VirtualService } from '../../../model/mesh/virtual-service.ts';
 import { memo } from '../../../model/memo.ts';
 import { configPath, outboundCluster, virtualHostName } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
 import { typed } from '../../typed.ts';
-import { selects } from '../../../model/labels.ts';
+import { selects } from '../../../model/mesh/labels.ts';
 import { meshGateway } from '../../resolve/virtual-service.ts';
 import { sessionConfig } from '../filter/stateful-session.ts';
 import { httpCors } from './cors.ts';

@@ -1,7 +1,7 @@
 // How a proxy reaches the services that take logs and spans: through their clusters, like any other.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/http_service.proto
 import type { ProviderHttpHeader } from '../../../model/schema/index.ts';
-import type { Collector } from '../../../model/telemetry.ts';
+import type { Collector } from '../../../model/mesh/telemetry.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { outboundCluster } from '../../names.ts';

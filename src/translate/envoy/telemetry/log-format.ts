@@ -1,6 +1,6 @@
 // How a line of an access log looks.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { EnvoyFileAccessLogProvider } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';

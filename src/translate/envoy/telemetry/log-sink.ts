@@ -1,8 +1,8 @@
 // One logger of Envoy for one place where lines of an access log go.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/access_log
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { EnvoyOpenTelemetryLogProvider } from '../../../model/schema/index.ts';
-import type { Collector, LogProvider } from '../../../model/telemetry.ts';
+import type { Collector, LogProvider } from '../../../model/mesh/telemetry.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
 import { grpcCollector } from './collector.ts';

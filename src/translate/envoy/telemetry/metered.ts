@@ -1,7 +1,7 @@
 // Between whom traffic is counted: the few plain facts of the workload and of one of its chains that metrics are labelled with.
 // https://istio.io/latest/docs/reference/config/metrics/#labels
-import type { Proxy } from '../../../model/proxy.ts';
-import type { TrafficTelemetry } from '../../../model/telemetry.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
+import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
 
 /** The workload itself. */
 export interface MeteredWorkload {

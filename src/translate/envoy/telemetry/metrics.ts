@@ -2,7 +2,7 @@
 // https://istio.io/latest/docs/reference/config/metrics/
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/access_loggers/stats/v3/stats.proto
 import { memo } from '../../../model/memo.ts';
-import type { MetricSettings, TagChange } from '../../../model/telemetry.ts';
+import type { MetricSettings, TagChange } from '../../../model/mesh/telemetry.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
 import type { MeteredWorkload, Received } from './metered.ts';

@@ -1,6 +1,6 @@
 // The tracer of an HTTP connection manager: who takes the spans, and how they are sent there.
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/observability/tracing
-import type { Collector, TraceProvider } from '../../../model/telemetry.ts';
+import type { Collector, TraceProvider } from '../../../model/mesh/telemetry.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { extension } from '../../typed.ts';

@@ -1,10 +1,10 @@
 // Who spans are said to come from and what the workload's own configuration says of them: the few plain facts that the
 // tracing block depends on besides Telemetry objects. Where nothing of them matters they are left out, so that workloads share.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#Tracing
-import type { MeshSettings } from '../../../model/mesh.ts';
-import type { Proxy } from '../../../model/proxy.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { CustomTag } from '../../../model/schema/index.ts';
-import type { TrafficTelemetry } from '../../../model/telemetry.ts';
+import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
 
 /** Who the workload is, as spans report it. */
 export interface TracedWorkload {

@@ -1,13 +1,13 @@
 // The routes of one outbound port: a virtual host for each host, and one for those that nobody knows. Assembled from
 // virtual hosts that are resources of their own.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { Problem } from '../../../model/problem.ts';
-import type { Resource } from '../../../model/resource.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
 import type { Consumer, EgressListener, OutboundView, ServiceView, VirtualServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { memo, memoEach, sharedList, sharedValue } from '../../../model/memo.ts';
-import { resourceTypes } from '../../../model/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
 import { compareText } from '../../resolve/order.ts';
 import { maxBodyBytes } from '../route/redirect.ts';
 import { parseRouteName, type RouteName } from './route-name.ts';

@@ -1,6 +1,6 @@
 // The names by which callers address a service: what a virtual host's `domains` list.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
-import type { Service } from '../../../model/mesh.ts';
+import type { Service } from '../../../model/mesh/mesh.ts';
 import { memo, sharedValue } from '../../../model/memo.ts';
 
 /** 'host' where ports are ignored in matching, 'host-and-port' where one configuration serves all ports. */

@@ -1,6 +1,6 @@
 // Who wants to serve which host on one port: services, and VirtualServices on their behalf or for hosts of their own.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
-import type { Protocol, Service } from '../../../model/mesh.ts';
+import type { Protocol, Service } from '../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { Consumer } from '../../../model/view.ts';
 import { memo, sharedValue } from '../../../model/memo.ts';

@@ -3,7 +3,7 @@
 // about one virtual host keeps its identity while nothing about that virtual host changes.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-virtualhost
 import type { Problem } from '../../../model/problem.ts';
-import type { Service } from '../../../model/mesh.ts';
+import type { Service } from '../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { Consumer } from '../../../model/view.ts';
 import { memo, sharedList } from '../../../model/memo.ts';

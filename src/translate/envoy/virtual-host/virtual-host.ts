@@ -1,8 +1,8 @@
 // A virtual host: the domains of one host on one port and its routes. It is a resource of its own, so that a change
 // to one VirtualService makes and encodes one virtual host and not the whole route configuration.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-virtualhost
-import type { MeshSettings } from '../../../model/mesh.ts';
-import type { Resource } from '../../../model/resource.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
 import type { UnknownDestinations } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { assertNever, invariant } from '../../../model/invariant.ts';

@@ -1,14 +1,14 @@
 // Everything that Gateway API says, as the values that Istio's own APIs become, and the statuses of its objects.
 // https://gateway-api.sigs.k8s.io/
-import type { Gateway } from '../../../model/gateway.ts';
+import type { Gateway } from '../../../model/mesh/gateway.ts';
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings, Service, ServiceEndpoints } from '../../../model/mesh.ts';
+import type { MeshSettings, Service, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
 import { objectKey } from '../../../model/object.ts';
 import type { Problem } from '../../../model/problem.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../../model/snapshot.ts';
 import type { ObjectStatus } from '../../../model/status.ts';
-import type { VirtualService } from '../../../model/virtual-service.ts';
+import type { VirtualService } from '../../../model/mesh/virtual-service.ts';
 import { byObjectAge } from '../order.ts';
 import { allGateways, type GatewayResult } from './listeners/gateways.ts';
 import type { AttachPoint } from './listeners/listener.ts';

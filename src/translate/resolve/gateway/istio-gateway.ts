@@ -1,6 +1,6 @@
 // Istio's Gateway objects as gateways: their servers with the fields that they stand in.
 // https://istio.io/latest/docs/reference/config/networking/gateway/
-import type { Gateway } from '../../../model/gateway.ts';
+import type { Gateway } from '../../../model/mesh/gateway.ts';
 import { memo, sharedList } from '../../../model/memo.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';

@@ -1,6 +1,6 @@
 // Which Ingresses are ours to serve: by the class they name, or by the mesh's word for those that name none.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-IngressControllerMode
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 
 const classAnnotation = 'kubernetes.io/ingress.class';

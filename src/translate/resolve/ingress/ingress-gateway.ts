@@ -1,8 +1,8 @@
 // An Ingress as a gateway: HTTP for every host, and HTTPS for each certificate that it names.
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#tls
-import type { Gateway, SourcedServer } from '../../../model/gateway.ts';
+import type { Gateway, SourcedServer } from '../../../model/mesh/gateway.ts';
 import { memo } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
 

@@ -2,10 +2,10 @@
 // first.
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#multiple-matches
 import { memo, sharedList } from '../../../model/memo.ts';
-import type { MeshSettings, Service } from '../../../model/mesh.ts';
+import type { MeshSettings, Service } from '../../../model/mesh/mesh.ts';
 import type { HTTPRoute, IngressPath, KindMap, StringMatch } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
-import type { SourcedRoute, VirtualService } from '../../../model/virtual-service.ts';
+import type { SourcedRoute, VirtualService } from '../../../model/mesh/virtual-service.ts';
 import { resolveHost } from '../host.ts';
 import { visibility } from '../visibility.ts';
 import { ingressGatewayName, ingressNamespace } from './ingress-gateway.ts';

@@ -1,7 +1,7 @@
 // Where an Ingress is reached: the addresses of the Service in front of the gateway, or of the Node that the gateway runs on.
 // https://kubernetes.io/docs/reference/kubernetes-api/networking/ingress-v1/#IngressStatus
-import type { MeshSettings } from '../../../model/mesh.ts';
-import { selects } from '../../../model/labels.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import { selects } from '../../../model/mesh/labels.ts';
 import { objectKey } from '../../../model/object.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../../model/snapshot.ts';

@@ -1,12 +1,12 @@
 // Ingresses as the values that Istio's own APIs become, and their statuses.
 // https://istio.io/latest/docs/tasks/traffic-management/ingress/kubernetes-ingress/
-import type { Gateway } from '../../../model/gateway.ts';
+import type { Gateway } from '../../../model/mesh/gateway.ts';
 import { memo, sharedList } from '../../../model/memo.ts';
-import type { MeshSettings, Service } from '../../../model/mesh.ts';
+import type { MeshSettings, Service } from '../../../model/mesh/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../../model/snapshot.ts';
 import type { ObjectStatus } from '../../../model/status.ts';
-import type { VirtualService } from '../../../model/virtual-service.ts';
+import type { VirtualService } from '../../../model/mesh/virtual-service.ts';
 import { byObjectAge } from '../order.ts';
 import { isOurs } from './ingress-class.ts';
 import { ingressGateway } from './ingress-gateway.ts';

@@ -1,7 +1,7 @@
 // The endpoints of Kubernetes Services: EndpointSlices joined with the Pods and Nodes behind them.
 // https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 import { memo, sharedList } from '../../../model/memo.ts';
-import type { Endpoint, MeshSettings, Service, ServiceEndpoints } from '../../../model/mesh.ts';
+import type { Endpoint, MeshSettings, Service, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
 import type { NetworkOf } from '../networks.ts';

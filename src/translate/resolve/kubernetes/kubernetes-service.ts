@@ -1,9 +1,9 @@
 // Kubernetes Services as services of the mesh. ExternalName Services are not services of their own but other names
 // of one (aliases).
 // https://kubernetes.io/docs/concepts/services-networking/service/
-import { spiffeId } from '../../../model/identity.ts';
+import { spiffeId } from '../../../model/proxy/identity.ts';
 import { memo, sharedList } from '../../../model/memo.ts';
-import type { MeshSettings, Service, ServiceAlias } from '../../../model/mesh.ts';
+import type { MeshSettings, Service, ServiceAlias } from '../../../model/mesh/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { kubernetesProtocol } from '../protocol.ts';
 import { visibility } from '../visibility.ts';

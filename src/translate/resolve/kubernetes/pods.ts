@@ -1,7 +1,7 @@
 // Pods by name, address and namespace, and the Node each runs on.
 import { memo } from '../../../model/memo.ts';
 import { objectKey } from '../../../model/object.ts';
-import { podAddresses } from '../../../model/pod.ts';
+import { podAddresses } from '../../../model/mesh/pod.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 
 type Pod = KindMap['Pod'];

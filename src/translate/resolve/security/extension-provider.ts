@@ -1,9 +1,9 @@
 // External authorizers: the services that MeshConfig's extension providers name, found in the mesh.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ExtensionProvider
 import { memo, sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings, Service } from '../../../model/mesh.ts';
+import type { MeshSettings, Service } from '../../../model/mesh/mesh.ts';
 import { at } from '../../../model/source.ts';
-import type { Authorizer, UnusableAuthorizer } from '../../../model/workload-policies.ts';
+import type { Authorizer, UnusableAuthorizer } from '../../../model/mesh/workload-policies.ts';
 import { statusCode } from '../../http-status.ts';
 
 type Provider = NonNullable<MeshSettings['extensionProviders']>[number];

@@ -1,7 +1,7 @@
 // DestinationRules that have callers leave out the mutual TLS that the workloads behind the host insist on.
 // https://istio.io/latest/docs/ops/common-problems/network-issues/#503-errors-after-setting-destination-rule
 import { memo, sharedValue } from '../../../model/memo.ts';
-import type { DestinationPolicy, MtlsMode, Service } from '../../../model/mesh.ts';
+import type { DestinationPolicy, MtlsMode, Service } from '../../../model/mesh/mesh.ts';
 import type { Problem } from '../../../model/problem.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';

@@ -1,11 +1,11 @@
 // PeerAuthentication: which form of mutual TLS a workload's ports ask for.
 // https://istio.io/latest/docs/reference/config/security/peer_authentication/
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
-import type { MtlsMode } from '../../../model/mesh.ts';
+import type { MtlsMode } from '../../../model/mesh/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
-import { selects } from '../../../model/labels.ts';
+import { selects } from '../../../model/mesh/labels.ts';
 import { byObjectAge } from '../order.ts';
 
 type PeerAuthentication = KindMap['PeerAuthentication'];

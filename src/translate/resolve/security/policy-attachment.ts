@@ -3,8 +3,8 @@
 import { sharedList } from '../../../model/memo.ts';
 import type { PolicyTargetReference, PolicyWorkloadSelector } from '../../../model/schema/index.ts';
 import type { ObjectBase } from '../../../model/object.ts';
-import type { Service } from '../../../model/mesh.ts';
-import type { Proxy } from '../../../model/proxy.ts';
+import type { Service } from '../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
 import { byObjectAge } from '../order.ts';
 import { targetedBy, targetsService } from '../policy-target.ts';
 

@@ -1,11 +1,11 @@
 // RequestAuthentications: the tokens that a workload's callers may show, and the keys that prove them.
 // https://istio.io/latest/docs/reference/config/security/request_authentication/
-import type { KeySets } from '../../../model/key-source.ts';
-import { keySourceOf } from '../../../model/key-source.ts';
+import type { KeySets } from '../../../model/external/key-source.ts';
+import { keySourceOf } from '../../../model/external/key-source.ts';
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
-import type { Mesh, MeshSettings, Service } from '../../../model/mesh.ts';
+import type { Mesh, MeshSettings, Service } from '../../../model/mesh/mesh.ts';
 import { at } from '../../../model/source.ts';
-import type { RequestAuthentication, TokenKeys, TokenRule } from '../../../model/workload-policies.ts';
+import type { RequestAuthentication, TokenKeys, TokenRule } from '../../../model/mesh/workload-policies.ts';
 import { outboundCluster } from '../../names.ts';
 import { compareText } from '../order.ts';
 

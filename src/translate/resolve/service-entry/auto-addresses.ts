@@ -2,7 +2,7 @@
 // hosts apart. An address follows from the host's name alone unless two hosts meet on one: no event and no order changes it.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/dns-proxy/#address-auto-allocation
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
-import type { Service } from '../../../model/mesh.ts';
+import type { Service } from '../../../model/mesh/mesh.ts';
 import { isWildcard } from '../host.ts';
 import { compareText } from '../order.ts';
 

@@ -1,11 +1,11 @@
 // The endpoints of ServiceEntries: written inline, selected among WorkloadEntries and Pods, or the host's own DNS name.
 // https://istio.io/latest/docs/reference/config/networking/service-entry/
 import { memo, sharedList } from '../../../model/memo.ts';
-import type { Endpoint, MeshSettings, Service, ServiceEndpoints, ServicePort } from '../../../model/mesh.ts';
-import { podAddresses } from '../../../model/pod.ts';
+import type { Endpoint, MeshSettings, Service, ServiceEndpoints, ServicePort } from '../../../model/mesh/mesh.ts';
+import { podAddresses } from '../../../model/mesh/pod.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
-import { selects } from '../../../model/labels.ts';
+import { selects } from '../../../model/mesh/labels.ts';
 import type { NetworkOf } from '../networks.ts';
 import { workloadMtls } from '../security/peer-authentication.ts';
 import type { PeerAuthentications } from '../security/peer-authentication.ts';

@@ -1,9 +1,9 @@
 // Who may use ServiceEntries that do not say it themselves: by rules of the mesh about the namespaces they are in.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig
 import { memo, sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { KindMap, ServiceEntryVisibility } from '../../../model/schema/index.ts';
-import { matchesSelector } from '../../../model/labels.ts';
+import { matchesSelector } from '../../../model/mesh/labels.ts';
 
 type Level = NonNullable<ServiceEntryVisibility['defaultVisibility']>;
 

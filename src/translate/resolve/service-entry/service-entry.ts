@@ -1,7 +1,7 @@
 // ServiceEntries as services of the mesh: one for each host.
 // https://istio.io/latest/docs/reference/config/networking/service-entry/
 import { memo, sharedList } from '../../../model/memo.ts';
-import type { MeshSettings, Resolution, Service } from '../../../model/mesh.ts';
+import type { MeshSettings, Resolution, Service } from '../../../model/mesh/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { trafficDistribution } from '../kubernetes/kubernetes-service.ts';
 import { istioProtocol } from '../protocol.ts';

@@ -1,7 +1,7 @@
 // One WorkloadEntry, or one endpoint written in a ServiceEntry, as an endpoint of a service port.
 // https://istio.io/latest/docs/reference/config/networking/workload-entry/
-import { networkLabel } from '../../../model/labels.ts';
-import type { Endpoint, MeshSettings, ServicePort } from '../../../model/mesh.ts';
+import { networkLabel } from '../../../model/mesh/labels.ts';
+import type { Endpoint, MeshSettings, ServicePort } from '../../../model/mesh/mesh.ts';
 import type { KindMap, WorkloadEntrySpec } from '../../../model/schema/index.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';

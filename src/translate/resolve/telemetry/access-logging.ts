@@ -1,8 +1,8 @@
 // Who gets access logs of a workload's traffic in one direction.
 // https://istio.io/latest/docs/reference/config/telemetry/#AccessLogging
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { AccessLogging, ExtensionProvider } from '../../../model/schema/index.ts';
-import type { AccessLogSink, LogProvider } from '../../../model/telemetry.ts';
+import type { AccessLogSink, LogProvider } from '../../../model/mesh/telemetry.ts';
 import { compareText } from '../order.ts';
 import type { Hosts } from '../security/extension-provider.ts';
 import type { Telemetry } from './applicable.ts';

@@ -1,8 +1,8 @@
 // Which Telemetry objects hold for a workload: the mesh's, its namespace's, and those that select it or name its Gateway.
 // https://istio.io/latest/docs/tasks/observability/telemetry/#scope-inheritance-and-overrides
 import { memo, sharedList } from '../../../model/memo.ts';
-import { selects } from '../../../model/labels.ts';
-import type { Proxy } from '../../../model/proxy.ts';
+import { selects } from '../../../model/mesh/labels.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { byObjectAge } from '../order.ts';
 

@@ -1,8 +1,8 @@
 // Which of the standard metrics are counted for a workload's traffic in one direction, and with which tags.
 // https://istio.io/latest/docs/reference/config/telemetry/#MetricsOverrides
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { Metrics, MetricSelector, MetricsOverrides } from '../../../model/schema/index.ts';
-import type { MetricChange, MetricSettings, TagChange } from '../../../model/telemetry.ts';
+import type { MetricChange, MetricSettings, TagChange } from '../../../model/mesh/telemetry.ts';
 import { compareText } from '../order.ts';
 import type { Telemetry } from './applicable.ts';
 import type { Mode } from './providers.ts';

@@ -1,9 +1,9 @@
 // The providers that Telemetry objects name: those of MeshConfig, and the three that are always there.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ExtensionProvider
 import { memo } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { ExtensionProvider } from '../../../model/schema/index.ts';
-import type { Collector } from '../../../model/telemetry.ts';
+import type { Collector } from '../../../model/mesh/telemetry.ts';
 import type { Hosts } from '../security/extension-provider.ts';
 import { hostOf } from '../security/extension-provider.ts';
 

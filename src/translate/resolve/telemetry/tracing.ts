@@ -1,8 +1,8 @@
 // Where spans of a workload's requests go in one direction, how many there are and what they carry.
 // https://istio.io/latest/docs/reference/config/telemetry/#Tracing
-import type { MeshSettings } from '../../../model/mesh.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { ExtensionProvider, Tracing } from '../../../model/schema/index.ts';
-import type { TraceProvider, TraceSettings } from '../../../model/telemetry.ts';
+import type { TraceProvider, TraceSettings } from '../../../model/mesh/telemetry.ts';
 import type { Hosts } from '../security/extension-provider.ts';
 import type { Telemetry } from './applicable.ts';
 import type { Mode } from './providers.ts';

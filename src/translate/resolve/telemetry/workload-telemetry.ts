@@ -1,11 +1,11 @@
 // What is observed of one workload: Telemetry objects, the mesh's default providers and the services that they lead to.
 // https://istio.io/latest/docs/reference/config/telemetry/
 import { memo, sharedValue } from '../../../model/memo.ts';
-import type { Mesh, MeshSettings } from '../../../model/mesh.ts';
-import type { Proxy } from '../../../model/proxy.ts';
+import type { Mesh, MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
 import { at } from '../../../model/source.ts';
 import type { SourceRef } from '../../../model/source.ts';
-import type { TrafficTelemetry, WorkloadTelemetry } from '../../../model/telemetry.ts';
+import type { TrafficTelemetry, WorkloadTelemetry } from '../../../model/mesh/telemetry.ts';
 import type { Hosts } from '../security/extension-provider.ts';
 import { namespacesByHost } from '../security/extension-provider.ts';
 import { accessLogSinks } from './access-logging.ts';

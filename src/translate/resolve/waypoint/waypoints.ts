@@ -1,9 +1,9 @@
 // Which waypoint is in front of a service or a workload: the one that its own label names, else that of its namespace, if
 // that one takes this kind of traffic and objects of this namespace.
 // https://istio.io/latest/docs/ambient/usage/waypoint/
-import { matchesSelector } from '../../../model/labels.ts';
+import { matchesSelector } from '../../../model/mesh/labels.ts';
 import { memo } from '../../../model/memo.ts';
-import type { Service } from '../../../model/mesh.ts';
+import type { Service } from '../../../model/mesh/mesh.ts';
 import type { ObjectMeta } from '../../../model/object.ts';
 import { objectKey } from '../../../model/object.ts';
 import type { KindMap } from '../../../model/schema/index.ts';

@@ -1,10 +1,10 @@
 // Everything that decides how the proxy of one Pod is set up, gathered once from annotations, settings and values, in this
 // order of precedence.
 // https://istio.io/latest/docs/reference/config/annotations/
-import { networkLabel } from '../../../model/labels.ts';
-import { proxyConfigLayers } from '../../../model/proxy-config.ts';
-import type { WorkloadOwner } from '../../../model/workload-owner.ts';
-import { workloadName, workloadOwner } from '../../../model/workload-owner.ts';
+import { networkLabel } from '../../../model/mesh/labels.ts';
+import { proxyConfigLayers } from '../../../model/mesh/proxy-config.ts';
+import type { WorkloadOwner } from '../../../model/mesh/workload-owner.ts';
+import { workloadName, workloadOwner } from '../../../model/mesh/workload-owner.ts';
 import { truthOf } from '../annotations.ts';
 import type { InjectorValues } from '../injector-config.ts';
 import type { Container, Pod, StringMap } from '../pod/pod.ts';

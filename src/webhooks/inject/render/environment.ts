@@ -1,7 +1,7 @@
 // The environment of the proxy: Istio's variables, less those that only an agent reads. The init container gets them as
 // well, as it writes what Envoy starts with from them.
 // https://istio.io/latest/docs/reference/commands/pilot-agent/#envvars
-import { networkLabel } from '../../../model/labels.ts';
+import { networkLabel } from '../../../model/mesh/labels.ts';
 import type { EnvVar } from '../pod/pod.ts';
 import { differences } from '../proxy-config.ts';
 import type { Context } from './context.ts';

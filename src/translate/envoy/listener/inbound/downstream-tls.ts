@@ -1,7 +1,7 @@
 // How a sidecar terminates the mesh's mutual TLS.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/transport_sockets/tls/v3/tls.proto
 import { memo } from '../../../../model/memo.ts';
-import type { MeshSettings } from '../../../../model/mesh.ts';
+import type { MeshSettings } from '../../../../model/mesh/mesh.ts';
 import { at } from '../../../../model/source.ts';
 import type { MessageOf } from '../../../../xds/generated/messages.ts';
 import { from, merge } from '../../../provenance.ts';

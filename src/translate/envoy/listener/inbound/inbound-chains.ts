@@ -1,7 +1,7 @@
 // The filter chains of one port that receives traffic, and those for ports that nothing is known of.
 // https://istio.io/latest/docs/reference/config/security/peer_authentication/
 import { memo, sharedValue } from '../../../../model/memo.ts';
-import type { MeshSettings, MtlsMode, Protocol } from '../../../../model/mesh.ts';
+import type { MeshSettings, MtlsMode, Protocol } from '../../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../../model/source.ts';
 import type { InboundPort } from '../../../../model/view.ts';
 import type { MessageOf } from '../../../../xds/generated/messages.ts';

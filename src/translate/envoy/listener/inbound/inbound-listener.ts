@@ -2,10 +2,10 @@
 // those that a Sidecar object has bound for real.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
 import { memo, sharedList, sharedValue } from '../../../../model/memo.ts';
-import type { MeshSettings } from '../../../../model/mesh.ts';
-import type { Proxy } from '../../../../model/proxy.ts';
-import type { Resource } from '../../../../model/resource.ts';
-import { resourceTypes } from '../../../../model/resource.ts';
+import type { MeshSettings } from '../../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../../model/proxy/proxy.ts';
+import type { Resource } from '../../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../../model/envoy/resource.ts';
 import type { SourceRef } from '../../../../model/source.ts';
 import type { InboundPort, InboundView, ProxyView } from '../../../../model/view.ts';
 import type { Duration, MessageOf } from '../../../../xds/generated/messages.ts';

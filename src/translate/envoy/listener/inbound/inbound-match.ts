@@ -1,7 +1,7 @@
 // Which connections to a port a proxy takes, and what it does with each: by the port's protocol and its mutual TLS mode.
 // Envoy does not try another chain once one condition of a chain has held, so every kind of connection has its own.
 // https://istio.io/latest/docs/concepts/security/#peer-authentication
-import type { MtlsMode, Protocol } from '../../../../model/mesh.ts';
+import type { MtlsMode, Protocol } from '../../../../model/mesh/mesh.ts';
 import { isHttp } from '../../../resolve/protocol.ts';
 import { plaintextHttp } from '../filter-chain.ts';
 

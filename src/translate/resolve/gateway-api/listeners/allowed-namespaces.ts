@@ -1,6 +1,6 @@
 // Which namespaces may attach routes to a listener, or listeners to a Gateway.
 // https://gateway-api.sigs.k8s.io/reference/spec/#fromnamespaces
-import { matchesSelector } from '../../../../model/labels.ts';
+import { matchesSelector } from '../../../../model/mesh/labels.ts';
 import type { gatewayApi, KindMap } from '../../../../model/schema/index.ts';
 import { objectKey } from '../../../../model/object.ts';
 

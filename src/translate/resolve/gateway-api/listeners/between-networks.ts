@@ -1,6 +1,6 @@
 // Gateways between networks: which listeners pass the mesh's mutual TLS on untouched, and where other networks find them.
 // https://istio.io/latest/docs/setup/install/multicluster/multi-primary_multi-network/
-import { networkLabel } from '../../../../model/labels.ts';
+import { networkLabel } from '../../../../model/mesh/labels.ts';
 import type { KindMap } from '../../../../model/schema/index.ts';
 import type { Listener } from './listener.ts';
 

@@ -2,7 +2,7 @@
 // here depends on routes, services or endpoints.
 // https://gateway-api.sigs.k8s.io/reference/spec/#gateway
 import { memo, sharedValue } from '../../../../model/memo.ts';
-import type { Gateway, GatewayWorkloads } from '../../../../model/gateway.ts';
+import type { Gateway, GatewayWorkloads } from '../../../../model/mesh/gateway.ts';
 import type { ObjectBase } from '../../../../model/object.ts';
 import { objectKey } from '../../../../model/object.ts';
 import type { KindMap } from '../../../../model/schema/index.ts';

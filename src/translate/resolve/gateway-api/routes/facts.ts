@@ -1,6 +1,6 @@
 // What the references of a route lead to at the moment: the listeners and services that it names as its parents, and its backends.
 // https://gateway-api.sigs.k8s.io/reference/spec/#parentreference
-import type { Service } from '../../../../model/mesh.ts';
+import type { Service } from '../../../../model/mesh/mesh.ts';
 import type { gatewayApi, KindMap } from '../../../../model/schema/index.ts';
 import { objectKey } from '../../../../model/object.ts';
 import type { AttachPoint } from '../listeners/listener.ts';

@@ -10,7 +10,7 @@ import type {
   KindMap,
 } from '../../../../model/schema/index.ts';
 import { at } from '../../../../model/source.ts';
-import type { SourcedRoute } from '../../../../model/virtual-service.ts';
+import type { SourcedRoute } from '../../../../model/mesh/virtual-service.ts';
 import type { Fault } from '../status/conditions.ts';
 import { backendHeaders, filtered, type BackendOf } from './filters.ts';
 import { grpcMatch, httpMatch, regexLiteral } from './matches.ts';

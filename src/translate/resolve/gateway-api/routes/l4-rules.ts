@@ -3,7 +3,7 @@
 import type { gatewayApi, KindMap, RouteDestination, TCPRoute, TLSRoute } from '../../../../model/schema/index.ts';
 import type { SourceRef } from '../../../../model/source.ts';
 import { at } from '../../../../model/source.ts';
-import type { SourcedRoute } from '../../../../model/virtual-service.ts';
+import type { SourcedRoute } from '../../../../model/mesh/virtual-service.ts';
 import type { Fault } from '../status/conditions.ts';
 import type { BackendOf } from './filters.ts';
 import type { ConvertedRules } from './http-rules.ts';

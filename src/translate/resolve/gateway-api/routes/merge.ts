@@ -1,7 +1,7 @@
 // VirtualServices from the parts that routes became: HTTPRoutes and GRPCRoutes with one host at one listener share theirs.
 // https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
 import { memo, sharedList } from '../../../../model/memo.ts';
-import type { VirtualService } from '../../../../model/virtual-service.ts';
+import type { VirtualService } from '../../../../model/mesh/virtual-service.ts';
 import { compareText } from '../../order.ts';
 import { byPrecedence } from './precedence.ts';
 import type { RoutePart } from './parts.ts';

@@ -1,8 +1,8 @@
 // What a route becomes at one listener or service: a VirtualService for one host, or a part of one that it shares with other routes.
 // https://istio.io/latest/docs/tasks/traffic-management/ingress/gateway-api/
 import type { HTTPRoute, KindMap, TCPRoute, TLSRoute } from '../../../../model/schema/index.ts';
-import type { SourcedRoute, VirtualService } from '../../../../model/virtual-service.ts';
-import type { Visibility } from '../../../../model/visibility.ts';
+import type { SourcedRoute, VirtualService } from '../../../../model/mesh/virtual-service.ts';
+import type { Visibility } from '../../../../model/mesh/visibility.ts';
 import { hostMatches } from '../../host.ts';
 import { visibility } from '../../visibility.ts';
 import type { Attachment } from './attachment.ts';

@@ -2,7 +2,7 @@
 // they come stays: by age of their objects, then by their place in them.
 // https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
 import type { HTTPMatchRequest, HTTPRoute } from '../../../../model/schema/index.ts';
-import type { SourcedRoute } from '../../../../model/virtual-service.ts';
+import type { SourcedRoute } from '../../../../model/mesh/virtual-service.ts';
 
 export const byPrecedence = (routes: readonly SourcedRoute<HTTPRoute>[]): readonly SourcedRoute<HTTPRoute>[] =>
   routes.toSorted((a, b) => comparePrecedence(a.route, b.route));

@@ -1,7 +1,7 @@
 // Where a Gateway is reached: the outside addresses of its Services, and what is missing for its listeners to be reached there.
 // https://gateway-api.sigs.k8s.io/reference/spec/#gatewaystatus
-import type { Service, ServiceEndpoints } from '../../../../model/mesh.ts';
-import { serviceKey } from '../../../../model/mesh.ts';
+import type { Service, ServiceEndpoints } from '../../../../model/mesh/mesh.ts';
+import { serviceKey } from '../../../../model/mesh/mesh.ts';
 import type { KindMap } from '../../../../model/schema/index.ts';
 import { objectKey } from '../../../../model/object.ts';
 import { compareText } from '../../order.ts';

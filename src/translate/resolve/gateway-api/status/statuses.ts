@@ -1,7 +1,7 @@
 // The statuses of all objects of Gateway API, each remembered by what it says.
 // https://gateway-api.sigs.k8s.io/guides/implementers/#status
 import { memo, sharedValue } from '../../../../model/memo.ts';
-import type { Service, ServiceEndpoints } from '../../../../model/mesh.ts';
+import type { Service, ServiceEndpoints } from '../../../../model/mesh/mesh.ts';
 import type { SnapshotObjects } from '../../../../model/snapshot.ts';
 import type { ObjectStatus } from '../../../../model/status.ts';
 import { compareText } from '../../order.ts';

@@ -1,0 +1,68 @@
+// Where the daemon's authority is kept, and who vouches for bearer tokens: a state directory of its own, or the cluster, which
+// all replicas share.
+import { directoryStore } from '../../ca/storage.ts';
+import type { AuthorityStore } from '../../ca/store/authority-store.ts';
+import { sharedStore } from '../../ca/store/shared-store.ts';
+import { secretRecord } from '../../controllers/secret-record.ts';
+import { tokenReviewer } from '../../controllers/token-review.ts';
+import { directoryTokens, tokenAudience } from './credentials.ts';
+import type { KubernetesClient } from '../../kubernetes/client.ts';
+import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
+
+/** The Secret with the root, under the name of Istio's own, and the one with the state of a rotation. */
+export const rootSecretName = 'istio-ca-secret';
+export const authoritySecretName = 'keelson-ca';
+
+/** Of tokens that Pods have for the control plane. */
+const podAudience = 'istio-ca';
+
+export interface AuthorityPlace {
+  /** The directory of YAML, or the cluster, that is the mesh. */
+  readonly config: string | KubernetesClient;
+  /** Absent: the authority is in the cluster. */
+  readonly state: string | undefined;
+  readonly systemNamespace: string;
+  readonly trustDomain: string;
+}
+
+export function authorityStore({
+  config,
+  state,
+  systemNamespace,
+}: Omit<AuthorityPlace, 'trustDomain'>): AuthorityStore {
+  if (typeof config === 'string' || state !== undefined) return directoryStore(stateOf(state));
+  const secret = (name: string, type: string) =>
+    secretRecord({ client: config, namespace: systemNamespace, name, type });
+  return sharedStore({
+    root: secret(rootSecretName, 'istio.io/ca-root'),
+    state: secret(authoritySecretName, 'keelson.dev/ca'),
+  });
+}
+
+/** Throws, or rejects, when nobody can say. */
+export async function tokenVerifier(place: AuthorityPlace) {
+  const { config, state } = place;
+  const inCluster = typeof config === 'string' ? undefined : reviewed(config, place.trustDomain);
+  const inDirectory = state === undefined ? undefined : await own(state);
+  return async (token: string): Promise<WorkloadIdentity | undefined> =>
+    inDirectory?.(token) ?? (await inCluster?.(token));
+}
+
+function reviewed(client: KubernetesClient, trustDomain: string) {
+  const review = tokenReviewer({ client, audiences: [podAudience] });
+  return async (token: string): Promise<WorkloadIdentity | undefined> => {
+    const account = await review(token);
+    return account && { trustDomain, namespace: account.namespace, serviceAccount: account.serviceAccount };
+  };
+}
+
+async function own(state: string) {
+  const tokens = await directoryTokens(state);
+  return (token: string): WorkloadIdentity | undefined =>
+    tokens.verify(token, { audience: tokenAudience, now: Date.now() });
+}
+
+function stateOf(state: string | undefined): string {
+  if (state === undefined) throw new Error('a directory of configuration needs a state directory');
+  return state;
+}

@@ -1,0 +1,171 @@
+// A daemon that reads a cluster is one of its replicas: it shares the authority with the others, and one of them writes.
+import type { Replicas } from '../../ca/root/rotator.ts';
+import { pause } from '../../kubernetes/pace.ts';
+import { ownAddress, replicaName } from '../../config.ts';
+import type { KubernetesClient } from '../../kubernetes/client.ts';
+import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
+import type { TlsIdentity } from '../../model/external/secret-source.ts';
+import type { PeerReports } from './peer-reports.ts';
+import { followPeers } from './peer-reports.ts';
+import type { ReplicaService } from './replica-service.ts';
+import { replicaIdentity } from './replica-service.ts';
+import type { Trust } from '../../controllers/trust-distribution.ts';
+import type { LiveMesh } from '../mesh/live-mesh.ts';
+import type { DaemonOptions } from '../../main.ts';
+import { objectKey } from '../../model/object.ts';
+import { authoritySecretName } from '../authority/authority.ts';
+import type { XdsServer } from '../../xds/server.ts';
+import type { Duties } from './duties.ts';
+import { startDuties } from './duties.ts';
+import type { GatewayDuties } from './gateway-duties.ts';
+import { gatewayDuties } from './gateway-duties.ts';
+import { Statuses } from './statuses.ts';
+
+export interface ClusterContext {
+  readonly mesh: LiveMesh;
+  readonly certificates: {
+    readonly trust: Trust;
+    refresh(): Promise<void>;
+    issueFor(identity: WorkloadIdentity): Promise<TlsIdentity>;
+  };
+  readonly trustDomain: string;
+  readonly server: XdsServer;
+  /** Tells the others of this one's proxies. */
+  readonly service: ReplicaService;
+  readonly signal: AbortSignal;
+}
+
+/** How long other replicas are waited for. */
+const patienceMs = 5000;
+
+/** Undefined for a daemon that reads a directory. */
+export const clusterPart = (options: DaemonOptions, context: ClusterContext): ClusterPart | undefined =>
+  typeof options.config === 'string' ? undefined : new ClusterPart(options, options.config, context);
+
+export class ClusterPart {
+  /** Absent where the authority is this process's own. */
+  readonly replicas: Replicas | undefined;
+  /** Resolves after the signal, when what was held is given back. */
+  readonly ended: Promise<unknown>;
+  readonly #options: DaemonOptions;
+  readonly #client: KubernetesClient;
+  readonly #context: ClusterContext;
+  readonly #isShared: boolean;
+  readonly #statuses: Statuses;
+  readonly #duties: Duties;
+  #port: number | undefined;
+  #peers: PeerReports = { reports: () => [], areHeard: () => true };
+  #gateways: GatewayDuties | undefined;
+  /** The Secret with the state of the authority, as it was last seen. */
+  #authority: unknown;
+
+  constructor(options: DaemonOptions, client: KubernetesClient, context: ClusterContext) {
+    const { mesh, certificates, server, service, signal } = context;
+    const { log, replica = replicaName(), xdsAddress } = options;
+    this.#options = options;
+    this.#client = client;
+    this.#context = context;
+    this.#isShared = options.state === undefined;
+    this.#statuses = new Statuses({
+      delivery: () => server.delivery(),
+      problems: () => mesh.problems,
+      others: () => this.#peers.reports(),
+      onReport: (report) => service.publish(report),
+      log,
+      signal,
+    });
+    this.#duties = startDuties({
+      client,
+      systemNamespace: mesh.installation.systemNamespace,
+      revision: mesh.installation.revision,
+      replica,
+      address: () => (this.#port === undefined ? undefined : reachedAt(xdsAddress, this.#port)),
+      trust: certificates.trust,
+      onElected: (leading) => this.#lead(leading),
+      signal,
+      log,
+    });
+    this.replicas = this.#isShared ? this.#duties.replicas : undefined;
+    this.ended = this.#duties.ended;
+    this.#authority = this.#authoritySecret();
+    followConnections(server, this.#statuses, signal);
+  }
+
+  /** To be called when the mesh has changed, before its proxies are told. */
+  changed(): void {
+    const { mesh, server } = this.#context;
+    const before = this.#authority;
+    this.#authority = this.#authoritySecret();
+    if (this.#isShared && this.#authority !== before) this.#refresh();
+    this.#gateways?.update(mesh.translation.deployments());
+    const { snapshot, translation } = mesh;
+    void server.update().then(() => this.#statuses.told({ snapshot, translation }));
+  }
+
+  /** To be called when proxies have answered, or other problems are known. */
+  touched(): void {
+    this.#statuses.touch();
+  }
+
+  /** To be called when xDS is served at this port. */
+  listening(port: number): void {
+    this.#port = port;
+  }
+
+  #lead(leading: AbortSignal): void {
+    const { mesh, certificates, trustDomain } = this.#context;
+    const { systemNamespace } = mesh.installation;
+    if (this.#isShared) {
+      this.#refresh();
+      this.#peers = followPeers({
+        peers: () => this.#duties.peers(),
+        identity: () => certificates.issueFor(replicaIdentity(trustDomain, systemNamespace)),
+        serverName: `istiod.${systemNamespace}.svc`,
+        onChange: () => this.#statuses.touch(),
+        signal: leading,
+      });
+    }
+    this.#gateways = gatewayDuties(this.#client, leading, this.#options.log);
+    this.#gateways.update(mesh.translation.deployments());
+    void this.#writeStatuses(leading);
+  }
+
+  /** Not before the others have been heard, or could have been: what is known of them would be taken back. */
+  async #writeStatuses(leading: AbortSignal): Promise<void> {
+    const isKnown = (): boolean => this.#duties.areOthersKnown() && this.#peers.areHeard();
+    for (let waited = 0; waited < patienceMs && !isKnown(); waited += 200) await pause(200, leading);
+    if (!leading.aborted) this.#statuses.lead(this.#client, leading);
+  }
+
+  #refresh(): void {
+    const { certificates } = this.#context;
+    certificates.refresh().catch((error: unknown) =>
+      this.#options.log.error('what other replicas did with the authority cannot be taken up', {
+        reason: String(error),
+      }),
+    );
+  }
+
+  #authoritySecret(): unknown {
+    const { installation, snapshot } = this.#context.mesh;
+    return snapshot.objects.Secret.get(objectKey(installation.systemNamespace, authoritySecretName));
+  }
+}
+
+/** Where other Pods find a port of this machine: at the address that was given, if it is one. */
+function reachedAt(address: string, port: number): string {
+  const host = address.slice(0, address.lastIndexOf(':')).replaceAll(/[[\]]/g, '');
+  const found = host === '' || host === '0.0.0.0' || host === '::' ? ownAddress() : host;
+  return found.includes(':') ? `[${found}]:${port}` : `${found}:${port}`;
+}
+
+/** Proxies that come and go answer nothing. */
+function followConnections(server: XdsServer, statuses: Statuses, signal: AbortSignal): void {
+  let known = 0;
+  const timer = setInterval(() => {
+    const { streams } = server.counters();
+    if (streams !== known) statuses.touch();
+    known = streams;
+  }, 5000).unref();
+  signal.addEventListener('abort', () => clearInterval(timer));
+}

@@ -1,0 +1,121 @@
+// Statuses of the user's objects, as the mesh and its proxies are: looked at again after every batch of changes, never within one.
+import { setImmediate as breath } from 'node:timers/promises';
+
+import type { DeliveryReport } from '../../conditions/delivery-report.ts';
+import { deliveryReport, joinedReports } from '../../conditions/delivery-report.ts';
+import { generationsOf, hasConditions, wantedStatuses } from '../../conditions/wanted-statuses.ts';
+import { StatusWriter } from '../../controllers/status/status-writer.ts';
+import type { KubernetesClient } from '../../kubernetes/client.ts';
+import type { Delivery } from '../../model/proxy/delivery.ts';
+import type { Problem } from '../../model/problem.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { gatewayController, meshController } from '../../translate/resolve/gateway-api/gateway-class.ts';
+import type { Translation } from '../../translate/translate.ts';
+import type { Log } from '../../xds/log.ts';
+
+/** What all proxies of this replica have been told of. */
+export interface ToldMesh {
+  readonly snapshot: Snapshot;
+  readonly translation: Translation;
+}
+
+export interface StatusesOptions {
+  readonly delivery: () => Delivery;
+  readonly problems: () => readonly Problem[];
+  /** What other replicas report of their proxies. */
+  readonly others: () => readonly DeliveryReport[];
+  /** Told of this replica's own report, whenever it has been made anew. */
+  readonly onReport: (report: DeliveryReport) => void;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** For how long changes are gathered, in milliseconds. */
+  readonly batchMs?: number;
+}
+
+export class Statuses {
+  readonly #options: StatusesOptions;
+  #told: ToldMesh | undefined;
+  #writer: StatusWriter | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isTouched = false;
+  #isLooking = false;
+
+  constructor(options: StatusesOptions) {
+    this.#options = options;
+    options.signal.addEventListener('abort', () => clearTimeout(this.#timer));
+  }
+
+  /** The proxies have been told of this state of the mesh. */
+  told(mesh: ToldMesh): void {
+    this.#told = mesh;
+    this.touch();
+  }
+
+  /** Writes from now on, until `signal` aborts. */
+  lead(client: KubernetesClient, signal: AbortSignal): void {
+    const { log } = this.#options;
+    this.#writer = new StatusWriter({
+      client,
+      signal,
+      onFault: (object, error) => log.warn('a status cannot be written', { object, reason: String(error) }),
+    });
+    signal.addEventListener('abort', () => (this.#writer = undefined));
+    this.touch();
+  }
+
+  /** Something may be different: the mesh, or what proxies have answered. */
+  touch(): void {
+    this.#isTouched = true;
+    if (this.#isLooking || this.#options.signal.aborted) return;
+    this.#timer ??= setTimeout(() => void this.#lookAgain(), this.#options.batchMs ?? 500).unref();
+  }
+
+  async #lookAgain(): Promise<void> {
+    this.#timer = undefined;
+    this.#isTouched = false;
+    this.#isLooking = true;
+    try {
+      await this.#look();
+    } catch (error) {
+      const reason = error instanceof Error ? error.stack : String(error);
+      this.#options.log.error('statuses cannot be told', { reason });
+    }
+    this.#isLooking = false;
+    if (this.#isTouched) this.touch();
+  }
+
+  async #look(): Promise<void> {
+    const { delivery, problems, others } = this.#options;
+    const told = this.#told;
+    if (told === undefined) return;
+    const generations = generationsOf(told.snapshot);
+    const report = await deliveryReport(delivery(), generations, hasConditions, () => breath());
+    this.#options.onReport(report);
+    if (this.#writer === undefined) return;
+    const { snapshot, translation } = told;
+    this.#writer.want(
+      wantedStatuses({
+        snapshot,
+        problems: problems(),
+        statuses: translation.statuses(),
+        report: joinedReports(report, others()),
+        controllers: [gatewayController, meshController],
+        addresses: allocatedAddresses(translation),
+      }),
+    );
+  }
+}
+
+/** https://istio.io/latest/docs/reference/config/networking/service-entry/#ServiceEntryStatus */
+function allocatedAddresses({ mesh }: Translation): ReadonlyMap<string, readonly object[]> {
+  const byEntry = Map.groupBy(
+    mesh.services.filter(({ source, autoAddresses }) => source.kind === 'ServiceEntry' && autoAddresses.length > 0),
+    ({ source }) => `${source.namespace}/${source.name}`,
+  );
+  return new Map(
+    [...byEntry].map(([entry, services]) => [
+      entry,
+      services.flatMap(({ hostname, autoAddresses }) => autoAddresses.map((value) => ({ value, host: hostname }))),
+    ]),
+  );
+}

@@ -1,0 +1,95 @@
+// What manifests would change in what connected proxies have: the mesh is made with and without them, by the same code,
+// and only what is another object then is looked at. Proxies that share their changes are told together.
+import { setImmediate as breath } from 'node:timers/promises';
+
+import type { Difference, ProxyChanges, ResourceChange } from '../../admin/console/api.ts';
+import { applied, resourceChanges } from '../../cli/diff.ts';
+import { decodedResource } from './introspection.ts';
+import type { LiveMesh } from '../mesh/live-mesh.ts';
+import { decodedKinds } from '../../model/envoy/decoded.ts';
+import { memo, sharedList } from '../../model/memo.ts';
+import type { Configuration, Layer, NodeInfo, Resource } from '../../model/envoy/resource.ts';
+import { withDerivedSlices } from '../../watchers/endpoint-slices.ts';
+import { readConfig } from '../../watchers/files/config-file.ts';
+import { Store } from '../../watchers/store.ts';
+import { findMessage } from '../../xds/codec/descriptors.ts';
+
+const most = { groups: 50, proxies: 50, resources: 100, fields: 20 };
+
+export async function configurationDifference(
+  mesh: Pick<LiveMesh, 'snapshot' | 'translation' | 'translated' | 'configuration'>,
+  proxies: readonly { readonly proxy: string; readonly node: NodeInfo }[],
+  manifests: string,
+): Promise<Difference> {
+  const { objects, problems } = readConfig(manifests, 'manifest', undefined, { findMessage });
+  const change = new Store().apply('files', withDerivedSlices(objects));
+  const after = mesh.translated(applied(mesh.snapshot, change));
+  const known = new Set(mesh.translation.problems.map(words));
+  const groups = new Map<Changes, string[]>();
+  for (const { proxy, node } of proxies) {
+    const changes = changesOf(mesh.configuration(node), after.configuration(node));
+    if (changes.length > 0) groups.set(changes, [...(groups.get(changes) ?? []), proxy]);
+    await breath();
+  }
+  const all = [...groups].toSorted(([, a], [, b]) => b.length - a.length);
+  return {
+    objects: objects.map(({ source }) => source),
+    problems: [...problems, ...after.problems.filter((problem) => !known.has(words(problem)))],
+    looked: proxies.length,
+    changed: all.reduce((sum, [, names]) => sum + names.length, 0),
+    groups: all.slice(0, most.groups).map(shown),
+    more: Math.max(0, all.length - most.groups),
+  };
+}
+
+type Changes = readonly (readonly ResourceChange[])[];
+
+const words = (problem: object): string => JSON.stringify(problem);
+
+/** The same list for the same changes. */
+function changesOf(before: Configuration, after: Configuration | undefined): Changes {
+  if (after === undefined || before === after) return [];
+  return sharedList(
+    decodedKinds
+      .map((kind) => kindChanges(kind, sharedList(before[kind]), sharedList(after[kind])))
+      .filter((changes) => changes.length > 0),
+  );
+}
+
+const kindChanges = memo(
+  (
+    kind: (typeof decodedKinds)[number],
+    before: readonly Layer[],
+    after: readonly Layer[],
+  ): readonly ResourceChange[] => {
+    if (before === after) return [];
+    const old = byName(before);
+    const fresh = byName(after);
+    const differing = [...new Set([...old.keys(), ...fresh.keys()])].filter(
+      (name) => old.get(name) !== fresh.get(name),
+    );
+    const decoded = (all: ReadonlyMap<string, Resource>) =>
+      differing.flatMap((name) => {
+        const resource = all.get(name);
+        return resource === undefined ? [] : [decodedResource(resource)];
+      });
+    return resourceChanges(kind, decoded(old), decoded(fresh)).map((change) => {
+      return { ...change, fields: change.fields.slice(0, most.fields), more: left(change.fields, most.fields) };
+    });
+  },
+);
+
+const byName = (layers: readonly Layer[]): ReadonlyMap<string, Resource> =>
+  new Map(layers.flatMap((layer) => [...layer.resources]));
+
+function shown([changes, proxies]: readonly [Changes, readonly string[]]): ProxyChanges {
+  const resources = changes.flat();
+  return {
+    proxies: proxies.slice(0, most.proxies),
+    count: proxies.length,
+    resources: resources.slice(0, most.resources),
+    more: left(resources, most.resources),
+  };
+}
+
+const left = (list: readonly unknown[], limit: number): number => Math.max(0, list.length - limit);

@@ -1,0 +1,172 @@
+// What the console asks, answered by the daemon's parts as they are at the moment. Long questions take breath between
+// proxies, so that pushes do not wait for them.
+import { setImmediate as breath } from 'node:timers/promises';
+
+import type { Authority, Difference, Effect, Hits, ResourceName } from '../../admin/console/api.ts';
+import type { ConsoleSource } from '../../admin/console/source.ts';
+import { tracedRequest } from '../../cli/trace.ts';
+import { UsageError } from '../../cli/io.ts';
+import type { MeshReader } from '../../cli/mesh-reader.ts';
+import { configurationDifference } from './configuration-difference.ts';
+import { decodedConfiguration, decodedResource } from './introspection.ts';
+import type { LiveMesh } from '../mesh/live-mesh.ts';
+import { decodedKinds, originsAt } from '../../model/envoy/decoded.ts';
+import { memo } from '../../model/memo.ts';
+import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
+import type { Layer, NodeInfo } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
+import type { SourceRef } from '../../model/source.ts';
+import { describeSource } from '../../model/source.ts';
+import type { Traffic } from './prometheus-traffic.ts';
+import type { PushHistory } from './push-history.ts';
+import { causingObjects, resourceOrigins } from '../../translate/origins.ts';
+
+export interface ConsoleParts {
+  readonly mesh: LiveMesh;
+  readonly proxies: () => readonly ProxyStatus[];
+  readonly authority: () => Authority;
+  readonly history: PushHistory;
+  /** What was measured between services; without it the console shows what is configured. */
+  readonly traffic?: Traffic;
+}
+
+export const consoleSource = (parts: ConsoleParts): ConsoleSource => ({
+  names: (node) => names(parts, node),
+  resource: (node, { kind, name }) => decoded(parts, node, kind, name),
+  search: (node, text) => search(parts, node, text),
+  effect: (object) => effect(parts, object),
+  authority: parts.authority,
+  pushes: () => parts.history.latest(),
+  trace: (question) => refusals(() => tracedRequest(reader(parts), question)),
+  difference: (manifests) => difference(parts, manifests),
+  traffic: parts.traffic ?? (() => Promise.resolve(undefined)),
+  onChange: (listener) => parts.history.onChange(listener),
+});
+
+function names({ mesh }: ConsoleParts, node: NodeInfo): readonly ResourceName[] {
+  const configuration = mesh.configuration(node);
+  return decodedKinds.flatMap((kind) =>
+    configuration[kind]
+      .flatMap((layer) => [...layer.resources.keys()])
+      .toSorted()
+      .map((name) => ({ kind, name })),
+  );
+}
+
+function decoded({ mesh }: ConsoleParts, node: NodeInfo, kind: ResourceName['kind'], name: string) {
+  const layer = mesh.configuration(node)[kind].find(({ resources }) => resources.has(name));
+  const resource = layer?.resources.get(name);
+  return resource && decodedResource(resource);
+}
+
+const mostHits = 200;
+/** Of a value that is shown, in UTF-16 units. */
+const longestValue = 500;
+
+async function search(parts: ConsoleParts, node: NodeInfo, text: string): Promise<Hits> {
+  const wanted = text.toLowerCase();
+  const hits: Hits['hits'][number][] = [];
+  for (const [i, { kind, name }] of names(parts, node).entries()) {
+    if (i % 16 === 15) await breath();
+    const resource = decoded(parts, node, kind, name);
+    if (resource === undefined) continue;
+    const isNamed = name.toLowerCase().includes(wanted);
+    if (isNamed) hits.push({ kind, name, field: '', value: '', causes: [] });
+    for (const [field, value] of leaves(resource.message, '')) {
+      if (hits.length >= mostHits) return { hits, complete: false };
+      const causes = originsAt(resource, field);
+      const words = `${field} ${String(value)} ${causes.map(describeSource).join(' ')}`;
+      const isOwn = !isNamed && words.toLowerCase().includes(wanted);
+      if (isOwn) hits.push({ kind, name, field, value: String(value).slice(0, longestValue), causes });
+    }
+  }
+  return { hits, complete: true };
+}
+
+function* leaves(value: unknown, path: string): Generator<readonly [string, unknown]> {
+  if (Array.isArray(value)) for (const [i, item] of value.entries()) yield* leaves(item, `${path}[${i}]`);
+  else if (typeof value !== 'object' || value === null) yield [path, value];
+  else for (const [field, each] of Object.entries(value)) yield* leaves(each, path === '' ? field : `${path}.${field}`);
+}
+
+const keyOf = ({ kind, namespace, name }: SourceRef): string => `${kind}/${namespace}/${name}`;
+
+/** Names of a layer's resources by the objects behind them. */
+const resourcesByCause = memo((layer: Layer): ReadonlyMap<string, readonly string[]> => {
+  const found = new Map<string, string[]>();
+  for (const [name, resource] of layer.resources) {
+    for (const cause of causingObjects(resourceOrigins(resource))) {
+      const known = found.get(keyOf(cause));
+      if (known === undefined) found.set(keyOf(cause), [name]);
+      else known.push(name);
+    }
+  }
+  return found;
+});
+
+const mostShown = 50;
+
+async function effect({ mesh, proxies }: ConsoleParts, object: SourceRef): Promise<Effect> {
+  const key = keyOf(object);
+  const all = proxies();
+  const affected: string[] = [];
+  const resources = new Map<string, ResourceName>();
+  let live = 0;
+  for (const { node, proxy, types } of all) {
+    const configuration = mesh.configuration(node);
+    const touched = decodedKinds.filter((kind) => {
+      const found = configuration[kind].flatMap((layer) => resourcesByCause(layer).get(key) ?? []);
+      for (const name of found.slice(0, mostShown)) resources.set(`${kind}/${name}`, { kind, name });
+      return found.length > 0;
+    });
+    if (touched.length > 0) {
+      affected.push(proxy);
+      const concerned = types.filter(({ type }) => touched.some((kind) => resourceTypes[kind] === type));
+      if (concerned.every(({ synced, lastNack }) => synced && lastNack === undefined)) live++;
+    }
+    await breath();
+  }
+  return {
+    proxies: all.length,
+    affected: affected.length,
+    live,
+    names: affected.toSorted().slice(0, mostShown),
+    resources: [...resources.values()].slice(0, mostShown),
+  };
+}
+
+/** The running mesh, for what commands ask of one. */
+function reader({ mesh, proxies }: ConsoleParts): MeshReader {
+  const { settings, services } = mesh.translation.mesh;
+  return {
+    trustDomain: settings.trustDomain,
+    services: services.map(({ hostname, namespace, addresses }) => {
+      return { hostname, namespace, address: addresses[0] ?? '' };
+    }),
+    proxies: proxies().map(({ proxy, node }) => ({ name: proxy, address: node.id.split('~')[1] ?? '' })),
+    problems: mesh.problems,
+    conflicts: () => Promise.resolve([]),
+    liveSince: () => Promise.resolve(new Map()),
+    read: (name) => {
+      const found = proxies().find(({ proxy }) => proxy === name);
+      if (found === undefined) throw new UsageError(`the proxy '${name}' is not connected to this replica`);
+      return Promise.resolve({ node: found.node, resources: decodedConfiguration(mesh.configuration(found.node)) });
+    },
+  };
+}
+
+async function refusals<T>(answer: () => Promise<T>): Promise<T | { readonly refused: string }> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof UsageError) return { refused: error.message };
+    throw error;
+  }
+}
+
+const difference = ({ mesh, proxies }: ConsoleParts, manifests: string): Promise<Difference> =>
+  configurationDifference(
+    mesh,
+    proxies().map(({ proxy, node }) => ({ proxy, node })),
+    manifests,
+  );

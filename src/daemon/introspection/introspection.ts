@@ -1,0 +1,127 @@
+// What the daemon tells about itself, put together from its parts: the answers behind the debug pages and istioctl.
+import { readFileSync } from 'node:fs';
+
+import { Metadata } from '@grpc/grpc-js';
+
+import type { ControlPlane, VersionInfo } from '../../admin/control-plane.ts';
+import { debugPage } from '../../admin/debug-page.ts';
+import type { DebugSource } from '../../model/proxy/debug.ts';
+import type { DecodedConfiguration, DecodedResource } from '../../model/envoy/decoded.ts';
+import { decodedKinds } from '../../model/envoy/decoded.ts';
+import { memo } from '../../model/memo.ts';
+import type { Problem } from '../../model/problem.ts';
+import { proxyName } from '../../model/proxy/proxy-status.ts';
+import type { Configuration, NodeInfo, Resource } from '../../model/envoy/resource.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import type { SourceRef } from '../../model/source.ts';
+import { causingObjects, resourceOrigins } from '../../translate/origins.ts';
+import type { Translation } from '../../translate/translate.ts';
+import { cachedResource } from '../../xds/codec/cache.ts';
+import { printAnyByFieldName } from '../../xds/codec/print.ts';
+import { configDump, printSection } from '../../xds/debug/config-dump.ts';
+import type { Authenticate, XdsServer } from '../../xds/server.ts';
+import type { Rejection } from '../../xds/subscription/quarantine.ts';
+
+export interface ExplainedRejection extends Rejection {
+  /** The objects that the rejected resource came from. */
+  readonly causes: readonly SourceRef[];
+}
+
+export const explainRejection = (rejection: Rejection): ExplainedRejection => ({
+  ...rejection,
+  causes: causingObjects(resourceOrigins(rejection.resource)),
+});
+
+/** A resource as a proxy reads it; the same object for the same resource. */
+export const decodedResource = memo((resource: Resource): DecodedResource => {
+  const { type, name, bytes, version } = cachedResource(resource);
+  const origins = Object.fromEntries(resourceOrigins(resource));
+  return { type, name, version, message: printAnyByFieldName(type, bytes), origins };
+});
+
+/** What a proxy is to have, as it reads it; by name. */
+export const decodedConfiguration = (configuration: Configuration): DecodedConfiguration =>
+  Object.fromEntries(
+    decodedKinds.map((kind) => [
+      kind,
+      configuration[kind]
+        .flatMap((layer) => [...layer.resources.values()])
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+        .map(decodedResource),
+    ]),
+  ) as unknown as DecodedConfiguration;
+
+/** The parts that know the answers; all but the names are asked anew each time. */
+export interface Known {
+  /** Of this replica among others. */
+  readonly replica: string;
+  readonly systemNamespaces: readonly string[];
+  readonly server: () => XdsServer;
+  readonly translation: () => Translation;
+  readonly configuration: (node: NodeInfo) => Configuration;
+  readonly snapshot: () => Snapshot;
+  readonly problems: () => readonly Problem[];
+  /** How Pods are injected; undefined where none are. */
+  readonly injection: () => object | undefined;
+  readonly isReady: () => boolean;
+  readonly authenticate: Authenticate;
+  readonly metricsText: () => Promise<string>;
+}
+
+const { version: packageVersion } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+) as {
+  readonly version: string;
+};
+
+export const versionInfo: VersionInfo = {
+  version: packageVersion,
+  revision: 'keelson',
+  golang_version: `node ${process.version}`,
+  status: 'Clean',
+  tag: packageVersion,
+};
+
+export function controlPlane(known: Known): ControlPlane {
+  const { server, translation, configuration } = known;
+  return {
+    version: versionInfo,
+    systemNamespaces: known.systemNamespaces,
+    isReady: known.isReady,
+    snapshot: known.snapshot,
+    mesh: () => translation().mesh,
+    view: (node) => translation().view(node),
+    proxies: () => server().status(),
+    held: (connection) => server().held(connection),
+    configDump: (node, withEndpoints) => configDump(configuration(node), withEndpoints).map(printSection),
+    resources: (node) => decodedConfiguration(configuration(node)),
+    problems: known.problems,
+    conflicts: (node) => translation().conflicts(node),
+    rejections: () => server().rejections().map(explainRejection).map(shownRejection),
+    clusters: () => [{ id: translation().mesh.settings.clusterId, secretName: '', syncStatus: 'synced' }],
+    counters: () => server().counters(),
+    injection: known.injection,
+    push: () => void server().update(),
+    authenticate: (authorization) => {
+      const metadata = new Metadata();
+      if (authorization !== '') metadata.set('authorization', authorization);
+      return known.authenticate(metadata, undefined);
+    },
+    metricsText: known.metricsText,
+  };
+}
+
+const shownRejection = ({ type, name, error, nodes, since, causes }: ExplainedRejection) => {
+  return { type, name, error, nodes, since, causes };
+};
+
+/** The same answers for istioctl, which asks over xDS. */
+export const debugSource = (known: Known, plane: ControlPlane): DebugSource => ({
+  systemNamespaces: known.systemNamespaces,
+  page: (path, scope) => Promise.resolve(debugPage(plane, path, scope)),
+  configDump: (proxy) => {
+    const status = plane.proxies().find((each) => each.proxy === proxy || proxyName(each.node) === proxy);
+    return status === undefined ? undefined : configDump(known.configuration(status.node));
+  },
+  controlPlane: JSON.stringify({ Component: 'istiod', ID: known.replica, Info: versionInfo }),
+});

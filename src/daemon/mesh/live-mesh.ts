@@ -1,0 +1,126 @@
+// The mesh as it is now, with everything that was found wrong with it: it changes with the objects it is read from, with the
+// keys of token issuers, and with the authority.
+import type { Installation } from '../../translate/resolve/mesh-settings.ts';
+import { invariant } from '../../model/invariant.ts';
+import type { Problem } from '../../model/problem.ts';
+import type { Configuration, NodeInfo } from '../../model/envoy/resource.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { emptySnapshot } from '../../model/snapshot.ts';
+import type { Translation } from '../../translate/translate.ts';
+import { translate } from '../../translate/translate.ts';
+import type { FetchOptions } from '../../watchers/fetch/limited-fetch.ts';
+import { KeyWatcher } from '../../watchers/jwks/jwks.ts';
+import type { ModuleWatcherOptions } from '../../wasm/module-watcher.ts';
+import { ModuleWatcher } from '../../wasm/module-watcher.ts';
+import type { Log } from '../../xds/log.ts';
+
+/** How modules are fetched, and where proxies get them. */
+export type ModuleServing = Omit<ModuleWatcherOptions, 'onChange'>;
+
+/** What the server asks for while the configuration changes under it. */
+export class LiveMesh {
+  /** Resolves when all proxies have been told. */
+  onChange: () => Promise<void> = () => Promise.resolve();
+  snapshot: Snapshot = emptySnapshot;
+  problems: readonly Problem[] = [];
+  readonly installation: Installation;
+  translation: Translation;
+  readonly #log: Log;
+  readonly #onProblems: (problems: readonly Problem[]) => void;
+  readonly #keys: KeyWatcher;
+  /** Without one, extensions are told to proxies as they are written. */
+  readonly #modules: ModuleWatcher | undefined;
+  #objectProblems: readonly Problem[] = [];
+  #authorityProblems: readonly Problem[] = [];
+  #conflicts: readonly Problem[] = [];
+
+  constructor(
+    installation: Installation,
+    log: Log,
+    onProblems: (problems: readonly Problem[]) => void,
+    fetching: FetchOptions,
+    modules: ModuleServing | undefined,
+  ) {
+    this.installation = installation;
+    this.translation = translate(emptySnapshot, installation);
+    this.#log = log;
+    this.#onProblems = onProblems;
+    const onChange = (): void => void this.#translate();
+    this.#keys = new KeyWatcher({ ...fetching, onChange });
+    this.#modules = modules === undefined ? undefined : new ModuleWatcher({ ...modules, onChange });
+  }
+
+  /** Resolves when all keys of issuers have been fetched, or tried in vain. */
+  keysFetched(): Promise<void> {
+    return this.#keys.settled();
+  }
+
+  stop(): void {
+    this.#keys.stop();
+    this.#modules?.stop();
+  }
+
+  replace(snapshot: Snapshot, problems: readonly Problem[]): Promise<void> {
+    this.snapshot = snapshot;
+    this.#objectProblems = problems;
+    this.#keys.follow(snapshot);
+    this.#modules?.follow(snapshot);
+    return this.#translate();
+  }
+
+  replaceAuthorityProblems(problems: readonly Problem[]): void {
+    this.#authorityProblems = problems;
+    this.#report();
+  }
+
+  /** What objects do to each other, as proxies see them. */
+  replaceConflicts(conflicts: readonly Problem[]): void {
+    this.#conflicts = conflicts;
+    this.#report();
+  }
+
+  /** A mesh that cannot be resolved is a bug of ours: the one before stays in force. */
+  async #translate(): Promise<void> {
+    try {
+      this.translation = this.translated(this.snapshot);
+    } catch (error) {
+      this.#log.error('a change cannot be taken in', { reason: error instanceof Error ? error.stack : String(error) });
+      return;
+    }
+    this.#report();
+    await this.onChange();
+  }
+
+  /** What follows from another snapshot: work for what differs only. */
+  translated(snapshot: Snapshot): Translation {
+    return translate(snapshot, this.installation, this.#keys.keySets, this.#modules?.modules);
+  }
+
+  #report(): void {
+    const others = [
+      ...this.translation.problems,
+      ...this.#keys.problems(),
+      ...(this.#modules?.problems() ?? []),
+      ...this.#authorityProblems,
+      ...this.#conflicts,
+    ];
+    this.problems = [...this.#objectProblems, ...others];
+    this.#onProblems(this.problems);
+  }
+
+  /** Resolves when every module has been fetched, or tried in vain. */
+  async modulesFetched(): Promise<void> {
+    await this.#modules?.settled();
+  }
+
+  /** The WebAssembly module that proxies get at this path. */
+  module(path: string): Uint8Array | undefined {
+    return this.#modules?.file(path);
+  }
+
+  configuration(node: NodeInfo): Configuration {
+    const configuration = this.translation.configuration(node);
+    invariant(configuration !== undefined, `a proxy with the node id '${node.id}' was let in`);
+    return configuration;
+  }
+}

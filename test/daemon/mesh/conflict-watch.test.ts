@@ -1,0 +1,38 @@
+// Conflicts are looked for in batches: many changes cost one look, and nobody is told what they know already.
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+import { ConflictWatch } from '../../../src/daemon/mesh/conflict-watch.ts';
+import type { Problem } from '../../../src/model/problem.ts';
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+afterEach(() => void vi.useRealTimers());
+
+test('once for a batch of changes, and told only when something is new', async () => {
+  const problem: Problem = { code: 'duplicate-host', severity: 'warning', message: 'lost' };
+  let looks = 0;
+  let now: readonly Problem[] = [problem];
+  const told: (readonly Problem[])[] = [];
+  const nodes = ['a', 'b'].map((id) => ({ id, cluster: '', metadata: {} }));
+  const watch = new ConflictWatch({
+    nodes: () => nodes,
+    conflicts: () => (looks++, now),
+    patchPlaces: () => [],
+    onProblems: (problems) => void told.push(problems),
+    onFault: (fault) => expect(fault).toBeUndefined(),
+  });
+  const settle = async (count: number): Promise<void> => {
+    await vi.advanceTimersByTimeAsync(1000);
+    await vi.waitFor(() => expect(looks).toBe(count));
+  };
+  for (let i = 0; i < 100; i++) watch.touch();
+  await settle(2);
+  await vi.waitFor(() => expect(told).toEqual([[problem]]));
+  watch.touch();
+  await settle(4);
+  expect(told).toHaveLength(1);
+  now = [];
+  watch.touch();
+  await settle(6);
+  await vi.waitFor(() => expect(told).toEqual([[problem], []]));
+  watch.stop();
+});
