@@ -51,9 +51,9 @@ interface Report {
 }
 
 const defaultPace: ReplicaPace = { renewMs: 10_000, absenceMs: 5 * 60_000 };
-const replicaLabel = 'keelson.dev/replica';
-const reportAnnotation = 'keelson.dev/rotation';
-const addressAnnotation = 'keelson.dev/address';
+const replicaLabel = 'keelson.io/replica';
+const reportAnnotation = 'keelson.io/rotation';
+const addressAnnotation = 'keelson.io/address';
 const mostTold = 20;
 
 export function replicaLeases(options: ReplicaLeasesOptions): ReplicaLeases {

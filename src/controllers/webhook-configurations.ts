@@ -155,7 +155,7 @@ async function beRefused(options: WebhookConfigurationsOptions, { name, objectSe
       ...(isSelective && { labels: { [revisionLabel]: revision } }),
     },
     spec: {
-      selector: { 'keelson.dev/probe': 'true' },
+      selector: { 'keelson.io/probe': 'true' },
       servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['probe.invalid'] }],
     },
   };

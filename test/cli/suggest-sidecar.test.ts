@@ -234,7 +234,7 @@ describe('keelson explain --suggest-sidecar', () => {
   });
 
   test('takes for use by a lazy proxy what it asked for, by name or by address', async () => {
-    const labels = { app: 'web', 'keelson.dev/lazy': 'true' };
+    const labels = { app: 'web', 'keelson.io/lazy': 'true' };
     clusters = [
       { name: cluster('stock', 'shop') },
       { name: 'tcp|10.96.0.7:80', counts: `${cluster('bank', 'outside')};` },

@@ -144,7 +144,7 @@ describe('behind listeners that a Sidecar object opens', () => {
   const lazyLab = `
 apiVersion: v1
 kind: Namespace
-metadata: { name: lab, labels: { keelson.dev/lazy: 'true' } }
+metadata: { name: lab, labels: { keelson.io/lazy: 'true' } }
 `;
 
   test('routes are fetched and follow their rules, over mutual TLS', async () => {

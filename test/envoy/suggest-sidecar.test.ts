@@ -49,7 +49,7 @@ const statusOf = async (lab: Lab, service: string): Promise<number> => (await la
 
 describe.each([
   ['full', {}],
-  ['lazy', { labels: { 'keelson.dev/lazy': 'true' } }],
+  ['lazy', { labels: { 'keelson.io/lazy': 'true' } }],
 ])('a proxy with %s configuration that used two services of four', (kind, caller) => {
   test('keeps these two', async () => {
     const lab = await startLab({ workloads, caller });

@@ -25,7 +25,7 @@ const tcp = '{ name: tcp, port: 9000 }';
 const namespace = (name: string, lazy: string): string => `
 apiVersion: v1
 kind: Namespace
-metadata: { name: ${name}, labels: { keelson.dev/lazy: '${lazy}' } }
+metadata: { name: ${name}, labels: { keelson.io/lazy: '${lazy}' } }
 `;
 const istio = (kind: string, name: string, spec: string): string => `
 apiVersion: networking.istio.io/v1
@@ -42,7 +42,7 @@ const shop = [
   service('guess', '10.96.0.5', '{ name: guess, port: 7000 }'),
 ];
 
-const nodeOf = (labels: Readonly<Record<string, string>> = { 'keelson.dev/lazy': 'true' }) => ({
+const nodeOf = (labels: Readonly<Record<string, string>> = { 'keelson.io/lazy': 'true' }) => ({
   id: 'sidecar~10.1.0.1~web-1.shop~shop.svc.cluster.local',
   cluster: 'web.shop',
   metadata: { NAMESPACE: 'shop', SERVICE_ACCOUNT: 'web', LABELS: { app: 'web', ...labels } },
@@ -72,8 +72,8 @@ describe('who is lazy', () => {
   });
 
   it.each([
-    [{ 'keelson.dev/lazy': 'true' }, 'false', 'false', true],
-    [{ 'keelson.dev/lazy': 'false' }, 'true', 'true', false],
+    [{ 'keelson.io/lazy': 'true' }, 'false', 'false', true],
+    [{ 'keelson.io/lazy': 'false' }, 'true', 'true', false],
     [{}, 'true', 'false', true],
     [{}, 'false', 'true', false],
   ])('is decided by the nearest label: Pod %o, namespace %s, root namespace %s', (pod, own, root, expected) => {
@@ -284,7 +284,7 @@ describe('clusters that nothing waits for', () => {
 describe('a change', () => {
   const lazyNodes = nodesOf(3).map((node) => {
     const labels = node.metadata['LABELS'] as Readonly<Record<string, string>>;
-    return { ...node, metadata: { ...node.metadata, LABELS: { ...labels, 'keelson.dev/lazy': 'true' } } };
+    return { ...node, metadata: { ...node.metadata, LABELS: { ...labels, 'keelson.io/lazy': 'true' } } };
   });
   const of = (snapshot: Snapshot): readonly Configuration[] => {
     const translation = translate(snapshot);

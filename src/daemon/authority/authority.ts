@@ -35,7 +35,7 @@ export function authorityStore({
     secretRecord({ client: config, namespace: systemNamespace, name, type });
   return sharedStore({
     root: secret(rootSecretName, 'istio.io/ca-root'),
-    state: secret(authoritySecretName, 'keelson.dev/ca'),
+    state: secret(authoritySecretName, 'keelson.io/ca'),
   });
 }
 
