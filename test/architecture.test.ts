@@ -43,9 +43,11 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'config.ts',
     'daemon/authority',
     'daemon/mesh',
-    'daemon/introspection',
+    'inspect',
   ],
   trace: ['model', 'types:xds/generated'],
+  // The mesh as somebody sees it who only looks; commands and the daemon ask it the same.
+  inspect: ['model', 'trace', 'translate', 'xds'],
   wasm: ['model', 'watchers'],
   'main.ts': [
     'model',
@@ -105,7 +107,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'types:main.ts',
   ],
   // What the daemon tells of itself. The questions that commands ask of files, asked of the daemon.
-  'daemon/introspection': ['model', 'admin', 'ca', 'cli', 'metrics', 'translate', 'watchers', 'xds', 'daemon/mesh'],
+  'daemon/introspection': ['model', 'admin', 'ca', 'inspect', 'metrics', 'translate', 'watchers', 'xds', 'daemon/mesh'],
   // Joins the others.
   daemon: ['model', 'ca', 'watchers', 'xds', 'daemon', 'types:main.ts'],
   'config.ts': ['model'],

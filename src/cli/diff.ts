@@ -2,13 +2,12 @@
 // fields of Envoy's resources second. Both sides are translated by the same code as a daemon's.
 import { parseArgs } from 'node:util';
 
-import type { DecodedConfiguration, DecodedResource } from '../model/envoy/decoded.ts';
-import { decodedKinds, originsAt } from '../model/envoy/decoded.ts';
-import type { Snapshot } from '../model/snapshot.ts';
-import { describeSource } from '../model/source.ts';
+import type { FieldChange, Kind, ResourceChange } from '../inspect/differences.ts';
+import { applied, resourceChanges } from '../inspect/differences.ts';
+import type { MeshReader } from '../inspect/mesh-reader.ts';
+import { decodedKinds } from '../model/envoy/decoded.ts';
 import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';
-import type { MeshReader } from './mesh-reader.ts';
 import { filesReader } from './mesh-reader.ts';
 import { loadFiles } from './offline.ts';
 
@@ -23,22 +22,6 @@ Usage: keelson diff --config FILE_OR_DIR... --file FILE... [--proxy POD.NAMESPAC
 
 Exit code: 0 if nothing changes, 1 if something does, 2 for wrong use.
 `;
-
-type Kind = keyof DecodedConfiguration;
-
-export interface FieldChange {
-  readonly field: string;
-  readonly before?: unknown;
-  readonly after?: unknown;
-  readonly causes: readonly string[];
-}
-
-export interface ResourceChange {
-  readonly kind: Kind;
-  readonly name: string;
-  readonly change: 'appears' | 'disappears' | 'changes';
-  readonly fields: readonly FieldChange[];
-}
 
 /** Of one resource; more are counted only. */
 const mostFields = 20;
@@ -70,59 +53,9 @@ export async function diff(argv: readonly string[], io: Io): Promise<number> {
   return changed.length > 0 ? exit.bad : exit.fine;
 }
 
-/** As `kubectl apply` would leave it. */
-export function applied(base: Snapshot, change: Snapshot): Snapshot {
-  const kinds = Object.keys(base.objects) as (keyof Snapshot['objects'])[];
-  const objects = kinds.map((kind) => {
-    const added = change.objects[kind];
-    return [kind, added.size === 0 ? base.objects[kind] : new Map<string, unknown>([...base.objects[kind], ...added])];
-  });
-  return { version: base.version + 1, objects: Object.fromEntries(objects) as Snapshot['objects'] };
-}
-
 async function proxyChanges(before: MeshReader, after: MeshReader, proxy: string): Promise<readonly ResourceChange[]> {
   const [{ resources: old }, { resources: fresh }] = await Promise.all([before.read(proxy), after.read(proxy)]);
   return decodedKinds.flatMap((kind) => resourceChanges(kind, old[kind], fresh[kind]));
-}
-
-/** By name; what is the same in both has the same version. */
-export function resourceChanges(
-  kind: Kind,
-  before: readonly DecodedResource[],
-  after: readonly DecodedResource[],
-): readonly ResourceChange[] {
-  const old = new Map(before.map((resource) => [resource.name, resource]));
-  const fresh = new Map(after.map((resource) => [resource.name, resource]));
-  const names = [...new Set([...old.keys(), ...fresh.keys()])].toSorted();
-  return names.flatMap((name): readonly ResourceChange[] => {
-    const was = old.get(name);
-    const is = fresh.get(name);
-    if (was?.version === is?.version) return [];
-    if (was === undefined) return [{ kind, name, change: 'appears', fields: [] }];
-    if (is === undefined) return [{ kind, name, change: 'disappears', fields: [] }];
-    return [{ kind, name, change: 'changes', fields: fieldChanges(was, is) }];
-  });
-}
-
-function fieldChanges(was: DecodedResource, is: DecodedResource): readonly FieldChange[] {
-  const before = new Map(leaves(was.message, ''));
-  const after = new Map(leaves(is.message, ''));
-  return [...new Set([...before.keys(), ...after.keys()])]
-    .filter((field) => before.get(field) !== after.get(field))
-    .map((field) => ({
-      field,
-      ...(before.has(field) && { before: before.get(field) }),
-      ...(after.has(field) && { after: after.get(field) }),
-      causes: originsAt(after.has(field) ? is : was, field).map(describeSource),
-    }));
-}
-
-function leaves(value: unknown, path: string): readonly (readonly [string, unknown])[] {
-  if (Array.isArray(value)) return value.flatMap((item, i) => leaves(item, `${path}[${i}]`));
-  if (typeof value !== 'object' || value === null) return [[path, value]];
-  const entries = Object.entries(value);
-  if (entries.length === 0) return [[path, '{}']];
-  return entries.flatMap(([field, each]) => leaves(each, path === '' ? field : `${path}.${field}`));
 }
 
 function lines({

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command `keelson`: finds the subcommand and runs it. Every subcommand is a file of its own in this folder, loaded
 // only when it is called.
+import { WrongQuestion } from '../inspect/mesh-reader.ts';
 import type { Io } from './io.ts';
 import { exit, table, UsageError } from './io.ts';
 
@@ -85,6 +86,7 @@ export async function keelson(argv: readonly string[], io: Io): Promise<number> 
 /** Our own word for it, or that of node's argument parser. */
 const isWrongUse = (error: unknown): error is Error =>
   error instanceof UsageError ||
+  error instanceof WrongQuestion ||
   (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
 
 if (import.meta.main) {

@@ -3,8 +3,8 @@
 import { readFile } from 'node:fs/promises';
 
 import { installation } from '../daemon/mesh/installation.ts';
-import { decodedConfiguration } from '../daemon/introspection/introspection.ts';
-import type { DecodedConfiguration } from '../model/envoy/decoded.ts';
+import { decodedConfiguration } from '../inspect/decoded.ts';
+import type { MeshProxy, MeshReader } from '../inspect/mesh-reader.ts';
 import { decodedKinds } from '../model/envoy/decoded.ts';
 import type { Problem } from '../model/problem.ts';
 import type { NodeInfo } from '../model/envoy/resource.ts';
@@ -30,34 +30,6 @@ export interface MeshOptions {
   readonly config?: readonly string[] | undefined;
   readonly server?: string | undefined;
   readonly 'token-file'?: string | undefined;
-}
-
-export interface MeshService {
-  readonly hostname: string;
-  readonly namespace: string;
-  /** '' without one. */
-  readonly address: string;
-}
-
-export interface MeshProxy {
-  /** `pod.namespace` */
-  readonly name: string;
-  readonly address: string;
-}
-
-export interface MeshReader {
-  readonly trustDomain: string;
-  readonly services: readonly MeshService[];
-  /** Of the proxies that there are; in files, of the Pods that have a sidecar. */
-  readonly proxies: readonly MeshProxy[];
-  /** Mistakes in single objects, and what they do to each other for all. */
-  readonly problems: readonly Problem[];
-  /** What objects do to each other as a proxy sees them. */
-  conflicts(proxy: string): Promise<readonly Problem[]>;
-  /** When a proxy last accepted resources of each kind: RFC 3339. Empty for files. */
-  liveSince(proxy: string): Promise<ReadonlyMap<keyof DecodedConfiguration, string>>;
-  /** Throws a UsageError for a proxy that is not there. */
-  read(proxy: string): Promise<{ readonly node: NodeInfo; readonly resources: DecodedConfiguration }>;
 }
 
 /** Throws a UsageError when neither or both are given, and when the server does not answer. */

@@ -1,5 +1,6 @@
 // From an object to where it has effect, from a host to who decides about it, from an error of Envoy's to the objects
 // behind what it names; and what lost against others, and why.
+import type { MeshReader } from '../../inspect/mesh-reader.ts';
 import type { DecodedConfiguration, DecodedResource } from '../../model/envoy/decoded.ts';
 import { decodedKinds } from '../../model/envoy/decoded.ts';
 import type { Problem } from '../../model/problem.ts';
@@ -8,7 +9,6 @@ import type { SourceRef } from '../../model/source.ts';
 import { describeSource } from '../../model/source.ts';
 import type { Io } from '../io.ts';
 import { exit, table, UsageError } from '../io.ts';
-import type { MeshReader } from '../mesh-reader.ts';
 import type { Kind } from './resource.ts';
 import { objectsBehind } from './resource.ts';
 

@@ -3,8 +3,8 @@
 import { setImmediate as breath } from 'node:timers/promises';
 
 import type { Difference, ProxyChanges, ResourceChange } from '../../admin/console/api.ts';
-import { applied, resourceChanges } from '../../cli/diff.ts';
-import { decodedResource } from './introspection.ts';
+import { decodedResource } from '../../inspect/decoded.ts';
+import { applied, resourceChanges } from '../../inspect/differences.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
 import { decodedKinds } from '../../model/envoy/decoded.ts';
 import { memo, sharedList } from '../../model/memo.ts';

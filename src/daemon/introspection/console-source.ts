@@ -4,11 +4,11 @@ import { setImmediate as breath } from 'node:timers/promises';
 
 import type { Authority, Difference, Effect, Hits, ResourceName } from '../../admin/console/api.ts';
 import type { ConsoleSource } from '../../admin/console/source.ts';
-import { tracedRequest } from '../../cli/trace.ts';
-import { UsageError } from '../../cli/io.ts';
-import type { MeshReader } from '../../cli/mesh-reader.ts';
+import { decodedConfiguration, decodedResource } from '../../inspect/decoded.ts';
+import type { MeshReader } from '../../inspect/mesh-reader.ts';
+import { WrongQuestion } from '../../inspect/mesh-reader.ts';
+import { tracedRequest } from '../../inspect/traced-request.ts';
 import { configurationDifference } from './configuration-difference.ts';
-import { decodedConfiguration, decodedResource } from './introspection.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
 import { decodedKinds, originsAt } from '../../model/envoy/decoded.ts';
 import { memo } from '../../model/memo.ts';
@@ -149,7 +149,7 @@ function reader({ mesh, proxies }: ConsoleParts): MeshReader {
     liveSince: () => Promise.resolve(new Map()),
     read: (name) => {
       const found = proxies().find(({ proxy }) => proxy === name);
-      if (found === undefined) throw new UsageError(`the proxy '${name}' is not connected to this replica`);
+      if (found === undefined) throw new WrongQuestion(`the proxy '${name}' is not connected to this replica`);
       return Promise.resolve({ node: found.node, resources: decodedConfiguration(mesh.configuration(found.node)) });
     },
   };
@@ -159,7 +159,7 @@ async function refusals<T>(answer: () => Promise<T>): Promise<T | { readonly ref
   try {
     return await answer();
   } catch (error) {
-    if (error instanceof UsageError) return { refused: error.message };
+    if (error instanceof WrongQuestion) return { refused: error.message };
     throw error;
   }
 }

@@ -5,19 +5,15 @@ import { Metadata } from '@grpc/grpc-js';
 
 import type { ControlPlane, VersionInfo } from '../../admin/control-plane.ts';
 import { debugPage } from '../../admin/debug-page.ts';
+import { decodedConfiguration } from '../../inspect/decoded.ts';
 import type { DebugSource } from '../../model/proxy/debug.ts';
-import type { DecodedConfiguration, DecodedResource } from '../../model/envoy/decoded.ts';
-import { decodedKinds } from '../../model/envoy/decoded.ts';
-import { memo } from '../../model/memo.ts';
 import type { Problem } from '../../model/problem.ts';
 import { proxyName } from '../../model/proxy/proxy-status.ts';
-import type { Configuration, NodeInfo, Resource } from '../../model/envoy/resource.ts';
+import type { Configuration, NodeInfo } from '../../model/envoy/resource.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { causingObjects, resourceOrigins } from '../../translate/origins.ts';
 import type { Translation } from '../../translate/translate.ts';
-import { cachedResource } from '../../xds/codec/cache.ts';
-import { printAnyByFieldName } from '../../xds/codec/print.ts';
 import { configDump, printSection } from '../../xds/debug/config-dump.ts';
 import type { Authenticate, XdsServer } from '../../xds/server.ts';
 import type { Rejection } from '../../xds/subscription/quarantine.ts';
@@ -31,25 +27,6 @@ export const explainRejection = (rejection: Rejection): ExplainedRejection => ({
   ...rejection,
   causes: causingObjects(resourceOrigins(rejection.resource)),
 });
-
-/** A resource as a proxy reads it; the same object for the same resource. */
-export const decodedResource = memo((resource: Resource): DecodedResource => {
-  const { type, name, bytes, version } = cachedResource(resource);
-  const origins = Object.fromEntries(resourceOrigins(resource));
-  return { type, name, version, message: printAnyByFieldName(type, bytes), origins };
-});
-
-/** What a proxy is to have, as it reads it; by name. */
-export const decodedConfiguration = (configuration: Configuration): DecodedConfiguration =>
-  Object.fromEntries(
-    decodedKinds.map((kind) => [
-      kind,
-      configuration[kind]
-        .flatMap((layer) => [...layer.resources.values()])
-        .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-        .map(decodedResource),
-    ]),
-  ) as unknown as DecodedConfiguration;
 
 /** The parts that know the answers; all but the names are asked anew each time. */
 export interface Known {
