@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 
 export const cacheDirectory = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'keelson', 'cluster');
 
@@ -30,11 +30,20 @@ export const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Twelve letters that stand for these texts and the content of these files and directories. */
+/**
+ * Twelve letters that stand for these texts and the content of these files and directories, wherever they are: another
+ * copy of the same sources has the same.
+ */
 export async function fingerprint(texts: readonly string[], paths: readonly string[] = []): Promise<string> {
   const hash = createHash('sha256');
   for (const text of texts) hash.update(text).update('\0');
-  for (const path of paths) for (const file of await filesBelow(path)) hash.update(file).update(await readFile(file));
+  for (const path of paths)
+    for (const file of await filesBelow(path))
+      hash.update(`${relative(dirname(path), file)}\0`).update(
+        createHash('sha256')
+          .update(await readFile(file))
+          .digest(),
+      );
   return hash.digest('hex').slice(0, 12);
 }
 

@@ -25,9 +25,12 @@ const apps = join('test', 'cluster', 'apps');
 const within = (...parts: readonly string[]): readonly string[] => parts.map((part) => join(repository, part));
 const madeOf = {
   keelson: within('src', 'protos', 'package-lock.json', 'Dockerfile', 'scripts/image-root.sh', 'tsconfig.build.json'),
-  envoy: [],
   shop: within('demo', apps, 'package-lock.json'),
 } as const;
+/** What an image is made of, by whose content it is known whether it is to be made again. */
+const sourcesOf = async (name: keyof typeof images, report: (line: string) => void): Promise<readonly string[]> =>
+  name === 'envoy' ? [await envoyPath(report)] : madeOf[name];
+
 /** Each lays out a root file system, and returns what a Dockerfile would say of the image besides. */
 const makers = { keelson: makeKeelson, envoy: makeEnvoy, shop: makeShop } as const;
 
@@ -70,7 +73,7 @@ export async function makeImages(report: (line: string) => void): Promise<void> 
   const directory = await mkdtemp(join(tmpdir(), 'keelson-images-'));
   try {
     for (const name of Object.keys(images) as (keyof typeof images)[]) {
-      const made = await fingerprint([await envoyBinary(process.env, report)], madeOf[name]);
+      const made = await fingerprint([process.version], await sourcesOf(name, report));
       const format = `{{ index .Config.Labels "${label}" }}`;
       if ((await docker('image', 'inspect', '--format', format, images[name]).catch(() => '')).trim() === made)
         continue;
@@ -116,10 +119,12 @@ async function lastStage(): Promise<readonly string[]> {
 }
 
 async function makeEnvoy(root: string): Promise<readonly string[]> {
-  const envoy = (await output('which', [await envoyBinary()])).trim();
-  await writeProgramRoot(root, { 'usr/local/bin/envoy': envoy });
+  await writeProgramRoot(root, { 'usr/local/bin/envoy': await envoyPath() });
   return ['USER 101:101', 'ENTRYPOINT ["/usr/local/bin/envoy"]'];
 }
+
+const envoyPath = async (report?: (line: string) => void): Promise<string> =>
+  (await output('which', [await envoyBinary(process.env, report)])).trim();
 
 async function makeShop(root: string): Promise<readonly string[]> {
   await writeProgramRoot(root, { 'usr/bin/node': process.execPath });
