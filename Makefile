@@ -11,7 +11,7 @@ TYPES := src/xds/generated/messages.ts
 RECORDED := ../shared/parity/scenarios
 IMAGE := keelson:0.1.0
 
-.PHONY: help build check test test-cluster conformance golden bench bench-lazy bench-control-plane parity demo lint format typecheck manifests protos envoy kubernetes clean
+.PHONY: help build check test test-cluster conformance golden bench bench-lazy bench-control-plane parity demo lint format typecheck manifests protos envoy kubernetes prometheus clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -19,7 +19,7 @@ help: ## Show this
 demo: envoy ## Open a book shop of real Envoys and show what a mesh does (ONCE=1: run through and end)
 	@ONCE='$(ONCE)' node demo/run.ts
 
-test: envoy kubernetes ## Run all tests
+test: envoy kubernetes prometheus ## Run all tests
 	@vitest run $(TEST_FLAGS)
 
 test-cluster: envoy kubernetes ## Run the tests in a whole cluster (needs root and Go; half an hour the first time)
@@ -102,6 +102,9 @@ envoy: $(TYPES)
 
 kubernetes: $(INSTALLED) ## Build the Kubernetes API server that tests use (once, needs Go)
 	@node scripts/kubernetes.ts --optional > /dev/null
+
+prometheus: $(INSTALLED)
+	@node scripts/prometheus.ts > /dev/null
 
 $(TYPES): $(INSTALLED) scripts/generate-types.ts src/xds/codec/protos.ts src/xds/codec/newer-fields.ts src/xds/codec/descriptors.ts $(shell find protos -name '*.proto')
 	@echo 'Generating types of Envoy messages ...' >&2

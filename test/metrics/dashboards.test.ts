@@ -9,13 +9,16 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { dashboards, grafana } from '../../scripts/dashboards.ts';
+import { findPrometheus } from '../../scripts/prometheus.ts';
 import { daemonMetrics } from '../../src/metrics/daemon-metrics.ts';
 
 const manifests = join(import.meta.dirname, '../../manifests');
 const textOf = (path: string): string => readFileSync(join(manifests, path), 'utf8');
 
 interface Rules {
-  readonly groups: readonly { readonly rules: readonly { readonly record?: string; readonly expr: string }[] }[];
+  readonly groups: readonly {
+    readonly rules: readonly { readonly record?: string; readonly alert?: string; readonly expr: string }[];
+  }[];
 }
 const rules = ['keelson', 'mesh'].flatMap((name) =>
   (parse(textOf(`alerts/${name}.yaml`)) as Rules).groups.flatMap((group) => group.rules),
@@ -92,14 +95,29 @@ describe('what is in manifests/dashboards', () => {
 });
 
 const run = promisify(execFile);
-const promtool = process.env['PROMTOOL'] || 'promtool';
-const missing = await run(promtool, ['--version']).then(
-  () => undefined,
-  () => 'no promtool on PATH, nor named by PROMTOOL',
-);
 
 test('rules do what their unit tests say', async ({ skip }) => {
-  if (missing !== undefined) skip(missing);
-  const { stdout } = await run(promtool, ['test', 'rules', join(manifests, 'alerts/tests.yaml')]);
+  const found = await findPrometheus();
+  if ('missing' in found) return skip(found.missing);
+  const { stdout } = await run(found.promtool, ['test', 'rules', join(manifests, 'alerts/tests.yaml')]);
   expect(stdout).toContain('SUCCESS');
 });
+
+test('each rule has a unit test', () => {
+  const { tests } = parse(textOf('alerts/tests.yaml')) as UnitTests;
+  const tested = new Set(
+    tests.flatMap(({ alert_rule_test = [], promql_expr_test = [] }) => [
+      ...alert_rule_test.flatMap(({ alertname, exp_alerts }) => (exp_alerts === undefined ? [] : [alertname])),
+      ...promql_expr_test.map(({ expr }) => expr),
+    ]),
+  );
+  const names = rules.map(({ record, alert }) => record ?? alert ?? '');
+  expect(names.filter((name) => !tested.has(name))).toEqual([]);
+});
+
+interface UnitTests {
+  readonly tests: readonly {
+    readonly alert_rule_test?: readonly { readonly alertname: string; readonly exp_alerts?: unknown }[];
+    readonly promql_expr_test?: readonly { readonly expr: string }[];
+  }[];
+}
