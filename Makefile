@@ -11,7 +11,7 @@ TYPES := src/xds/generated/messages.ts
 RECORDED := ../shared/parity/scenarios
 IMAGE := keelson:0.1.0
 
-.PHONY: help build check test test-cluster conformance golden bench bench-lazy bench-control-plane parity demo lint format typecheck manifests protos envoy kubernetes prometheus clean
+.PHONY: help build check test test-quiet test-cluster conformance golden bench bench-lazy bench-control-plane parity demo lint format typecheck manifests protos envoy kubernetes prometheus clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,6 +21,9 @@ demo: envoy ## Open a book shop of real Envoys and show what a mesh does (ONCE=1
 
 test: envoy kubernetes prometheus ## Run all tests
 	@vitest run $(TEST_FLAGS)
+
+test-quiet: kubernetes ## Leave a kind of a real API server alone for ten minutes, and see that nothing is lost
+	@QUIET_MINUTES=10 vitest run test/kubernetes/quiet.test.ts
 
 test-cluster: envoy kubernetes ## Run the tests in a whole cluster (needs root and Go; half an hour the first time)
 	@vitest run --config test/cluster/vitest.config.ts --reporter=verbose $(TEST_FLAGS)

@@ -22,7 +22,7 @@ import { withPushedHosts } from './subscription/pushed-hosts.ts';
 import { InvalidRequest } from './subscription/requests.ts';
 import { deltaResponse, sotwResponse } from './subscription/responses.ts';
 import { Watches } from './subscription/watches.ts';
-import { newTracked, pendingResources, typeStatus } from './tracked.ts';
+import { countAsAccepted, newTracked, pendingResources, typeStatus } from './tracked.ts';
 import { patience, pushOrder, referredTo } from './subscription/push-order.ts';
 
 const { cluster, endpoint, listener, route, virtualHost, secret } = resourceTypes;
@@ -260,7 +260,7 @@ export class ProxyStream {
     if (tracked === undefined || this.#blocked || this.#closed) return;
     const maxBytes = this.#environment.limits.responseBytes;
     const update = tracked.subscription.next(this.#state.catalog(type), { removals, maxBytes });
-    if (update === undefined) return;
+    if (update === undefined) return countAsAccepted(tracked, this.#environment);
     const nonce = String(++this.#nonce);
     const { resources, removed } = update;
     const aliases = (name: string): readonly string[] => (type === virtualHost ? this.#aliases.of(name) : []);

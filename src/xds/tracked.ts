@@ -1,6 +1,7 @@
 // One resource type on one stream: what the proxy subscribes to, and how sending it went.
 import type { TypeStatus } from '../model/proxy/proxy-status.ts';
 import type { Resource, TypeUrl } from '../model/envoy/resource.ts';
+import type { StreamEnvironment } from './environment.ts';
 import type { ProxyState } from './subscription/proxy-state.ts';
 import type { SubscriptionKind } from './subscription/subscription-kind.ts';
 import { Subscription } from './subscription/subscription.ts';
@@ -25,6 +26,14 @@ export const newTracked = (kind: SubscriptionKind): Tracked => ({
   nacks: 0,
   lastNack: undefined,
 });
+
+/** There is nothing to send. A proxy that came back with all of it, as its versions say, has accepted it before. */
+export function countAsAccepted(tracked: Tracked, { cycle, now }: Pick<StreamEnvironment, 'cycle' | 'now'>): void {
+  const { sentAt, subscription } = tracked;
+  if (sentAt > 0 || subscription.busy || subscription.has.size === 0) return;
+  tracked.sentVersion = tracked.ackedVersion = cycle();
+  tracked.sentAt = tracked.ackedAt = now();
+}
 
 /** `refused`: something that the mesh wants of this type is kept from the proxy because proxies reject it. */
 export function typeStatus(type: TypeUrl, { subscription, ...counts }: Tracked, refused: boolean): TypeStatus {

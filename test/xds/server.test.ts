@@ -8,10 +8,12 @@ import type { XdsServerOptions } from '../../src/xds/server.ts';
 import type { ClientOptions } from './ads-client.ts';
 import type { Mesh } from './mesh.ts';
 import { Bug } from '../../src/model/invariant.ts';
-import { encodeCount } from '../../src/xds/codec/cache.ts';
+import type { TypeStatus } from '../../src/model/proxy/proxy-status.ts';
+import { cachedResource, encodeCount } from '../../src/xds/codec/cache.ts';
+import { syncState } from '../../src/xds/debug/client-config.ts';
 import { createXdsServer } from '../../src/xds/server.ts';
 import { DeltaClient, names, node } from './ads-client.ts';
-import { configuration, layer, listener, startMesh, staticCluster, types } from './mesh.ts';
+import { configuration, layer, listener, route, startMesh, staticCluster, types } from './mesh.ts';
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -37,6 +39,9 @@ const authenticate: XdsServerOptions['authenticate'] = async (metadata) => {
 };
 const clusters = (...list: readonly string[]): Configuration =>
   configuration({ cluster: list.map((name) => staticCluster(name)) });
+
+const versionOf = (resource: Resource): string => cachedResource(resource).version;
+const routes = (version: number): Configuration => configuration({ route: [route('a', version), route('b', version)] });
 
 describe('who may connect', () => {
   const attempt = async (options: ClientOptions): Promise<number> => {
@@ -310,6 +315,33 @@ describe('status', () => {
       sentAt: 1234,
       ackedAt: 1234,
     });
+  });
+
+  test('counts what a proxy came back with as sent and accepted, if all of it is in force', async () => {
+    const mesh = await start(routes(1), { now: () => 1234 });
+    const versions = { a: versionOf(route('a', 1)), b: versionOf(route('b', 1)) };
+    const asked = { type_url: types.route, resource_names_subscribe: ['a', 'b'] };
+    const client = connect(mesh);
+    client.send({ ...asked, initial_resource_versions: versions });
+    await client.quiet();
+    const [current] = mesh.server.status()[0]?.types ?? [];
+    expect(current).toMatchObject({ resources: 2, synced: true, sentAt: 1234, ackedAt: 1234 });
+    expect([current?.ackedVersion, syncState(current as TypeStatus)]).toEqual([current?.sentVersion, 'SYNCED']);
+    const behind = connect(mesh);
+    behind.send({ ...asked, initial_resource_versions: { ...versions, b: 'old' } });
+    expect(names(await behind.nextOf(types.route))).toEqual(['b']);
+    expect(mesh.server.status()[1]?.types[0]).toMatchObject({ synced: false, ackedAt: 0 });
+    await mesh.change(routes(2));
+    expect(names(await client.nextOf(types.route)).toSorted()).toEqual(['a', 'b']);
+    expect(syncState(mesh.server.status()[0]?.types[0] as TypeStatus)).toBe('STALE');
+  });
+
+  test('calls not sent what a proxy has nothing of', async () => {
+    const mesh = await start(clusters('a'), { authenticate, secrets: { watch: () => {} } });
+    const client = connect(mesh, { token: 'web' });
+    client.subscribe(types.secret, 'default');
+    await client.quiet();
+    expect(syncState(mesh.server.status()[0]?.types[0] as TypeStatus)).toBe('NOT_SENT');
   });
 
   test('forgets a proxy that has gone', async () => {

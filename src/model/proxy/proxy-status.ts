@@ -9,7 +9,10 @@ export interface TypeStatus {
   readonly resources: number;
   /** Everything that the mesh wants of this type has been sent and acknowledged. */
   readonly synced: boolean;
-  /** The push cycles that the last response sent and the last one accepted belong to; 0 for none. */
+  /**
+   * The push cycles that the last response sent and the last one accepted belong to; 0 for none. What a proxy had all of
+   * when it came back counts as sent and accepted then.
+   */
   readonly sentVersion: number;
   readonly sentAt: number;
   readonly ackedVersion: number;
