@@ -1,0 +1,3 @@
+module keelson/test/conformance/echo
+
+go 1.26.0
