@@ -10,6 +10,7 @@ import { succeeds } from './command.ts';
 import { clusterSuffix, docker, inside, insideResult, isDockerRunning, startDocker, stopDocker } from './docker.ts';
 import { goProgram } from './go-programs.ts';
 import { imageIds, makeImages } from './images.ts';
+import { raiseLimits } from './limits.ts';
 import { nodeImage } from './node-image.ts';
 
 type Report = (line: string) => void;
@@ -32,6 +33,7 @@ export async function missingForCluster(): Promise<string | undefined> {
  * was started now.
  */
 export async function startCluster(report: Report): Promise<boolean> {
+  await raiseLimits(report);
   await startDocker();
   const image = await nodeImage(report);
   const ready = await isReady();
