@@ -1,5 +1,6 @@
 // What one proxy sees of the mesh and has to do in it: selection only. Parts are shared (the same objects) by all
 // proxies that see the same, so that whatever is built from a part is built once.
+import type { AddressFamilies } from './mesh/address-families.ts';
 import type { Extension } from './mesh/extension.ts';
 import type { DestinationPolicy, MeshSettings, MtlsMode, Protocol, Service, ServicePort } from './mesh/mesh.ts';
 import type { Proxy } from './proxy/proxy.ts';
@@ -42,6 +43,7 @@ export interface Consumer {
   readonly namespace: string;
   /** `shop.svc.cluster.local` */
   readonly dnsDomain: string;
+  readonly families: AddressFamilies;
   /** Only when some route looks at the caller's labels; else undefined, so that more proxies share. */
   readonly labels: Readonly<Record<string, string>> | undefined;
 }

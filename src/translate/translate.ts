@@ -4,6 +4,7 @@ import type { KeySets } from '../model/external/key-source.ts';
 import { noKeySets } from '../model/external/key-source.ts';
 import { sharedValue } from '../model/memo.ts';
 import type { Modules } from '../model/external/module-source.ts';
+import { addressFamilies } from '../model/mesh/address-families.ts';
 import type { Mesh, MeshSettings } from '../model/mesh/mesh.ts';
 import type { PatchPlaces } from '../model/envoy/patch-places.ts';
 import type { Problem } from '../model/problem.ts';
@@ -195,7 +196,7 @@ function sidecarConfiguration(mesh: Mesh, view: ProxyView, caller: CallerFacts):
   return {
     cluster: [
       outboundClusterLayer(settings, outbound, mesh.endpoints, caller),
-      layer(inbound.scope, inboundClusters(settings, inbound, inboundFacts(proxy))),
+      layer(inbound.scope, inboundClusters(settings, inbound, inboundFacts(settings, proxy))),
     ],
     endpoint: [endpointLayer(settings, outbound, mesh.endpoints, caller)],
     listener: [layer(inbound.scope, [...listeners, ...inboundListeners(view), ...dnsListeners(view, mesh.endpoints)])],
@@ -214,19 +215,16 @@ function inboundClusters(settings: MeshSettings, inbound: InboundView, facts: In
 }
 
 const callerFacts = ({ networks }: Mesh, { settings, outbound, proxy }: ProxyView): CallerFacts => ({
-  facts: clusterFacts(proxy),
+  facts: clusterFacts(settings, proxy),
   place: dependsOnCaller(settings, outbound.services) ? placeOf(proxy) : nowhere,
   reach: reachFrom(networks, proxy.network, requestedNetworks(proxy)),
 });
 
-const clusterFacts = ({ type, ipAddresses }: Proxy): ClusterFacts =>
-  sharedValue({
-    proxyType: type,
-    ipv4: ipAddresses.some((ip) => !ip.includes(':')),
-    ipv6: ipAddresses.some((ip) => ip.includes(':')),
-  });
+const clusterFacts = (settings: MeshSettings, proxy: Proxy): ClusterFacts =>
+  sharedValue({ proxyType: proxy.type, families: addressFamilies(settings, proxy) });
 
-const inboundFacts = ({ ipAddresses }: Proxy): InboundFacts => sharedValue({ address: ipAddresses[0] ?? '' });
+const inboundFacts = (settings: MeshSettings, proxy: Proxy): InboundFacts =>
+  sharedValue({ address: proxy.ipAddresses[0] ?? '', families: addressFamilies(settings, proxy) });
 
 const placeOf = ({ locality, labels, network, nodeName }: Proxy): CallerPlace =>
   sharedValue({ locality, labels, network, nodeName });

@@ -40,6 +40,7 @@ export const makeSettings = (overrides: Partial<MeshSettings> = {}): MeshSetting
     hostOwnership: 'off',
     routedClustersOnly: false,
     http3: false,
+    dualStack: false,
     strictGateways: false,
     ambient: false,
     remoteKeys: 'never',
@@ -158,7 +159,7 @@ export const makeVirtualServiceView = (
 };
 
 export const makeConsumer = (namespace = 'bakery', labels?: Readonly<Record<string, string>>): Consumer =>
-  sharedValue({ namespace, dnsDomain: `${namespace}.svc.cluster.local`, labels });
+  sharedValue({ namespace, dnsDomain: `${namespace}.svc.cluster.local`, families: 'ipv4', labels });
 
 /** The catch-all listener of a proxy without a Sidecar object. */
 export const makeEgressListener = (

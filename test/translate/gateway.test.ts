@@ -201,8 +201,11 @@ spec: {hosts: [${name}.example.com], ports: [{number: 443, name: tls, protocol: 
       '10.2.0.9_15443',
     ]);
     const dual = withMetadata({ INSTANCE_IPS: '10.2.0.9,fd00::9' });
-    const listener = translated(garden + gateway(server('"*"')), 'listener', dual).get('0.0.0.0_15443');
-    expect(listener.additional_addresses).toHaveLength(1);
+    const others = (dualStack: boolean) =>
+      translated(garden + gateway(server('"*"')), 'listener', { ...dual, features: { dualStack } }).get('0.0.0.0_15443')
+        .additional_addresses;
+    expect(others(true)).toHaveLength(1);
+    expect(others(false)).toBeUndefined();
     expect(Object.keys(entries(garden + gateway(server('"*"')), withMetadata({ INSTANCE_IPS: 'fd00::9' })))).toEqual([
       '::_15443',
     ]);

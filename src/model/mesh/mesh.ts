@@ -74,6 +74,8 @@ export interface Endpoint {
   readonly source: SourceRef;
   /** An IP address, a DNS name (resolution 'dns') or `unix:///path`. */
   readonly address: string;
+  /** Of the same workload, tried when the first one does not answer. */
+  readonly otherAddresses?: readonly string[];
   /** Target port; 0 for a Unix domain socket. */
   readonly port: number;
   /** Absent for endpoints nobody checks (ServiceEntry). */
@@ -147,6 +149,8 @@ export interface Features {
   readonly routedClustersOnly: boolean;
   /** PILOT_ENABLE_QUIC_LISTENERS: whether HTTPS servers are offered over QUIC where a Service has the port for UDP. */
   readonly http3: boolean;
+  /** ISTIO_DUAL_STACK: whether workloads with addresses of both families use both. */
+  readonly dualStack: boolean;
   /** KEELSON_STRICT_GATEWAYS: whether gateways do all that Gateway API asks for, where Istio does less. */
   readonly strictGateways: boolean;
   /** PILOT_ENABLE_AMBIENT: whether there are proxies of nodes, and policies are told what waypoints and those make of them. */

@@ -6,7 +6,7 @@ import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { TrafficTelemetry } from '../../model/mesh/telemetry.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import type { HttpFacts, LocalAddresses } from '../envoy/listener/listener-facts.ts';
-import { httpFacts, localAddresses, statusPorts } from '../envoy/listener/listener-facts.ts';
+import { entryAddresses, httpFacts, statusPorts } from '../envoy/listener/listener-facts.ts';
 
 type ForwardedClientCert = NonNullable<
   MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager']['forward_client_cert_details']
@@ -23,7 +23,8 @@ export interface Topology {
 export interface GatewayFacts {
   readonly http: HttpFacts;
   readonly topology: Topology;
-  readonly addresses: LocalAddresses;
+  /** What a server without an address of its own listens on. */
+  readonly wildcards: LocalAddresses['wildcards'];
   /** Ports that the proxy has other listeners on. */
   readonly reserved: readonly number[];
   /** Ports below 1024 cannot be bound. */
@@ -35,7 +36,7 @@ export const gatewayFacts = (settings: MeshSettings, proxy: Proxy, telemetry?: T
   facts(
     sharedValue({
       topology: topologyOf(settings, proxy),
-      addresses: localAddresses(proxy),
+      wildcards: entryAddresses(settings, proxy),
       reserved: statusPorts(proxy),
       unprivileged: String(proxy.metadata['UNPRIVILEGED_POD']) === 'true',
     }),

@@ -52,7 +52,7 @@ export interface GatewayListeners {
 }
 
 export function gatewayListeners(context: ListenerContext, sockets: readonly Socket[]): GatewayListeners {
-  const [wildcard] = context.facts.addresses.wildcards;
+  const [wildcard] = context.facts.wildcards;
   const bound = sockets.filter(({ port }) => canListen(context.facts, port));
   const byName = Map.groupBy(bound, ({ bind, port }) => listenerName(bind === '' ? wildcard : bind, port));
   const made = [...byName].map(([name, own]) => socketListeners(context, name, own));
@@ -156,7 +156,7 @@ const takenName = (names: readonly string[], listener: string, source: SourceRef
 const resource = memo(
   (
     settings: MeshSettings,
-    { addresses, topology, http }: GatewayFacts,
+    { wildcards, topology, http }: GatewayFacts,
     socket: { readonly name: string; readonly bind: string; readonly port: number },
     chains: readonly PlannedChain[],
     sources: readonly SourceRef[],
@@ -164,7 +164,7 @@ const resource = memo(
   ): Resource => {
     const quic = over === 'quic';
     const name = quic ? `udp_${socket.name}` : socket.name;
-    const [first, ...others] = socket.bind === '' ? addresses.wildcards : ([socket.bind] as const);
+    const [first, ...others] = socket.bind === '' ? wildcards : ([socket.bind] as const);
     const addressOf = quic ? datagramAddress : listenerAddress;
     const filters = quic
       ? []

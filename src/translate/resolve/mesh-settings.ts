@@ -33,6 +33,7 @@ export const defaultInstallation: Installation = {
     hostOwnership: 'off',
     routedClustersOnly: false,
     http3: false,
+    dualStack: false,
     strictGateways: false,
     ambient: false,
     remoteKeys: 'never',

@@ -1,6 +1,8 @@
 // What a proxy may send to: services with the policies in force for it, routes, and where everything else goes.
 // Proxies of one namespace under the same Sidecar object share one view.
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import type { AddressFamilies } from '../../model/mesh/address-families.ts';
+import { addressFamilies } from '../../model/mesh/address-families.ts';
 import type { DestinationPolicy, MeshSettings, Service } from '../../model/mesh/mesh.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
@@ -42,6 +44,7 @@ export function outboundView(resolved: ResolvedMesh, proxy: Proxy): OutboundView
     proxy.type !== 'sidecar' ? undefined : sidecarFor(sidecars, namespace, labels, settings.rootNamespace),
     namespace,
     proxy.dnsDomain,
+    addressFamilies(settings, proxy),
     policiesSelect(mesh.destinationPolicies, namespace) ? sharedValue(labels) : noLabels,
     routesSelect(virtualServices) ? sharedValue(labels) : undefined,
   );
@@ -70,6 +73,7 @@ const build = memo(
     sidecar: Sidecar | undefined,
     namespace: string,
     dnsDomain: string,
+    families: AddressFamilies,
     policyLabels: Labels,
     routeLabels: Labels | undefined,
   ): OutboundView => {
@@ -80,8 +84,8 @@ const build = memo(
     const destinations = new Set(admitted.flat().flatMap(destinationHosts));
     const inSight = inForce(servicesInSight(scopes, visible, destinations));
     return {
-      scope: scopeName(namespace, dnsDomain, sidecar, policyLabels, routeLabels),
-      consumer: sharedValue<Consumer>({ namespace, dnsDomain, labels: routeLabels }),
+      scope: scopeName(namespace, dnsDomain, families, sidecar, policyLabels, routeLabels),
+      consumer: sharedValue<Consumer>({ namespace, dnsDomain, families, labels: routeLabels }),
       egress: scopes.map((scope, i) => ({
         ...listenerOf(scope),
         services: inForce(scope.services),
@@ -174,6 +178,7 @@ const virtualServiceView = memo(
 function scopeName(
   namespace: string,
   dnsDomain: string,
+  families: AddressFamilies,
   sidecar: Sidecar | undefined,
   ...labels: readonly (Labels | undefined)[]
 ): string {
@@ -181,6 +186,7 @@ function scopeName(
     'outbound',
     namespace,
     dnsDomain,
+    families,
     sidecar === undefined ? '' : `${sidecar.metadata.namespace}/${sidecar.metadata.name}`,
   ];
   return [...parts, ...labels.map((set) => (set === undefined || set === noLabels ? '' : JSON.stringify(set)))].join(

@@ -36,8 +36,13 @@ export const outboundFixedClusters = memo((settings: MeshSettings, { proxyType }
 );
 
 export const inboundFixedClusters = memo((settings: MeshSettings, facts: InboundFacts): readonly Resource[] => [
-  resource({ name: inboundPassthroughCluster, ...passthrough(settings), ...sourceAddress(facts) }),
+  resource({ name: inboundPassthroughCluster, ...passthrough(settings), ...sourceAddress(ofAnyFamily(facts)) }),
 ]);
+
+/** Connections to ports that nobody names come in at any address that the workload has. */
+const ofAnyFamily = ({ families }: InboundFacts): Pick<InboundFacts, 'families'> => ({
+  families: families === 'first' ? 'both' : families,
+});
 
 /** Both count under the outbound one's name, as dashboards expect. */
 const passthrough = (settings: MeshSettings): Partial<Cluster> => ({

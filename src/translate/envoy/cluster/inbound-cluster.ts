@@ -2,6 +2,7 @@
 // source address of their own that the interception rules let pass.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
 import { memo } from '../../../model/memo.ts';
+import type { AddressFamilies } from '../../../model/mesh/address-families.ts';
 import type { DestinationPolicy, MeshSettings, Service } from '../../../model/mesh/mesh.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
@@ -20,6 +21,7 @@ type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 export interface InboundFacts {
   /** The workload's primary address. */
   readonly address: string;
+  readonly families: AddressFamilies;
 }
 
 export const inboundCluster = memo((settings: MeshSettings, facts: InboundFacts, port: InboundPort): Resource => {
@@ -95,6 +97,9 @@ const fixed = (name: string, address: MessageOf['envoy.config.core.v3.Address'])
 });
 
 /** The address that the interception rules let pass. */
-export const sourceAddress = ({ address }: InboundFacts): Pick<Cluster, 'upstream_bind_config'> => ({
-  upstream_bind_config: { source_address: { address: address.includes(':') ? '::6' : '127.0.0.6', port_value: 0 } },
+export const sourceAddress = ({ families }: Pick<InboundFacts, 'families'>): Pick<Cluster, 'upstream_bind_config'> => ({
+  upstream_bind_config: {
+    source_address: { address: families === 'ipv6' ? '::6' : '127.0.0.6', port_value: 0 },
+    ...(families === 'both' && { extra_source_addresses: [{ address: { address: '::6', port_value: 0 } }] }),
+  },
 });

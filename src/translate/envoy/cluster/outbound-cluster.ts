@@ -1,6 +1,7 @@
 // Outbound clusters: one for each port of a service and one more for each subset of it.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/cluster.proto
 import { memo } from '../../../model/memo.ts';
+import type { AddressFamilies } from '../../../model/mesh/address-families.ts';
 import type {
   Endpoint,
   MeshSettings,
@@ -41,8 +42,7 @@ type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 /** What clusters depend on of the proxy itself. */
 export interface ClusterFacts {
   readonly proxyType: Proxy['type'];
-  readonly ipv4: boolean;
-  readonly ipv6: boolean;
+  readonly families: AddressFamilies;
   /**
    * Clusters for mutual TLS that is passed through by its server name, beside the ordinary ones: named like it, without TLS
    * of their own, and only with endpoints that take it.
@@ -219,7 +219,7 @@ const resolver = extension(
 );
 
 const lookupFamily = (facts: ClusterFacts): 'V4_ONLY' | 'V6_ONLY' | 'ALL' =>
-  facts.ipv4 && facts.ipv6 ? 'ALL' : facts.ipv6 ? 'V6_ONLY' : 'V4_ONLY';
+  facts.families === 'both' ? 'ALL' : facts.families === 'ipv6' ? 'V6_ONLY' : 'V4_ONLY';
 
 const dns = (settings: MeshSettings, facts: ClusterFacts): Partial<Cluster> => ({
   dns_lookup_family: lookupFamily(facts),

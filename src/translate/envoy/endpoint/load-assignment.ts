@@ -150,7 +150,7 @@ const healthStatus = { healthy: 'HEALTHY', unhealthy: 'UNHEALTHY', draining: 'DR
 
 const lbEndpoint = memo((endpoint: Endpoint, tunnel: 'none' | 'bare' | 'matched'): LbEndpoint =>
   from(endpoint.source, {
-    endpoint: { address: tunnel === 'none' ? addressOf(endpoint) : tunnelAddress(endpoint) },
+    endpoint: tunnel === 'none' ? addressesOf(endpoint) : { address: tunnelAddress(endpoint) },
     ...(endpoint.health !== undefined && { health_status: healthStatus[endpoint.health] }),
     load_balancing_weight: weightOf(endpoint),
     metadata: {
@@ -163,7 +163,15 @@ const lbEndpoint = memo((endpoint: Endpoint, tunnel: 'none' | 'bare' | 'matched'
   }),
 );
 
-const addressOf = ({ address, port }: Endpoint): MessageOf['envoy.config.core.v3.Address'] =>
+/** Envoy tries the others when the first one is slow to answer. */
+const addressesOf = ({ address, otherAddresses = [], port }: Endpoint): NonNullable<LbEndpoint['endpoint']> => ({
+  address: addressOf({ address, port }),
+  ...(otherAddresses.length > 0 && {
+    additional_addresses: otherAddresses.map((other) => ({ address: addressOf({ address: other, port }) })),
+  }),
+});
+
+const addressOf = ({ address, port }: Pick<Endpoint, 'address' | 'port'>): MessageOf['envoy.config.core.v3.Address'] =>
   address.startsWith('unix://')
     ? { pipe: { path: address.slice('unix://'.length) } }
     : { socket_address: { address, port_value: port } };

@@ -2,6 +2,7 @@
 // asks the resolvers of the workload's environment for everything else.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/udp_filters/dns_filter
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
+import { supportsIpv4, supportsIpv6 } from '../../../model/mesh/address-families.ts';
 import type { MeshSettings, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
 import { serviceKey } from '../../../model/mesh/mesh.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
@@ -12,7 +13,6 @@ import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { dnsListener as listenerName } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { extension, typed } from '../../typed.ts';
-import { supportsIpv4, supportsIpv6 } from './listener-facts.ts';
 import type { Name } from './name-table.ts';
 import { isHeadless, nameTable } from './name-table.ts';
 

@@ -3,6 +3,7 @@
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
 import { memo, sharedValue } from '../../../model/memo.ts';
 import type { ExtensionUse } from '../../../model/mesh/extension.ts';
+import { supportsIpv4, supportsIpv6 } from '../../../model/mesh/address-families.ts';
 import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
@@ -47,9 +48,6 @@ export interface HttpFacts {
   readonly headers: HeaderSettings;
 }
 
-export const supportsIpv4 = (proxy: Proxy): boolean => proxy.ipAddresses.some((ip) => !ip.includes(':'));
-export const supportsIpv6 = (proxy: Proxy): boolean => proxy.ipAddresses.some((ip) => ip.includes(':'));
-
 const ipv4: LocalAddresses = { wildcards: ['0.0.0.0'], loopbacks: ['127.0.0.1'] };
 const ipv6: LocalAddresses = { wildcards: ['::'], loopbacks: ['::1'] };
 const dualStack: LocalAddresses = { wildcards: ['0.0.0.0', '::'], loopbacks: ['127.0.0.1', '::1'] };
@@ -57,6 +55,12 @@ const dualStack: LocalAddresses = { wildcards: ['0.0.0.0', '::'], loopbacks: ['1
 export function localAddresses(proxy: Proxy): LocalAddresses {
   if (!supportsIpv6(proxy)) return ipv4;
   return supportsIpv4(proxy) ? dualStack : ipv6;
+}
+
+/** Where connections of all services come in: of both families only if workloads are to use both. */
+export function entryAddresses({ features }: MeshSettings, proxy: Proxy): LocalAddresses['wildcards'] {
+  const [wildcard, ...others] = localAddresses(proxy).wildcards;
+  return features.dualStack ? [wildcard, ...others] : [wildcard];
 }
 
 /** `telemetry` of the direction that the connection managers are for. */

@@ -2,6 +2,8 @@
 // them is settled. Nothing is built here: a claim says how its chains would be.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
 import { memo, memoEach, sharedList, sharedValue } from '../../../model/memo.ts';
+import type { AddressFamilies } from '../../../model/mesh/address-families.ts';
+import { addressFamilies, usableAddresses } from '../../../model/mesh/address-families.ts';
 import type { MeshSettings, Protocol, Service, ServicePort } from '../../../model/mesh/mesh.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { SourceRef } from '../../../model/source.ts';
@@ -10,7 +12,7 @@ import type { EgressListener, ServiceView, VirtualServiceView } from '../../../m
 import { hostsOverlap } from '../../resolve/host.ts';
 import { isHttp } from '../../resolve/protocol.ts';
 import type { LocalAddresses } from './listener-facts.ts';
-import { localAddresses, reservedPorts, supportsIpv4, supportsIpv6 } from './listener-facts.ts';
+import { entryAddresses, localAddresses, reservedPorts } from './listener-facts.ts';
 
 /** How a listener tells what it was given: as HTTP, as plain bytes, or by looking at the first bytes. */
 export type ListenerKind = 'http' | 'tcp' | 'auto';
@@ -36,8 +38,9 @@ export interface Claim {
 /** What of a proxy decides where its listeners are. */
 export interface BindFacts {
   readonly local: LocalAddresses;
-  readonly ipv4: boolean;
-  readonly ipv6: boolean;
+  /** Where redirected connections arrive. */
+  readonly entry: LocalAddresses['wildcards'];
+  readonly families: AddressFamilies;
   /** '' where no listener could be on it, so that more proxies share. */
   readonly ownAddress: string;
   readonly intercepted: boolean;
@@ -51,8 +54,8 @@ export function bindFacts(settings: MeshSettings, proxy: Proxy, services: readon
   const [own = ''] = proxy.ipAddresses;
   return {
     local: localAddresses(proxy),
-    ipv4: supportsIpv4(proxy),
-    ipv6: supportsIpv6(proxy),
+    entry: entryAddresses(settings, proxy),
+    families: addressFamilies(settings, proxy),
     ownAddress: allInstances(services).has(own) ? own : '',
     intercepted: proxy.interceptionMode !== 'NONE',
     dnsCapture: proxy.dnsCapture,
@@ -120,12 +123,12 @@ function portClaims(
   const claim = { port: port.number, bound, kind, protocol: port.protocol, source, view, routes };
   const { wildcards } = facts.local;
   if (kind === 'http') return [{ ...claim, addresses: bind ?? wildcards, destinations: [], byServerName: false }];
-  const addresses = serviceAddresses(facts, view.service);
+  const addresses = serviceBinds(facts, view.service);
   if (bind !== undefined) {
     const byServerName = addresses.length === 0 && bind[0] === wildcards[0];
     return [{ ...claim, addresses: bind, destinations: [], byServerName }];
   }
-  if (addresses.length > 0) return addresses.map((address) => ({ ...claim, ...addressBind(address, wildcards) }));
+  if (addresses.length > 0) return addresses.map((own) => ({ ...claim, ...addressBind(own, wildcards) }));
   const anywhere = egress.port !== undefined || (!view.service.headless && view.service.resolution !== 'passthrough');
   if (anywhere) return [{ ...claim, addresses: wildcards, destinations: [], byServerName: true }];
   return instanceBinds(facts, view).map((instance) => ({ ...claim, ...instance }));
@@ -134,10 +137,10 @@ function portClaims(
 type Bind = Pick<Claim, 'addresses' | 'destinations' | 'byServerName'>;
 
 /** A block of addresses cannot be bound: the wildcard is, and the block becomes a condition. */
-const addressBind = (address: string, wildcards: Claim['addresses']): Bind =>
-  address.includes('/')
-    ? { addresses: wildcards, destinations: [address], byServerName: true }
-    : { addresses: [address], destinations: [], byServerName: false };
+const addressBind = (addresses: Claim['addresses'], wildcards: Claim['addresses']): Bind =>
+  addresses[0].includes('/')
+    ? { addresses: wildcards, destinations: addresses, byServerName: true }
+    : { addresses, destinations: [], byServerName: false };
 
 /**
  * Callers of a headless service connect to its instances. The proxy's own is left out: such traffic never leaves the
@@ -154,14 +157,20 @@ function instanceBinds(facts: BindFacts, { service, instanceAddresses }: Service
 
 const isAddress = (text: string): boolean => /^\d+\.\d+\.\d+\.\d+$/.test(text) || text.includes(':');
 
-/** A Kubernetes Service answers on one of its addresses, any other host on all of them. */
-function serviceAddresses(facts: BindFacts, service: Service): readonly string[] {
-  const reachable = (address: string): boolean => (address.includes(':') ? facts.ipv6 : facts.ipv4);
-  if (service.addresses.length === 0)
-    return facts.dnsCapture ? service.autoAddresses.filter(reachable).slice(0, 1) : [];
-  if (service.registry === 'External') return service.addresses;
-  return [service.addresses.find(reachable) ?? service.addresses[0] ?? ''].filter((address) => address !== '');
+/**
+ * Any host but a Kubernetes Service answers on each of its addresses by itself. What has one for each family has them together,
+ * as far as the proxy uses them.
+ */
+function serviceBinds({ families, dnsCapture }: BindFacts, service: Service): readonly Claim['addresses'][] {
+  const { addresses, autoAddresses, registry } = service;
+  if (addresses.length === 0) return dnsCapture ? together(usableAddresses(autoAddresses, families), families) : [];
+  if (registry === 'External') return addresses.map((address) => [address]);
+  const usable = usableAddresses(addresses, families);
+  return together(usable.length === 0 ? addresses : usable, families);
 }
+
+const together = ([first, ...others]: readonly string[], families: AddressFamilies): readonly Claim['addresses'][] =>
+  first === undefined ? [] : [families === 'both' ? [first, ...others] : [first]];
 
 function kindOf(protocol: Protocol): ListenerKind {
   if (isHttp(protocol)) return 'http';

@@ -91,9 +91,8 @@ const build = memo(
     const planned = withHttpProxy(plan.listeners, httpProxy);
     const rest = plainTcpProxy(settings, withoutIdleTimeout(http.connection), unknown, unknown, undefined);
     const listeners = planned.map((listener) => resource(settings, rest, listener));
-    const [wildcard] = binds.local.wildcards;
     const entry =
-      mode === 'NONE' ? [] : [virtualOutboundListener(settings, http.connection, rest, wildcard, mode === 'TPROXY')];
+      mode === 'NONE' ? [] : [virtualOutboundListener(settings, http.connection, rest, binds.entry, mode === 'TPROXY')];
     return {
       listeners: [...listeners, ...entry],
       routeNames: routeNames(planned),

@@ -9,8 +9,8 @@ import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { virtualOutbound } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { listenerAccessLog } from '../filter/access-log.ts';
-import { acceptSlowly, listenerAddress } from './listener-address.ts';
-import type { ConnectionFacts } from './listener-facts.ts';
+import { acceptSlowly, additionalAddresses, listenerAddress } from './listener-address.ts';
+import type { ConnectionFacts, LocalAddresses } from './listener-facts.ts';
 import { outboundPort } from './listener-facts.ts';
 import { blackHole } from '../filter/tcp-proxy.ts';
 
@@ -19,11 +19,19 @@ type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 
 /** `rest` takes the connections that leave the mesh; connections to the port itself would go round in circles. */
 export const virtualOutboundListener = memo(
-  (settings: MeshSettings, connection: ConnectionFacts, rest: Filter, bind: string, transparent: boolean): Resource => {
+  (
+    settings: MeshSettings,
+    connection: ConnectionFacts,
+    rest: Filter,
+    addresses: LocalAddresses['wildcards'],
+    transparent: boolean,
+  ): Resource => {
     const port = outboundPort(settings);
+    const [bind, ...others] = addresses;
     const message: Listener = {
       name: virtualOutbound,
       address: listenerAddress(bind, port),
+      ...additionalAddresses(others, port),
       traffic_direction: 'OUTBOUND',
       use_original_dst: true,
       ...(transparent && { transparent: true }),

@@ -1,5 +1,7 @@
 // The names by which callers address a service: what a virtual host's `domains` list.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
+import type { AddressFamilies } from '../../../model/mesh/address-families.ts';
+import { isIpv6, usableAddresses } from '../../../model/mesh/address-families.ts';
 import type { Service } from '../../../model/mesh/mesh.ts';
 import { memo, sharedValue } from '../../../model/memo.ts';
 
@@ -24,12 +26,12 @@ export const serviceDomains = memo(
     dnsDomain: string,
     port: number,
     form: DomainForm,
+    families: AddressFamilies,
   ): readonly Domain[] => {
     const names = [service.hostname, ...aliases].flatMap((host) => namesOf(host, dnsDomain));
     // Clients of a headless Kubernetes service address its pods, as `pod.service`.
     const below = service.headless && service.registry === 'Kubernetes' ? names.map(anythingBelow) : [];
-    const address = virtualAddress(service);
-    const all = [...names, ...below, ...(address === undefined ? [] : [full(address)])];
+    const all = [...names, ...below, ...virtualAddresses(service, families).map(full)];
     return all.map((one) => domain(one, port, form));
   },
 );
@@ -90,9 +92,9 @@ function splitAt(text: string, separator: string): readonly [string, string | un
   return i < 0 ? [text, undefined] : [text.slice(0, i), text.slice(i + separator.length)];
 }
 
-/** The first address is of the service's first address family. A block of addresses is no name. */
-function virtualAddress(service: Service): string | undefined {
-  const [address] = service.addresses;
-  if (address === undefined || address.includes('/')) return undefined;
-  return address.includes(':') ? `[${address}]` : address;
+/** Of a Kubernetes Service those that the caller uses. A block of addresses is no name. */
+function virtualAddresses({ addresses, registry }: Service, families: AddressFamilies): readonly string[] {
+  const usable = registry === 'External' ? addresses : usableAddresses(addresses, families);
+  const named = registry === 'Kubernetes' && families === 'both' ? usable : usable.slice(0, 1);
+  return named.filter((address) => !address.includes('/')).map((one) => (isIpv6(one) ? `[${one}]` : one));
 }

@@ -1,5 +1,6 @@
 // Who wants to serve which host on one port: services, and VirtualServices on their behalf or for hosts of their own.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
+import type { AddressFamilies } from '../../../model/mesh/address-families.ts';
 import type { Protocol, Service } from '../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { Consumer } from '../../../model/view.ts';
@@ -39,6 +40,7 @@ export interface Port {
   /** In order of precedence. */
   readonly claimants: readonly Claimant[];
   readonly dnsDomain: string;
+  readonly families: AddressFamilies;
   readonly number: number;
   readonly form: DomainForm;
 }
@@ -155,11 +157,11 @@ const noAliases: readonly string[] = sharedValue([]);
 
 /** An alias that a VirtualService has is a host of its own and no longer a name of its service. */
 function serviceClaim(port: Port, { host, service, alias, by }: ServedHost, aliases: readonly ServedHost[]): Claim {
-  const { dnsDomain } = port;
+  const { dnsDomain, families } = port;
   const names = aliases.length === 0 ? noAliases : sharedValue(aliases.map((one) => one.host));
   const domains =
     alias === undefined
-      ? serviceDomains(service, names, dnsDomain, port.number, port.form)
+      ? serviceDomains(service, names, dnsDomain, port.number, port.form, families)
       : aliasDomains(host, dnsDomain, port.number, port.form);
   return { host, domains, source: alias ?? service.source, service, by };
 }

@@ -3,6 +3,7 @@
 // about one virtual host keeps its identity while nothing about that virtual host changes.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-virtualhost
 import type { Problem } from '../../../model/problem.ts';
+import type { AddressFamilies } from '../../../model/mesh/address-families.ts';
 import type { Service } from '../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { Consumer } from '../../../model/view.ts';
@@ -42,7 +43,7 @@ export const planPort = memo(
   ): PortPlan => {
     const claimants = sharedList(virtualServices.map((routed) => claimantOf(consumer, routed, number)));
     const services = sharedList(targets.map(({ service }) => service));
-    const layout = layoutOf(services, claimants, number, form, consumer.dnsDomain);
+    const layout = layoutOf(services, claimants, number, form, consumer.dnsDomain, consumer.families);
     const routedBy = new Map(claimants.map((claimant, i) => [claimant, virtualServices[i]]));
     const targetOf = new Map(targets.map((target) => [target.service, target]));
     const withRoutes = (place: Place): PlannedHost =>
@@ -82,8 +83,9 @@ const layoutOf = memo(
     number: number,
     form: DomainForm,
     dnsDomain: string,
+    families: AddressFamilies,
   ): Layout => {
-    const { claims, beaten } = portClaims({ services, claimants, dnsDomain, number, form });
+    const { claims, beaten } = portClaims({ services, claimants, dnsDomain, families, number, form });
     const settled = settle(claims, number);
     const places = [...settled.byName.values()].filter(({ domains }) => domains.length > 0);
     return {

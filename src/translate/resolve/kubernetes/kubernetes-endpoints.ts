@@ -2,6 +2,7 @@
 // https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 import { memo, sharedList } from '../../../model/memo.ts';
 import type { Endpoint, MeshSettings, Service, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
+import { podAddresses } from '../../../model/mesh/pod.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
 import type { NetworkOf } from '../networks.ts';
@@ -81,18 +82,35 @@ const join = memo(
         endpoint,
       );
       const source = at(slice.source, `endpoints[${index}]`);
+      const addressesOf = endpointAddresses(settings, service, orUndefined<Pod>(pods[i]));
       for (const [servicePort, port] of targetPorts(service, slice)) {
         const known = found.get(servicePort) ?? new Map<string, Endpoint>();
         found.set(servicePort, known);
-        for (const address of endpoint.addresses) {
-          const key = `${address}|${port}`;
-          if (!known.has(key)) known.set(key, { ...facts(port, address), source, address, port, health });
+        for (const where of addressesOf(slice, endpoint)) {
+          const key = `${where.address}|${port}`;
+          if (!known.has(key)) known.set(key, { ...facts(port, where.address), source, ...where, port, health });
         }
       }
     });
     return new Map([...found].map(([port, endpoints]) => [port, [...endpoints.values()]]));
   },
 );
+
+type Whereabouts = Pick<Endpoint, 'address' | 'otherAddresses'>;
+
+/**
+ * A Pod with addresses of both families, behind a Service with both, is one endpoint where both are to be used: that of its
+ * IPv4 slice. Otherwise each address is an endpoint.
+ */
+const endpointAddresses =
+  ({ features }: MeshSettings, service: Service, pod: Pod | undefined) =>
+  (slice: EndpointSlice, endpoint: SliceEndpoint): readonly Whereabouts[] => {
+    const [first, ...others] = pod === undefined ? [] : podAddresses(pod);
+    const named = endpoint.targetRef?.kind === 'Pod' && first !== undefined && others.length > 0;
+    if (!features.dualStack || !named || service.addresses.length < 2)
+      return endpoint.addresses.map((address) => ({ address }));
+    return slice.addressType === 'IPv6' ? [] : [{ address: first, otherAddresses: others }];
+  };
 
 /**
  * Ready: healthy. Neither ready nor on its way out: sent as unhealthy. Terminating: left out, unless it still serves

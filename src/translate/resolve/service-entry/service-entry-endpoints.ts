@@ -159,13 +159,15 @@ function podEndpoints(
   const { labels, namespace } = pod.metadata;
   const target = targetPortOf(pod, port.targetPort ?? port.number) ?? port.number;
   const asked = workloadMtls(mtls, labels);
-  return podAddresses(pod)
-    .slice(0, 1)
-    .map((address) => ({
+  const [address, ...others] = podAddresses(pod);
+  if (address === undefined) return [];
+  return [
+    {
       source: at(pod.source, 'status.podIP'),
       address,
+      ...(settings.features.dualStack && others.length > 0 && { otherAddresses: others }),
       port: target,
-      health: 'healthy' as const,
+      health: 'healthy',
       labels,
       serviceAccount: pod.spec?.serviceAccountName ?? 'default',
       namespace,
@@ -177,5 +179,6 @@ function podEndpoints(
       locality: podLocality(labels, node?.metadata.labels),
       network: networkOf(labels, namespace, address),
       nodeName: pod.spec?.nodeName ?? '',
-    }));
+    },
+  ];
 }

@@ -19,9 +19,9 @@ import { guardOf } from '../../rbac/guard.ts';
 import type { PlannedChain } from '../filter-chain.ts';
 import { filterChain, plaintextHttp } from '../filter-chain.ts';
 import { blackHoleChain, inboundPortChains, passthroughChains } from './inbound-chains.ts';
-import { acceptSlowly, listenerAddress } from '../listener-address.ts';
-import type { ConnectionFacts, HttpFacts } from '../listener-facts.ts';
-import { httpFacts, inboundListenerPort, localAddresses } from '../listener-facts.ts';
+import { acceptSlowly, additionalAddresses, listenerAddress } from '../listener-address.ts';
+import type { ConnectionFacts, HttpFacts, LocalAddresses } from '../listener-facts.ts';
+import { entryAddresses, httpFacts, inboundListenerPort, localAddresses } from '../listener-facts.ts';
 import { forPorts, httpInspector, originalDestination, originalSource, tlsInspector } from '../listener-filters.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];
@@ -46,13 +46,12 @@ export function inboundListeners({ settings, proxy, inbound, telemetry }: ProxyV
       .filter((candidate) => !isBound(candidate))
       .flatMap((candidate) => inboundPortChains(settings, facts, guard, bindOf(proxy, candidate), candidate)),
   ];
-  const [wildcard] = localAddresses(proxy).wildcards;
   return [
     ...bound,
     virtualInboundListener(
       settings,
       facts.connection,
-      wildcard,
+      sharedValue(entryAddresses(settings, proxy)),
       port,
       proxy.interceptionMode === 'TPROXY',
       sharedList(chains),
@@ -96,7 +95,7 @@ const virtualInboundListener = memo(
   (
     settings: MeshSettings,
     connection: ConnectionFacts,
-    bind: string,
+    [bind, ...others]: LocalAddresses['wildcards'],
     port: number,
     transparent: boolean,
     chains: readonly PlannedChain[],
@@ -107,6 +106,7 @@ const virtualInboundListener = memo(
     const message: Listener = {
       name: virtualInbound,
       address: listenerAddress(bind, port),
+      ...additionalAddresses(others, port),
       ...(transparent && { transparent: true }),
       ...receiving(settings, connection, entry, chains, time),
     };
