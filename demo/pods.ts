@@ -47,9 +47,15 @@ export async function bookshopPods(nextPort: () => Promise<number>): Promise<rea
   return pods;
 }
 
+/** A service outside the shop that proxies send to. */
+export interface OuterService {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** The file pods.yaml: a Pod and the Sidecar that tells its proxy where to listen, for each. */
-export function podsFile(pods: readonly Pod[], meshPort: number): string {
-  const documents = pods.flatMap((pod) => [podObject(pod), sidecarObject(pod, meshPort)]);
+export function podsFile(pods: readonly Pod[], meshPort: number, outer: readonly OuterService[] = []): string {
+  const documents = pods.flatMap((pod) => [podObject(pod), sidecarObject(pod, meshPort, outer)]);
   return [
     '# Written by the demo: what a cluster would know by itself.\n',
     ...documents.map((object) => stringify(object, { aliasDuplicateObjects: false })),
@@ -71,7 +77,7 @@ const podObject = (pod: Pod): object => ({
   status: { podIP: pod.address },
 });
 
-function sidecarObject(pod: Pod, meshPort: number): object {
+function sidecarObject(pod: Pod, meshPort: number, outer: readonly OuterService[]): object {
   const port = { number: meshPort, protocol: 'HTTP', name: 'http' };
   return {
     apiVersion: 'networking.istio.io/v1',
@@ -80,7 +86,15 @@ function sidecarObject(pod: Pod, meshPort: number): object {
     spec: {
       workloadSelector: { labels: { app: pod.service, version: pod.version } },
       ingress: [{ port, bind: pod.address, captureMode: 'NONE', defaultEndpoint: `127.0.0.1:${pod.appPort}` }],
-      egress: [{ port, bind: pod.egress, captureMode: 'NONE', hosts: ['./*'] }],
+      egress: [
+        { port, bind: pod.egress, captureMode: 'NONE', hosts: ['./*'] },
+        ...outer.map(({ host, port: number }) => ({
+          port: { number, protocol: 'TCP', name: 'tcp' },
+          bind: pod.egress,
+          captureMode: 'NONE',
+          hosts: [`./${host}`],
+        })),
+      ],
     },
   };
 }

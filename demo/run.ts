@@ -8,6 +8,7 @@ import { nothingRejected, shiftTraffic } from './live-change.ts';
 import { startShop } from './shop.ts';
 import { steps } from './steps.ts';
 import { formatRow, header } from './table.ts';
+import { collectorOf } from './tracing.ts';
 
 const once = process.env['ONCE'] === '1';
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
@@ -19,10 +20,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => void end(signal === 'SIGINT' ? 0 : 143));
 
 try {
-  const shop = await startShop(await envoyBinary(process.env, print), cleanup, {
-    progress: print,
-    daemon: printIfOpen,
-  });
+  const report = { progress: print, daemon: printIfOpen };
+  const shop = await startShop(await envoyBinary(process.env, print), cleanup, report, collectorOf(process.env));
   const ok = await show(shop);
   if (!ok) print(`\nNot everything was as it should be. What the processes said last:\n${logs(shop)}`);
   if (once) await end(ok ? 0 : 1);

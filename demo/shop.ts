@@ -2,6 +2,7 @@
 import type { RunningProcess } from '../scripts/process.ts';
 import type { App, Handler } from './apps/app.ts';
 import type { Pod, ServiceName } from './pods.ts';
+import type { TraceCollector } from './tracing.ts';
 
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -20,6 +21,7 @@ import { reviews } from './apps/reviews.ts';
 import { store } from './apps/store.ts';
 import { send } from './http.ts';
 import { bookshopPods, namespace, podsFile } from './pods.ts';
+import { collectorHost, collectorPort, tracingFile } from './tracing.ts';
 
 const handlers: Readonly<Record<ServiceName, Handler>> = { front: frontPage, details, ratings, reviews, store };
 /** Envoy warns of every deprecated field that Istio's configuration model needs. */
@@ -48,13 +50,21 @@ export interface Report {
   readonly daemon: (line: string) => void;
 }
 
-/** Starts all of it; `cleanup` is filled as things start, so that a failure half-way leaves nothing behind. */
-export async function startShop(envoy: string, cleanup: Cleanup, report: Report): Promise<Shop> {
+/**
+ * Starts all of it; `cleanup` is filled as things start, so that a failure half-way leaves nothing behind. Spans go to
+ * `collector`, if there is one.
+ */
+export async function startShop(
+  envoy: string,
+  cleanup: Cleanup,
+  report: Report,
+  collector?: TraceCollector,
+): Promise<Shop> {
   const directory = await mkdtemp(join(tmpdir(), 'keelson-demo-'));
   cleanup.push(() => rm(directory, { recursive: true, force: true }));
   const meshPort = await reserveMeshPort(cleanup);
   const pods = await bookshopPods(distinctPorts());
-  const config = await writeConfig(join(directory, 'config'), pods, meshPort);
+  const config = await writeConfig(join(directory, 'config'), pods, meshPort, collector);
   const apps = await startApps(pods, meshPort, cleanup);
   report.progress(`${apps.length} apps listen on loopback.`);
   const state = join(directory, 'state');
@@ -96,12 +106,19 @@ function distinctPorts(): () => Promise<number> {
   };
 }
 
-async function writeConfig(config: string, pods: readonly Pod[], meshPort: number): Promise<string> {
+async function writeConfig(
+  config: string,
+  pods: readonly Pod[],
+  meshPort: number,
+  collector: TraceCollector | undefined,
+): Promise<string> {
   await cp(fileURLToPath(new URL('config', import.meta.url)), config, { recursive: true });
   const services = join(config, 'services.yaml');
   const text = await readFile(services, 'utf8');
   await writeFile(services, text.replaceAll(`port: ${usualMeshPort}`, `port: ${meshPort}`));
-  await writeFile(join(config, 'pods.yaml'), podsFile(pods, meshPort));
+  const outer = collector === undefined ? [] : [{ host: collectorHost, port: collectorPort }];
+  await writeFile(join(config, 'pods.yaml'), podsFile(pods, meshPort, outer));
+  if (collector !== undefined) await writeFile(join(config, 'tracing.yaml'), tracingFile(collector));
   return config;
 }
 

@@ -9,7 +9,13 @@ import { createServer } from 'node:http';
 
 import { send } from '../http.ts';
 
-const passedOn = ['x-user', 'x-chaos', 'x-request-id'] as const;
+const passedOn: readonly string[] = ['x-user', 'x-chaos', 'x-request-id', ...traceContext()];
+
+/** What joins the spans of one request: of the W3C, and of Zipkin. https://www.w3.org/TR/trace-context/ */
+function traceContext(): readonly string[] {
+  const ofZipkin = ['traceid', 'spanid', 'parentspanid', 'sampled', 'flags'].map((part) => `x-b3-${part}`);
+  return ['traceparent', 'tracestate', 'baggage', 'b3', ...ofZipkin];
+}
 
 export interface Reply {
   readonly status?: number;
@@ -74,7 +80,7 @@ async function answer(request: Request, pod: Pod, handler: Handler): Promise<Rep
 
 function readRequest(incoming: IncomingMessage, pod: Pod, meshPort: number): Request {
   const url = new URL(incoming.url ?? '/', 'http://app');
-  const headers = Object.fromEntries(
+  const headers: Readonly<Record<string, string>> = Object.fromEntries(
     passedOn.flatMap((name) => (typeof incoming.headers[name] === 'string' ? [[name, incoming.headers[name]]] : [])),
   );
   const user = headers['x-user'] ?? url.searchParams.get('user') ?? undefined;
