@@ -21,6 +21,7 @@ import { followMesh, withAnswers } from './daemon/follow-mesh.ts';
 import { listen, listenXds } from './daemon/cluster/ports.ts';
 import { replicaService } from './daemon/cluster/replica-service.ts';
 import { installation } from './daemon/mesh/installation.ts';
+import { startUp } from './daemon/start-up.ts';
 import { measurement } from './daemon/introspection/measurement.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
@@ -121,7 +122,8 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const onProblems = (problems: readonly Problem[]): void => (options.onProblems(problems), touched());
   const metrics = measurement({ mesh: () => mesh, server: () => server, authority: () => certificates.status() });
   const history = new PushHistory(Date.now, pushWatcher(log, metrics));
-  const mesh = await openMesh({ ...options, onProblems }, history, stopping.signal);
+  const beginning = await startUp(options, atEnd);
+  const mesh = await openMesh({ ...options, onProblems }, history, beginning.waitsFor, stopping.signal);
   const credentials = daemonCredentials(mesh, options);
   const certificates = await daemonCertificates(mesh, credentials, options, metrics);
   atEnd(() => certificates.stop());
@@ -152,6 +154,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const authority = () => certificates.status();
   const console = consoleSource({ mesh, history, proxies: () => server.status(), authority, ...trafficOf(options) });
+  await beginning.end();
   const ports = await listenAdmin(plane, { module: (path) => mesh.module(path), console }, options, atEnd);
   return {
     ...served,
@@ -171,7 +174,12 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
 }
 
 /** Resolves when everything that is configured has been read. */
-async function openMesh(options: DaemonOptions, history: PushHistory, signal: AbortSignal): Promise<LiveMesh> {
+async function openMesh(
+  options: DaemonOptions,
+  history: PushHistory,
+  onWaiting: (problems: readonly Problem[]) => void,
+  signal: AbortSignal,
+): Promise<LiveMesh> {
   const { log } = options;
   const { revision, systemNamespace } = options;
   const mesh = new LiveMesh(
@@ -193,7 +201,7 @@ async function openMesh(options: DaemonOptions, history: PushHistory, signal: Ab
     signal,
     systemNamespace: mesh.installation.systemNamespace,
     context: { findMessage },
-    onWaiting: (reason) => log.warn('waiting for the API server', { reason }),
+    onWaiting,
   });
   // Else the first configuration would refuse every token.
   await Promise.race([mesh.keysFetched(), delay(patienceForKeys, undefined, { ref: false })]);

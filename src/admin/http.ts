@@ -63,6 +63,18 @@ export function debugServer(plane: ControlPlane, options: AdminOptions): AdminSe
   return serverOf(app);
 }
 
+/** /ready before there is anything to be ready: the reasons, one a line. */
+export function startUpServer(reasons: () => readonly string[], { onFault }: Pick<AdminOptions, 'onFault'>): AdminServer {
+  const app = newApp({ onFault });
+  app.get('/ready', (_request, reply) =>
+    reply
+      .code(503)
+      .type('text/plain')
+      .send(['not ready yet', ...reasons(), ''].join('\n')),
+  );
+  return serverOf(app);
+}
+
 /** Shows the level; `POST /logging?level=warn` changes it. Always guarded: it hides what happens. */
 function addLogging(
   app: FastifyInstance,
@@ -84,7 +96,7 @@ function addLogging(
 /** `1.2.3-revision-Clean`, which is what istioctl takes apart. */
 const versionText = ({ version, revision, status }: VersionInfo): string => `${version}-${revision}-${status}`;
 
-function newApp({ onFault }: AdminOptions): FastifyInstance {
+function newApp({ onFault }: Pick<AdminOptions, 'onFault'>): FastifyInstance {
   const app = Fastify({ logger: false, bodyLimit: 64 << 10, requestTimeout: 30_000, trustProxy: false });
   app.setErrorHandler((error, _request, reply) => {
     onFault(error);

@@ -16,8 +16,8 @@ export interface SourceOptions {
   readonly systemNamespace: string;
   /** What rules may know beside an object. */
   readonly context?: RuleContext;
-  /** Why it takes long until everything has been read. */
-  readonly onWaiting: (reason: string) => void;
+  /** Told why it takes long until everything has been read. */
+  readonly onWaiting: (problems: readonly Problem[]) => void;
 }
 
 /**
@@ -36,20 +36,5 @@ export async function watchSource(
     });
     return watchDirectory(config, (snapshot, problems) => void onChange(snapshot, problems), { signal, context });
   }
-  const reasons = new Set<string>();
-  const onState = (state: { readonly kind: string; readonly reason?: string }): void => {
-    if (state.reason === undefined || reasons.has(state.reason)) return;
-    reasons.add(state.reason);
-    onWaiting(state.reason);
-  };
-  let ready = false;
-  await watchCluster(onChange, {
-    client: config,
-    signal,
-    systemNamespace,
-    context,
-    // Once everything is known, problems tell.
-    onState: (_, state) => void (ready || onState(state)),
-  });
-  ready = true;
+  await watchCluster(onChange, { client: config, signal, systemNamespace, context, onWaiting });
 }

@@ -75,6 +75,8 @@ interface Watching {
   snapshot: Snapshot;
   problems: readonly Problem[];
   calls: number;
+  /** What it waited for, the last time that it said so. */
+  waiting: readonly Problem[];
   readonly states: Map<string, KindState>;
   readonly synced: Promise<void>;
   readonly stop: () => void;
@@ -87,7 +89,7 @@ describe.skipIf(kubernetesMissing)(`a cluster${unlessKubernetes}`, () => {
   const clients: KubernetesClient[] = [];
 
   beforeAll(async () => {
-    kubernetes = await startKubernetes({ users: ['reader'] });
+    kubernetes = await startKubernetes({ users: ['reader', 'guard'] });
     admin = kubernetes.client;
   }, 120_000);
   afterEach(() => running.splice(0).forEach(({ stop }) => stop()));
@@ -103,6 +105,7 @@ describe.skipIf(kubernetesMissing)(`a cluster${unlessKubernetes}`, () => {
       snapshot: emptySnapshot,
       problems: [],
       calls: 0,
+      waiting: [],
       states,
       synced: watchCluster(
         (snapshot, problems) => {
@@ -113,8 +116,9 @@ describe.skipIf(kubernetesMissing)(`a cluster${unlessKubernetes}`, () => {
           rows: kinds.map((kind) => kindTable[kind]) as never,
           systemNamespace: 'istio-system',
           signal: stopping.signal,
-          pace: quickPace,
+          pace: { ...quickPace, watchSeconds: 1, initialListSeconds: 2 },
           onState: (kind, state) => states.set(kind, state),
+          onWaiting: (waiting) => Object.assign(seen, { waiting }),
         },
       ),
       stop: () => stopping.abort(),
@@ -122,6 +126,27 @@ describe.skipIf(kubernetesMissing)(`a cluster${unlessKubernetes}`, () => {
     running.push(seen);
     return seen;
   }
+  const clientOf = async (user: string): Promise<KubernetesClient> => {
+    const client = await openKubernetesClient({ kubeconfig: await kubernetes.kubeconfigOf(user) });
+    clients.push(client);
+    return client;
+  };
+  const allowReading = (user: string, name: string, resources: Readonly<Record<string, readonly string[]>>) =>
+    Promise.all([
+      admin.create(rbac('clusterroles'), {
+        metadata: { name },
+        rules: Object.entries(resources).map(([group, resources]) => ({
+          apiGroups: [group],
+          resources,
+          verbs: ['get', 'list', 'watch'],
+        })),
+      }),
+      admin.create(rbac('clusterrolebindings'), {
+        metadata: { name },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+      }),
+    ]);
   const eventually = (probe: () => unknown) => vi.waitFor(probe, { timeout: 25_000, interval: 20 });
 
   it('is known as a whole before anybody is told, and then change by change', async () => {
@@ -194,21 +219,8 @@ describe.skipIf(kubernetesMissing)(`a cluster${unlessKubernetes}`, () => {
   });
 
   it('goes without a kind that may not be read, says so, and has it once it may', async () => {
-    const kubeconfig = await kubernetes.kubeconfigOf('reader');
-    const client = await openKubernetesClient({ kubeconfig });
-    clients.push(client);
-    const allow = (name: string, resources: readonly string[]) =>
-      Promise.all([
-        admin.create(rbac('clusterroles'), {
-          metadata: { name },
-          rules: [{ apiGroups: [''], resources, verbs: ['get', 'list', 'watch'] }],
-        }),
-        admin.create(rbac('clusterrolebindings'), {
-          metadata: { name },
-          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
-          subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'reader' }],
-        }),
-      ]);
+    const client = await clientOf('reader');
+    const allow = (name: string, resources: readonly string[]) => allowReading('reader', name, { '': resources });
     await allow('reads-services', ['services']);
     await eventually(() => client.list(services));
     const seen = watching(client, ['Service', 'Node', 'Namespace']);
@@ -221,4 +233,35 @@ describe.skipIf(kubernetesMissing)(`a cluster${unlessKubernetes}`, () => {
     await eventually(() => expect(seen.snapshot.objects.Namespace.size).toBeGreaterThan(2));
     expect(seen.problems.map(({ message }) => message.split(' ')[0])).toEqual(['nodes']);
   });
+
+  it('waits for policies that may not be read, and keeps them when they may not be read any more', async () => {
+    await admin.create(definitions, definition);
+    await eventually(() => admin.create(policies, policy('STRICT')));
+    const client = await clientOf('guard');
+    await allowReading('guard', 'guards-services', { '': ['services'] });
+    await eventually(() => client.list(services));
+    const seen = watching(client, ['Service', 'PeerAuthentication', 'AuthorizationPolicy']);
+    await eventually(() => expect(seen.states.get('PeerAuthentication')?.kind).toBe('denied'));
+    await eventually(() => expect(seen.states.get('Service')?.kind).toBe('following'));
+    // Nobody defines AuthorizationPolicies here, which is no denial.
+    await eventually(() => expect(seen.states.get('AuthorizationPolicy')?.kind).toBe('absent'));
+    expect(seen.calls).toBe(0);
+    expect(seen.waiting).toEqual([
+      expect.objectContaining({
+        code: 'not-permitted',
+        message: expect.stringMatching(
+          /^peerauthentications\.security\.istio\.io may not be read, so that .* cannot (?:list|watch) /,
+        ) as string,
+      }),
+    ]);
+    await allowReading('guard', 'guards-policies', { 'security.istio.io': ['peerauthentications'] });
+    await seen.synced;
+    const inForce = () => seen.snapshot.objects.PeerAuthentication.get('default/strict')?.spec.mtls?.mode;
+    expect([inForce(), seen.problems]).toEqual(['STRICT', []]);
+
+    await admin.delete(rbac('clusterrolebindings'), { name: 'guards-policies' });
+    await eventually(() => expect(seen.problems.map(({ code }) => code)).toEqual(['not-permitted']));
+    expect(seen.problems[0]?.message).toContain('what was read of them before stays in force');
+    expect(inForce()).toBe('STRICT');
+  }, 40_000);
 });

@@ -65,6 +65,8 @@ describe.skipIf(kubernetesMissing)(`keelson serve over a cluster${unlessKubernet
   let directory: string;
   let daemon: RunningProcess;
   let proxy: DeltaClient;
+  let readiness: string;
+  let whileBlind: { readonly status: number; readonly text: string; readonly lines: readonly string[] };
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'keelson-serve-'));
@@ -76,14 +78,26 @@ describe.skipIf(kubernetesMissing)(`keelson serve over a cluster${unlessKubernet
       await kubernetes.client.create(of('Namespace'), { metadata: { name } });
     for (const object of await manifest('install.yaml')) {
       const resource = permissions[object.kind as keyof typeof permissions] as ResourceType | undefined;
-      if (resource !== undefined) await kubernetes.client.create(resource, object);
+      if (resource !== undefined) await kubernetes.client.create(resource, blinded(object));
     }
     await kubernetes.client.create(of('Service'), service('store'));
     const kubeconfig = await kubernetes.kubeconfigOf(await installedAccount(kubernetes.client));
+    readiness = `127.0.0.1:${await freePort()}`;
     const where = ['--kubeconfig', kubeconfig, '--state', state, '--xds-address', `127.0.0.1:${port}`];
+    where.push('--http-address', readiness);
     const command = [join(root, 'src/cli/keelson.ts'), 'serve', ...where, '--monitoring-address', 'off'];
     daemon = startProcess('keelson serve', process.execPath, command);
-    await waitUntil(daemon, 'ready', () => daemon.lines().some((line) => line.includes('ready')));
+    await waitUntil(daemon, 'waiting', () => daemon.lines().some((line) => line.includes('not-permitted')));
+    whileBlind = { status: (await ready()).status, text: await (await ready()).text(), lines: [...daemon.lines()] };
+    for (const object of await manifest('install.yaml'))
+      if (object.kind === 'ClusterRole')
+        await kubernetes.client.patch(
+          permissions.ClusterRole,
+          { name: object.metadata.name ?? '' },
+          { rules: object['rules'] },
+          { type: 'merge' },
+        );
+    await waitUntil(daemon, 'ready', () => daemon.lines().some((line) => / info +ready /.test(line)));
     proxy = await connectProxy(state, port);
   }, 180_000);
   afterAll(async () => {
@@ -92,6 +106,8 @@ describe.skipIf(kubernetesMissing)(`keelson serve over a cluster${unlessKubernet
     await kubernetes?.stop();
     await rm(directory, { recursive: true, force: true });
   });
+
+  const ready = (): Promise<Response> => fetch(`http://${readiness}/ready`);
 
   /** The next response about clusters that mentions `name`, accepted like all before it. */
   async function next(name: string): Promise<DeltaResponse> {
@@ -105,6 +121,16 @@ describe.skipIf(kubernetesMissing)(`keelson serve over a cluster${unlessKubernet
   const cluster = (response: DeltaResponse, name: string): unknown =>
     response.resources?.find((each) => each.name === name)?.resource;
 
+  it('is not ready before it may read the policies that there are', async () => {
+    const missing = 'authorizationpolicies.security.istio.io may not be read, so that no proxy is served: ';
+    expect(whileBlind.status).toBe(503);
+    expect(whileBlind.text).toContain(missing);
+    expect(whileBlind.text).toMatch(/cannot (?:list|watch) resource "authorizationpolicies"/);
+    expect(whileBlind.lines.find((line) => line.includes(missing))).toMatch(/ error /);
+    expect(whileBlind.lines.filter((line) => / info +ready /.test(line))).toEqual([]);
+    expect((await ready()).status).toBe(200);
+  });
+
   it('gives a proxy what is in the cluster, and then every change of it', async () => {
     expect(cluster(await next(store), store)).toBeDefined();
     await kubernetes.client.create(of('Service'), service('till'));
@@ -116,7 +142,13 @@ describe.skipIf(kubernetesMissing)(`keelson serve over a cluster${unlessKubernet
   });
 
   it('may read everything it reads with what the manifests allow it', () => {
-    expect(daemon.lines().filter((line) => line.includes('not-permitted'))).toEqual([]);
+    const since = daemon.lines().findIndex((line) => / info +ready /.test(line));
+    expect(
+      daemon
+        .lines()
+        .slice(since)
+        .filter((line) => line.includes('not-permitted')),
+    ).toEqual([]);
   });
 
   it('goes on serving while the API server is away, and catches up when it is back', async () => {
@@ -128,6 +160,14 @@ describe.skipIf(kubernetesMissing)(`keelson serve over a cluster${unlessKubernet
     expect(daemon.lines().filter((line) => line.includes('stopping'))).toEqual([]);
   }, 90_000);
 });
+
+/** Without the right to read AuthorizationPolicies. */
+function blinded(object: KubernetesObject): KubernetesObject {
+  const rules = object['rules'] as readonly { readonly resources: readonly string[] }[] | undefined;
+  if (object.kind !== 'ClusterRole' || rules === undefined) return object;
+  const without = (resources: readonly string[]) => resources.filter((each) => each !== 'authorizationpolicies');
+  return { ...object, rules: rules.map((rule) => ({ ...rule, resources: without(rule.resources) })) };
+}
 
 const manifest = async (file: string): Promise<readonly KubernetesObject[]> =>
   parseAllDocuments(await readFile(join(root, 'manifests', file), 'utf8')).flatMap((document) => {

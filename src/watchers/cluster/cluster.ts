@@ -2,6 +2,7 @@
 // changes while somebody is busy with the last change is told in one go afterwards.
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import type { Pace } from '../../kubernetes/pace.ts';
+import type { Problem } from '../../model/problem.ts';
 import type { Kind } from '../../model/schema/index.ts';
 import type { KindRow } from '../kinds.ts';
 import type { RuleContext } from '../rules/rule.ts';
@@ -13,7 +14,7 @@ import { Store } from '../store.ts';
 import { watchDefinitions } from './definitions.ts';
 import { KindObjects } from './kind-objects.ts';
 import { watchKind } from './kind-watch.ts';
-import { stateProblems } from './state-problems.ts';
+import { isSettled, stateProblems } from './state-problems.ts';
 
 export interface ClusterOptions {
   readonly client: KubernetesClient;
@@ -26,19 +27,24 @@ export interface ClusterOptions {
   readonly pace?: Partial<Pace>;
   /** Told how it goes with each kind, also while nothing is known yet. */
   readonly onState?: (kind: Kind, state: KindState) => void;
+  /** Told what keeps us from beginning, whenever that may have changed. */
+  readonly onWaiting?: (problems: readonly Problem[]) => void;
 }
 
 /**
  * Calls `onChange` when every kind has been listed, or is known not to be there or not to be ours to read; then the
- * promise resolves. Called again whenever objects or problems have changed.
+ * promise resolves. Kinds of security policies have to be read, if they are there. Called again whenever objects or problems
+ * have changed.
  */
 export async function watchCluster(onChange: OnChange, options: ClusterOptions): Promise<void> {
   const { client, signal, rows = kindRows, pace = {} } = options;
   const store = new Store();
   const states = new Map<KindRow, KindState>();
   const all = rows.map((row) => new KindObjects(row, store, options));
+  const known = new Set<KindRow>();
+  let isComplete = false;
   const teller = new Teller(
-    () => onChange(store.snapshot, [...all.flatMap((each) => each.problems()), ...stateProblems(states)]),
+    () => onChange(store.snapshot, [...all.flatMap((each) => each.problems()), ...stateProblems(states, known)]),
     signal,
   );
   const definitions = watchDefinitions(client, signal, pace);
@@ -49,8 +55,12 @@ export async function watchCluster(onChange: OnChange, options: ClusterOptions):
         const onState = (state: KindState): void => {
           states.set(row, state);
           options.onState?.(row.kind, state);
+          if (isSettled(row, state)) {
+            known.add(row);
+            resolve();
+          }
+          if (!isComplete) options.onWaiting?.(stateProblems(states, known));
           teller.changed();
-          if (state.kind !== 'failing' && state.kind !== 'unreachable') resolve();
         };
         void watchKind<ParseResult>({
           client,
@@ -67,6 +77,7 @@ export async function watchCluster(onChange: OnChange, options: ClusterOptions):
       }),
   );
   await Promise.all(settled);
+  isComplete = true;
   await teller.begin();
 }
 
