@@ -7,7 +7,7 @@ import type { CertificatesOptions } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
 import type { AdminOptions, LogLevelSwitch } from './admin/http.ts';
-import { debugServer, monitoringServer } from './admin/http.ts';
+import { debugServer, monitoringServer, startUpServer } from './admin/http.ts';
 import { debugAccess, replicaName, routeDelivery } from './config.ts';
 import { ConflictWatch } from './daemon/mesh/conflict-watch.ts';
 import { consoleSource } from './daemon/introspection/console-source.ts';
@@ -122,7 +122,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const onProblems = (problems: readonly Problem[]): void => (options.onProblems(problems), touched());
   const metrics = measurement({ mesh: () => mesh, server: () => server, authority: () => certificates.status() });
   const history = new PushHistory(Date.now, pushWatcher(log, metrics));
-  const beginning = await startUp(options, atEnd);
+  const beginning = await startUp(options, (reasons) => startUpServer(reasons, { onFault: pageFault(log) }), atEnd);
   const mesh = await openMesh({ ...options, onProblems }, history, beginning.waitsFor, stopping.signal);
   const credentials = daemonCredentials(mesh, options);
   const certificates = await daemonCertificates(mesh, credentials, options, metrics);
@@ -261,6 +261,11 @@ const trafficOf = ({ prometheus, log }: DaemonOptions) =>
     ),
   };
 
+const pageFault =
+  (log: Log) =>
+  (fault: unknown): void =>
+    log.error('a page cannot be shown', { reason: String(fault) });
+
 /** Opens the HTTP ports that are asked for. */
 async function listenAdmin(
   plane: ControlPlane,
@@ -272,7 +277,7 @@ async function listenAdmin(
     guarded: debugAccess().guarded,
     ...served,
     ...(logLevel !== undefined && { logLevel }),
-    onFault: (fault: unknown) => log.error('a page cannot be shown', { reason: String(fault) }),
+    onFault: pageFault(log),
   };
   return {
     monitoringPort: await listen(monitoringServer(plane, admin), monitoringAddress, atEnd),

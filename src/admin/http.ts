@@ -64,7 +64,10 @@ export function debugServer(plane: ControlPlane, options: AdminOptions): AdminSe
 }
 
 /** /ready before there is anything to be ready: the reasons, one a line. */
-export function startUpServer(reasons: () => readonly string[], { onFault }: Pick<AdminOptions, 'onFault'>): AdminServer {
+export function startUpServer(
+  reasons: () => readonly string[],
+  { onFault }: Pick<AdminOptions, 'onFault'>,
+): AdminServer {
   const app = newApp({ onFault });
   app.get('/ready', (_request, reply) =>
     reply

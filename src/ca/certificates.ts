@@ -6,6 +6,7 @@ import type { WorkloadIdentity } from '../model/proxy/identity.ts';
 import type { SecretSource, TlsIdentity, TlsSource } from '../model/external/secret-source.ts';
 import type { Authority } from './authority.ts';
 import type { PeerTerms } from './peer.ts';
+import type { AuthorityNews } from './root/authority-news.ts';
 import type { Mesh, ResidentOptions } from './root/resident.ts';
 import type { WorkloadSecretsOptions } from './secrets.ts';
 import { systemClock } from './clock.ts';
@@ -85,6 +86,9 @@ export async function openCertificates(options: CertificatesOptions) {
     },
     plug: resident.plug.bind(resident),
     status: () => resident.status(),
+    /** What is to be heard of now; and who is told of what is new. */
+    news: () => resident.news(),
+    onNews: (listener: (news: AuthorityNews) => void) => void (resident.onNews = listener),
     /** Another replica may have carried a rotation on. */
     refresh: () => resident.refresh(),
     start: (mesh: Omit<Mesh, 'isReissued'>) => resident.start({ ...mesh, isReissued: () => workloads.isReissued() }),

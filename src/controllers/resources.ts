@@ -18,6 +18,7 @@ export const deployments = resource('apps', 'deployments', true);
 export const autoscalers = { ...resource('autoscaling', 'horizontalpodautoscalers', true), version: 'v2' };
 export const budgets = resource('policy', 'poddisruptionbudgets', true);
 export const definitions = resource('apiextensions.k8s.io', 'customresourcedefinitions', false);
+export const events = resource('events.k8s.io', 'events', true);
 export const leases = resource('coordination.k8s.io', 'leases', true);
 export const tokenReviews = resource('authentication.k8s.io', 'tokenreviews', false);
 export const subjectAccessReviews = resource('authorization.k8s.io', 'subjectaccessreviews', false);

@@ -1,6 +1,7 @@
 // The authority of a running daemon: opened from its directory or from the Secret that was plugged in, rotated when either
 // is to change, watched for its end. Whatever is wrong with what is plugged in, what was in force stays in force.
 import type { Problem } from '../../model/problem.ts';
+import type { AuthorityNews } from './authority-news.ts';
 import type { Expiry } from '../expiry.ts';
 import type { KeyAlgorithm } from '../certificate/keys.ts';
 import type { LiveAuthority } from './live-authority.ts';
@@ -9,6 +10,7 @@ import type { Origin, OriginatedSigner, RotationState } from './root-rotation.ts
 import type { Replicas, RotationPace, Rotator, TrustingProxy } from './rotator.ts';
 import type { Signer } from '../signer.ts';
 import type { Clock } from '../clock.ts';
+import { endingProblem, problemNews, stageNews } from './authority-news.ts';
 import { createRoot } from '../authority.ts';
 import { systemClock } from '../clock.ts';
 import { expiry } from '../expiry.ts';
@@ -74,6 +76,8 @@ export async function openResident(options: ResidentOptions): Promise<ResidentAu
 
 export class ResidentAuthority {
   readonly authority: LiveAuthority;
+  /** Told what is new. */
+  onNews: (news: AuthorityNews) => void = () => {};
   readonly #options: ResidentOptions;
   readonly #clock: Clock;
   #isLeading = (): boolean => true;
@@ -154,6 +158,12 @@ export class ResidentAuthority {
     };
   }
 
+  /** All that is to be heard of now. */
+  news(): readonly AuthorityNews[] {
+    const { state } = this.authority;
+    return [...(state.stage === 'settled' ? [] : [stageNews(state)]), ...this.#problems.map(problemNews)];
+  }
+
   stop(): void {
     this.#cancel();
     this.#rotator?.stop();
@@ -212,8 +222,9 @@ export class ResidentAuthority {
 
   #entered(state: RotationState): void {
     const { log, store } = this.#options;
-    const { subject, notAfter } = expiry((state.stage === 'distributing' ? state.next : state.signer).certificate, 0);
-    log.info(stageNews[state.stage], { authority: subject, until: new Date(notAfter).toISOString() });
+    const news = stageNews(state);
+    log.info(news.message, { authority: news.authority, until: news.until });
+    this.onNews(news);
     if (state.stage === 'settled' && this.#isLeading())
       void keepRoot(store, state).catch((error: unknown) => log.error('the root', { reason: String(error) }));
     this.#report();
@@ -230,8 +241,11 @@ export class ResidentAuthority {
     });
     const problems = [...(this.#pluggedProblem === undefined ? [] : [this.#pluggedProblem]), ...ending];
     if (JSON.stringify(problems) === JSON.stringify(this.#problems)) return;
+    const isNew = ({ message }: Problem): boolean => this.#problems.every((known) => known.message !== message);
+    const added = problems.filter(isNew);
     this.#problems = problems;
     this.#options.onProblems(problems);
+    for (const problem of added) this.onNews(problemNews(problem));
   }
 
   #warn({ subject, notAfter, left }: Expiry): void {
@@ -239,18 +253,6 @@ export class ResidentAuthority {
     this.#options.log.warn('an authority of this mesh ends: rotate it', fields);
   }
 }
-
-const stageNews = {
-  distributing: 'a new root is given to all proxies',
-  switching: 'the new authority signs; certificates are replaced',
-  settled: 'the rotation of the root is complete',
-} as const;
-
-const endingProblem = ({ subject, notAfter }: Expiry): Problem => ({
-  code: 'authority-ends',
-  severity: 'warning',
-  message: `the authority '${subject}' ends on ${new Date(notAfter).toISOString()}: rotate it before`,
-});
 
 const originated = (signer: Signer, origin: Origin): OriginatedSigner => ({ ...signer, origin, outstandingUntil: 0 });
 

@@ -1,4 +1,6 @@
 // A daemon that reads a cluster is one of its replicas: it shares the authority with the others, and one of them writes.
+import type { AuthorityNews } from '../../ca/root/authority-news.ts';
+import type { AuthorityStatus } from '../../ca/root/resident.ts';
 import type { Replicas } from '../../ca/root/rotator.ts';
 import { pause } from '../../kubernetes/pace.ts';
 import { ownAddress, replicaName } from '../../config.ts';
@@ -15,6 +17,7 @@ import type { DaemonOptions } from '../../main.ts';
 import { objectKey } from '../../model/object.ts';
 import { authoritySecretName } from '../authority/authority.ts';
 import type { XdsServer } from '../../xds/server.ts';
+import { authorityEvents } from './authority-events.ts';
 import type { Duties } from './duties.ts';
 import { startDuties } from './duties.ts';
 import type { GatewayDuties } from './gateway-duties.ts';
@@ -27,6 +30,9 @@ export interface ClusterContext {
     readonly trust: Trust;
     refresh(): Promise<void>;
     issueFor(identity: WorkloadIdentity): Promise<TlsIdentity>;
+    news(): readonly AuthorityNews[];
+    onNews(listener: (news: AuthorityNews) => void): void;
+    status(): AuthorityStatus;
   };
   readonly trustDomain: string;
   readonly server: XdsServer;
@@ -56,6 +62,7 @@ export class ClusterPart {
   #port: number | undefined;
   #peers: PeerReports = { reports: () => [], areHeard: () => true };
   #gateways: GatewayDuties | undefined;
+  #tell: (news: AuthorityNews) => void = () => {};
   /** The Secret with the state of the authority, as it was last seen. */
   #authority: unknown;
 
@@ -88,6 +95,7 @@ export class ClusterPart {
     this.replicas = this.#isShared ? this.#duties.replicas : undefined;
     this.ended = this.#duties.ended;
     this.#authority = this.#authoritySecret();
+    certificates.onNews((news) => this.#tell(news));
     followConnections(server, this.#statuses, signal);
   }
 
@@ -124,10 +132,20 @@ export class ClusterPart {
         onChange: () => this.#statuses.touch(),
         signal: leading,
       });
+      this.#tell = this.#authorityEvents(leading);
     }
     this.#gateways = gatewayDuties(this.#client, leading, this.#options.log);
     this.#gateways.update(mesh.translation.deployments());
     void this.#writeStatuses(leading);
+  }
+
+  #authorityEvents(leading: AbortSignal): (news: AuthorityNews) => void {
+    const { mesh, certificates } = this.#context;
+    const { log, replica = replicaName() } = this.#options;
+    const { systemNamespace } = mesh.installation;
+    const origin = () => certificates.status().origin;
+    const news = () => certificates.news();
+    return authorityEvents({ client: this.#client, systemNamespace, replica, news, origin, signal: leading, log });
   }
 
   /** Not before the others have been heard, or could have been: what is known of them would be taken back. */

@@ -1,7 +1,7 @@
 // Opens the daemon's ports; an address that cannot be had is named.
 import type { XdsServer } from '../../xds/server.ts';
 
-interface Listening {
+export interface Listening {
   listen(address: string): Promise<number>;
   close(): Promise<void>;
 }

@@ -85,6 +85,8 @@ const ownNamespaceRules: readonly PolicyRule[] = [
   // The authority: made once, then changed.
   rule('', ['secrets'], ['create', 'get', 'patch']),
   rule('coordination.k8s.io', ['leases'], [...read, ...write]),
+  // What becomes of the authority.
+  rule('events.k8s.io', ['events'], ['create', 'get', 'patch']),
 ];
 
 /** For whoever reads this cluster from another one. */
