@@ -32,20 +32,24 @@ const sharedLayer = memo((resources: readonly Resource[], scope: string): Layer 
   resources: new Map(resources.map((resource) => [resource.name, resource])),
 }));
 
-export function outboundClusterLayer(
+/** One for the clusters that are the same wherever the caller is, and one for those that hold endpoints as it sees them. */
+export function outboundClusterLayers(
   settings: MeshSettings,
   { services, scope }: OutboundView,
   endpoints: EndpointMap,
   { facts, place, reach }: CallerFacts,
-): Layer {
-  const inline = sharedList(
-    inlineServices(services).map((view) => endpoints.get(serviceKey(view.service)) ?? noEndpoints),
-  );
-  return clusterLayer(settings, services, inline, facts, place, reach, scope);
+): readonly Layer[] {
+  const common = clusterLayer(settings, services, facts, scope);
+  const inline = inlineServices(services);
+  if (inline.length === 0) return [common];
+  const own = sharedList(inline.map((view) => endpoints.get(serviceKey(view.service)) ?? noEndpoints));
+  return [common, inlineLayer(settings, inline, own, facts, placeFor(settings, inline, place), reach, scope)];
 }
 
 /** Those whose clusters hold their endpoints themselves, because Envoy asks DNS for their addresses. */
-const inlineServices = memo((services: readonly ServiceView[]): readonly ServiceView[] => services.filter(isInline));
+const inlineServices = memo((services: readonly ServiceView[]): readonly ServiceView[] =>
+  sharedList(services.filter(isInline)),
+);
 
 const isInline = ({ service: { resolution } }: ServiceView): boolean =>
   resolution === 'dns' || resolution === 'dns-round-robin';
@@ -53,22 +57,8 @@ const isInline = ({ service: { resolution } }: ServiceView): boolean =>
 const noEndpoints: ServiceEndpoints = new Map();
 
 const clusterLayer = memo(
-  (
-    settings: MeshSettings,
-    services: readonly ServiceView[],
-    inline: readonly ServiceEndpoints[],
-    facts: ClusterFacts,
-    place: CallerPlace,
-    reach: Reach | undefined,
-    scope: string,
-  ): Layer => {
-    const endpoints = new Map(inlineServices(services).map((view, i) => [view, inline[i] ?? noEndpoints]));
-    const resources = discoveredClusters(settings, facts, scope, services).flatMap((discovered, i) => {
-      const view = services[i];
-      if (discovered !== undefined || view === undefined) return discovered ?? [];
-      const own = endpoints.get(view) ?? noEndpoints;
-      return clustersOf(settings, facts, reach, placeFor(settings, view, place), view, own);
-    });
+  (settings: MeshSettings, services: readonly ServiceView[], facts: ClusterFacts, scope: string): Layer => {
+    const resources = discoveredClusters(settings, facts, scope, services).flat();
     return layer(
       scope,
       facts.byServerName === true ? resources : [...resources, ...outboundFixedClusters(settings, facts)],
@@ -76,10 +66,28 @@ const clusterLayer = memo(
   },
 );
 
+const inlineLayer = memo(
+  (
+    settings: MeshSettings,
+    services: readonly ServiceView[],
+    endpoints: readonly ServiceEndpoints[],
+    facts: ClusterFacts,
+    place: CallerPlace | undefined,
+    reach: Reach | undefined,
+    scope: string,
+  ): Layer =>
+    layer(
+      `inline|${scope}`,
+      services.flatMap((view, i) =>
+        clustersOf(settings, facts, reach, placeOf(settings, view, place), view, endpoints[i] ?? noEndpoints),
+      ),
+    ),
+);
+
 /** The clusters of each service that do not hold their endpoints. */
 const discoveredClusters = memoEach(
-  (settings: MeshSettings, facts: ClusterFacts, _scope: string, view: ServiceView): readonly Resource[] | undefined =>
-    isInline(view) ? undefined : clustersOf(settings, facts, undefined, undefined, view, noEndpoints),
+  (settings: MeshSettings, facts: ClusterFacts, _scope: string, view: ServiceView): readonly Resource[] =>
+    isInline(view) ? [] : clustersOf(settings, facts, undefined, undefined, view, noEndpoints),
 );
 
 const clustersOf = memo(
@@ -98,12 +106,18 @@ const clustersOf = memo(
 
 const none: readonly Endpoint[] = [];
 
-export const endpointLayer = (
+/** One for the services whose endpoints are the same wherever the caller is, and one for the others. */
+export function endpointLayers(
   settings: MeshSettings,
   { services, scope }: OutboundView,
   endpoints: EndpointMap,
   { facts, place, reach }: CallerFacts,
-): Layer => assignmentLayer(settings, services, endpoints, facts, place, reach, scope);
+): readonly Layer[] {
+  const { common, placed } = byPlace(settings, services);
+  const everywhere = assignmentLayer(settings, common, endpoints, facts, undefined, reach, scope);
+  if (placed.length === 0) return [everywhere];
+  return [everywhere, assignmentLayer(settings, placed, endpoints, facts, place, reach, `placed|${scope}`)];
+}
 
 const assignmentLayer = memo(
   (
@@ -111,27 +125,28 @@ const assignmentLayer = memo(
     services: readonly ServiceView[],
     endpoints: EndpointMap,
     facts: ClusterFacts,
-    place: CallerPlace,
+    place: CallerPlace | undefined,
     reach: Reach | undefined,
     scope: string,
   ): Layer =>
     layer(scope, assignments(settings, facts, place, reach, scope, services, endpointsOf(services, endpoints)).flat()),
 );
 
-const endpointsOf = (services: readonly ServiceView[], endpoints: EndpointMap): readonly ServiceEndpoints[] =>
-  services.map(({ service }) => endpoints.get(serviceKey(service)) ?? noEndpoints);
+const endpointsOf = memo((services: readonly ServiceView[], endpoints: EndpointMap): readonly ServiceEndpoints[] =>
+  sharedList(services.map(({ service }) => endpoints.get(serviceKey(service)) ?? noEndpoints)),
+);
 
 /** Those of each service. */
 const assignments = memoPairs(
   (
     settings: MeshSettings,
     facts: ClusterFacts,
-    place: CallerPlace,
+    place: CallerPlace | undefined,
     reach: Reach | undefined,
     _scope: string,
     view: ServiceView,
     own: ServiceEndpoints,
-  ): readonly Resource[] => assignmentsOf(settings, facts, reach, placeFor(settings, view, place), view, own),
+  ): readonly Resource[] => assignmentsOf(settings, facts, reach, place, view, own),
 );
 
 /** Those of the service's ports and subsets whose endpoints Envoy is told. */
@@ -161,12 +176,27 @@ export const routeLayer = memo((settings: MeshSettings, outbound: OutboundView, 
   ),
 );
 
-/** Whether any service in sight is reached differently from different places. */
-export const dependsOnCaller = memo((settings: MeshSettings, services: readonly ServiceView[]): boolean =>
-  services.some((view) => placeMatters(settings, view)),
-);
+interface ByPlace {
+  readonly common: readonly ServiceView[];
+  readonly placed: readonly ServiceView[];
+}
 
-const placeFor = (settings: MeshSettings, view: ServiceView, place: CallerPlace): CallerPlace | undefined =>
+/** Services that are reached alike from everywhere, and those that are not. */
+const byPlace = memo((settings: MeshSettings, services: readonly ServiceView[]): ByPlace => {
+  const matters = (view: ServiceView): boolean => placeMatters(settings, view);
+  const placed = services.filter(matters);
+  if (placed.length === 0) return { common: services, placed };
+  return { common: sharedList(services.filter((view) => !matters(view))), placed: sharedList(placed) };
+});
+
+/** Undefined where it makes no difference to any of them. */
+const placeFor = (
+  settings: MeshSettings,
+  services: readonly ServiceView[],
+  place: CallerPlace | undefined,
+): CallerPlace | undefined => (byPlace(settings, services).placed.length > 0 ? place : undefined);
+
+const placeOf = (settings: MeshSettings, view: ServiceView, place: CallerPlace | undefined): CallerPlace | undefined =>
   placeMatters(settings, view) ? place : undefined;
 
 const placeMatters = memo(

@@ -2,14 +2,15 @@
 // same bytes. What did not change keeps its identity from one snapshot to the next.
 import type { KeySets } from '../model/external/key-source.ts';
 import { noKeySets } from '../model/external/key-source.ts';
-import { sharedValue } from '../model/memo.ts';
+import { memo, sharedList, sharedValue } from '../model/memo.ts';
+import type { Extension } from '../model/mesh/extension.ts';
 import type { Modules } from '../model/external/module-source.ts';
 import { addressFamilies } from '../model/mesh/address-families.ts';
 import type { Mesh, MeshSettings } from '../model/mesh/mesh.ts';
 import type { PatchPlaces } from '../model/envoy/patch-places.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Proxy } from '../model/proxy/proxy.ts';
-import type { Configuration, NodeInfo, Resource } from '../model/envoy/resource.ts';
+import type { Configuration, Layer, NodeInfo, Resource } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { ObjectStatus } from '../model/status.ts';
 import type { InboundView, ProxyView } from '../model/view.ts';
@@ -25,7 +26,7 @@ import { policyProblems } from './envoy/rbac/policy-problems.ts';
 import { outboundListeners } from './envoy/listener/outbound-listeners.ts';
 import { routeProblems } from './envoy/virtual-host/route-configuration.ts';
 import type { CallerFacts } from './outbound-layers.ts';
-import { dependsOnCaller, endpointLayer, layer, outboundClusterLayer, routeLayer } from './outbound-layers.ts';
+import { endpointLayers, layer, outboundClusterLayers, routeLayer } from './outbound-layers.ts';
 import { isCredentialGranted } from './gateway/granted-credentials.ts';
 import { gatewayConflicts, routerConfiguration } from './gateway/router-configuration.ts';
 import { lazyConfiguration } from './lazy/lazy-configuration.ts';
@@ -44,9 +45,9 @@ import type { ResolvedMesh } from './resolve/mesh.ts';
 import { resolveMesh } from './resolve/mesh.ts';
 import { workloadTelemetry } from './resolve/telemetry/workload-telemetry.ts';
 import { policyStatuses } from './resolve/waypoint/policy-status.ts';
-import { unknownLocality } from './resolve/workload.ts';
 import { settingsOf } from './view/own-settings.ts';
-import { inboundConflicts, inboundView } from './view/inbound.ts';
+import type { Target } from './view/inbound.ts';
+import { inboundConflicts, inboundView, serviceTargets } from './view/inbound.ts';
 import { outboundView } from './view/outbound.ts';
 import { proxyOf } from './view/proxy.ts';
 import { waypointConfiguration } from './waypoint/waypoint-configuration.ts';
@@ -135,14 +136,18 @@ function conflictsOf(
 ): readonly Problem[] {
   if (seen.proxy.type === 'waypoint') return [];
   if (seen.proxy.type === 'router') return gatewayConflicts(resolved, seen, callerFacts(resolved.mesh, seen), secrets);
+  return sidecarConflicts(seen, serviceTargets(resolved, seen.proxy));
+}
+
+const sidecarConflicts = memo((seen: ProxyView, targets: readonly Target[]): readonly Problem[] => {
   const { routeNames, problems } = outboundListeners(seen);
   return [
     ...routeNames.flatMap((name) => routeProblems(seen.outbound, name)),
     ...problems,
-    ...inboundConflicts(resolved, seen.proxy),
+    ...inboundConflicts(seen.proxy, targets),
     ...policyProblems(seen.inbound),
   ];
-}
+});
 
 /** What waypoints and the proxies of nodes make of policies is told where there are such. */
 function statusesOf(
@@ -167,16 +172,27 @@ const deploymentPlans = (
 function viewOf(resolved: ResolvedMesh, read: Proxy): ProxyView {
   const settings = settingsOf(resolved.mesh.settings, read);
   const extensions = extensionsFor(resolved.extensions, read, settings.rootNamespace);
-  const proxy = extensions.length === 0 ? read : { ...read, extensions: extensions.map(({ use }) => use) };
-  return {
-    settings,
-    proxy,
-    extensions,
-    outbound: outboundView(resolved, proxy),
-    inbound: inboundView(resolved, proxy),
-    telemetry: workloadTelemetry(resolved.mesh, resolved.telemetries, proxy),
-  };
+  const proxy = extensions.length === 0 ? read : extended(read, extensions);
+  const telemetry = workloadTelemetry(resolved.mesh, resolved.telemetries, proxy);
+  return seenBy(settings, extensions, telemetry, outboundView(resolved, proxy), inboundView(resolved, proxy), proxy);
 }
+
+const extended = memo((proxy: Proxy, extensions: readonly Extension[]): Proxy => ({
+  ...proxy,
+  extensions: extensions.map(({ use }) => use),
+}));
+
+/** The same view for a proxy as long as it sees the same. */
+const seenBy = memo(
+  (
+    settings: MeshSettings,
+    extensions: readonly Extension[],
+    telemetry: ProxyView['telemetry'],
+    outbound: ProxyView['outbound'],
+    inbound: InboundView,
+    proxy: Proxy,
+  ): ProxyView => ({ settings, proxy, extensions, outbound, inbound, telemetry }),
+);
 
 function configurationOf(resolved: ResolvedMesh, view: ProxyView): Configuration {
   const caller = callerFacts(resolved.mesh, view);
@@ -190,21 +206,40 @@ function configurationOf(resolved: ResolvedMesh, view: ProxyView): Configuration
   }
 }
 
-function sidecarConfiguration(mesh: Mesh, view: ProxyView, caller: CallerFacts): Configuration {
+/** The same object for a proxy as long as it is to have the same. */
+function sidecarConfiguration({ endpoints }: Mesh, view: ProxyView, caller: CallerFacts): Configuration {
+  const { settings, outbound, inbound } = view;
+  const { cluster, listener, route } = ownLayers(view);
+  const dns = dnsListeners(view, endpoints);
+  return configurationWith(
+    sharedList([...outboundClusterLayers(settings, outbound, endpoints, caller), cluster]),
+    sharedList(endpointLayers(settings, outbound, endpoints, caller)),
+    dns.length === 0 ? listener : layer(inbound.scope, [...listener.resources.values(), ...dns]),
+    route,
+  );
+}
+
+const configurationWith = memo(
+  (cluster: readonly Layer[], endpoint: readonly Layer[], listener: Layer, route: Layer): Configuration => ({
+    cluster,
+    endpoint,
+    listener: [listener],
+    route: [route],
+    virtualHost: [],
+    extension: [],
+  }),
+);
+
+/** What does not depend on endpoints. */
+const ownLayers = memo((view: ProxyView): Readonly<Record<'cluster' | 'listener' | 'route', Layer>> => {
   const { settings, outbound, inbound, proxy } = view;
   const { listeners, routeNames } = outboundListeners(view);
   return {
-    cluster: [
-      outboundClusterLayer(settings, outbound, mesh.endpoints, caller),
-      layer(inbound.scope, inboundClusters(settings, inbound, inboundFacts(settings, proxy))),
-    ],
-    endpoint: [endpointLayer(settings, outbound, mesh.endpoints, caller)],
-    listener: [layer(inbound.scope, [...listeners, ...inboundListeners(view), ...dnsListeners(view, mesh.endpoints)])],
-    route: [routeLayer(settings, outbound, sharedValue(routeNames))],
-    virtualHost: [],
-    extension: [],
+    cluster: layer(inbound.scope, inboundClusters(settings, inbound, inboundFacts(settings, proxy))),
+    listener: layer(inbound.scope, [...listeners, ...inboundListeners(view)]),
+    route: routeLayer(settings, outbound, sharedValue(routeNames)),
   };
-}
+});
 
 /** Nothing is intercepted, nothing comes in by itself: then only what the Sidecar object lists. */
 function inboundClusters(settings: MeshSettings, inbound: InboundView, facts: InboundFacts): readonly Resource[] {
@@ -214,25 +249,25 @@ function inboundClusters(settings: MeshSettings, inbound: InboundView, facts: In
   ];
 }
 
-const callerFacts = ({ networks }: Mesh, { settings, outbound, proxy }: ProxyView): CallerFacts => ({
+const callerFacts = ({ networks }: Mesh, { settings, proxy }: ProxyView): CallerFacts => ({
   facts: clusterFacts(settings, proxy),
-  place: dependsOnCaller(settings, outbound.services) ? placeOf(proxy) : nowhere,
+  place: placeOf(proxy),
   reach: reachFrom(networks, proxy.network, requestedNetworks(proxy)),
 });
 
-const clusterFacts = (settings: MeshSettings, proxy: Proxy): ClusterFacts =>
-  sharedValue({ proxyType: proxy.type, families: addressFamilies(settings, proxy) });
+const clusterFacts = memo((settings: MeshSettings, proxy: Proxy): ClusterFacts =>
+  sharedValue({ proxyType: proxy.type, families: addressFamilies(settings, proxy) }),
+);
 
 const inboundFacts = (settings: MeshSettings, proxy: Proxy): InboundFacts =>
   sharedValue({ address: proxy.ipAddresses[0] ?? '', families: addressFamilies(settings, proxy) });
 
-const placeOf = ({ locality, labels, network, nodeName }: Proxy): CallerPlace =>
-  sharedValue({ locality, labels, network, nodeName });
+const placeOf = memo(({ locality, labels, network, nodeName }: Proxy): CallerPlace =>
+  sharedValue({ locality, labels, network, nodeName }),
+);
 
 /** An east-west gateway asks for the endpoints of some networks only. */
 const requestedNetworks = ({ metadata }: Proxy): string | undefined => {
   const asked = metadata['REQUESTED_NETWORK_VIEW'];
   return typeof asked === 'string' ? asked : undefined;
 };
-
-const nowhere: CallerPlace = sharedValue({ locality: unknownLocality, labels: {}, network: '', nodeName: '' });

@@ -8,7 +8,7 @@ import type { SnapshotObjects } from '../../model/snapshot.ts';
 import type { OutboundView, ProxyView } from '../../model/view.ts';
 import { guardOf } from '../envoy/rbac/guard.ts';
 import type { CallerFacts } from '../outbound-layers.ts';
-import { endpointLayer, layer, outboundClusterLayer } from '../outbound-layers.ts';
+import { endpointLayers, layer, outboundClusterLayers } from '../outbound-layers.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { hasAutoPassthrough, meshServices } from './auto-passthrough.ts';
 import { credentialProblems } from './credential-problems.ts';
@@ -33,8 +33,8 @@ export function routerConfiguration(resolved: ResolvedMesh, view: ProxyView, cal
   const { namespace, labels } = proxy;
   const views = clusterViews(view, servers, caller);
   return {
-    cluster: views.map(([own, from]) => outboundClusterLayer(settings, own, endpoints, from)),
-    endpoint: views.map(([own, from]) => endpointLayer(settings, own, endpoints, from)),
+    cluster: views.flatMap(([own, from]) => outboundClusterLayers(settings, own, endpoints, from)),
+    endpoint: views.flatMap(([own, from]) => endpointLayers(settings, own, endpoints, from)),
     listener: [layer(`router|${proxy.id}`, listeners)],
     route: [
       layer(

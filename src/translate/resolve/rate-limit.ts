@@ -1,6 +1,6 @@
 // RateLimitPolicies: which ones hold for one proxy, for which of its routes, and the services that count for them.
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings, Service } from '../../model/mesh/mesh.ts';
+import type { Mesh, MeshSettings, Service } from '../../model/mesh/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import { at } from '../../model/source.ts';
@@ -9,8 +9,14 @@ import type { ResolvedMesh } from './mesh.ts';
 import { targetedBy } from './policy-target.ts';
 import { hostOf, namespacesByHost } from './security/extension-provider.ts';
 
+/** What limits are found in. */
+interface Limiting {
+  readonly mesh: Pick<Mesh, 'settings' | 'services'>;
+  readonly limits: ResolvedMesh['limits'];
+}
+
 /** Routes are limited at gateways, wherever these are. The same list for all proxies with the same limits. */
-export function limitsFor({ mesh, limits }: ResolvedMesh, proxy: Proxy): readonly WorkloadLimits[] {
+export function limitsFor({ mesh, limits }: Limiting, proxy: Proxy): readonly WorkloadLimits[] {
   if (limits.size === 0) return none;
   const { settings, services } = mesh;
   const own = [...new Set([settings.rootNamespace, proxy.namespace])];

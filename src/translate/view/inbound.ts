@@ -2,7 +2,14 @@
 // lists instead, and how each is secured.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
 import { memo, sharedList } from '../../model/memo.ts';
-import type { DestinationPolicy, MtlsMode, Service, ServiceEndpoints, ServicePort } from '../../model/mesh/mesh.ts';
+import type {
+  DestinationPolicy,
+  MeshSettings,
+  MtlsMode,
+  Service,
+  ServiceEndpoints,
+  ServicePort,
+} from '../../model/mesh/mesh.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
@@ -15,7 +22,7 @@ import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { selects } from '../../model/mesh/labels.ts';
 import { compareText } from '../resolve/order.ts';
-import type { WorkloadMtls } from '../resolve/security/peer-authentication.ts';
+import type { PeerAuthentications, WorkloadMtls } from '../resolve/security/peer-authentication.ts';
 import { mtlsSources, workloadMtls } from '../resolve/security/peer-authentication.ts';
 import { targetPortOf } from '../resolve/kubernetes/pods.ts';
 import { istioProtocol } from '../resolve/protocol.ts';
@@ -36,23 +43,42 @@ export interface Target {
 export function inboundView(resolved: ResolvedMesh, proxy: Proxy): InboundView {
   const { mesh, sidecars, mtls } = resolved;
   const { settings } = mesh;
-  const sidecar = sidecarFor(sidecars, proxy.namespace, proxy.labels, settings.rootNamespace);
-  const policies = indexPolicies(mesh.destinationPolicies);
-  const targets = serviceTargets(resolved, proxy);
-  const asked = workloadMtls(mtls(proxy.namespace), proxy.labels);
-  const policy = (service: Service): DestinationPolicy | undefined =>
-    policyFor(policies, service, proxy.namespace, proxy.labels, settings.rootNamespace);
-  const listed = sidecar !== undefined && (sidecar.spec.ingress ?? []).length > 0;
-  // Where nothing is intercepted, traffic only comes in where a Sidecar object has a port opened for it.
-  const derived = proxy.interceptionMode === 'NONE' ? [] : servicePorts(sidecar, targets, asked, policy);
-  const ports = listed ? ingressPorts(sidecar, targets, asked, policy) : derived;
-  const sources = mtlsSources(mtls(proxy.namespace), proxy.labels);
-  return view(sharedList(ports), asked, sources, workloadPolicies(resolved, proxy), `inbound|${proxy.id}`);
+  return build(
+    settings,
+    sidecarFor(sidecars, proxy.namespace, proxy.labels, settings.rootNamespace),
+    mesh.destinationPolicies,
+    mtls(proxy.namespace),
+    workloadPolicies(resolved, proxy),
+    serviceTargets(resolved, proxy),
+    proxy,
+  );
 }
 
-/** Services that lead to a port of the workload and want something else of it than the oldest one does. */
-export function inboundConflicts(resolved: ResolvedMesh, proxy: Proxy): readonly Problem[] {
-  const byPort = Map.groupBy(serviceTargets(resolved, proxy), ({ targetPort }) => targetPort);
+const build = memo(
+  (
+    settings: MeshSettings,
+    sidecar: Sidecar | undefined,
+    destinationPolicies: readonly DestinationPolicy[],
+    mtls: PeerAuthentications,
+    workload: WorkloadPolicies,
+    targets: readonly Target[],
+    proxy: Proxy,
+  ): InboundView => {
+    const policies = indexPolicies(destinationPolicies);
+    const asked = workloadMtls(mtls, proxy.labels);
+    const policy = (service: Service): DestinationPolicy | undefined =>
+      policyFor(policies, service, proxy.namespace, proxy.labels, settings.rootNamespace);
+    const listed = sidecar !== undefined && (sidecar.spec.ingress ?? []).length > 0;
+    // Where nothing is intercepted, traffic only comes in where a Sidecar object has a port opened for it.
+    const derived = proxy.interceptionMode === 'NONE' ? [] : servicePorts(sidecar, targets, asked, policy);
+    const ports = listed ? ingressPorts(sidecar, targets, asked, policy) : derived;
+    return view(sharedList(ports), asked, mtlsSources(mtls, proxy.labels), workload, `inbound|${proxy.id}`);
+  },
+);
+
+/** Services that lead (by `targets`) to a port of the workload and want something else of it than the oldest one does. */
+export function inboundConflicts(proxy: Proxy, targets: readonly Target[]): readonly Problem[] {
+  const byPort = Map.groupBy(targets, ({ targetPort }) => targetPort);
   return [...byPort].flatMap(([targetPort, [winner, ...others]]) =>
     others
       .filter(({ servicePort }) => winner !== undefined && servicePort.protocol !== winner.servicePort.protocol)
@@ -84,34 +110,54 @@ const view = memo(
 
 /** The service ports that lead to the workload, by creation time, then host: the first service that leads to a port has it. */
 export const serviceTargets = (resolved: ResolvedMesh, proxy: Proxy): readonly Target[] =>
-  workloadTargets(resolved, proxy).filter(({ servicePort }) => servicePort.protocol !== 'UDP');
+  ofConnections(workloadTargets(resolved, proxy));
 
-/** The same, and those of UDP. */
+const ofConnections = memo((targets: readonly Target[]): readonly Target[] =>
+  targets.filter(({ servicePort }) => servicePort.protocol !== 'UDP'),
+);
+
+/** The same, and those of UDP. The same list for a workload as long as the same services lead to it. */
 export function workloadTargets({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
   const pod = pods.byName(proxy.namespace, podNameOf(proxy.id, proxy.namespace));
   const byAddress = targetsByAddress(mesh.services, mesh.endpoints);
-  const addressed = proxy.ipAddresses.flatMap((address) => byAddress.get(address) ?? []);
-  const known = new Set(addressed.map(({ service }) => service));
+  const addressed = sharedList(proxy.ipAddresses.flatMap((address) => byAddress.get(address) ?? []));
   // Before it is ready a workload is no endpoint yet, but its proxy has to know what will come.
-  const selecting = (selectorsByNamespace(mesh.services).get(proxy.namespace) ?? []).filter(
-    (service) => !known.has(service) && selects(service.selector ?? {}, proxy.labels),
-  );
-  return [...addressed, ...selecting.flatMap((service) => selectedTargets(service, pod))].toSorted(
-    (a, b) => compareText(a.service.created, b.service.created) || compareText(a.service.hostname, b.service.hostname),
-  );
+  return withSelecting(addressed, selectingServices(servicesOf(mesh.services, proxy.namespace), proxy.labels), pod);
 }
 
-const selectorsByNamespace = memo((services: readonly Service[]) =>
-  Map.groupBy(
-    services.filter((service) => service.registry === 'Kubernetes' && service.selector !== undefined),
-    (service) => service.namespace,
-  ),
+const withSelecting = memo(
+  (addressed: readonly Target[], selecting: readonly Service[], pod: Pod | undefined): readonly Target[] => {
+    const known = new Set(addressed.map(({ service }) => service));
+    const further = selecting.filter((service) => !known.has(service));
+    return sharedList(
+      [...addressed, ...further.flatMap((service) => selectedTargets(service, pod))].toSorted(
+        (a, b) =>
+          compareText(a.service.created, b.service.created) || compareText(a.service.hostname, b.service.hostname),
+      ),
+    );
+  },
 );
+
+const selectingServices = memo((services: readonly Service[], labels: Proxy['labels']): readonly Service[] =>
+  sharedList(services.filter((service) => selects(service.selector ?? {}, labels))),
+);
+
+/** Those of a namespace that select workloads. */
+const servicesOf = (services: readonly Service[], namespace: string): readonly Service[] =>
+  selectorsByNamespace(services).get(namespace) ?? none;
+
+const none: readonly Service[] = [];
+
+const selectorsByNamespace = memo((services: readonly Service[]) => {
+  const selecting = services.filter((service) => service.registry === 'Kubernetes' && service.selector !== undefined);
+  const grouped = Map.groupBy(selecting, (service) => service.namespace);
+  return new Map([...grouped].map(([namespace, own]) => [namespace, sharedList(own)]));
+});
 
 function selectedTargets(service: Service, pod: Pod | undefined): readonly Target[] {
   return service.ports.flatMap((servicePort) => {
     const targetPort = targetPortOf(pod, servicePort.targetPort ?? servicePort.number);
-    return targetPort === undefined ? [] : [{ service, servicePort, targetPort }];
+    return targetPort === undefined ? [] : [target(service, servicePort, targetPort)];
   });
 }
 
@@ -126,14 +172,20 @@ const targetsByAddress = memo(
         for (const { address, port } of endpoints.get(serviceKey(service))?.get(servicePort.number) ?? []) {
           const own = targets.get(address) ?? [];
           targets.set(address, own);
-          const known = own.some((target) => target.service === service && target.servicePort === servicePort);
-          if (!known) own.push({ service, servicePort, targetPort: port });
+          const known = own.some((each) => each.service === service && each.servicePort === servicePort);
+          if (!known) own.push(target(service, servicePort, port));
         }
       }
     }
     return targets;
   },
 );
+
+const target = memo((service: Service, servicePort: ServicePort, targetPort: number): Target => ({
+  service,
+  servicePort,
+  targetPort,
+}));
 
 type PolicyOf = (service: Service) => DestinationPolicy | undefined;
 

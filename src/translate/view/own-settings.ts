@@ -7,13 +7,13 @@ import { memo, sharedValue } from '../../model/memo.ts';
 
 type Headers = NonNullable<NonNullable<MeshSettings['defaultConfig']>['proxyHeaders']>;
 
-export function settingsOf(settings: MeshSettings, proxy: Proxy): MeshSettings {
+export const settingsOf = memo((settings: MeshSettings, proxy: Proxy): MeshSettings => {
   const own = record(proxy.metadata['PROXY_CONFIG']);
   if (own === undefined) return settings;
   const ofMesh = headersOf(record(settings.defaultConfig?.proxyHeaders));
   const ofProxy = headersOf(record(own['proxyHeaders']));
   return ofMesh === ofProxy ? settings : withHeaders(settings, ofProxy);
-}
+});
 
 const withHeaders = memo((settings: MeshSettings, proxyHeaders: Headers): MeshSettings => ({
   ...settings,

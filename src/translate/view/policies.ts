@@ -1,7 +1,8 @@
 // The policies that decide who may talk to one workload.
 // https://istio.io/latest/docs/concepts/security/
 import { memo, sharedList } from '../../model/memo.ts';
-import type { Service } from '../../model/mesh/mesh.ts';
+import type { KeySets } from '../../model/external/key-source.ts';
+import type { MeshSettings, Service } from '../../model/mesh/mesh.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
 import { noPolicies } from '../../model/mesh/workload-policies.ts';
@@ -12,22 +13,34 @@ import { limitsFor } from '../resolve/rate-limit.ts';
 import { tokenRules } from '../resolve/security/request-authentication.ts';
 
 /** The same object for all workloads with the same policies. `served`: the service that a waypoint is asked for. */
-export function workloadPolicies(resolved: ResolvedMesh, proxy: Proxy, served?: Service): WorkloadPolicies {
-  const { mesh, authorization, authentication, keySets } = resolved;
-  const { settings, services } = mesh;
-  const own = [settings.rootNamespace, proxy.namespace, ...(served === undefined ? [] : [served.namespace])];
-  const policies = policiesFor(authorization, own, proxy, settings.rootNamespace, served);
-  const tokens = tokenRules(
-    mesh,
-    policiesFor(authentication, own.toReversed(), proxy, settings.rootNamespace, served),
-    keySets,
-  );
-  const limited = served === undefined ? limitsFor(resolved, proxy) : noPolicies.limits;
-  if (policies.length === 0 && tokens.length === 0 && limited.length === 0) return noPolicies;
-  const asked = policies.flatMap(({ spec }) => (spec.action === 'CUSTOM' ? [spec.provider?.name ?? ''] : []));
-  const authorizers = [...new Set(asked)].map((name) => authorizerOf(settings, services, name));
-  return together(policies, sharedList(authorizers), tokens, limited);
-}
+export const workloadPolicies = (resolved: ResolvedMesh, proxy: Proxy, served?: Service): WorkloadPolicies => {
+  const { mesh, authorization, authentication, keySets, limits } = resolved;
+  return policiesOf(mesh.settings, keySets, authorization, authentication, limits, mesh.services, served, proxy);
+};
+
+const policiesOf = memo(
+  (
+    settings: MeshSettings,
+    keySets: KeySets,
+    authorization: ResolvedMesh['authorization'],
+    authentication: ResolvedMesh['authentication'],
+    limits: ResolvedMesh['limits'],
+    services: readonly Service[],
+    served: Service | undefined,
+    proxy: Proxy,
+  ): WorkloadPolicies => {
+    const mesh = { settings, services };
+    const own = [settings.rootNamespace, proxy.namespace, ...(served === undefined ? [] : [served.namespace])];
+    const policies = policiesFor(authorization, own, proxy, settings.rootNamespace, served);
+    const proving = policiesFor(authentication, own.toReversed(), proxy, settings.rootNamespace, served);
+    const tokens = tokenRules(mesh, proving, keySets);
+    const limited = served === undefined ? limitsFor({ mesh, limits }, proxy) : noPolicies.limits;
+    if (policies.length === 0 && tokens.length === 0 && limited.length === 0) return noPolicies;
+    const asked = policies.flatMap(({ spec }) => (spec.action === 'CUSTOM' ? [spec.provider?.name ?? ''] : []));
+    const authorizers = [...new Set(asked)].map((name) => authorizerOf(settings, services, name));
+    return together(policies, sharedList(authorizers), tokens, limited);
+  },
+);
 
 const together = memo(
   (

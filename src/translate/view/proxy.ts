@@ -1,5 +1,6 @@
 // A Proxy from the node that Envoy sends: id, metadata and, where the Pod is known, what its Node says.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-node
+import { memo } from '../../model/memo.ts';
 import type { InterceptionMode, Locality, Proxy } from '../../model/proxy/proxy.ts';
 import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { PodIndex } from '../resolve/kubernetes/pods.ts';
@@ -7,13 +8,38 @@ import type { VirtualMachines } from '../resolve/service-entry/virtual-machines.
 import { canonical, podLocality } from '../resolve/workload.ts';
 import type { Installation } from '../resolve/mesh-settings.ts';
 
-/** The node id is `type~address~pod.namespace~dns domain`; anything else is not a proxy of a mesh. */
+type Labels = Readonly<Record<string, string>>;
+
+/**
+ * The node id is `type~address~pod.namespace~dns domain`; anything else is not a proxy of a mesh. The same object for a node
+ * as long as nothing of it changes.
+ */
 export function proxyOf(
   node: NodeInfo,
   installation: Installation,
   pods: PodIndex,
   machines: VirtualMachines,
 ): Proxy | undefined {
+  const declared = declaredBy(node);
+  if (declared === undefined) return undefined;
+  const { namespace, podName, ipAddresses } = declared;
+  const pod = pods.byName(namespace, podName);
+  const machine = machines.labelsAt(namespace, ipAddresses);
+  const runsOn = pod === undefined ? undefined : (pod.spec?.nodeName ?? '');
+  return described(installation, declared, node, runsOn, pods.nodeOf(pod)?.metadata.labels, machine);
+}
+
+/** What a node says of itself, whatever the mesh knows. */
+interface Declared {
+  readonly type: Proxy['type'];
+  readonly id: string;
+  readonly dnsDomain: string;
+  readonly namespace: string;
+  readonly podName: string;
+  readonly ipAddresses: readonly string[];
+}
+
+const declaredBy = memo((node: NodeInfo): Declared | undefined => {
   const [type, address, id, dnsDomain] = node.id.split('~');
   if (
     (type !== 'sidecar' && type !== 'router' && type !== 'waypoint') ||
@@ -22,41 +48,55 @@ export function proxyOf(
     dnsDomain === undefined
   )
     return undefined;
-  const { metadata } = node;
-  const text = (key: string): string => (typeof metadata[key] === 'string' ? metadata[key] : '');
-  const namespace = text('NAMESPACE') || id.slice(id.lastIndexOf('.') + 1);
-  const podName = podNameOf(id, namespace);
-  const pod = pods.byName(namespace, podName);
-  const workload = text('WORKLOAD_NAME') || podName;
-  const addresses = text('INSTANCE_IPS')
+  const namespace = textOf(node, 'NAMESPACE') || id.slice(id.lastIndexOf('.') + 1);
+  const addresses = textOf(node, 'INSTANCE_IPS')
     .split(',')
     .filter((ip) => ip !== '');
   const ipAddresses = addresses.length > 0 ? addresses : [address];
-  const labels = { ...stringRecord(metadata['LABELS']), ...machines.labelsAt(namespace, ipAddresses) };
-  const httpProxyPort = Number(text('HTTP_PROXY_PORT') || metadata['HTTP_PROXY_PORT']);
-  return {
-    type,
-    id,
-    namespace,
-    serviceCluster: node.cluster,
-    ipAddresses,
-    dnsDomain,
-    clusterId: text('CLUSTER_ID') || installation.clusterId,
-    network: text('NETWORK'),
-    meshId: text('MESH_ID'),
-    labels,
-    serviceAccount: text('SERVICE_ACCOUNT') || 'default',
-    workloadName: workload,
-    ...(pod === undefined ? declaredNames(labels) : names(labels, workload)),
-    nodeName: text('NODE_NAME') || (pod?.spec?.nodeName ?? ''),
-    locality:
-      node.locality === undefined ? podLocality(labels, pods.nodeOf(pod)?.metadata.labels) : localityOf(node.locality),
-    interceptionMode: interceptionMode(text('INTERCEPTION_MODE')),
-    dnsCapture: isTrue(metadata['DNS_CAPTURE']),
-    ...(httpProxyPort > 0 && { httpProxyPort }),
-    metadata,
-  };
-}
+  return { type, id, dnsDomain, namespace, podName: podNameOf(id, namespace), ipAddresses };
+});
+
+const textOf = ({ metadata }: NodeInfo, key: string): string =>
+  typeof metadata[key] === 'string' ? metadata[key] : '';
+
+/** `runsOn`: the name of its Pod's Node; undefined if there is no such Pod. */
+const described = memo(
+  (
+    installation: Installation,
+    { type, id, dnsDomain, namespace, podName, ipAddresses }: Declared,
+    node: NodeInfo,
+    runsOn: string | undefined,
+    nodeLabels: Labels | undefined,
+    machineLabels: Labels | undefined,
+  ): Proxy => {
+    const { metadata } = node;
+    const text = (key: string): string => textOf(node, key);
+    const workload = text('WORKLOAD_NAME') || podName;
+    const labels = { ...stringRecord(metadata['LABELS']), ...machineLabels };
+    const httpProxyPort = Number(text('HTTP_PROXY_PORT') || metadata['HTTP_PROXY_PORT']);
+    return {
+      type,
+      id,
+      namespace,
+      serviceCluster: node.cluster,
+      ipAddresses,
+      dnsDomain,
+      clusterId: text('CLUSTER_ID') || installation.clusterId,
+      network: text('NETWORK'),
+      meshId: text('MESH_ID'),
+      labels,
+      serviceAccount: text('SERVICE_ACCOUNT') || 'default',
+      workloadName: workload,
+      ...(runsOn === undefined ? declaredNames(labels) : names(labels, workload)),
+      nodeName: text('NODE_NAME') || (runsOn ?? ''),
+      locality: node.locality === undefined ? podLocality(labels, nodeLabels) : localityOf(node.locality),
+      interceptionMode: interceptionMode(text('INTERCEPTION_MODE')),
+      dnsCapture: isTrue(metadata['DNS_CAPTURE']),
+      ...(httpProxyPort > 0 && { httpProxyPort }),
+      metadata,
+    };
+  },
+);
 
 function names(
   labels: Readonly<Record<string, string>>,

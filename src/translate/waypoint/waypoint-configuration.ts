@@ -11,7 +11,7 @@ import { guardOf } from '../envoy/rbac/guard.ts';
 import type { Caller } from '../envoy/route/route.ts';
 import { routedServices } from '../gateway/gateway-services.ts';
 import type { CallerFacts } from '../outbound-layers.ts';
-import { endpointLayer, layer, outboundClusterLayer } from '../outbound-layers.ts';
+import { endpointLayers, layer, outboundClusterLayers } from '../outbound-layers.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { meshGateway } from '../resolve/virtual-service.ts';
 import { mainListener } from './main-listener.ts';
@@ -33,14 +33,14 @@ export function waypointConfiguration(resolved: ResolvedMesh, view: ProxyView, c
   const guard = guardOf(settings, inbound.policies, 'waypoint');
   return {
     cluster: [
-      outboundClusterLayer(settings, others, endpoints, caller),
+      ...outboundClusterLayers(settings, others, endpoints, caller),
       layer(scope, [
         ...tunnelClusters(settings, proxy.namespace),
         ...vips(vipClusters, settings, services, endpoints, caller),
       ]),
     ],
     endpoint: [
-      endpointLayer(settings, others, endpoints, caller),
+      ...endpointLayers(settings, others, endpoints, caller),
       layer(scope, vips(vipAssignments, settings, services, endpoints, caller)),
     ],
     listener: [

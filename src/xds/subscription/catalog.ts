@@ -50,6 +50,10 @@ export function changedNames(before: readonly Layer[], after: readonly Layer[]):
   return [...changed, ...dropped].flat();
 }
 
+/** Then nothing differs. */
+export const sameLayers = (before: readonly Layer[], after: readonly Layer[]): boolean =>
+  before === after || (before.length === after.length && before.every((layer, i) => layer === after[i]));
+
 const nothing: Layer = { scope: '', resources: new Map() };
 
 const differences = memo((before: Layer, after: Layer): readonly string[] => {

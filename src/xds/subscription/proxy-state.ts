@@ -8,7 +8,15 @@ import type { Quarantine } from './quarantine.ts';
 import type { Catalog, Held, Subscription, Wanted } from './subscription.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
 import { withDependency } from '../codec/cache.ts';
-import { canonicalName, changedNames, findResource, isAwaited, onDemandChanged, resourceNames } from './catalog.ts';
+import {
+  canonicalName,
+  changedNames,
+  findResource,
+  isAwaited,
+  onDemandChanged,
+  resourceNames,
+  sameLayers,
+} from './catalog.ts';
 import { routeOf } from './pushed-hosts.ts';
 
 export type Encode = (resource: Resource) => CachedResource | undefined;
@@ -26,6 +34,8 @@ export interface Changed {
   /** And whatever the proxy asked for by name. */
   readonly onDemand: boolean;
 }
+
+const unchanged: ReadonlyMap<TypeUrl, Changed> = new Map();
 
 export class ProxyState {
   readonly #encode: Encode;
@@ -50,16 +60,16 @@ export class ProxyState {
     this.#held = held;
   }
 
-  /** Takes the place of the configuration so far; returns what may have changed, by type. */
+  /** Takes the place of the configuration so far; returns what may have changed, of the types of which anything may have. */
   configure(configuration: Configuration): ReadonlyMap<TypeUrl, Changed> {
     const before = this.#configuration;
     this.#configuration = configuration;
-    if (before === configuration) return new Map();
+    if (before === configuration) return unchanged;
     return new Map(
-      configured.map((kind) => {
-        const layers = [before[kind], configuration[kind]] as const;
-        return [resourceTypes[kind], { names: changedNames(...layers), onDemand: onDemandChanged(...layers) }];
-      }),
+      configured
+        .map((kind) => ({ type: resourceTypes[kind], layers: [before[kind], configuration[kind]] as const }))
+        .filter(({ layers }) => !sameLayers(...layers))
+        .map(({ type, layers }) => [type, { names: changedNames(...layers), onDemand: onDemandChanged(...layers) }]),
     );
   }
 

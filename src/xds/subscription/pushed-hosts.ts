@@ -8,14 +8,16 @@ import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 export const takesHosts = ({ metadata }: NodeInfo): boolean => metadata['ROUTE_DELIVERY'] === 'virtual-hosts';
 
 /** The same, delivered that way; as it is where virtual hosts are asked for one by one already. */
-export const withPushedHosts = memo((configuration: Configuration): Configuration => {
-  if (configuration.virtualHost.length > 0) return configuration;
-  const divided = configuration.route.map(divide);
-  return {
-    ...configuration,
-    route: divided.map(({ routes }) => routes),
-    virtualHost: divided.flatMap(({ hosts }) => hosts),
-  };
+export const withPushedHosts = memo((configuration: Configuration): Configuration =>
+  configuration.virtualHost.length > 0
+    ? configuration
+    : { ...configuration, ...dividedLayers(sharedList(configuration.route)) },
+);
+
+/** The same lists as long as the routes are the same, whatever else changes. */
+const dividedLayers = memo((layers: readonly Layer[]): Pick<Configuration, 'route' | 'virtualHost'> => {
+  const divided = layers.map(divide);
+  return { route: divided.map(({ routes }) => routes), virtualHost: divided.flatMap(({ hosts }) => hosts) };
 });
 
 /** The route configuration that a virtual host belongs to. */

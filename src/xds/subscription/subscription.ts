@@ -179,6 +179,7 @@ export class Subscription {
   /** What is to be sent now; undefined if nothing, or if the last response is not acknowledged yet. */
   next(catalog: Catalog, pacing: Pacing): Update | undefined {
     if (this.pending !== undefined) return undefined;
+    if (this.#due.size === 0 && this.#leaving.size === 0 && !this.#answer) return undefined;
     const sent = [
       ...this.#additions(catalog, this.kind.atomic === true ? Infinity : pacing.maxBytes),
       ...this.#removals(pacing.removals),

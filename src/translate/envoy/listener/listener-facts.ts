@@ -64,15 +64,17 @@ export function entryAddresses({ features }: MeshSettings, proxy: Proxy): LocalA
 }
 
 /** `telemetry` of the direction that the connection managers are for. */
-export function httpFacts(settings: MeshSettings, proxy: Proxy, telemetry?: TrafficTelemetry): HttpFacts {
-  const traced = tracedBy(settings, proxy, telemetry);
-  const own = sharedValue({
-    acceptHttp10: ['1', 'true'].includes(String(proxy.metadata['HTTP10'])),
-    ...(traced !== undefined && { traced }),
-    headers: headerSettings(settings, proxy),
-  });
-  return managing(own, connectionFacts(proxy, telemetry));
-}
+export const httpFacts = memo(
+  (settings: MeshSettings, proxy: Proxy, telemetry: TrafficTelemetry | undefined): HttpFacts => {
+    const traced = tracedBy(settings, proxy, telemetry);
+    const own = sharedValue({
+      acceptHttp10: ['1', 'true'].includes(String(proxy.metadata['HTTP10'])),
+      ...(traced !== undefined && { traced }),
+      headers: headerSettings(settings, proxy),
+    });
+    return managing(own, connectionFacts(proxy, telemetry));
+  },
+);
 
 const managing = memo((own: Omit<HttpFacts, 'connection'>, connection: ConnectionFacts): HttpFacts => ({
   ...own,

@@ -52,17 +52,21 @@ export interface BindFacts {
 
 export function bindFacts(settings: MeshSettings, proxy: Proxy, services: readonly ServiceView[]): BindFacts {
   const [own = ''] = proxy.ipAddresses;
-  return {
+  return binding(settings, proxy, allInstances(services).has(own) ? own : '');
+}
+
+const binding = memo((settings: MeshSettings, proxy: Proxy, ownAddress: string): BindFacts =>
+  sharedValue({
     local: localAddresses(proxy),
     entry: entryAddresses(settings, proxy),
     families: addressFamilies(settings, proxy),
-    ownAddress: allInstances(services).has(own) ? own : '',
+    ownAddress,
     intercepted: proxy.interceptionMode !== 'NONE',
     dnsCapture: proxy.dnsCapture,
     unprivileged: String(proxy.metadata['UNPRIVILEGED_POD']) === 'true',
     reserved: reservedPorts(settings, proxy),
-  };
-}
+  }),
+);
 
 const allInstances = memo(
   (services: readonly ServiceView[]): ReadonlySet<string> =>

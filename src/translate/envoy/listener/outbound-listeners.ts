@@ -43,14 +43,17 @@ export interface OutboundListeners {
 
 /** Proxies of which the same facts hold have the very same listeners. */
 export function outboundListeners({ settings, proxy, outbound, telemetry }: ProxyView): OutboundListeners {
-  const { namespace, labels } = outbound.consumer;
   const facts = httpFacts(settings, proxy, telemetry.client);
-  const caller = callerOf(sharedValue({ namespace, ...(labels !== undefined && { labels }) }), facts.connection);
-  const binds = sharedValue(bindFacts(settings, proxy, outbound.services));
+  const caller = callerOf(consumerOf(outbound), facts.connection);
+  const binds = bindFacts(settings, proxy, outbound.services);
   const proxyPort = proxy.httpProxyPort ?? settings.proxyHttpPort ?? 0;
   const unknown = unknownCluster(outbound.unknownDestinations);
   return build(settings, facts, caller, binds, connections(outbound), unknown, proxyPort, proxy.interceptionMode);
 }
+
+const consumerOf = memo(({ consumer: { namespace, labels } }: OutboundView): Omit<Caller, 'connection'> =>
+  sharedValue({ namespace, ...(labels !== undefined && { labels }) }),
+);
 
 const callerOf = memo((own: Omit<Caller, 'connection'>, connection: ConnectionFacts): Caller => ({
   ...own,

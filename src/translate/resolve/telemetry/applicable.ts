@@ -13,16 +13,18 @@ type Workload = Pick<Proxy, 'type' | 'namespace' | 'labels'>;
 const gatewayNameLabel = 'gateway.networking.k8s.io/gateway-name';
 
 /** From the farthest to the nearest: what comes later decides. */
-export function telemetriesFor(objects: Objects, rootNamespace: string, workload: Workload): readonly Telemetry[] {
-  const byNamespace = grouped(objects);
-  const own = byNamespace.get(workload.namespace) ?? [];
-  const levels = [
-    byNamespace.get(rootNamespace)?.find(isForAll),
-    workload.namespace === rootNamespace ? undefined : own.find(isForAll),
-    ...own.filter((telemetry) => !isForAll(telemetry) && isFor(telemetry, workload)),
-  ];
-  return sharedList(levels.filter((telemetry) => telemetry !== undefined));
-}
+export const telemetriesFor = memo(
+  (objects: Objects, rootNamespace: string, workload: Workload): readonly Telemetry[] => {
+    const byNamespace = grouped(objects);
+    const own = byNamespace.get(workload.namespace) ?? [];
+    const levels = [
+      byNamespace.get(rootNamespace)?.find(isForAll),
+      workload.namespace === rootNamespace ? undefined : own.find(isForAll),
+      ...own.filter((telemetry) => !isForAll(telemetry) && isFor(telemetry, workload)),
+    ];
+    return sharedList(levels.filter((telemetry) => telemetry !== undefined));
+  },
+);
 
 /** Oldest first: of several for a whole namespace the oldest counts. */
 const grouped = memo((objects: Objects): ReadonlyMap<string, readonly Telemetry[]> =>

@@ -3,6 +3,7 @@
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
 import { memo, sharedList, sharedValue } from '../../../../model/memo.ts';
 import type { MeshSettings } from '../../../../model/mesh/mesh.ts';
+import type { TrafficTelemetry } from '../../../../model/mesh/telemetry.ts';
 import type { Proxy } from '../../../../model/proxy/proxy.ts';
 import type { Resource } from '../../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../../model/envoy/resource.ts';
@@ -28,41 +29,46 @@ type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 type ListenerFilter = MessageOf['envoy.config.listener.v3.ListenerFilter'];
 
 /** Without interception a proxy only receives on ports that a Sidecar object binds. */
-export function inboundListeners({ settings, proxy, inbound, telemetry }: ProxyView): readonly Resource[] {
-  const facts = httpFacts(settings, proxy, telemetry.server);
-  const guard = guardOf(settings, inbound.policies);
-  const intercepted = proxy.interceptionMode !== 'NONE';
-  const isBound = ({ ingress }: InboundPort): boolean =>
-    ingress !== undefined && (!intercepted || ingress.captureMode === 'NONE');
-  const bound = inbound.ports
-    .filter((port) => isBound(port) && canBind(proxy, port))
-    .map((port) => boundListener(settings, facts, guard, bindOf(proxy, port), port, inbound.mtlsSources));
-  if (!intercepted) return bound;
-  const port = inboundListenerPort(settings);
-  const chains = [
-    blackHoleChain(port),
-    ...catchAll(settings, facts, guard, inbound),
-    ...inbound.ports
-      .filter((candidate) => !isBound(candidate))
-      .flatMap((candidate) => inboundPortChains(settings, facts, guard, bindOf(proxy, candidate), candidate)),
-  ];
-  return [
-    ...bound,
-    virtualInboundListener(
-      settings,
-      facts.connection,
-      sharedValue(entryAddresses(settings, proxy)),
-      port,
-      proxy.interceptionMode === 'TPROXY',
-      sharedList(chains),
-      inbound.mtlsSources,
-      inspectionTime(
+export const inboundListeners = ({ settings, proxy, inbound, telemetry }: ProxyView): readonly Resource[] =>
+  listenersOf(settings, telemetry.server, inbound, proxy);
+
+const listenersOf = memo(
+  (settings: MeshSettings, observed: TrafficTelemetry, inbound: InboundView, proxy: Proxy): readonly Resource[] => {
+    const facts = httpFacts(settings, proxy, observed);
+    const guard = guardOf(settings, inbound.policies);
+    const intercepted = proxy.interceptionMode !== 'NONE';
+    const isBound = ({ ingress }: InboundPort): boolean =>
+      ingress !== undefined && (!intercepted || ingress.captureMode === 'NONE');
+    const bound = inbound.ports
+      .filter((port) => isBound(port) && canBind(proxy, port))
+      .map((port) => boundListener(settings, facts, guard, bindOf(proxy, port), port, inbound.mtlsSources));
+    if (!intercepted) return bound;
+    const port = inboundListenerPort(settings);
+    const chains = [
+      blackHoleChain(port),
+      ...catchAll(settings, facts, guard, inbound),
+      ...inbound.ports
+        .filter((candidate) => !isBound(candidate))
+        .flatMap((candidate) => inboundPortChains(settings, facts, guard, bindOf(proxy, candidate), candidate)),
+    ];
+    return [
+      ...bound,
+      virtualInboundListener(
         settings,
-        inbound.ports.filter((candidate) => !isBound(candidate)),
+        facts.connection,
+        sharedValue(entryAddresses(settings, proxy)),
+        port,
+        proxy.interceptionMode === 'TPROXY',
+        sharedList(chains),
+        inbound.mtlsSources,
+        inspectionTime(
+          settings,
+          inbound.ports.filter((candidate) => !isBound(candidate)),
+        ),
       ),
-    ),
-  ];
-}
+    ];
+  },
+);
 
 const canBind = ({ metadata }: Proxy, { targetPort }: InboundPort): boolean =>
   targetPort >= 1024 || String(metadata['UNPRIVILEGED_POD']) !== 'true';
