@@ -20,10 +20,10 @@ import { acceptSlowly, additionalAddresses, listenerAddress } from './listener-a
 import type { ConnectionFacts, HttpFacts } from './listener-facts.ts';
 import { httpFacts, withoutIdleTimeout } from './listener-facts.ts';
 import { httpInspector, tlsInspector } from './listener-filters.ts';
-import type { BindFacts } from './outbound-binds.ts';
+import type { BindFacts, Claim } from './outbound-binds.ts';
 import { bindFacts, connectionRoutes } from './outbound-binds.ts';
 import type { OutboundContext, PlannedListener } from './outbound-plan.ts';
-import { httpProxyListener, outboundPlan } from './outbound-plan.ts';
+import { httpProxyListener, plannedListeners, settledClaims } from './outbound-plan.ts';
 import type { Caller } from './tcp-route.ts';
 import { plainTcpProxy } from '../filter/tcp-proxy.ts';
 import { virtualOutboundListener } from './virtual-outbound.ts';
@@ -44,12 +44,32 @@ export interface OutboundListeners {
 /** Proxies of which the same facts hold have the very same listeners. */
 export function outboundListeners({ settings, proxy, outbound, telemetry }: ProxyView): OutboundListeners {
   const facts = httpFacts(settings, proxy, telemetry.client);
-  const caller = callerOf(consumerOf(outbound), facts.connection);
+  const consumer = consumerOf(outbound);
   const binds = bindFacts(settings, proxy, outbound.services);
   const proxyPort = proxy.httpProxyPort ?? settings.proxyHttpPort ?? 0;
   const unknown = unknownCluster(outbound.unknownDestinations);
-  return build(settings, facts, caller, binds, connections(outbound), unknown, proxyPort, proxy.interceptionMode);
+  const { effective, problems } = claimed(settings, consumer, binds, connections(outbound));
+  const caller = callerOf(consumer, facts.connection);
+  const own = build(settings, facts, caller, binds, effective, unknown, proxyPort, proxy.interceptionMode);
+  return withProblems(own, problems);
 }
+
+const withProblems = memo(
+  (own: Omit<OutboundListeners, 'problems'>, problems: readonly Problem[]): OutboundListeners => ({ ...own, problems }),
+);
+
+/** Asked of all services, and so not of each proxy. */
+const claimed = memo(
+  (
+    settings: MeshSettings,
+    caller: Omit<Caller, 'connection'>,
+    binds: BindFacts,
+    egress: readonly EgressListener[],
+  ): { readonly effective: readonly Claim[]; readonly problems: readonly Problem[] } => {
+    const { effective, lost } = settledClaims({ settings, caller, binds }, egress);
+    return { effective, problems: bindProblems(lost) };
+  },
+);
 
 const consumerOf = memo(({ consumer: { namespace, labels } }: OutboundView): Omit<Caller, 'connection'> =>
   sharedValue({ namespace, ...(labels !== undefined && { labels }) }),
@@ -83,15 +103,14 @@ const build = memo(
     http: HttpFacts,
     caller: Caller,
     binds: BindFacts,
-    egress: readonly EgressListener[],
+    effective: readonly Claim[],
     unknown: string,
     httpProxyPort: number,
     mode: InterceptionMode,
-  ): OutboundListeners => {
+  ): Omit<OutboundListeners, 'problems'> => {
     const context: OutboundContext = { settings, http, caller, binds };
     const httpProxy = httpProxyPort > 0 ? httpProxyListener(context, httpProxyPort) : undefined;
-    const plan = outboundPlan(context, egress);
-    const planned = withHttpProxy(plan.listeners, httpProxy);
+    const planned = withHttpProxy(plannedListeners(context, effective), httpProxy);
     const rest = plainTcpProxy(settings, withoutIdleTimeout(http.connection), unknown, unknown, undefined);
     const listeners = planned.map((listener) => resource(settings, rest, listener));
     const entry =
@@ -99,7 +118,6 @@ const build = memo(
     return {
       listeners: [...listeners, ...entry],
       routeNames: routeNames(planned),
-      problems: bindProblems(plan.lost),
     };
   },
 );

@@ -2,7 +2,7 @@
 // services on one bind are settled: the older service wins what both want, and HTTP and other traffic share a port by
 // looking at the first bytes.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
-import { memo, sharedValue } from '../../../model/memo.ts';
+import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings, Protocol } from '../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { EgressListener } from '../../../model/view.ts';
@@ -39,33 +39,62 @@ export interface OutboundContext {
   readonly binds: BindFacts;
 }
 
-export interface OutboundPlan {
-  /** In the order in which binds are first claimed. */
-  readonly listeners: readonly PlannedListener[];
+/** Who wins which bind. */
+export interface SettledClaims {
+  /** Those that make a difference, the very same list as long as they are the same; all others share what these have. */
+  readonly effective: readonly Claim[];
   readonly lost: readonly LostBind[];
 }
 
-/** Explicit egress listeners keep their binds from the catch-all one. */
-export function outboundPlan(context: OutboundContext, egress: readonly EgressListener[]): OutboundPlan {
+/** What a caller is, as far as claims are settled by it. */
+export type Claiming = Pick<OutboundContext, 'settings' | 'binds'> & { readonly caller: Omit<Caller, 'connection'> };
+
+/**
+ * Goes through the claims of all services. Explicit egress listeners keep their binds from the catch-all one. What is to be
+ * known of the workload itself beyond that makes no difference here: which chains there are does not depend on it.
+ */
+export function settledClaims({ settings, binds, caller }: Claiming, egress: readonly EgressListener[]): SettledClaims {
+  const context: OutboundContext = { settings, binds, caller: anonymous(caller), http: anyHttp };
   const planned = new Map<string, PlannedListener>();
+  const effective: Claim[] = [];
   const lost: LostBind[] = [];
   for (const listener of egress) {
     const locked = listener.port === undefined ? new Set(planned.keys()) : new Set<string>();
-    for (const claim of claims(context.binds, listener)) {
-      const key = listenerName(claim.addresses[0], claim.port);
+    for (const claim of claims(binds, listener)) {
+      const key = bindOf(claim);
       const current = planned.get(key);
       if (locked.has(key)) continue;
       if (current !== undefined && !adds(current, claim)) {
         if (!sharesRoutes(current, claim)) lost.push(lostBind(current, claim));
         continue;
       }
-      const wanted = plan(context, claim);
-      const settled = current === undefined ? wanted : settle(current, wanted);
+      const settled = withClaim(context, current, claim);
       if (current !== undefined && settled === current) lost.push(lostBind(current, claim));
+      else effective.push(claim);
       planned.set(key, settled);
     }
   }
-  return { listeners: [...planned.values()], lost };
+  return { effective: sharedList(effective), lost };
+}
+
+const anonymous = memo((caller: Omit<Caller, 'connection'>): Caller => ({ ...caller, connection: {} }));
+const anyHttp: HttpFacts = { connection: {}, acceptHttp10: false, headers: {} };
+
+/** The listeners of effective claims, in the order in which binds are first claimed. */
+export function plannedListeners(context: OutboundContext, effective: readonly Claim[]): readonly PlannedListener[] {
+  const planned = new Map<string, PlannedListener>();
+  for (const claim of effective) {
+    const key = bindOf(claim);
+    planned.set(key, withClaim(context, planned.get(key), claim));
+  }
+  return [...planned.values()];
+}
+
+const bindOf = ({ addresses, port }: Claim): string => listenerName(addresses[0], port);
+
+function withClaim(context: OutboundContext, current: PlannedListener | undefined, claim: Claim): PlannedListener {
+  const wanted = plan(context, claim);
+  return current === undefined ? wanted : settle(current, wanted);
 }
 
 const lostBind = (winner: PlannedListener, { source, protocol, view }: Claim): LostBind => ({
