@@ -11,6 +11,7 @@ import { clusterSubsets, discovery, outboundClusters } from './envoy/cluster/out
 import { effectivePolicy } from './envoy/cluster/traffic-policy.ts';
 import { assignmentKind, loadAssignment } from './envoy/endpoint/load-assignment.ts';
 import type { CallerPlace } from './envoy/endpoint/locality.ts';
+import { localityAlone } from './envoy/endpoint/locality.ts';
 import type { Reach } from './envoy/endpoint/reach.ts';
 import { routeConfiguration } from './envoy/virtual-host/route-configuration.ts';
 
@@ -106,17 +107,21 @@ const clustersOf = memo(
 
 const none: readonly Endpoint[] = [];
 
-/** One for the services whose endpoints are the same wherever the caller is, and one for the others. */
+/** One for the services whose endpoints are the same wherever the caller is, and others for those where that matters. */
 export function endpointLayers(
   settings: MeshSettings,
   { services, scope }: OutboundView,
   endpoints: EndpointMap,
   { facts, place, reach }: CallerFacts,
 ): readonly Layer[] {
-  const { common, placed } = byPlace(settings, services);
-  const everywhere = assignmentLayer(settings, common, endpoints, facts, undefined, reach, scope);
-  if (placed.length === 0) return [everywhere];
-  return [everywhere, assignmentLayer(settings, placed, endpoints, facts, place, reach, `placed|${scope}`)];
+  const { nothing, locality, workload } = byPlace(settings, services);
+  const layerOf = (own: readonly ServiceView[], seenFrom: CallerPlace | undefined, of: string): Layer =>
+    assignmentLayer(settings, own, endpoints, facts, seenFrom, reach, of);
+  return [
+    layerOf(nothing, undefined, scope),
+    ...(locality.length > 0 ? [layerOf(locality, localityAlone(place), `locality|${scope}`)] : []),
+    ...(workload.length > 0 ? [layerOf(workload, place, `workload|${scope}`)] : []),
+  ];
 }
 
 const assignmentLayer = memo(
@@ -176,42 +181,49 @@ export const routeLayer = memo((settings: MeshSettings, outbound: OutboundView, 
   ),
 );
 
-interface ByPlace {
-  readonly common: readonly ServiceView[];
-  readonly placed: readonly ServiceView[];
-}
+/** What of the caller's place counts for the endpoints of a service: how many callers share them depends on it. */
+type PlaceNeed = 'nothing' | 'locality' | 'workload';
 
-/** Services that are reached alike from everywhere, and those that are not. */
-const byPlace = memo((settings: MeshSettings, services: readonly ServiceView[]): ByPlace => {
-  const matters = (view: ServiceView): boolean => placeMatters(settings, view);
-  const placed = services.filter(matters);
-  if (placed.length === 0) return { common: services, placed };
-  return { common: sharedList(services.filter((view) => !matters(view))), placed: sharedList(placed) };
-});
-
-/** Undefined where it makes no difference to any of them. */
-const placeFor = (
-  settings: MeshSettings,
-  services: readonly ServiceView[],
-  place: CallerPlace | undefined,
-): CallerPlace | undefined => (byPlace(settings, services).placed.length > 0 ? place : undefined);
-
-const placeOf = (settings: MeshSettings, view: ServiceView, place: CallerPlace | undefined): CallerPlace | undefined =>
-  placeMatters(settings, view) ? place : undefined;
-
-const placeMatters = memo(
-  (settings: MeshSettings, { service, policy }: ServiceView): boolean =>
-    settings.localityLbSetting?.distribute !== undefined ||
-    settings.defaultTrafficPolicy?.outlierDetection !== undefined ||
-    service.nodeLocal ||
-    service.prefers !== undefined ||
-    usesLocality(policy),
+const byPlace = memo(
+  (settings: MeshSettings, services: readonly ServiceView[]): Readonly<Record<PlaceNeed, readonly ServiceView[]>> => {
+    const needing = (need: PlaceNeed): readonly ServiceView[] =>
+      sharedList(services.filter((view) => placeNeed(settings, view) === need));
+    return { nothing: needing('nothing'), locality: needing('locality'), workload: needing('workload') };
+  },
 );
 
-const usesLocality = (policy: DestinationPolicy | undefined): boolean =>
-  policy !== undefined &&
-  [
-    policy.trafficPolicy,
-    ...(policy.trafficPolicy?.portLevelSettings ?? []),
-    ...policy.subsets.flatMap(({ trafficPolicy }) => [trafficPolicy, ...(trafficPolicy?.portLevelSettings ?? [])]),
-  ].some((each) => each?.outlierDetection !== undefined || each?.loadBalancer?.localityLbSetting !== undefined);
+/** As much of the place as any of these services needs. */
+function placeFor(
+  settings: MeshSettings,
+  services: readonly ServiceView[],
+  place: CallerPlace,
+): CallerPlace | undefined {
+  const { locality, workload } = byPlace(settings, services);
+  if (workload.length > 0) return place;
+  return locality.length > 0 ? localityAlone(place) : undefined;
+}
+
+const placeOf = (settings: MeshSettings, view: ServiceView, place: CallerPlace | undefined): CallerPlace | undefined =>
+  placeNeed(settings, view) === 'nothing' ? undefined : place;
+
+const placeNeed = memo((settings: MeshSettings, { service, policy }: ServiceView): PlaceNeed => {
+  const policies = policiesOf(policy);
+  const balancing = [settings, ...policies.map(({ loadBalancer }) => loadBalancer)];
+  const byLabels = balancing
+    .flatMap((each) => [each?.localityLbSetting, each?.zoneAwareLbSetting])
+    .some((setting) => setting?.failoverPriority !== undefined);
+  const matters =
+    settings.localityLbSetting?.distribute !== undefined ||
+    settings.defaultTrafficPolicy?.outlierDetection !== undefined ||
+    policies.some((each) => each.outlierDetection !== undefined || each.loadBalancer?.localityLbSetting !== undefined);
+  if (service.nodeLocal || service.prefers !== undefined || (matters && byLabels)) return 'workload';
+  return matters ? 'locality' : 'nothing';
+});
+
+/** The policy and all its exceptions. */
+const policiesOf = (policy: DestinationPolicy | undefined) =>
+  policy === undefined
+    ? []
+    : [policy, ...policy.subsets]
+        .flatMap(({ trafficPolicy }) => [trafficPolicy, ...(trafficPolicy?.portLevelSettings ?? [])])
+        .filter((each) => each !== undefined);

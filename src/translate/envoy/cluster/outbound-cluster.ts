@@ -26,7 +26,7 @@ import { connectionSettings, httpOptions, speaksHttp2 } from './connection-pool.
 import { assignment, assignmentKind } from '../endpoint/load-assignment.ts';
 import { loadBalancing, passesThrough } from './load-balancing.ts';
 import type { LocalityRule, CallerPlace } from '../endpoint/locality.ts';
-import { dependsOnPlace, localityRule, weighsLocalities, zoneAwareness } from '../endpoint/locality.ts';
+import { localityRule, relevantPlace, weighsLocalities, zoneAwareness } from '../endpoint/locality.ts';
 import type { Reach } from '../endpoint/reach.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import { wrapProxyProtocol } from './proxy-protocol.ts';
@@ -100,7 +100,7 @@ export function outboundClusters(
       port,
       subset,
       endpoints,
-      dependsOnPlace(localityRule(settings, view.service, policy)) ? place : undefined,
+      relevantPlace(localityRule(settings, view.service, policy), place),
       reach,
     );
   });

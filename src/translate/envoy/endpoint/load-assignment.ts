@@ -10,7 +10,7 @@ import { clusterName, connectOriginate } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { selects } from '../../../model/mesh/labels.ts';
 import type { LocalityGroup, LocalityRule, CallerPlace } from './locality.ts';
-import { applyLocality, byLocality, dependsOnPlace, localityGroups, localityRule, weightOf } from './locality.ts';
+import { applyLocality, byLocality, localityGroups, localityRule, relevantPlace, weightOf } from './locality.ts';
 import type { Reach } from './reach.ts';
 import { reachable } from './reach.ts';
 import { clusterPolicy } from '../cluster/traffic-policy.ts';
@@ -53,7 +53,7 @@ export function loadAssignment(
     port,
     subset,
     endpoints,
-    dependsOnPlace(rule) ? place : undefined,
+    relevantPlace(rule, place),
     view.service.nodeLocal ? (place?.nodeName ?? '') : '',
     reach,
     kind,

@@ -1,5 +1,6 @@
 // Locality load balancing: priorities and weights of the localities of a cluster, as seen from one place.
 // https://istio.io/latest/docs/tasks/traffic-management/locality-load-balancing/
+import { memo, sharedValue } from '../../../model/memo.ts';
 import { networkLabel } from '../../../model/mesh/labels.ts';
 import type { Endpoint, MeshSettings, Service } from '../../../model/mesh/mesh.ts';
 import type { Locality } from '../../../model/proxy/proxy.ts';
@@ -15,6 +16,11 @@ export interface CallerPlace {
   readonly network: string;
   readonly nodeName: string;
 }
+
+/** What of a place matters where the labels of workloads do not. */
+export const localityAlone = memo(({ locality }: CallerPlace): CallerPlace =>
+  sharedValue({ locality, labels: {}, network: '', nodeName: '' }),
+);
 
 /** What applies to a cluster: shares between localities, or an order of preference. */
 export interface LocalityRule {
@@ -71,6 +77,12 @@ export const weighsLocalities = (rule: LocalityRule | undefined): boolean =>
 /** Whether the assignment depends on where the caller is. */
 export const dependsOnPlace = (rule: LocalityRule | undefined): rule is LocalityRule =>
   rule !== undefined && (rule.setting.distribute !== undefined || rule.failover);
+
+/** As much of the caller's place as the assignment depends on, so that more callers share it. */
+export function relevantPlace(rule: LocalityRule | undefined, place: CallerPlace | undefined): CallerPlace | undefined {
+  if (place === undefined || !dependsOnPlace(rule)) return undefined;
+  return rule.setting.failoverPriority === undefined ? localityAlone(place) : place;
+}
 
 /** Endpoints of one locality and priority. */
 export interface LocalityGroup {
