@@ -201,6 +201,7 @@ async function openMesh(
     signal,
     systemNamespace: mesh.installation.systemNamespace,
     context: { findMessage },
+    onObject: (row, object) => mesh.onObject(row, object),
     onWaiting,
   });
   // Else the first configuration would refuse every token.

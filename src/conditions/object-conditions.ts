@@ -22,7 +22,9 @@ const references: ReadonlySet<string> = new Set([
   'keys-unavailable',
   'module-unavailable',
   'unknown-delegate',
+  'unknown-rate-limit-service',
   'unresolved-reference',
+  'unusable-credential',
   'unusable-provider',
 ]);
 
@@ -56,7 +58,7 @@ function acceptance(problems: readonly Problem[]): Condition {
 
 const resolution = (problems: readonly Problem[]): Condition =>
   problems.length > 0
-    ? { type: 'ResolvedRefs', status: 'False', reason: 'RefsNotResolved', message: told(problems) }
+    ? { type: 'ResolvedRefs', status: 'False', reason: 'RefsNotResolved', message: told(lastByField(problems)) }
     : { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message: 'All that it names is there' };
 
 function programming({ delivery }: ObjectFacts, accepted: Condition): Condition {
@@ -74,6 +76,11 @@ function programming({ delivery }: ObjectFacts, accepted: Condition): Condition 
     ? { type, status: 'False', reason: 'Pending', message: count }
     : { type, status: 'True', reason: 'Programmed', message: count };
 }
+
+/** Of one field, what proxies find in particular comes after what is known of it in general. */
+const lastByField = (problems: readonly Problem[]): readonly Problem[] => [
+  ...new Map(problems.map((problem) => [problem.source?.path ?? problem.message, problem])).values(),
+];
 
 const told = (problems: readonly Problem[]): string =>
   cut(problems.map(({ message, source }) => (source?.path ? `${source.path}: ${message}` : message)).join('; '));

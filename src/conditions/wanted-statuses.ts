@@ -37,6 +37,17 @@ const frontEndRows = new Map(
 /** Whether conditions are written for the object. */
 export const hasConditions = ({ kind, group }: SourceRef): boolean => group === undefined && istioKinds.has(kind);
 
+/** What the status of an object is called among all that are wanted; undefined for kinds that are told nothing. */
+export function statusKey({ kind, group, objectKind }: KindRow, namespace: string, name: string): string | undefined {
+  if (istioKinds.has(kind)) return causeKey({ kind, namespace, name });
+  return frontEndRows.has(objectKind) && frontEndRows.get(objectKind)?.group === group
+    ? frontEndKey(group, objectKind, namespace, name)
+    : undefined;
+}
+
+const frontEndKey = (group: string, kind: string, namespace: string, name: string): string =>
+  `${group} ${kind} ${namespace}/${name}`;
+
 /** The version of every object that has conditions, by its key. */
 export function generationsOf({ objects }: Snapshot): ReadonlyMap<string, number> {
   return new Map(
@@ -134,7 +145,7 @@ function addFrontEnd(
   const { kind, namespace, name, status } = said;
   const row = frontEndRows.get(kind);
   if (row === undefined) return addConditions(wanted, said);
-  wanted.set(`${row.group} ${kind} ${namespace}/${name}`, {
+  wanted.set(frontEndKey(row.group, kind, namespace, name), {
     resource: row,
     ref: { name, ...(row.namespaced && { namespace }) },
     uid: snapshot.objects[row.kind].get(objectKey(namespace, name))?.metadata.uid,

@@ -22,6 +22,7 @@ export function followMesh(mesh: LiveMesh, { certificates, credentials, server, 
     cluster?.changed();
     await server.update();
   };
+  if (cluster !== undefined) mesh.onObject = (row, object) => cluster.seen(row, object);
   cluster?.changed();
   certificates.start({
     proxies: () => server.status().map(({ node, unacceptedSecrets }) => ({ name: node.id, unacceptedSecrets })),

@@ -40,6 +40,7 @@ import { deploymentPlan } from './resolve/gateway-api/deployment/plan.ts';
 import { extensionsFor } from './resolve/extension.ts';
 import type { Installation } from './resolve/mesh-settings.ts';
 import { defaultInstallation } from './resolve/mesh-settings.ts';
+import { unresolvedReferences } from './resolve/references/unresolved.ts';
 import { limitProblems } from './resolve/rate-limit.ts';
 import type { ResolvedMesh } from './resolve/mesh.ts';
 import { resolveMesh } from './resolve/mesh.ts';
@@ -55,6 +56,8 @@ import { waypointConfiguration } from './waypoint/waypoint-configuration.ts';
 export interface Translation {
   /** What is wrong with the mesh as a whole, beyond single objects. */
   readonly problems: readonly Problem[];
+  /** What objects name and what is not there: told of meshes that are known as a whole. */
+  unresolved(): readonly Problem[];
   /** What the proxy that calls itself `node` is to have; undefined for what is no proxy of a mesh. */
   configuration(node: NodeInfo): Configuration | undefined;
   /** Services, endpoints and settings, whichever API they were written in. */
@@ -95,6 +98,7 @@ export const translate = (
       ...limitProblems(snapshot.objects.RateLimitPolicy, resolved.mesh.services, resolved.mesh.settings),
       ...patchProblems(types, snapshot.objects.EnvoyFilter),
     ],
+    unresolved: () => unresolvedReferences(resolved.mesh, snapshot.objects, resolved.isSelected),
     mesh: resolved.mesh,
     view,
     configuration: (node) => {

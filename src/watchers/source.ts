@@ -4,6 +4,7 @@ import type { Problem } from '../model/problem.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { RuleContext } from './rules/rule.ts';
 import { readdir } from 'node:fs/promises';
+import type { OnObject } from './cluster/cluster.ts';
 import { watchCluster } from './cluster/cluster.ts';
 import { watchDirectory } from './files/directory.ts';
 
@@ -16,6 +17,8 @@ export interface SourceOptions {
   readonly systemNamespace: string;
   /** What rules may know beside an object. */
   readonly context?: RuleContext;
+  /** Told of every object of a cluster as the server has it, whenever it is sent. */
+  readonly onObject?: OnObject;
   /** Told why it takes long until everything has been read. */
   readonly onWaiting: (problems: readonly Problem[]) => void;
 }
@@ -27,7 +30,7 @@ export interface SourceOptions {
 export async function watchSource(
   config: string | KubernetesClient,
   onChange: OnChange,
-  { signal, systemNamespace, context = {}, onWaiting }: SourceOptions,
+  { signal, systemNamespace, context = {}, onObject, onWaiting }: SourceOptions,
 ): Promise<void> {
   if (typeof config === 'string') {
     // A directory that is missing at the start is a mistake; later it may come and go.
@@ -36,5 +39,12 @@ export async function watchSource(
     });
     return watchDirectory(config, (snapshot, problems) => void onChange(snapshot, problems), { signal, context });
   }
-  await watchCluster(onChange, { client: config, signal, systemNamespace, context, onWaiting });
+  await watchCluster(onChange, {
+    client: config,
+    signal,
+    systemNamespace,
+    context,
+    onWaiting,
+    ...(onObject !== undefined && { onObject }),
+  });
 }

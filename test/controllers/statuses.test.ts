@@ -179,6 +179,58 @@ describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, (
     expect(replicas.flatMap(({ complaints }) => complaints).filter((line) => /status/.test(line))).toEqual([]);
   });
 
+  test('come back when somebody removes or overwrites them, though nothing else changes', async () => {
+    const ref = { name: 'more', namespace: 'shop' };
+    const statusOf = async (): Promise<Readonly<Record<string, unknown>>> =>
+      (await find(client, virtualServices, 'more', 'shop'))?.['status'] as Readonly<Record<string, unknown>>;
+    const before = await statusOf();
+    const overwrite = (status: unknown): Promise<unknown> =>
+      client.patch(virtualServices, ref, { status }, { type: 'merge', subresource: 'status' });
+    const written = (): number => replicas.flatMap(({ statusesWritten }) => statusesWritten).length;
+    const start = written();
+    await overwrite({ conditions: null, observedGeneration: null });
+    await expect.poll(() => condition('more', 'Programmed'), patience).toMatchObject({ status: 'True' });
+    const lies = (await conditionsOf(virtualServices, 'more')).map((each) => ({
+      ...each,
+      status: 'False',
+      reason: 'ByMe',
+    }));
+    await overwrite({ conditions: lies });
+    await expect.poll(() => condition('more', 'Programmed'), patience).toMatchObject({ status: 'True' });
+    expect(await statusOf()).toMatchObject({ observedGeneration: before['observedGeneration'] });
+    // What others add makes no work, and neither does what was just written.
+    const others = { type: 'Seen', status: 'True', reason: 'ByMe', message: '' };
+    await overwrite({ conditions: [...(await conditionsOf(virtualServices, 'more')), { ...others, lastTransitionTime: '2026-01-01T00:00:00Z' }] }); // prettier-ignore
+    await client.patch(virtualServices, { name: 'store', namespace: 'shop' }, { status: { conditions: [] } }, { type: 'merge', subresource: 'status' }); // prettier-ignore
+    await expect.poll(() => condition('store', 'Programmed'), patience).toMatchObject({ status: 'True' });
+    expect(written() - start).toBe(3);
+  });
+
+  test('tell what an object names and is not there, until it is', async () => {
+    const { spec } = route('names', 'vase', '5s') as unknown as { spec: object };
+    await client.create(virtualServices, {
+      ...route('names', 'vase', '5s'),
+      spec: { ...spec, gateways: ['door', 'mesh'] },
+    });
+    await expect
+      .poll(() => condition('names', 'ResolvedRefs'), patience)
+      .toMatchObject({
+        status: 'False',
+        reason: 'RefsNotResolved',
+        message: expect.stringMatching(
+          /spec\.gateways\[0\]: there is no Gateway shop\/door.*spec\.http\[0\]\.route\[0\]\.destination\.host: there is no service vase\.shop/,
+        ),
+      });
+    expect(await condition('names', 'Accepted')).toMatchObject({ status: 'True' });
+    await client.create(resources.services, { metadata: { name: 'vase', namespace: 'shop' }, spec: { ports: [{ name: 'http', port: 80 }] } }); // prettier-ignore
+    const gateway = {
+      servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }],
+      selector: { app: 'door' },
+    };
+    await client.create(istio('gateways'), { apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'door', namespace: 'shop' }, spec: gateway }); // prettier-ignore
+    await expect.poll(() => condition('names', 'ResolvedRefs'), patience).toMatchObject({ status: 'True' });
+  });
+
   test('are nobody’s to follow but replicas’', async () => {
     const token = await accountToken(client, { namespace: systemNamespace, name: 'istiod' }, ['istio-ca']);
     const metadata = new Metadata();

@@ -1,5 +1,5 @@
 // Writes statuses: only where something else stands there, only over the version that was looked at, and never what is nobody's
-// news. What changes often and means little, such as a count, is written now and then.
+// news. What changes often and means little, such as a count, is written now and then; what somebody else changes comes back.
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/#object-spec-and-status
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import type { WantedResource } from '../../kubernetes/discovery.ts';
@@ -10,6 +10,7 @@ import { isNotFound } from '../../kubernetes/api-error.ts';
 import { servedResource } from '../../kubernetes/discovery.ts';
 import { reconciler } from '../reconciler.ts';
 import { fieldManager } from '../resources.ts';
+import { Disputes } from './disputes.ts';
 import { isWritten, mergedStatus } from './merged-status.ts';
 
 export interface WantedStatus {
@@ -40,8 +41,7 @@ export interface StatusWriterOptions {
 /** The last that was to be written to an object. */
 interface Known {
   readonly text: string;
-  readonly news: string | undefined;
-  readonly generation: number | undefined;
+  readonly wanted: WantedStatus;
 }
 
 const pageSize = 500;
@@ -52,6 +52,11 @@ export class StatusWriter {
   readonly #now: () => number;
   #wanted: ReadonlyMap<string, WantedStatus> = new Map();
   readonly #known = new Map<string, Known>();
+  /** Still to be looked at. */
+  readonly #due = new Set<string>();
+  /** The version of each object as it was last looked at, or written. */
+  readonly #looked = new Map<string, number>();
+  readonly #disputes = new Disputes();
   /** When they are looked at again, by our own clock. */
   readonly #waiting = new Map<string, number>();
   /** Objects as they were listed at the beginning, each for one look. */
@@ -72,12 +77,13 @@ export class StatusWriter {
   /** All statuses there are to be. What is as before costs nothing. */
   want(wanted: ReadonlyMap<string, WantedStatus>): void {
     this.#wanted = wanted;
-    for (const key of this.#known.keys()) if (!wanted.has(key)) this.#known.delete(key);
+    for (const key of this.#known.keys()) if (!wanted.has(key)) this.#forget(key);
     const due = [...wanted].filter(([key, status]) => this.#isDue(key, status));
     const unlisted = [...new Set(due.map(([, { resource }]) => resource))].filter(
       (resource) => !this.#resources.has(nameOf(resource)),
     );
     const listing = unlisted.map((resource) => this.#list(resource));
+    for (const [key] of due) this.#due.add(key);
     const add = (): void => this.#work.add(due.map(([key]) => key));
     if (listing.length === 0) return add();
     Promise.all(listing).then(add, (error: unknown) => {
@@ -87,16 +93,48 @@ export class StatusWriter {
     });
   }
 
+  /** The object as it is now: if what was written does not stand there any more, it is written again. */
+  seen(key: string, object: KubernetesObject): void {
+    const known = this.#known.get(key);
+    // What is still to be looked at is looked at as it is then; what is older than that has been told late.
+    if (known === undefined || this.#due.has(key) || versionOf(object) <= (this.#looked.get(key) ?? 0)) return;
+    if (this.#isOfAnother(known.wanted, object) || this.#isInForce(known.wanted, object)) return;
+    this.#due.add(key);
+    this.#wait(key, this.#disputes.raised(key, this.#now()));
+  }
+
+  #forget(key: string): void {
+    this.#known.delete(key);
+    this.#due.delete(key);
+    this.#looked.delete(key);
+    this.#disputes.forget(key);
+  }
+
+  /** What there is to say of a newer version, or of another object of that name, will be said once it is known. */
+  #isOfAnother({ uid, generation }: WantedStatus, { metadata }: KubernetesObject): boolean {
+    const isNewer = generation !== undefined && (metadata.generation ?? 0) > generation;
+    return isNewer || (uid !== undefined && metadata.uid !== uid);
+  }
+
+  #isInForce(wanted: WantedStatus, object: KubernetesObject): boolean {
+    return isWritten(this.#merged(wanted, object), statusOf(object));
+  }
+
+  #merged({ status, owned }: WantedStatus, object: KubernetesObject): Status {
+    const now = new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    return mergedStatus(statusOf(object), status, owned, now);
+  }
+
   #isDue(key: string, wanted: WantedStatus): boolean {
     const { news, generation, transient } = wanted;
     const text = textOf(wanted);
     const known = this.#known.get(key);
     if (known?.text === text) return false;
-    const isNews = news === undefined || news !== known?.news;
+    const isNews = news === undefined || news !== known?.wanted.news;
     const isPassing =
-      transient === 'in every version' || (transient === 'in one version' && known?.generation === generation);
+      transient === 'in every version' || (transient === 'in one version' && known?.wanted.generation === generation);
     if (isNews && !isPassing) {
-      this.#known.set(key, { text, news, generation });
+      this.#known.set(key, { text, wanted });
       return true;
     }
     const { patienceMs = 30_000, settleMs = 5000 } = this.#options;
@@ -117,9 +155,11 @@ export class StatusWriter {
 
   #later(key: string): void {
     const wanted = this.#wanted.get(key);
-    if (wanted === undefined || this.#known.get(key)?.text === textOf(wanted)) return;
-    const { news, generation } = wanted;
-    this.#known.set(key, { text: textOf(wanted), news, generation });
+    if (wanted === undefined) return;
+    const text = textOf(wanted);
+    if (this.#known.get(key)?.text === text && !this.#due.has(key)) return;
+    this.#known.set(key, { text, wanted });
+    this.#due.add(key);
     this.#work.add([key]);
   }
 
@@ -142,30 +182,25 @@ export class StatusWriter {
 
   async #write(key: string): Promise<void> {
     const wanted = this.#wanted.get(key);
-    if (wanted === undefined) return;
+    if (wanted === undefined) return void this.#due.delete(key);
     const { client, signal } = this.#options;
     const resource = await this.#served(wanted.resource);
     const listedAs = objectName(wanted.resource, wanted.ref);
     const object = this.#listed.get(listedAs) ?? (resource && (await this.#find(resource, wanted.ref)));
     this.#listed.delete(listedAs);
+    this.#due.delete(key);
     if (resource === undefined || object === undefined) return;
-    const { generation = 0, resourceVersion } = object.metadata;
-    // What there is to say of a newer version will be said once it is known.
-    if (wanted.generation !== undefined && generation > wanted.generation) return;
-    const current = (object['status'] ?? {}) as Status;
-    const status = mergedStatus(
-      current,
-      wanted.status,
-      wanted.owned,
-      new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z'),
-    );
-    if (isWritten(status, current)) return;
-    const patch = { metadata: { resourceVersion }, status };
-    await client
+    this.#looked.set(key, versionOf(object));
+    if (this.#isOfAnother({ ...wanted, uid: undefined }, object)) return;
+    const status = this.#merged(wanted, object);
+    if (isWritten(status, statusOf(object))) return;
+    const patch = { metadata: { resourceVersion: object.metadata.resourceVersion }, status };
+    const written = await client
       .patch(resource, wanted.ref, patch, { type: 'merge', subresource: 'status', fieldManager, signal })
       .catch((error: unknown) => {
         if (!isNotFound(error)) throw error;
       });
+    if (written !== undefined) this.#looked.set(key, versionOf(written));
   }
 
   async #find(resource: ResourceType, ref: ObjectRef): Promise<KubernetesObject | undefined> {
@@ -192,6 +227,11 @@ export class StatusWriter {
 }
 
 const textOf = ({ uid, generation, status }: WantedStatus): string => JSON.stringify([uid, generation, status]);
+
+const statusOf = (object: KubernetesObject): Status => (object['status'] ?? {}) as Status;
+
+/** Versions of one object grow. https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions */
+const versionOf = ({ metadata }: KubernetesObject): number => Number(metadata.resourceVersion ?? 0);
 
 const nameOf = ({ group, plural }: WantedResource): string => `${plural}.${group}`;
 

@@ -5,6 +5,7 @@ import type { Replicas } from '../../ca/root/rotator.ts';
 import { pause } from '../../kubernetes/pace.ts';
 import { ownAddress, replicaName } from '../../config.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
+import type { KubernetesObject } from '../../kubernetes/resource.ts';
 import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
 import type { TlsIdentity } from '../../model/external/secret-source.ts';
 import type { PeerReports } from './peer-reports.ts';
@@ -16,6 +17,7 @@ import type { LiveMesh } from '../mesh/live-mesh.ts';
 import type { DaemonOptions } from '../../main.ts';
 import { objectKey } from '../../model/object.ts';
 import { authoritySecretName } from '../authority/authority.ts';
+import type { KindRow } from '../../watchers/kinds.ts';
 import type { XdsServer } from '../../xds/server.ts';
 import { authorityEvents } from './authority-events.ts';
 import type { Duties } from './duties.ts';
@@ -108,6 +110,11 @@ export class ClusterPart {
     this.#gateways?.update(mesh.translation.deployments());
     const { snapshot, translation } = mesh;
     void server.update().then(() => this.#statuses.told({ snapshot, translation }));
+  }
+
+  /** To be called with every object as the API server has it. */
+  seen(row: KindRow, object: KubernetesObject): void {
+    this.#statuses.seen(row, object);
   }
 
   /** To be called when proxies have answered, or other problems are known. */

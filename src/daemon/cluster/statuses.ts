@@ -3,14 +3,16 @@ import { setImmediate as breath } from 'node:timers/promises';
 
 import type { DeliveryReport } from '../../conditions/delivery-report.ts';
 import { deliveryReport, joinedReports } from '../../conditions/delivery-report.ts';
-import { generationsOf, hasConditions, wantedStatuses } from '../../conditions/wanted-statuses.ts';
+import { generationsOf, hasConditions, statusKey, wantedStatuses } from '../../conditions/wanted-statuses.ts';
 import { StatusWriter } from '../../controllers/status/status-writer.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
+import type { KubernetesObject } from '../../kubernetes/resource.ts';
 import type { Delivery } from '../../model/proxy/delivery.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { gatewayController, meshController } from '../../translate/resolve/gateway-api/gateway-class.ts';
 import type { Translation } from '../../translate/translate.ts';
+import type { KindRow } from '../../watchers/kinds.ts';
 import type { Log } from '../../xds/log.ts';
 
 /** What all proxies of this replica have been told of. */
@@ -61,6 +63,14 @@ export class Statuses {
     });
     signal.addEventListener('abort', () => (this.#writer = undefined));
     this.touch();
+  }
+
+  /** Of a status that somebody else has changed what is ours is written again. */
+  seen(row: KindRow, object: KubernetesObject): void {
+    if (this.#writer === undefined) return;
+    const { namespace = '', name = '' } = object.metadata;
+    const key = statusKey(row, namespace, name);
+    if (key !== undefined) this.#writer.seen(key, object);
   }
 
   /** Something may be different: the mesh, or what proxies have answered. */

@@ -20,6 +20,7 @@ import type { Installed } from '../../webhooks/inject/source.ts';
 import { injectionReport, injectionSource } from '../../webhooks/inject/source.ts';
 import { createWebhookServer } from '../../webhooks/server.ts';
 import { validationHandler } from '../../webhooks/validation/validate.ts';
+import type { Translation } from '../../translate/translate.ts';
 import { findMessage } from '../../xds/codec/descriptors.ts';
 import type { Log } from '../../xds/log.ts';
 
@@ -79,11 +80,13 @@ export function newProblems(
   mesh: Pick<LiveMesh, 'snapshot' | 'translation' | 'translated'>,
   object: AnyObject,
 ): readonly Problem[] {
-  const before = new Set(mesh.translation.problems.map(described));
-  return mesh
-    .translated(withObject(mesh.snapshot, object))
-    .problems.filter((problem) => isAbout(problem, object.source) || !before.has(described(problem)));
+  const before = new Set(wrongWith(mesh.translation).map(described));
+  return wrongWith(mesh.translated(withObject(mesh.snapshot, object))).filter(
+    (problem) => isAbout(problem, object.source) || !before.has(described(problem)),
+  );
 }
+
+const wrongWith = ({ problems, unresolved }: Translation): readonly Problem[] => [...problems, ...unresolved()];
 
 const described = ({ code, message, source }: Problem): string => JSON.stringify([code, message, source]);
 

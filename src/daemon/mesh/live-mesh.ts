@@ -8,6 +8,7 @@ import type { Snapshot } from '../../model/snapshot.ts';
 import { emptySnapshot } from '../../model/snapshot.ts';
 import type { Translation } from '../../translate/translate.ts';
 import { translate } from '../../translate/translate.ts';
+import type { OnObject } from '../../watchers/cluster/cluster.ts';
 import type { FetchOptions } from '../../watchers/fetch/limited-fetch.ts';
 import { KeyWatcher } from '../../watchers/jwks/jwks.ts';
 import type { ModuleWatcherOptions } from '../../wasm/module-watcher.ts';
@@ -21,6 +22,8 @@ export type ModuleServing = Omit<ModuleWatcherOptions, 'onChange'>;
 export class LiveMesh {
   /** Resolves when all proxies have been told. */
   onChange: () => Promise<void> = () => Promise.resolve();
+  /** Told of every object of a cluster, as the cluster has it. */
+  onObject: OnObject = () => {};
   snapshot: Snapshot = emptySnapshot;
   problems: readonly Problem[] = [];
   readonly installation: Installation;
@@ -99,6 +102,7 @@ export class LiveMesh {
   #report(): void {
     const others = [
       ...this.translation.problems,
+      ...this.translation.unresolved(),
       ...this.#keys.problems(),
       ...(this.#modules?.problems() ?? []),
       ...this.#authorityProblems,

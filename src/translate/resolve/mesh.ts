@@ -50,6 +50,8 @@ import { withoutEffect } from './without-effect.ts';
 /** The mesh, and what translation needs besides it to say what one proxy is. */
 export interface ResolvedMesh {
   readonly mesh: Mesh;
+  /** Whether anything of a namespace is looked at. */
+  readonly isSelected: (namespace: string) => boolean;
   readonly pods: PodIndex;
   readonly machines: VirtualMachines;
   readonly sidecars: readonly KindMap['Sidecar'][];
@@ -109,6 +111,7 @@ export function resolveMesh(
       destinationPolicies: policies,
       networks: meshNetworks(settings, networksSpec, gatewayServices, kubernetesGateways),
     },
+    isSelected: namespaces,
     pods,
     machines: virtualMachines(objects.WorkloadEntry),
     sidecars: allSidecars(namespaces, objects.Sidecar),

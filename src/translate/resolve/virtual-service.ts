@@ -153,7 +153,7 @@ const unusable = (root: SourcedRoute<HTTPRoute>, reason: string): Joined => ({
 });
 
 /** `mesh` and `namespace/name` stay, `name` is a gateway of `namespace`; undefined when none is named. */
-function gatewayNames(names: readonly string[] | undefined, namespace: string): readonly string[] | undefined {
+export function gatewayNames(names: readonly string[] | undefined, namespace: string): readonly string[] | undefined {
   if (names === undefined || names.length === 0) return undefined;
   return names.map((name) => {
     if (name === meshGateway) return name;

@@ -1,6 +1,7 @@
 // A Kubernetes cluster as a source of objects: one watch for each row of the kinds table, all into one store. What
 // changes while somebody is busy with the last change is told in one go afterwards.
 import type { KubernetesClient } from '../../kubernetes/client.ts';
+import type { KubernetesObject } from '../../kubernetes/resource.ts';
 import type { Pace } from '../../kubernetes/pace.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Kind } from '../../model/schema/index.ts';
@@ -16,6 +17,8 @@ import { KindObjects } from './kind-objects.ts';
 import { watchKind } from './kind-watch.ts';
 import { isSettled, stateProblems } from './state-problems.ts';
 
+export type OnObject = (row: KindRow, object: KubernetesObject) => void;
+
 export interface ClusterOptions {
   readonly client: KubernetesClient;
   readonly signal: AbortSignal;
@@ -25,6 +28,8 @@ export interface ClusterOptions {
   readonly rows?: readonly KindRow[];
   readonly context?: RuleContext;
   readonly pace?: Partial<Pace>;
+  /** Told of every object as the server has it, whenever it is sent. */
+  readonly onObject?: OnObject;
   /** Told how it goes with each kind, also while nothing is known yet. */
   readonly onState?: (kind: Kind, state: KindState) => void;
   /** Told what keeps us from beginning, whenever that may have changed. */
@@ -69,7 +74,10 @@ export async function watchCluster(onChange: OnChange, options: ClusterOptions):
           signal,
           pace,
           onState,
-          read: (object) => objects.read(object),
+          read: (object) => {
+            options.onObject?.(row, object);
+            return objects.read(object);
+          },
           replace: (map) => (objects.replace(map), teller.changed()),
           change: (changes) => (objects.change(changes), teller.changed()),
         });
