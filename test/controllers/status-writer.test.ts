@@ -67,7 +67,6 @@ beforeEach(async () => {
   writer = new StatusWriter({ client: server.client, signal: open.signal, onFault: (_, error) => expect.unreachable(String(error)) }); // prettier-ignore
   writer.want(new Map([['key', wanted]]));
   await vi.advanceTimersByTimeAsync(10);
-  expect(server.written).toHaveLength(1);
 });
 afterEach(() => vi.useRealTimers());
 

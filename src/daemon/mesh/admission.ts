@@ -86,7 +86,10 @@ export function newProblems(
   );
 }
 
-const wrongWith = ({ problems, unresolved }: Translation): readonly Problem[] => [...problems, ...unresolved()];
+const wrongWith = (translation: Translation): readonly Problem[] => [
+  ...translation.problems,
+  ...translation.unresolved(),
+];
 
 const described = ({ code, message, source }: Problem): string => JSON.stringify([code, message, source]);
 
