@@ -15,10 +15,12 @@ interface SchemaNode {
 }
 
 const states = new Set(['translated', 'warned', 'refused', 'elsewhere']);
-const text = readFileSync(join(import.meta.dirname, '../docs/fields.md'), 'utf8');
+const read = (file: string): string => readFileSync(join(import.meta.dirname, '../docs', file), 'utf8');
+const ofIstio = read('fields.md');
+const ofGatewayApi = read('gateway-api-fields.md');
 
 /** Field to state, of the section. */
-function documented(section: string): ReadonlyMap<string, string> {
+function documented(section: string, text = ofIstio): ReadonlyMap<string, string> {
   const [, body = ''] = text.split(`\n## ${section}\n`);
   const [own = ''] = body.split('\n## ');
   return new Map([...own.matchAll(/^\| `([^`]+)` *\| (\w+) /gm)].map(([, field = '', state = '']) => [field, state]));
@@ -67,3 +69,20 @@ describe.each(sections)('the table of %s', (section, schema, warnings) => {
     expect(warned.toSorted()).toEqual([...named].toSorted());
   });
 });
+
+const gatewayApiKinds = ['GatewayClass', 'ListenerSet', 'HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute', 'ReferenceGrant', 'BackendTLSPolicy'] as const; // prettier-ignore
+const gatewayApi: readonly (readonly [string, unknown])[] = [
+  ['Gateway', bodySchemas.KubernetesGateway],
+  ...gatewayApiKinds.map((kind) => [kind, bodySchemas[kind]] as const),
+];
+
+test.each(gatewayApi)(
+  'the table of Gateway API says something of every field of %s, and of no other',
+  (kind, schema) => {
+    const rows = documented(kind, ofGatewayApi);
+    const all = leaves(schema as SchemaNode, '');
+    expect(all.filter((leaf) => ![...rows.keys()].some((row) => covers(row, leaf)))).toEqual([]);
+    expect([...rows.keys()].filter((row) => !all.some((leaf) => covers(row, leaf)))).toEqual([]);
+    expect([...rows.values()].filter((state) => !['yes', 'strict', 'no'].includes(state))).toEqual([]);
+  },
+);

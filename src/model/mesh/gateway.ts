@@ -12,6 +12,8 @@ export interface Gateway {
   readonly created: string;
   readonly workloads: GatewayWorkloads;
   readonly servers: readonly SourcedServer[];
+  /** The credential that it shows to backends whose TLS is Gateway API's doing. */
+  readonly clientCertificate?: string;
 }
 
 /** Who listens: routers with these labels, wherever they are, or those behind Services of one namespace. */

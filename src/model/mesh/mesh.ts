@@ -60,7 +60,13 @@ export interface Service {
 
 /** What carries the endpoint that a client is bound to. */
 export type PersistentSession =
-  | { readonly kind: 'cookie'; readonly name: string; readonly path: string }
+  | {
+      readonly kind: 'cookie';
+      readonly name: string;
+      readonly path: string;
+      /** How long it is good for; without, as long as the client keeps it. */
+      readonly lifetime?: string;
+    }
   | { readonly kind: 'header'; readonly name: string };
 
 export interface ServiceAlias {

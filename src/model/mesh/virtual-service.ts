@@ -1,6 +1,7 @@
 // A VirtualService as meaning: names resolved, delegates joined. Other route APIs become the same values.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/
 import type { HTTPRoute, TCPRoute, TLSRoute } from '../schema/index.ts';
+import type { PersistentSession } from './mesh.ts';
 import type { Visibility } from './visibility.ts';
 import type { Problem } from '../problem.ts';
 import type { SourceRef } from '../source.ts';
@@ -32,6 +33,8 @@ export interface SourcedRoute<R> {
   readonly source: SourceRef;
   readonly root?: SourceRef;
   readonly route: R;
+  /** A client of the route stays with the endpoint that it talked to first. */
+  readonly session?: PersistentSession;
   /** For a route written in another API: where the fields of `route` stand below `source`. */
   readonly fields?: Readonly<Record<string, string>>;
 }

@@ -27,6 +27,7 @@ export const ServerTLSSettings = message({
   minProtocolVersion: TLSProtocol,
   maxProtocolVersion: TLSProtocol,
   cipherSuites: list(string),
+  ecdhCurves: list(string),
 });
 export type ServerTLSSettings = Static<typeof ServerTLSSettings>;
 

@@ -176,6 +176,9 @@ const resource = memo(
       traffic_direction: 'OUTBOUND',
       ...(filters.length > 0 && { listener_filters: filters }),
       filter_chains: chains.map(filterChain),
+      ...(http.limits?.listenerBuffer !== undefined && {
+        per_connection_buffer_limit_bytes: http.limits.listenerBuffer,
+      }),
       ...(quic && { udp_listener_config: { quic_options: {}, downstream_socket_config: {} } }),
       ...listenerAccessLog(settings, http.connection),
       ...acceptSlowly,

@@ -25,5 +25,5 @@ const credentialsOf = memo((gateway: Gateway): ReadonlySet<string> => {
       tls?.mode === 'MUTUAL' || tls?.mode === 'OPTIONAL_MUTUAL' ? shown.map((name) => `${name}-cacert`) : [];
     return [...shown, ...beside, ...(tls?.caCertCredentialName === undefined ? [] : [tls.caCertCredentialName])];
   });
-  return new Set(names);
+  return new Set([...names, ...(gateway.clientCertificate === undefined ? [] : [gateway.clientCertificate])]);
 });

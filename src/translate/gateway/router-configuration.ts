@@ -31,7 +31,7 @@ export function routerConfiguration(resolved: ResolvedMesh, view: ProxyView, cal
   const { merged, routing } = servers;
   const { listeners } = listenersOf(view, servers, caller);
   const { namespace, labels } = proxy;
-  const views = clusterViews(view, servers, caller);
+  const views = clusterViews(view, servers, withCertificate(caller, shownCertificate(resolved, view)));
   return {
     cluster: views.flatMap(([own, from]) => outboundClusterLayers(settings, own, endpoints, from)),
     endpoint: views.flatMap(([own, from]) => endpointLayers(settings, own, endpoints, from)),
@@ -89,6 +89,15 @@ const listenersOf = (view: ProxyView, { merged, routing }: RouterServers, caller
     merged.sockets,
   );
 
+/** Of several Gateways that one router serves the oldest with a certificate says which one its backends see. */
+const shownCertificate = (resolved: ResolvedMesh, { proxy }: ProxyView): string | undefined =>
+  selectedGateways(resolved, proxy).gateways.find(({ clientCertificate }) => clientCertificate !== undefined)
+    ?.clientCertificate;
+
+const withCertificate = memo((caller: CallerFacts, clientCertificate: string | undefined): CallerFacts =>
+  clientCertificate === undefined ? caller : { ...caller, facts: sharedValue({ ...caller.facts, clientCertificate }) },
+);
+
 /** Connections that are passed on by their server name have clusters of their own. */
 const namedByServer = memo((caller: CallerFacts): CallerFacts => ({
   ...caller,
@@ -100,7 +109,8 @@ function clusterViews(
   { merged, routing }: RouterServers,
   caller: CallerFacts,
 ): readonly (readonly [OutboundView, CallerFacts])[] {
-  const scope = `router|${outbound.scope}`;
+  const { clientCertificate } = caller.facts;
+  const scope = ['router', outbound.scope, ...(clientCertificate === undefined ? [] : [clientCertificate])].join('|');
   const services = settings.features.routedClustersOnly
     ? routedServices(settings, outbound.services, sharedList([...routing.values()]))
     : outbound.services;

@@ -41,8 +41,16 @@ const mesh: readonly Row[] = [
   { path: 'meshMTLS.ecdhCurves', instead: "Envoy's own curves hold for mutual TLS of the mesh" },
   { path: 'hboneIdleTimeout', instead: 'HBONE is not spoken' },
   {
-    path: 'defaultConfig.connectionSettings',
-    instead: "Envoy's own limits and timeouts of downstream connections hold",
+    path: 'defaultConfig.connectionSettings.clusterPerConnectionBufferLimitBytes',
+    instead: "Envoy's own limit of what is held back for a connection to a service holds",
+  },
+  {
+    path: 'defaultConfig.connectionSettings.listenerConnectionLimit',
+    instead: 'a listener takes any number of connections',
+  },
+  {
+    path: 'defaultConfig.connectionSettings.globalDownstreamConnectionLimit',
+    instead: 'a proxy takes any number of connections',
   },
   { path: 'defaultConfig.availabilityZone', instead: 'localities come from Nodes and labels' },
   { path: 'defaultConfig.customConfigFile', instead: bootstrap },

@@ -88,10 +88,16 @@ export const NamedMatch = openMessage(
 );
 export type NamedMatch = Static<typeof NamedMatch>;
 
-export const SessionPersistence = openMessage({
-  sessionName: string,
-  absoluteTimeout: gatewayDuration,
-  idleTimeout: gatewayDuration,
-  type: withDefault(oneOf('Cookie', 'Header'), 'Cookie'),
-  cookieConfig: openMessage({ lifetimeType: withDefault(oneOf('Permanent', 'Session'), 'Session') }),
-});
+/** A name that cookies and headers can have. */
+const sessionName = text({ maxLength: 128, pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]*$" });
+
+export const SessionPersistence = openMessage(
+  {
+    sessionName,
+    absoluteTimeout: gatewayDuration,
+    type: withDefault(oneOf('Cookie', 'Header'), 'Cookie'),
+    cookieConfig: openMessage({ lifetimeType: withDefault(oneOf('Permanent', 'Session'), 'Session') }),
+  },
+  ['type'],
+);
+export type SessionPersistence = Static<typeof SessionPersistence>;

@@ -43,6 +43,8 @@ type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 export interface ClusterFacts {
   readonly proxyType: Proxy['type'];
   readonly families: AddressFamilies;
+  /** What the caller shows to backends whose TLS a policy of Gateway API asks for. */
+  readonly clientCertificate?: string;
   /**
    * Clusters for mutual TLS that is passed through by its server name, beside the ordinary ones: named like it, without TLS
    * of their own, and only with endpoints that take it.
@@ -286,6 +288,7 @@ export function tlsOf(
     subjectAltNames: view.subjectAltNames,
     declaredNames: service.subjectAltNames,
     http2: speaksHttp2(settings, port.protocol, policy.connectionPool?.value),
+    ...(facts.clientCertificate !== undefined && { clientCertificate: facts.clientCertificate }),
     credentials: facts.proxyType !== 'sidecar' || view.policy?.workloadSelector !== undefined,
   };
 }

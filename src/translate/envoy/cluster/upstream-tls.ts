@@ -27,6 +27,8 @@ export interface UpstreamTls {
   readonly http2: boolean;
   /** Secrets by name may be used: by gateways, and by the workloads that a DestinationRule selects. */
   readonly credentials: boolean;
+  /** The caller's own, for backends whose TLS a policy of Gateway API asks for. */
+  readonly clientCertificate?: string;
 }
 
 /** Transport sockets of the cluster; no fields at all for plain text. */
@@ -104,7 +106,7 @@ const originNames = (tls: UpstreamTls, settings: ClientTLSSettings): readonly st
 function originated(tls: UpstreamTls, settings: ClientTLSSettings): TransportSocket | undefined {
   const credential = settings.credentialName ?? '';
   if (credential !== '' && !tls.credentials && !isReference(credential)) return undefined;
-  const certificate = clientCertificate(settings, credential);
+  const certificate = clientCertificate(settings, credential) ?? gatewayCertificate(tls);
   return tlsSocket({
     common_tls_context: {
       ...(certificate !== undefined && { tls_certificate_sds_secret_configs: [secret(certificate)] }),
@@ -131,6 +133,9 @@ function clientCertificate(settings: ClientTLSSettings, credential: string): str
     ? `file-cert:${settings.clientCertificate ?? ''}~${settings.privateKey ?? ''}`
     : `kubernetes://${credential}`;
 }
+
+const gatewayCertificate = ({ policy, clientCertificate: own }: UpstreamTls): string | undefined =>
+  policy?.source.kind === 'BackendTLSPolicy' ? own : undefined;
 
 function serverValidation(names: readonly string[], settings: ClientTLSSettings, credential: string): CommonTlsContext {
   if (settings.insecureSkipVerify === true) return { validation_context: {} };

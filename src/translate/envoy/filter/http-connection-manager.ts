@@ -13,6 +13,7 @@ import type { Guard } from '../rbac/guard.ts';
 import { unguarded } from '../rbac/guard.ts';
 import type { ChainTraffic } from '../extension/extension-filters.ts';
 import { httpExtensions } from '../extension/extension-filters.ts';
+import { limited } from './connection-settings.ts';
 import { httpFilters } from './http-filters.ts';
 import type { HttpFacts } from '../listener/listener-facts.ts';
 import type { Received } from '../telemetry/metered.ts';
@@ -40,8 +41,9 @@ export interface OutboundHttp {
 export const outboundHttpConnectionManager = memo(
   (settings: MeshSettings, facts: HttpFacts, http: OutboundHttp): Filter =>
     filter(
+      facts,
       merge<HttpConnectionManager>(
-        common(settings, facts, unguarded, http, settings.features.persistentSessions),
+        common(settings, facts, unguarded, http, mayBind(settings)),
         http1Options(facts, http.explicitProxy),
         { rds: { config_source: ads, route_config_name: http.routeName } },
       ),
@@ -60,6 +62,7 @@ export interface InboundHttp {
 export const inboundHttpConnectionManager = memo(
   (settings: MeshSettings, facts: HttpFacts, guard: Guard, http: InboundHttp, routes: RouteConfiguration): Filter =>
     filter(
+      facts,
       merge<HttpConnectionManager>(
         common(settings, facts, guard, http, false, sharedValue(http.received)),
         http1Options(facts, false),
@@ -80,8 +83,9 @@ export const waypointHttpConnectionManager = memo(
     routes: RouteConfiguration,
   ): Filter =>
     filter(
+      facts,
       merge<HttpConnectionManager>(
-        common(settings, facts, guard, http, settings.features.persistentSessions),
+        common(settings, facts, guard, http, mayBind(settings)),
         http1Options(facts, false),
         facts.headers.keepServerHeader === true ? {} : { server_name: facts.headers.serverName ?? meshServerHeader },
         http.http2 ? { http2_protocol_options: {} } : {},
@@ -106,8 +110,9 @@ export interface GatewayHttp {
 export const gatewayHttpConnectionManager = memo(
   (settings: MeshSettings, facts: HttpFacts, guard: Guard, http: GatewayHttp): Filter =>
     filter(
+      facts,
       merge<HttpConnectionManager>(
-        common(settings, facts, guard, http, settings.features.persistentSessions),
+        common(settings, facts, guard, http, mayBind(settings)),
         { http_protocol_options: {}, ...http1Options(facts, false) },
         edgeOptions(facts, http),
         { rds: { config_source: ads, route_config_name: http.routeName } },
@@ -129,8 +134,11 @@ function edgeOptions({ headers }: HttpFacts, http: GatewayHttp): Partial<HttpCon
   };
 }
 
-const filter = (message: HttpConnectionManager): Filter =>
-  extension('envoy.filters.network.http_connection_manager', manager, message);
+/** Whether routes can bind clients to endpoints. */
+const mayBind = ({ features }: MeshSettings): boolean => features.persistentSessions || features.strictGateways;
+
+const filter = ({ limits }: HttpFacts, message: HttpConnectionManager): Filter =>
+  extension('envoy.filters.network.http_connection_manager', manager, limited(message, limits));
 
 function common(
   settings: MeshSettings,

@@ -4,6 +4,7 @@
 import { memo } from '../../../model/memo.ts';
 import type { PersistentSession, Service } from '../../../model/mesh/mesh.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { duration } from '../../duration.ts';
 import { from } from '../../provenance.ts';
 import { extension, typed } from '../../typed.ts';
 
@@ -21,21 +22,28 @@ export const statefulSession: HttpFilter = extension(
 
 /** For the requests that lead to the service; nothing for one without sessions. */
 export const sessionConfig = memo((service: Service): PerFilterConfig =>
-  service.session === undefined
-    ? {}
-    : from(service.source, {
-        [name]: typed('envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute', {
-          stateful_session: { session_state: sessionState(service.session) },
-        }),
-      }),
+  service.session === undefined ? {} : from(service.source, perRoute(service.session)),
 );
+
+/** For the requests of one route, wherever they lead. */
+export const perRoute = (session: PersistentSession): PerFilterConfig => ({
+  [name]: typed('envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute', {
+    stateful_session: { session_state: sessionState(session) },
+  }),
+});
 
 const sessionState = (session: PersistentSession) =>
   session.kind === 'cookie'
     ? extension(
         'envoy.http.stateful_session.cookie',
         'envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState',
-        { cookie: { name: session.name, path: session.path } },
+        {
+          cookie: {
+            name: session.name,
+            path: session.path,
+            ...(session.lifetime !== undefined && { ttl: duration(session.lifetime) }),
+          },
+        },
       )
     : extension(
         'envoy.http.stateful_session.header',

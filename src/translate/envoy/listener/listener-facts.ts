@@ -9,6 +9,8 @@ import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
+import type { ConnectionLimits } from '../filter/connection-settings.ts';
+import { connectionLimits } from '../filter/connection-settings.ts';
 import type { HeaderSettings } from '../filter/proxy-headers.ts';
 import { headerSettings } from '../filter/proxy-headers.ts';
 import type { MeteredWorkload } from '../telemetry/metered.ts';
@@ -46,6 +48,7 @@ export interface HttpFacts {
   /** Only with tracing: it keeps workloads from sharing their listeners. */
   readonly traced?: Traced;
   readonly headers: HeaderSettings;
+  readonly limits?: ConnectionLimits;
 }
 
 const ipv4: LocalAddresses = { wildcards: ['0.0.0.0'], loopbacks: ['127.0.0.1'] };
@@ -67,10 +70,12 @@ export function entryAddresses({ features }: MeshSettings, proxy: Proxy): LocalA
 export const httpFacts = memo(
   (settings: MeshSettings, proxy: Proxy, telemetry: TrafficTelemetry | undefined): HttpFacts => {
     const traced = tracedBy(settings, proxy, telemetry);
+    const limits = connectionLimits(settings, proxy);
     const own = sharedValue({
       acceptHttp10: ['1', 'true'].includes(String(proxy.metadata['HTTP10'])),
       ...(traced !== undefined && { traced }),
       headers: headerSettings(settings, proxy),
+      ...(limits !== undefined && { limits }),
     });
     return managing(own, connectionFacts(proxy, telemetry));
   },

@@ -122,6 +122,7 @@ function tlsParameters({ tlsDefaults, source }: MeshSettings, tls: ServerTLSSett
     lowest === undefined ? undefined : { tls_minimum_protocol_version: lowest },
     highest === undefined ? undefined : { tls_maximum_protocol_version: highest },
     suites.length === 0 ? undefined : { cipher_suites: suites },
+    (tls.ecdhCurves ?? []).length === 0 ? undefined : { ecdh_curves: tls.ecdhCurves ?? [] },
   );
 }
 

@@ -10,7 +10,7 @@ import { from, merge } from '../../provenance.ts';
 import { typed } from '../../typed.ts';
 import { selects } from '../../../model/mesh/labels.ts';
 import { meshGateway } from '../../resolve/virtual-service.ts';
-import { sessionConfig } from '../filter/stateful-session.ts';
+import { perRoute, sessionConfig } from '../filter/stateful-session.ts';
 import { httpCors } from './cors.ts';
 import { httpFault } from './fault.ts';
 import { hashPolicy } from './hash-policy.ts';
@@ -169,8 +169,9 @@ function operation(context: ActionContext, virtualService: VirtualService, route
 
 function filterSettings(context: ActionContext, sourced: SourcedRoute<HTTPRoute>): Route | undefined {
   const { fault, corsPolicy } = sourced.route;
-  const bound = boundService(context, sourced.route);
-  if (fault === undefined && corsPolicy === undefined && bound === undefined) return undefined;
+  const session = context.settings.features.strictGateways ? sourced.session : undefined;
+  const bound = session === undefined ? boundService(context, sourced.route) : undefined;
+  if (fault === undefined && corsPolicy === undefined && bound === undefined && session === undefined) return undefined;
   const settings = merge<NonNullable<Route['typed_per_filter_config']>>(
     fault === undefined
       ? undefined
@@ -183,6 +184,7 @@ function filterSettings(context: ActionContext, sourced: SourcedRoute<HTTPRoute>
           'envoy.filters.http.cors': typed('envoy.extensions.filters.http.cors.v3.CorsPolicy', httpCors(corsPolicy)),
         }),
     bound === undefined ? undefined : sessionConfig(bound),
+    session === undefined ? undefined : from(causes(sourced, 'session'), perRoute(session)),
   );
   return { typed_per_filter_config: settings };
 }

@@ -43,7 +43,7 @@ export function gatewayApi(
 ): GatewayApi {
   const { clusterDomain } = settings;
   const grants = referenceGrants(objects.ReferenceGrant);
-  const all = allGateways(clusterDomain, objects.KubernetesGateway, objects.GatewayClass, objects.ListenerSet, objects.Namespace, grants, objects.Secret, objects.ConfigMap); // prettier-ignore
+  const all = allGateways(clusterDomain, objects.KubernetesGateway, objects.GatewayClass, objects.ListenerSet, objects.Namespace, grants, objects.Secret, objects.ConfigMap, settings.features.strictGateways); // prettier-ignore
   const results = within(all, seen);
   const byHost = servicesByHost(services);
   const lookup = {
@@ -65,7 +65,7 @@ export function gatewayApi(
     virtualServices: virtualServicesOf(routes),
     destinationRules: tls.rules,
     results,
-    problems: gatewayApiProblems(objects, results, routes, tls.statuses),
+    problems: gatewayApiProblems(objects, results, routes, tls.statuses, settings.features.strictGateways),
     statuses: (endpoints) =>
       gatewayApiStatuses({ results, routes, objects, grants, policies: tls.statuses, services: byHost, endpoints }),
   };

@@ -8,6 +8,7 @@ import { objectKey } from '../../../../model/object.ts';
 import type { KindMap } from '../../../../model/schema/index.ts';
 import { byObjectAge, compareText } from '../../order.ts';
 import { gatewayClass, type GatewayClass } from '../gateway-class.ts';
+import { clientCertificateFault } from '../status/client-certificate.ts';
 import { generationOf, type Fault } from '../status/conditions.ts';
 import { routeNamespaces, takesListenersOf } from './allowed-namespaces.ts';
 import { isBetweenNetworks } from './between-networks.ts';
@@ -48,6 +49,8 @@ export interface GatewayInputs extends References {
   readonly sets: ReadonlyMap<string, ListenerSet>;
   readonly namespaces: ReadonlyMap<string, KindMap['Namespace']>;
   readonly clusterDomain: string;
+  /** Whether backends are shown the certificates that Gateways have for them. */
+  readonly strict: boolean;
 }
 
 /** Those whose class is ours, in the order given. */
@@ -96,13 +99,14 @@ function resolveGateway(
   const listeners = ownListeners(object, taken, ours, inputs);
   const own = listeners.get(object) ?? [];
   const results = taken.map((set): ListenerSetResult => ({ object: set, listeners: listeners.get(set) ?? [] }));
+  const certificate = shownCertificate(object, inputs);
   const attaching = [own, ...results.map((set) => set.listeners.filter(({ valid }) => valid))].flat();
   return {
     ...common,
     listeners: own,
     sets: [...refused, ...results],
     gateways: [{ object, listeners: own }, ...results].flatMap((owner) =>
-      owner.listeners.flatMap((listener) => gatewayOf(owner.object, listener, ours, object, hostnames)),
+      owner.listeners.flatMap((listener) => gatewayOf(owner.object, listener, ours, object, hostnames, certificate)),
     ),
     attach: ours.kind === 'waypoint' ? [] : attaching.flatMap(({ attach }) => attach ?? []),
   };
@@ -185,6 +189,14 @@ function builtListener(
   });
 }
 
+/** None where it cannot be used, which the Gateway's status says. */
+function shownCertificate(object: KubernetesGateway, { strict, grants, secrets }: GatewayInputs): string | undefined {
+  const reference = object.spec.tls?.backend?.clientCertificateRef;
+  if (!strict || reference === undefined || clientCertificateFault(object, grants, secrets) !== undefined)
+    return undefined;
+  return `kubernetes-gateway://${reference.namespace ?? object.metadata.namespace}/${reference.name}`;
+}
+
 /** Waypoints and tunnels have listeners of their own. */
 function gatewayOf(
   owner: ObjectBase,
@@ -192,6 +204,7 @@ function gatewayOf(
   { kind }: GatewayClass,
   { metadata }: KubernetesGateway,
   hostnames: readonly string[],
+  clientCertificate: string | undefined,
 ): readonly Gateway[] {
   if (!valid || server === undefined || kind === 'waypoint' || server.port.protocol === 'HBONE') return [];
   const workloads: GatewayWorkloads = { by: 'services', namespace: metadata.namespace, hostnames };
@@ -203,6 +216,7 @@ function gatewayOf(
       created: owner.metadata.creationTimestamp,
       workloads,
       servers: [{ source, server }],
+      ...(clientCertificate !== undefined && { clientCertificate }),
     }),
   ];
 }
@@ -218,6 +232,7 @@ export const allGateways = memo(
     grants: GatewayInputs['grants'],
     secrets: GatewayInputs['secrets'],
     configMaps: GatewayInputs['configMaps'],
+    strict: boolean,
   ): readonly GatewayResult[] =>
     resolveGateways([...objects.values()].toSorted(byObjectAge), {
       clusterDomain,
@@ -227,5 +242,6 @@ export const allGateways = memo(
       grants,
       secrets,
       configMaps,
+      strict,
     }),
 );

@@ -14,6 +14,7 @@ import type { SourcedRoute } from '../../../../model/mesh/virtual-service.ts';
 import type { Fault } from '../status/conditions.ts';
 import { backendHeaders, filtered, type BackendOf } from './filters.ts';
 import { grpcMatch, httpMatch, regexLiteral } from './matches.ts';
+import { persistentSession } from './session.ts';
 
 /** Routes, and what is wrong with references in them. Without any the whole object is out of service. */
 export interface ConvertedRules<R> {
@@ -28,6 +29,7 @@ interface Rule {
   readonly backendRefs?: readonly (gatewayApi.BackendRef & {
     readonly filters?: readonly gatewayApi.HTTPRouteFilter[];
   })[];
+  readonly sessionPersistence?: gatewayApi.SessionPersistence;
 }
 
 export const httpRules = (object: KindMap['HTTPRoute'], backendOf: BackendOf): ConvertedRules<HTTPRoute> =>
@@ -69,18 +71,29 @@ function convert(
       ...backends.route,
       ...more,
     };
-    const fields = { ...filters.fields, timeout: 'timeouts', retries: 'retry', ...backends.fields };
+    const fields = {
+      ...filters.fields,
+      timeout: 'timeouts',
+      retries: 'retry',
+      session: 'sessionPersistence',
+      ...backends.fields,
+    };
     const place = at(source, `spec.rules[${i}]`);
-    if (matches.length === 0) routes.push({ source: place, route, fields });
+    const bound = sessionOf(rule, `session.${metadata.namespace}.${metadata.name}.${i}`);
+    if (matches.length === 0) routes.push({ source: place, route, fields, ...bound });
     for (const [j, match] of matches.entries())
       routes.push({
         source: place,
         route: { ...withStrippedPrefix(route, match), match: [match] },
         fields: { ...fields, 'match[0]': `matches[${j}]` },
+        ...bound,
       });
   }
   return { routes, ...(fault !== undefined && { fault }) };
 }
+
+const sessionOf = ({ sessionPersistence: asked }: Rule, fallback: string): Pick<SourcedRoute<HTTPRoute>, 'session'> =>
+  asked === undefined ? {} : { session: persistentSession(asked, fallback) };
 
 /** A prefix replaced by nothing leaves the rest of the path with one slash before it. */
 function withStrippedPrefix(route: HTTPRoute, { uri }: HTTPMatchRequest): HTTPRoute {

@@ -1,4 +1,4 @@
-// The certificate that a Gateway is to show to backends: only checked, since Istio's proxies show that of the mesh.
+// Why the certificate that a Gateway is to show to backends cannot be used.
 // https://gateway-api.sigs.k8s.io/reference/spec/#gatewaybackendtls
 import { objectKey } from '../../../../model/object.ts';
 import type { KindMap } from '../../../../model/schema/index.ts';

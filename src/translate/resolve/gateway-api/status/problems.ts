@@ -15,12 +15,14 @@ export const gatewayApiProblems = (
   results: readonly GatewayResult[],
   routes: readonly RouteResult[],
   policies: readonly ObjectStatus[],
+  strict: boolean,
 ): readonly Problem[] => [
   ...ofOtherClasses(objects.KubernetesGateway, results),
   ...gatewayProblems(results),
   ...routeProblems(routes),
   ...policyProblems(objects.BackendTLSPolicy, policies),
   ...udpRoutes(objects.UDPRoute),
+  ...(strict ? [] : [...unboundSessions(routes), ...unusedCertificates(results)]),
 ];
 
 const warning = (object: ObjectBase, code: string, message: string, ...path: readonly string[]): Problem => ({
@@ -90,6 +92,27 @@ const policyProblems = memo(
         ? []
         : ancestors.slice(0, 1).flatMap(({ conditions }) => faults(object, conditions, 'spec'));
     }),
+);
+
+const needsSwitch = 'has no effect unless KEELSON_STRICT_GATEWAYS is set for the control plane';
+
+const unboundSessions = memo((routes: readonly RouteResult[]): readonly Problem[] =>
+  routes.flatMap(({ object }) =>
+    (object.spec.rules ?? []).flatMap((rule, i) =>
+      'sessionPersistence' in rule && rule.sessionPersistence !== undefined
+        ? [warning(object, 'unsupported-field', `sessionPersistence ${needsSwitch}`, `spec.rules[${i}].sessionPersistence`)] // prettier-ignore
+        : [],
+    ),
+  ),
+);
+
+const unusedCertificates = memo((results: readonly GatewayResult[]): readonly Problem[] =>
+  results.flatMap(
+    ({ object }) =>
+    object.spec.tls?.backend?.clientCertificateRef === undefined
+      ? []
+      : [warning(object, 'unsupported-field', `clientCertificateRef ${needsSwitch}`, 'spec.tls.backend.clientCertificateRef')], // prettier-ignore
+  ),
 );
 
 const udpRoutes = memo((objects: SnapshotObjects['UDPRoute']): readonly Problem[] =>
