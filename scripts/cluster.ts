@@ -1,6 +1,7 @@
 // A Kubernetes cluster with kubelet and containers, made on this machine from package registries alone:
 // `node scripts/cluster.ts up`, `load` (our images again), `kubectl ARGUMENTS`, `down`.
-import { kubectlResult, loadImages, missingForCluster, startCluster, stopCluster } from './cluster/kind.ts';
+import { kubectlResult, loadImages, startCluster, stopCluster } from './cluster/kind.ts';
+import { missingForCluster } from './cluster/platform.ts';
 
 const report = (line: string): void => void process.stderr.write(`${line}\n`);
 

@@ -7,7 +7,8 @@ import { join, resolve } from 'node:path';
 
 import { output } from './cluster/command.ts';
 import { images } from './cluster/images.ts';
-import { kubectl, missingForCluster, startCluster } from './cluster/kind.ts';
+import { kubectl, startCluster } from './cluster/kind.ts';
+import { missingForCluster } from './cluster/platform.ts';
 import { giveAddresses } from './conformance/addresses.ts';
 import { moduleDirectory } from './conformance/go-module.ts';
 import { writePage } from './conformance/page.ts';

@@ -34,11 +34,12 @@ export const docker = (...args: readonly string[]): Promise<string> => inside('d
 export const imageExists = async (image: string): Promise<boolean> =>
   succeeds('docker', ['image', 'inspect', image], await withDocker({}));
 
-const programs = () => pathWith(['docker.io', 'containerd', 'runc']);
+/** A PATH with the programs of Docker. */
+export const dockerPath = (): Promise<string> => pathWith(['docker.io', 'containerd', 'runc']);
 
 const withDocker = async (options: CommandOptions): Promise<CommandOptions> => ({
   ...options,
-  env: { PATH: await programs(), DOCKER_HOST: `unix://${runtime}/docker.sock`, ...options.env },
+  env: { PATH: await dockerPath(), DOCKER_HOST: `unix://${runtime}/docker.sock`, ...options.env },
 });
 
 /** Starts the daemon unless it runs. */
@@ -50,7 +51,7 @@ export async function startDocker(): Promise<void> {
   await writeFile(configuration, JSON.stringify(await daemonConfiguration()));
   const log = await open(join(state, 'dockerd.log'), 'a');
   const args = [`--net=${namespace}`, 'dockerd', '--config-file', configuration];
-  const env = { ...process.env, PATH: await programs() };
+  const env = { ...process.env, PATH: await dockerPath() };
   spawn('nsenter', args, { env, detached: true, stdio: ['ignore', log.fd, log.fd] }).unref();
   await log.close();
   for (let attempt = 0; attempt < startAttempts; attempt++) {
@@ -89,7 +90,7 @@ async function daemonConfiguration(): Promise<object> {
 async function boundedRunc(): Promise<string> {
   const path = join(state, 'bounded-runc');
   const filter = resolve(import.meta.dirname, 'bounded-capabilities.ts');
-  const script = `#!/bin/sh\n"${process.execPath}" "${filter}" "$@"\nPATH="${await programs()}" exec runc "$@"\n`;
+  const script = `#!/bin/sh\n"${process.execPath}" "${filter}" "$@"\nPATH="${await dockerPath()}" exec runc "$@"\n`;
   await writeFile(path, script);
   await chmod(path, 0o755);
   return path;

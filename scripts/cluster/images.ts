@@ -8,6 +8,7 @@ import { envoyBinary, envoyVersion } from '../envoy.ts';
 import { exists, fingerprint } from './cache.ts';
 import { output, result } from './command.ts';
 import { docker } from './docker.ts';
+import { goProgram } from './go-programs.ts';
 
 const repository = resolve(import.meta.dirname, '..', '..');
 const users =
@@ -18,6 +19,7 @@ export const images = {
   keelson: 'keelson:0.1.0',
   envoy: `envoyproxy/envoy:v${envoyVersion}`,
   shop: 'keelson-shop:latest',
+  idle: 'keelson-idle:latest',
 } as const;
 
 const label = 'keelson.made-of';
@@ -29,10 +31,10 @@ const madeOf = {
 } as const;
 /** What an image is made of, by whose content it is known whether it is to be made again. */
 const sourcesOf = async (name: keyof typeof images, report: (line: string) => void): Promise<readonly string[]> =>
-  name === 'envoy' ? [await envoyPath(report)] : madeOf[name];
+  name === 'envoy' ? [await envoyPath(report)] : name === 'idle' ? [await goProgram('pause', report)] : madeOf[name];
 
 /** Each lays out a root file system, and returns what a Dockerfile would say of the image besides. */
-const makers = { keelson: makeKeelson, envoy: makeEnvoy, shop: makeShop } as const;
+const makers = { keelson: makeKeelson, envoy: makeEnvoy, shop: makeShop, idle: makeIdle } as const;
 
 /** Makes a root file system with these programs, by their places in it, and what they need to run. */
 export async function writeProgramRoot(root: string, programs: Readonly<Record<string, string>>): Promise<void> {
@@ -131,6 +133,12 @@ async function makeShop(root: string): Promise<readonly string[]> {
   for (const part of ['demo', apps, 'package.json'])
     await cp(join(repository, part), join(root, 'shop', part), { recursive: true });
   return ['WORKDIR /shop', 'USER 65534:65534', 'ENTRYPOINT ["/usr/bin/node"]'];
+}
+
+/** A program that does nothing, and takes no room. */
+async function makeIdle(root: string): Promise<readonly string[]> {
+  await writeProgramRoot(root, { 'usr/bin/pause': await goProgram('pause') });
+  return ['USER 65534:65534', 'ENTRYPOINT ["/usr/bin/pause"]'];
 }
 
 /** By the name that containerd knows an image by: Docker's name of it, and its id. */

@@ -6,7 +6,6 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { cacheDirectory } from './cache.ts';
-import { succeeds } from './command.ts';
 import { clusterSuffix, docker, inside, insideResult, isDockerRunning, startDocker, stopDocker } from './docker.ts';
 import { goProgram } from './go-programs.ts';
 import { imageIds, makeImages } from './images.ts';
@@ -17,16 +16,6 @@ type Report = (line: string) => void;
 
 const name = `keelson-test${clusterSuffix}`;
 export const kubeconfig = join(cacheDirectory, `${name}.kubeconfig`);
-
-/** Why no cluster can be made on this machine; undefined if one can. */
-export async function missingForCluster(): Promise<string | undefined> {
-  if (process.platform !== 'linux') return 'it needs Linux';
-  if (process.getuid?.() !== 0) return 'it needs root';
-  for (const command of ['go', 'ip', 'nsenter', 'apt-get', 'docker'])
-    if (!(await succeeds('sh', ['-c', `command -v ${command}`]))) return `it needs ${command}`;
-  if (!(await succeeds('unshare', ['--net', '--mount', 'true']))) return 'it needs the right to make namespaces';
-  return undefined;
-}
 
 /**
  * Starts a cluster of one node, unless it runs, and puts images of the sources as they are now into it. Returns whether it
@@ -100,6 +89,14 @@ const inNode = (args: readonly string[], options: CommandOptions = {}): Promise<
     ['exec', '--interactive', `${name}-control-plane`, 'ctr', '--namespace', 'k8s.io', ...args],
     options,
   );
+
+/** Ends a container of a Pod as a crash of its machine would: at once, and without a word. */
+export const crash = async (containerId: string): Promise<string> =>
+  inNode(['tasks', 'kill', '--signal', 'SIGKILL', containerId.replace(/^\w+:\/\//, '')]);
+
+/** What the kubelet said last. */
+export const nodeJournal = async (): Promise<string> =>
+  inside('docker', ['exec', `${name}-control-plane`, 'journalctl', '--no-pager', '--lines=40', '--unit=kubelet']);
 
 /** Ends the cluster and the Docker daemon that it runs in. */
 export async function stopCluster(): Promise<void> {

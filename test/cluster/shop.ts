@@ -66,6 +66,20 @@ export const buyer = (where: string): KubernetesObject =>
     },
   });
 
+/** Sidecars beside a program that only runs: as many as a change is to reach. */
+export const crowd = (replicas: number): KubernetesObject =>
+  object('apps/v1', 'Deployment', 'crowd', namespace, {
+    replicas,
+    selector: { matchLabels: { app: 'crowd' } },
+    template: {
+      metadata: { labels: { app: 'crowd' } },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        containers: [{ name: 'app', image: images.idle, imagePullPolicy: 'Never' }],
+      },
+    },
+  });
+
 /** Asks for the front page once, and is done. */
 export const job = (): KubernetesObject =>
   object('batch/v1', 'Job', 'visit', namespace, {

@@ -9,7 +9,7 @@ export default defineConfig({
     include: ['test/cluster/*.spec.ts'],
     fileParallelism: false,
     bail: 1,
-    testTimeout: 300_000,
+    testTimeout: 20 * 60_000,
     hookTimeout: 45 * 60_000,
   },
 });

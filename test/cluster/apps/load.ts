@@ -17,7 +17,7 @@ const isOver = (): boolean =>
 async function ask(url: string): Promise<void> {
   requests++;
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(15_000) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(60_000) });
     const body = await response.text();
     if (response.status !== 200 || /"error"|unavailable/.test(body))
       failures.push(`${new Date().toISOString()} ${url} ${response.status} ${body.slice(0, 200)}`);

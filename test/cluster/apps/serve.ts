@@ -17,7 +17,7 @@ import { send } from '../../../demo/http.ts';
 
 const port = 9080;
 /** For so long connections still come in after Kubernetes has said that this Pod ends. */
-const lastCallsMs = 4000;
+const lastCallsMs = 10_000;
 const handlers: Readonly<Record<ServiceName, Handler>> = { front: frontPage, details, ratings, reviews, store };
 
 const [service = 'front', version = 'v1'] = process.argv.slice(2) as [ServiceName?, string?];
