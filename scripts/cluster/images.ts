@@ -71,10 +71,13 @@ export async function importImage(name: string, root: string, changes: readonly 
 }
 
 /** Makes those of `images` that are not as the sources are now. */
-export async function makeImages(report: (line: string) => void): Promise<void> {
+export async function makeImages(
+  report: (line: string) => void,
+  wanted = Object.keys(images) as readonly (keyof typeof images)[],
+): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'keelson-images-'));
   try {
-    for (const name of Object.keys(images) as (keyof typeof images)[]) {
+    for (const name of wanted) {
       const made = await fingerprint([process.version], await sourcesOf(name, report));
       const format = `{{ index .Config.Labels "${label}" }}`;
       if ((await docker('image', 'inspect', '--format', format, images[name]).catch(() => '')).trim() === made)

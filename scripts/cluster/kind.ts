@@ -2,11 +2,20 @@
 // https://kind.sigs.k8s.io/docs/user/configuration/
 import type { CommandOptions, CommandResult } from './command.ts';
 
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 
 import { cacheDirectory } from './cache.ts';
-import { clusterSuffix, docker, inside, insideResult, isDockerRunning, startDocker, stopDocker } from './docker.ts';
+import {
+  clusterSuffix,
+  docker,
+  dockerPath,
+  inside,
+  insideResult,
+  isDockerRunning,
+  startDocker,
+  stopDocker,
+} from './docker.ts';
 import { goProgram } from './go-programs.ts';
 import { imageIds, makeImages } from './images.ts';
 import { raiseLimits } from './limits.ts';
@@ -94,14 +103,37 @@ const inNode = (args: readonly string[], options: CommandOptions = {}): Promise<
 export const crash = async (containerId: string): Promise<string> =>
   inNode(['tasks', 'kill', '--signal', 'SIGKILL', containerId.replace(/^\w+:\/\//, '')]);
 
-/** What the kubelet said last. */
+/** What the kubelet complained of last. */
 export const nodeJournal = async (): Promise<string> =>
-  inside('docker', ['exec', `${name}-control-plane`, 'journalctl', '--no-pager', '--lines=40', '--unit=kubelet']);
+  inside('docker', [
+    'exec',
+    `${name}-control-plane`,
+    'journalctl',
+    '--no-pager',
+    '--lines=20',
+    '--grep=^[EW]',
+    '--unit=kubelet',
+  ]);
 
 /** Ends the cluster and the Docker daemon that it runs in. */
 export async function stopCluster(): Promise<void> {
   if (await isDockerRunning()) await deleteCluster();
   await stopDocker();
+}
+
+/**
+ * Runs a command as a user does who has Docker, kind and kubectl.
+ */
+export async function asUser(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+  const programs = join(cacheDirectory, 'programs');
+  await mkdir(programs, { recursive: true });
+  for (const program of ['kind', 'kubectl'] as const) {
+    await rm(join(programs, program), { force: true });
+    await symlink(await goProgram(program), join(programs, program));
+  }
+  const path = [programs, await dockerPath()].join(delimiter);
+  const env = { PATH: path, KUBECONFIG: join(cacheDirectory, 'user.kubeconfig'), ...options.env };
+  return inside(command, args, { ...options, env });
 }
 
 /** Runs kubectl as the cluster's administrator and returns what it prints. */

@@ -3,6 +3,7 @@ import { kubectlResult, nodeJournal } from '../../scripts/cluster/kind.ts';
 import { system } from './mesh.ts';
 
 const mostLines = 40;
+const longest = 200;
 const questions: readonly (readonly string[])[] = [
   ['get', 'pods', '--all-namespaces', '--output=wide'],
   ['get', 'events', '--all-namespaces', '--sort-by=.lastTimestamp'],
@@ -21,4 +22,4 @@ export async function diagnostics(): Promise<string> {
 }
 
 const section = (title: string, text: string): string =>
-  [`== ${title}`, ...text.trimEnd().split('\n').slice(-mostLines)].join('\n');
+  [`== ${title}`, ...text.trimEnd().split('\n').slice(-mostLines)].map((line) => line.slice(0, longest)).join('\n');

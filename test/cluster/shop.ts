@@ -33,9 +33,10 @@ const service = (app: string): KubernetesObject => ({
   spec: { selector: { app }, ports: [{ name: 'http', port }] },
 });
 
-/** One of each kind of probe between them. */
+/** One of each kind of probe between them, none of which is in a hurry: nothing is wrong with who waits for a processor. */
 function deployment(app: string, version: string): KubernetesObject {
-  const answers = { httpGet: { path: '/healthz', port }, periodSeconds: 2 };
+  const patient = { periodSeconds: 2, timeoutSeconds: 30, failureThreshold: 10 };
+  const answers = { httpGet: { path: '/healthz', port }, ...patient };
   return object('apps/v1', 'Deployment', `${app}-${version}`, namespace, {
     selector: { matchLabels: { app, version } },
     strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
@@ -46,9 +47,9 @@ function deployment(app: string, version: string): KubernetesObject {
           {
             ...container(['test/cluster/apps/serve.ts', app, version]),
             ports: [{ containerPort: port }],
-            startupProbe: { ...answers, periodSeconds: 1, failureThreshold: 60 },
+            startupProbe: { ...answers, periodSeconds: 1, failureThreshold: 600 },
             readinessProbe: answers,
-            livenessProbe: { tcpSocket: { port }, periodSeconds: 2 },
+            livenessProbe: { tcpSocket: { port }, ...patient },
           },
         ],
       },
