@@ -45,6 +45,10 @@ export const isConflict = (error: unknown): boolean =>
 /** The resourceVersion or the continue token is from too long ago. */
 export const isExpired = (error: unknown): boolean => isApiError(error) && error.status === 410;
 export const isForbidden = (error: unknown): boolean => isApiError(error) && error.status === 403;
+/** It says nothing about the request: there was no answer, or the server was not able to give one just then. */
+export const isPassing = (error: unknown): boolean =>
+  isApiError(error) &&
+  (error.reason === 'Unreachable' || error.reason === 'Timeout' || error.status === 429 || error.status >= 500);
 
 const longestMessage = 2000;
 const reasons: Readonly<Record<number, string>> = {
