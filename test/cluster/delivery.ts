@@ -31,7 +31,7 @@ export async function delivery(
   const programmed = Date.now() - from;
   const path = 'jsonpath={.status.conditions[?(@.type=="Programmed")].message}';
   const message = await kubectl(['get', '--output', path, ...target]);
-  const acknowledged = (await lastAnswer(`${kind} ${namespace}/${name} changed`, from)) - from;
+  const acknowledged = (await lastAnswer(`${kind} ${namespace}/${name} changed`, from, from + programmed)) - from;
   return { applied, acknowledged, programmed, proxies: (await answers()) - before, message };
 }
 
@@ -41,17 +41,19 @@ async function answers(): Promise<number> {
   return Number(/^pilot_proxy_convergence_time_count (\S+)/m.exec(text)?.[1] ?? 0);
 }
 
-/** When the last proxy had answered to a change of this object that came after `from`, in milliseconds since the epoch. */
-async function lastAnswer(object: string, from: number): Promise<number> {
+/**
+ * When the last proxy had answered to a change of this object, in milliseconds since the epoch: after `from`, and before
+ * `until`, when all had.
+ */
+async function lastAnswer(object: string, from: number, until: number): Promise<number> {
   const log = await kubectl(['--namespace', system, 'logs', 'deployment/istiod', '--tail=1000']);
-  const lines = log.split('\n').filter((line) => Date.parse(line.slice(0, 24)) >= from);
-  const change = changeOf(lines.find((line) => line.includes('objects have changed') && line.includes(object)));
-  const answered = lines.findLast((line) => line.includes('proxies have answered') && changeOf(line) === change);
-  if (change === undefined || answered === undefined) throw new Error(`the log tells of no answers to ${object}`);
-  return Date.parse(answered.slice(0, 24));
+  const at = (line: string): number => Date.parse(line.slice(0, 24));
+  const lines = log.split('\n').filter((line) => at(line) >= from && at(line) <= until);
+  const changed = lines.findIndex((line) => line.includes('objects have changed') && line.includes(object));
+  const answered = lines.slice(changed).findLast((line) => line.includes('proxies have answered'));
+  if (changed < 0 || answered === undefined) throw new Error(`the log tells of no answers to: ${object}`);
+  return at(answered);
 }
-
-const changeOf = (line: string | undefined): string | undefined => / change=(\d+) /.exec(line ?? '')?.[1];
 
 /** What the measurements say, for people: the middle of each kind, and the slowest. */
 export function described(measured: readonly Delivery[]): string {

@@ -21,6 +21,8 @@ const mostPushes = 100;
 const mostCauses = 20;
 /** After that many milliseconds nobody answers any more: the proxy has gone. */
 const patience = 30_000;
+/** After that many milliseconds of silence a change to which nothing was sent has come to nothing: the next is another. */
+const gathering = 5000;
 
 export class PushHistory {
   readonly #now: () => number;
@@ -49,7 +51,9 @@ export class PushHistory {
     const causes = changes(before, after);
     if (causes.length === 0) return;
     const last = this.#pushes.at(-1);
-    const push = last !== undefined && last.responses === 0 ? last : this.#begin();
+    const isOpen = last?.responses === 0 && this.#now() - last.touchedAt < gathering;
+    const push = isOpen ? last : this.#begin();
+    push.touchedAt = this.#now();
     push.more += Math.max(0, push.causes.length + causes.length - mostCauses);
     push.causes = [...push.causes, ...causes].slice(0, mostCauses);
     this.#watcher?.changed(push, causes);

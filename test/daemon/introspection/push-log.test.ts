@@ -53,3 +53,18 @@ test('an answer that sets off the next response is not the last', async () => {
   expect(lines).toHaveLength(1);
   expect(lines[0]).toContain('"more":2');
 });
+
+test('what came to nothing is not the cause of what comes later', async () => {
+  const { lines, history, pass } = recorded();
+  history.changed(emptySnapshot, withObjects(1, 'EndpointSlice', 'till'));
+  pass(60_000);
+  history.changed(withObjects(1, 'EndpointSlice', 'till'), withObjects(2, 'Service', 'shelf'));
+  pass(2000);
+  history.changed(withObjects(2, 'Service', 'shelf'), withObjects(3, 'Service', 'door'));
+  pass(2000);
+  history.sent(resourceTypes.cluster, 1, 10);
+  history.settled(resourceTypes.cluster, true, 0);
+  await Promise.resolve();
+  expect(lines.map((line) => /"change":(\d+)/.exec(line)?.[1])).toEqual(['1', '2', '2', '2']);
+  expect(lines.at(-1)).toContain('"milliseconds":4000');
+});
