@@ -41,6 +41,7 @@ async function run(flags: readonly string[]): Promise<void> {
       if (outcome === 'FAIL' || flags.length > 0) report(`${outcome} ${name} (${seconds} s)`);
     const count = (outcome: string) => results.filter((result) => result.outcome === outcome).length;
     report(`${count('PASS')} passed, ${count('FAIL')} failed, ${count('SKIP')} skipped.`);
+    if (results.length === 0) report('The suite did not get as far as its tests; the end of its log says why.');
     if (flags.length === 0) await writePage(repository, directory, results);
     process.exitCode = count('PASS') === 0 || count('FAIL') > 0 ? 1 : 0;
   } finally {
@@ -78,5 +79,6 @@ async function restartKeelson(): Promise<void> {
   await rollOut('status', '--timeout=300s');
 }
 
-const rollOut = (verb: string, ...flags: readonly string[]): Promise<string> =>
-  kubectl(['--namespace', 'istio-system', 'rollout', verb, 'deployment/istiod', ...flags]);
+async function rollOut(verb: string, ...flags: readonly string[]): Promise<void> {
+  await kubectl(['--namespace', 'istio-system', 'rollout', verb, 'deployment/istiod', ...flags]);
+}

@@ -2,7 +2,7 @@
 // and those that stand in for what a user's cluster pulls. Each has the libraries that its programs are linked with.
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 
 import { envoyBinary, envoyVersion } from '../envoy.ts';
 import { exists, fingerprint } from './cache.ts';
@@ -99,7 +99,9 @@ async function makeKeelson(root: string): Promise<readonly string[]> {
     await cp(join(repository, part), join(build, part), { recursive: true });
   await output('npx', ['tsc', '-p', 'tsconfig.build.json', '--outDir', join(build, 'dist')], { cwd: repository });
   await copyPackages(build);
-  await output('sh', [join(build, 'scripts', 'image-root.sh'), root]);
+  // It takes the Node that it finds, which has to be this one.
+  const path = [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter);
+  await output('sh', [join(build, 'scripts', 'image-root.sh'), root], { env: { PATH: path } });
   return lastStage();
 }
 

@@ -40,14 +40,14 @@ export async function runSuite(
 }
 
 const suiteFlags = (version: string): readonly string[] =>
-  `-test.v -test.timeout ${minutes}m -test.run TestGatewayAPI
+  `-test.v=test2json -test.timeout ${minutes}m -test.run TestGatewayAPI
   --gateway-class istio --all-features --exempt-features ${exempt.join()} --conformance-profiles ${profiles}
   --namespace-labels istio-injection=enabled --debug=false
   --organization keelson --project keelson --version ${version} --url https://example.com --contact none`.split(/\s+/);
 
-/** From the lines that Go's test runner prints for the tests right below `TestGatewayAPI`. */
+/** From the lines that Go's test runner prints as each test right below `TestGatewayAPI` ends. */
 export function resultsIn(log: string): readonly TestResult[] {
-  const lines = log.matchAll(/^ {4}--- (PASS|FAIL|SKIP): TestGatewayAPI\/(\w+) \(([\d.]+)s\)$/gm);
+  const lines = log.matchAll(/^\W*--- (PASS|FAIL|SKIP): TestGatewayAPI\/(\w+) \(([\d.]+)s\)$/gm);
   return [...lines].map(([, outcome, name = '', seconds]) => ({
     name,
     outcome: outcome as TestResult['outcome'],
