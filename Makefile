@@ -45,7 +45,7 @@ build: $(TYPES) ## Compile to dist/
 	@node scripts/console.ts
 
 conformance: envoy kubernetes ## Run Gateway API's conformance suite in that cluster (needs root and Go)
-	@node scripts/conformance.ts
+	@node scripts/conformance.ts $(SUITE_FLAGS)
 
 golden: $(TYPES) ## Rewrite the expected output of the golden tests
 	@rm -rf test/golden/*/*/expected

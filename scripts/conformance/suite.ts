@@ -47,7 +47,7 @@ const suiteFlags = (version: string): readonly string[] =>
 
 /** From the lines that Go's test runner prints as each test right below `TestGatewayAPI` ends. */
 export function resultsIn(log: string): readonly TestResult[] {
-  const lines = log.matchAll(/^\W*--- (PASS|FAIL|SKIP): TestGatewayAPI\/(\w+) \(([\d.]+)s\)$/gm);
+  const lines = log.matchAll(/^[^\w\n]*--- (PASS|FAIL|SKIP): TestGatewayAPI\/(\w+) \(([\d.]+)s\)$/gm);
   return [...lines].map(([, outcome, name = '', seconds]) => ({
     name,
     outcome: outcome as TestResult['outcome'],
