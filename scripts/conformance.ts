@@ -65,6 +65,7 @@ async function installKeelson(): Promise<void> {
   const values = [
     `image=${images.keelson}`,
     'env.KEELSON_STRICT_GATEWAYS=true',
+    'env.KEELSON_ROUTE_BY_ADDRESS=true',
     'global.proxy.resources.requests.cpu=5m',
     'global.proxy.resources.requests.memory=32Mi',
   ];

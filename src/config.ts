@@ -18,6 +18,7 @@ export const features = (): Features => ({
   http3: isTrue(process.env['PILOT_ENABLE_QUIC_LISTENERS']),
   dualStack: isTrue(process.env['ISTIO_DUAL_STACK']),
   strictGateways: isTrue(process.env['KEELSON_STRICT_GATEWAYS']),
+  routeByAddress: isTrue(process.env['KEELSON_ROUTE_BY_ADDRESS']),
   ambient: isTrue(process.env['PILOT_ENABLE_AMBIENT']),
   remoteKeys: remoteKeys(process.env['PILOT_JWT_ENABLE_REMOTE_JWKS']),
 });

@@ -46,8 +46,8 @@ function pageOf(report: SuiteReport, results: readonly TestResult[]): string {
   const minutes = Math.round(results.reduce((sum, { seconds }) => sum + seconds, 0) / 60);
   return `# Conformance with Gateway API
 
-\`make conformance\` made this page on ${report.date.slice(0, 10)}. It makes a cluster, installs Keelson with \`KEELSON_STRICT_GATEWAYS=true\`,
-and runs the project's own suite against it, of version ${report.gatewayAPIVersion} with the definitions of the ${report.gatewayAPIChannel} channel.
+\`make conformance\` made this page on ${report.date.slice(0, 10)}. It makes a cluster, installs Keelson with \`KEELSON_STRICT_GATEWAYS=true\`
+and \`KEELSON_ROUTE_BY_ADDRESS=true\`, and runs the project's own suite against it, of version ${report.gatewayAPIVersion} with the definitions of the ${report.gatewayAPIChannel} channel.
 The suite's report is [conformance-report.yaml](conformance-report.yaml).
 
 **${of('PASS').length} tests passed, ${of('FAIL').length} failed, ${of('SKIP').length} were skipped**, in ${minutes} minutes.

@@ -10,7 +10,7 @@ import { program } from './go-module.ts';
 
 const profiles = 'GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,MESH-HTTP,MESH-GRPC';
 /** What Keelson has nothing for. */
-const exempt = ['GatewayStaticAddresses', 'UDPRoute', 'MeshClusterIPMatching'];
+const exempt = ['GatewayStaticAddresses', 'UDPRoute'];
 const minutes = 80;
 
 export interface TestResult {

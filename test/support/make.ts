@@ -42,6 +42,7 @@ export const makeSettings = (overrides: Partial<MeshSettings> = {}): MeshSetting
     http3: false,
     dualStack: false,
     strictGateways: false,
+    routeByAddress: false,
     ambient: false,
     remoteKeys: 'never',
   },

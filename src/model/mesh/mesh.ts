@@ -159,6 +159,8 @@ export interface Features {
   readonly dualStack: boolean;
   /** KEELSON_STRICT_GATEWAYS: whether gateways do all that Gateway API asks for, where Istio does less. */
   readonly strictGateways: boolean;
+  /** KEELSON_ROUTE_BY_ADDRESS: whether sidecars tell Services apart by their addresses rather than by the host of a request. */
+  readonly routeByAddress: boolean;
   /** PILOT_ENABLE_AMBIENT: whether there are proxies of nodes, and policies are told what waypoints and those make of them. */
   readonly ambient: boolean;
   /** PILOT_JWT_ENABLE_REMOTE_JWKS: whether proxies fetch key sets themselves, from any host or from known ones only. */

@@ -35,6 +35,7 @@ export const defaultInstallation: Installation = {
     http3: false,
     dualStack: false,
     strictGateways: false,
+    routeByAddress: false,
     ambient: false,
     remoteKeys: 'never',
   },

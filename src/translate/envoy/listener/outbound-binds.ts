@@ -45,6 +45,8 @@ export interface BindFacts {
   readonly ownAddress: string;
   readonly intercepted: boolean;
   readonly dnsCapture: boolean;
+  /** Requests to a Service's own address are its own, whatever host they name. */
+  readonly byAddress: boolean;
   /** Ports below 1024 cannot be bound. */
   readonly unprivileged: boolean;
   readonly reserved: readonly number[];
@@ -63,6 +65,7 @@ const binding = memo((settings: MeshSettings, proxy: Proxy, ownAddress: string):
     ownAddress,
     intercepted: proxy.interceptionMode !== 'NONE',
     dnsCapture: proxy.dnsCapture,
+    byAddress: settings.features.routeByAddress,
     unprivileged: String(proxy.metadata['UNPRIVILEGED_POD']) === 'true',
     reserved: reservedPorts(settings, proxy),
   }),
@@ -126,8 +129,13 @@ function portClaims(
       : egress.source;
   const claim = { port: port.number, bound, kind, protocol: port.protocol, source, view, routes };
   const { wildcards } = facts.local;
-  if (kind === 'http') return [{ ...claim, addresses: bind ?? wildcards, destinations: [], byServerName: false }];
   const addresses = serviceBinds(facts, view.service);
+  if (kind === 'http') {
+    const shared = { ...claim, addresses: bind ?? wildcards, destinations: [], byServerName: false };
+    const alone = facts.byAddress && bind === undefined && egress.port === undefined;
+    if (!alone || view.service.registry !== 'Kubernetes') return [shared];
+    return [...addresses.map((own) => ({ ...shared, kind: 'auto', addresses: own }) as const), shared];
+  }
   if (bind !== undefined) {
     const byServerName = addresses.length === 0 && bind[0] === wildcards[0];
     return [{ ...claim, addresses: bind, destinations: [], byServerName }];
