@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { rebuilt } from '../bench/count.ts';
-import { changes, meshOf, nodesOf } from '../bench/mesh.ts';
+import { applyObjects, changes, meshOf, nodesOf } from '../bench/mesh.ts';
 import type { Configuration, Resource } from '../src/model/envoy/resource.ts';
 import type { Snapshot } from '../src/model/snapshot.ts';
 import { translate } from '../src/translate/translate.ts';
@@ -53,8 +53,26 @@ describe('a change in a mesh of 1,000 services and 20 proxies in 10 namespaces',
     expect(rest.length).toBeLessThanOrEqual(10);
   });
 
+  it('of one endpoint rebuilds once for all proxies of a locality what depends on where they are', () => {
+    const ejecting = { outlierDetection: { consecutive5xxErrors: 5 } };
+    const spec = { host: 'svc-0000', trafficPolicy: ejecting, subsets: [{ name: 'v1', labels: { version: 'v1' } }] };
+    const metadata = { name: 'svc-0000', namespace: 'mesh-0' };
+    const rule = { apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule', metadata, spec };
+    const before = applyObjects(meshOf(100), [rule]);
+    const first = configurations(before);
+    const after = changes.find(({ name }) => name === 'endpoint removed')?.apply(before, 100) ?? before;
+    expect(rebuilt(first, configurations(after))).toHaveLength(2);
+  });
+
   it('of nothing at all rebuilds nothing', () => {
     expect(shortNames(rebuiltBy('nothing (same content)', 1000))).toEqual([]);
+  });
+
+  it('that concerns no configuration leaves each proxy with the very same one', () => {
+    const before = meshOf(100);
+    const nodes = nodesOf(proxies);
+    const [first, second] = [before, { ...before, version: before.version + 1 }].map((snapshot) => translate(snapshot));
+    for (const node of nodes) expect(second?.configuration(node)).toBe(first?.configuration(node));
   });
 });
 

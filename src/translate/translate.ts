@@ -13,7 +13,7 @@ import type { Proxy } from '../model/proxy/proxy.ts';
 import type { Configuration, Layer, NodeInfo, Resource } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { ObjectStatus } from '../model/status.ts';
-import type { InboundView, ProxyView } from '../model/view.ts';
+import type { InboundView, OutboundView, ProxyView } from '../model/view.ts';
 import { inboundFixedClusters } from './envoy/cluster/fixed-clusters.ts';
 import type { InboundFacts } from './envoy/cluster/inbound-cluster.ts';
 import { inboundCluster } from './envoy/cluster/inbound-cluster.ts';
@@ -146,12 +146,16 @@ function conflictsOf(
 const sidecarConflicts = memo((seen: ProxyView, targets: readonly Target[]): readonly Problem[] => {
   const { routeNames, problems } = outboundListeners(seen);
   return [
-    ...routeNames.flatMap((name) => routeProblems(seen.outbound, name)),
+    ...allRouteProblems(seen.outbound, routeNames),
     ...problems,
     ...inboundConflicts(seen.proxy, targets),
     ...policyProblems(seen.inbound),
   ];
 });
+
+const allRouteProblems = memo((outbound: OutboundView, routeNames: readonly string[]): readonly Problem[] =>
+  routeNames.flatMap((name) => routeProblems(outbound, name)),
+);
 
 /** What waypoints and the proxies of nodes make of policies is told where there are such. */
 function statusesOf(
@@ -239,11 +243,19 @@ const ownLayers = memo((view: ProxyView): Readonly<Record<'cluster' | 'listener'
   const { settings, outbound, inbound, proxy } = view;
   const { listeners, routeNames } = outboundListeners(view);
   return {
-    cluster: layer(inbound.scope, inboundClusters(settings, inbound, inboundFacts(settings, proxy))),
-    listener: layer(inbound.scope, [...listeners, ...inboundListeners(view)]),
-    route: routeLayer(settings, outbound, sharedValue(routeNames)),
+    cluster: inboundClusterLayer(settings, inbound, inboundFacts(settings, proxy)),
+    listener: listenerLayer(listeners, inboundListeners(view), inbound.scope),
+    route: routeLayer(settings, outbound, routeNames),
   };
 });
+
+const listenerLayer = memo((outbound: readonly Resource[], inbound: readonly Resource[], scope: string): Layer =>
+  layer(scope, [...outbound, ...inbound]),
+);
+
+const inboundClusterLayer = memo((settings: MeshSettings, inbound: InboundView, facts: InboundFacts): Layer =>
+  layer(inbound.scope, inboundClusters(settings, inbound, facts)),
+);
 
 /** Nothing is intercepted, nothing comes in by itself: then only what the Sidecar object lists. */
 function inboundClusters(settings: MeshSettings, inbound: InboundView, facts: InboundFacts): readonly Resource[] {
@@ -263,8 +275,9 @@ const clusterFacts = memo((settings: MeshSettings, proxy: Proxy): ClusterFacts =
   sharedValue({ proxyType: proxy.type, families: addressFamilies(settings, proxy) }),
 );
 
-const inboundFacts = (settings: MeshSettings, proxy: Proxy): InboundFacts =>
-  sharedValue({ address: proxy.ipAddresses[0] ?? '', families: addressFamilies(settings, proxy) });
+const inboundFacts = memo((settings: MeshSettings, proxy: Proxy): InboundFacts =>
+  sharedValue({ address: proxy.ipAddresses[0] ?? '', families: addressFamilies(settings, proxy) }),
+);
 
 const placeOf = memo(({ locality, labels, network, nodeName }: Proxy): CallerPlace =>
   sharedValue({ locality, labels, network, nodeName }),

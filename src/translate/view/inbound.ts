@@ -43,31 +43,40 @@ export interface Target {
 export function inboundView(resolved: ResolvedMesh, proxy: Proxy): InboundView {
   const { mesh, sidecars, mtls } = resolved;
   const { settings } = mesh;
+  const { namespace, labels } = proxy;
+  const targets = serviceTargets(resolved, proxy);
+  const policies = indexPolicies(mesh.destinationPolicies);
   return build(
     settings,
-    sidecarFor(sidecars, proxy.namespace, proxy.labels, settings.rootNamespace),
-    mesh.destinationPolicies,
-    mtls(proxy.namespace),
+    sidecarFor(sidecars, namespace, labels, settings.rootNamespace),
+    mtls(namespace),
     workloadPolicies(resolved, proxy),
-    serviceTargets(resolved, proxy),
+    targets,
+    sharedList(
+      targets.map(({ service }) => policyFor(policies, service, namespace, labels, settings.rootNamespace) ?? noPolicy),
+    ),
     proxy,
   );
 }
+
+/** Stands for none in lists whose elements are compared by identity. */
+const noPolicy: object = {};
 
 const build = memo(
   (
     settings: MeshSettings,
     sidecar: Sidecar | undefined,
-    destinationPolicies: readonly DestinationPolicy[],
     mtls: PeerAuthentications,
     workload: WorkloadPolicies,
     targets: readonly Target[],
+    policies: readonly object[],
     proxy: Proxy,
   ): InboundView => {
-    const policies = indexPolicies(destinationPolicies);
     const asked = workloadMtls(mtls, proxy.labels);
-    const policy = (service: Service): DestinationPolicy | undefined =>
-      policyFor(policies, service, proxy.namespace, proxy.labels, settings.rootNamespace);
+    const policy = (service: Service): DestinationPolicy | undefined => {
+      const own = policies[targets.findIndex((each) => each.service === service)];
+      return own === noPolicy ? undefined : (own as DestinationPolicy | undefined);
+    };
     const listed = sidecar !== undefined && (sidecar.spec.ingress ?? []).length > 0;
     // Where nothing is intercepted, traffic only comes in where a Sidecar object has a port opened for it.
     const derived = proxy.interceptionMode === 'NONE' ? [] : servicePorts(sidecar, targets, asked, policy);

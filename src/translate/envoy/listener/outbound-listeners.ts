@@ -35,7 +35,7 @@ type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
 export interface OutboundListeners {
   /** In no particular order. */
   readonly listeners: readonly Resource[];
-  /** The route configurations that the listeners ask for, each once. */
+  /** The route configurations that the listeners ask for, each once; one list for each content. */
   readonly routeNames: readonly string[];
   /** What services take from each other. */
   readonly problems: readonly Problem[];
@@ -134,9 +134,8 @@ function withHttpProxy(
   ];
 }
 
-const routeNames = (planned: readonly PlannedListener[]): readonly string[] => [
-  ...new Set(planned.flatMap(({ chains }) => chains.flatMap(({ routeName }) => routeName ?? []))),
-];
+const routeNames = (planned: readonly PlannedListener[]): readonly string[] =>
+  sharedValue([...new Set(planned.flatMap(({ chains }) => chains.flatMap(({ routeName }) => routeName ?? [])))]);
 
 /** The cluster for connections to destinations outside the mesh. */
 function unknownCluster(unknown: UnknownDestinations): string {
