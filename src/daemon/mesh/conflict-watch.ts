@@ -16,13 +16,17 @@ export interface ConflictWatchOptions {
   /** Each problem once, by its words; called only when they differ from the last time. */
   readonly onProblems: (problems: readonly Problem[]) => void;
   readonly onFault: (fault: unknown) => void;
-  /** For how long changes are gathered, in milliseconds. */
+  /** After how much silence changes are looked at, in milliseconds; where it is never silent, after ten times that. */
   readonly batch?: number;
 }
+
+const longestBatches = 10;
 
 export class ConflictWatch {
   readonly #options: ConflictWatchOptions;
   #timer: NodeJS.Timeout | undefined;
+  /** When the first of the changes came that are gathered, in milliseconds. */
+  #touchedAt = 0;
   #known = '';
   #stopped = false;
 
@@ -33,10 +37,15 @@ export class ConflictWatch {
   /** Something has changed: the mesh, or who is connected. */
   touch(): void {
     if (this.#stopped) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#look().catch(this.#options.onFault);
-    }, this.#options.batch ?? 1000).unref();
+    const { batch = 1000 } = this.#options;
+    const now = performance.now();
+    if (this.#timer === undefined) {
+      this.#touchedAt = now;
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.#look().catch(this.#options.onFault);
+      }, batch).unref();
+    } else if (now - this.#touchedAt < longestBatches * batch) this.#timer.refresh();
   }
 
   stop(): void {

@@ -3,6 +3,7 @@
 import type { Installation } from '../../translate/resolve/mesh-settings.ts';
 import { invariant } from '../../model/invariant.ts';
 import type { Problem } from '../../model/problem.ts';
+import { describeProblem } from '../../model/problem.ts';
 import type { Configuration, NodeInfo } from '../../model/envoy/resource.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { emptySnapshot } from '../../model/snapshot.ts';
@@ -33,6 +34,8 @@ export class LiveMesh {
   readonly #keys: KeyWatcher;
   /** Without one, extensions are told to proxies as they are written. */
   readonly #modules: ModuleWatcher | undefined;
+  /** Whether anything was read yet, be it nothing. */
+  #isTaken = false;
   #objectProblems: readonly Problem[] = [];
   #authorityProblems: readonly Problem[] = [];
   #conflicts: readonly Problem[] = [];
@@ -63,12 +66,22 @@ export class LiveMesh {
     this.#modules?.stop();
   }
 
-  replace(snapshot: Snapshot, problems: readonly Problem[]): Promise<void> {
+  /** Objects that were written again and say what they said, as with their status, cost nobody anything. */
+  async replace(snapshot: Snapshot, problems: readonly Problem[]): Promise<void> {
+    if (this.#isTaken && snapshot === this.snapshot) return this.#replaceObjectProblems(problems);
+    this.#isTaken = true;
     this.snapshot = snapshot;
     this.#objectProblems = problems;
     this.#keys.follow(snapshot);
     this.#modules?.follow(snapshot);
     return this.#translate();
+  }
+
+  #replaceObjectProblems(problems: readonly Problem[]): void {
+    const words = (all: readonly Problem[]): string => all.map(describeProblem).join('\n');
+    if (words(problems) === words(this.#objectProblems)) return;
+    this.#objectProblems = problems;
+    this.#report();
   }
 
   replaceAuthorityProblems(problems: readonly Problem[]): void {

@@ -80,7 +80,8 @@ export class Quarantine {
   }
 
   rejections(): readonly Rejection[] {
-    const entries = [...this.#names()].flatMap(([, names]) => [...names.values()]);
+    const types = [...this.#troubled].flatMap((scope) => [...(this.#entries.get(scope)?.values() ?? [])]);
+    const entries = types.flatMap((names) => [...names.values()]);
     return entries.flatMap(({ rejections }) => [...(rejections?.values() ?? [])]);
   }
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ConflictWatch } from '../../../src/daemon/mesh/conflict-watch.ts';
 import type { Problem } from '../../../src/model/problem.ts';
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
 
 test('once for a batch of changes, and told only when something is new', async () => {
@@ -34,5 +34,27 @@ test('once for a batch of changes, and told only when something is new', async (
   watch.touch();
   await settle(6);
   await vi.waitFor(() => expect(told).toEqual([[problem], []]));
+  watch.stop();
+});
+
+test('after a silence, and where it is never silent once in a while', async () => {
+  let looks = 0;
+  const watch = new ConflictWatch({
+    nodes: () => [{ id: 'a', cluster: '', metadata: {} }],
+    conflicts: () => (looks++, []),
+    patchPlaces: () => [],
+    onProblems: () => {},
+    onFault: (fault) => expect(fault).toBeUndefined(),
+  });
+  const touchFor = async (milliseconds: number): Promise<void> => {
+    for (let passed = 0; passed < milliseconds; passed += 500) {
+      watch.touch();
+      await vi.advanceTimersByTimeAsync(500);
+    }
+  };
+  await touchFor(9000);
+  expect(looks).toBe(0);
+  await touchFor(3000);
+  await vi.waitFor(() => expect(looks).toBe(1));
   watch.stop();
 });
