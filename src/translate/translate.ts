@@ -109,7 +109,6 @@ export const translate = (
         extensions: seen.extensions,
         others: patched.extensions,
         modules,
-        secrets: snapshot.objects.Secret,
       });
       return isLazy(seen.proxy, snapshot, seen.settings.rootNamespace) ? lazyConfiguration(full) : full;
     },

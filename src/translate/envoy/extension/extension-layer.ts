@@ -3,10 +3,8 @@
 import type { Extension } from '../../../model/mesh/extension.ts';
 import { memo, sharedValue } from '../../../model/memo.ts';
 import type { Modules } from '../../../model/external/module-source.ts';
-import { objectKey } from '../../../model/object.ts';
 import type { Configuration, Layer } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
-import type { KindMap } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { modulesCluster } from '../../names.ts';
 import { layer } from '../../outbound-layers.ts';
@@ -23,7 +21,6 @@ type HttpConnectionManager =
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 type TypedExtensionConfig = MessageOf['envoy.config.core.v3.TypedExtensionConfig'];
 type Wasm = MessageOf['envoy.extensions.filters.http.wasm.v3.Wasm'];
-type Secrets = ReadonlyMap<string, KindMap['Secret']>;
 
 export interface ExtensionSources {
   readonly extensions: readonly Extension[];
@@ -31,19 +28,18 @@ export interface ExtensionSources {
   readonly others: readonly PatchedExtension[];
   /** What the control plane has fetched; undefined when proxies have an agent that does. */
   readonly modules: Modules | undefined;
-  readonly secrets: Secrets;
 }
 
 /** `configuration` with what its listeners ask for, and the cluster where modules come from if they need it. */
 export function withExtensions(configuration: Configuration, sources: ExtensionSources): Configuration {
-  const { extensions, others, modules, secrets } = sources;
+  const { extensions, others, modules } = sources;
   if (extensions.length === 0 && others.length === 0) return configuration;
   const asked = askedNames(configuration);
   const wanted = [
     ...extensions.flatMap((extension) => {
       const { wasm, use } = extension;
       if (wasm === undefined) return [];
-      const resource = wasmExtension(extension, wasm, modules, pullSecret(modules, secrets, extension));
+      const resource = wasmExtension(extension, wasm, modules);
       return { name: use.name, resource };
     }),
     ...others.map(({ resource, namespace }) => ({
@@ -66,17 +62,6 @@ export function withExtensions(configuration: Configuration, sources: ExtensionS
 const awaiting = memo((made: Layer, awaited: readonly string[]): Layer =>
   awaited.length === 0 ? made : { ...made, awaited },
 );
-
-/** Proxies without an agent never see it: the control plane shows it to the registry itself. */
-function pullSecret(modules: Modules | undefined, secrets: Secrets, { source, wasm }: Extension): string | undefined {
-  const name = wasm?.imagePullSecret ?? '';
-  if (modules !== undefined || name === '') return undefined;
-  const encoded = secrets.get(objectKey(source.namespace, name))?.data['.dockerconfigjson'];
-  return encoded === undefined ? undefined : fromBase64(encoded.reveal());
-}
-
-const fromBase64 = (text: string): string =>
-  new TextDecoder().decode(Uint8Array.from(atob(text), (character) => character.codePointAt(0) ?? 0));
 
 function askedNames({ listener }: Configuration): ReadonlySet<string> {
   const listeners = listener.flatMap(({ resources }) => [...resources.values()]);

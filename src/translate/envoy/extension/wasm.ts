@@ -19,19 +19,17 @@ type ReadyModule = Extract<ModuleState, { kind: 'ready' }>;
 type Variables = Readonly<Record<string, string>>;
 
 /** The filter's configuration; undefined while the module is being fetched: then proxies wait for it. */
-export const wasmExtension = memo(
-  (extension: Extension, wasm: WasmConfig, modules: Modules | undefined, pullSecret: string | undefined) => {
-    const { source, use } = extension;
-    const state = modules === undefined ? undefined : stateOf(extension, wasm, modules);
-    if (state?.kind === 'pending') return undefined;
-    const config =
-      state?.kind === 'unavailable'
-        ? substitute(use.layer, mayPass(wasm))
-        : filterConfig(use.layer, pluginConfig(extension, wasm, state, pullSecret));
-    const message: TypedExtensionConfig = { name: use.name, typed_config: config };
-    return { type: resourceTypes.extension, name: use.name, message: from(source, message) } satisfies Resource;
-  },
-);
+export const wasmExtension = memo((extension: Extension, wasm: WasmConfig, modules: Modules | undefined) => {
+  const { source, use } = extension;
+  const state = modules === undefined ? undefined : stateOf(extension, wasm, modules);
+  if (state?.kind === 'pending') return undefined;
+  const config =
+    state?.kind === 'unavailable'
+      ? substitute(use.layer, mayPass(wasm))
+      : filterConfig(use.layer, pluginConfig(extension, wasm, state));
+  const message: TypedExtensionConfig = { name: use.name, typed_config: config };
+  return { type: resourceTypes.extension, name: use.name, message: from(source, message) } satisfies Resource;
+});
 
 /** Undefined for a file of the proxy's own. */
 function stateOf({ source, resourceVersion }: Extension, wasm: WasmConfig, modules: Modules): ModuleState | undefined {
@@ -57,7 +55,6 @@ function pluginConfig(
   { use, resourceVersion }: Extension,
   wasm: WasmConfig,
   state: ReadyModule | undefined,
-  pullSecret: string | undefined,
 ): PluginConfig {
   const { pluginConfig: given, pluginName = '', failStrategy } = wasm;
   return {
@@ -66,7 +63,7 @@ function pluginConfig(
     vm_config: {
       runtime: 'envoy.wasm.runtime.v8',
       code: state === undefined ? asWritten(wasm) : moduleCode(state, mayPass(wasm)),
-      environment_variables: environment(wasm, state === undefined ? forAgents(wasm, resourceVersion, pullSecret) : {}),
+      environment_variables: environment(wasm, state === undefined ? forAgents(wasm, resourceVersion) : {}),
     },
     configuration:
       given === undefined
@@ -117,14 +114,10 @@ function environment(
   };
 }
 
-/** What such an agent is told; it takes this out again. */
-const forAgents = (
-  { imagePullPolicy, imagePullSecret = '' }: WasmConfig,
-  resourceVersion: string,
-  pullSecret: string | undefined,
-): Variables => ({
+/** What such an agent is told; it takes this out again. Secrets are for registries: the daemon shows them there, and nobody else. */
+const forAgents = ({ imagePullPolicy, imagePullSecret = '' }: WasmConfig, resourceVersion: string): Variables => ({
   ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION: resourceVersion,
-  ...(imagePullSecret !== '' && { ISTIO_META_WASM_IMAGE_PULL_SECRET: pullSecret ?? '' }),
+  ...(imagePullSecret !== '' && { ISTIO_META_WASM_IMAGE_PULL_SECRET: '[redacted]' }),
   ...(imagePullPolicy !== undefined &&
     imagePullPolicy !== 'UNSPECIFIED_POLICY' && { ISTIO_META_WASM_IMAGE_PULL_POLICY: imagePullPolicy }),
 });
