@@ -75,6 +75,24 @@ export const nativeSidecars = (): 'auto' | 'always' | 'never' => {
 export const customHosts = (): readonly string[] =>
   (process.env['ISTIOD_CUSTOM_HOST'] ?? '').split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
 
+/**
+ * Whether and how spans of our own are sent, by the variables that OpenTelemetry defines for every program; where to, and
+ * with which headers, its exporter reads from them.
+ * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+ */
+export const spanExport = ():
+  | { readonly protocol: 'grpc' | 'http/protobuf'; readonly service: string; readonly attributes: string }
+  | undefined => {
+  const set = (name: string): string => (process.env[name] ?? '').trim();
+  const endpoint = set('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') || set('OTEL_EXPORTER_OTLP_ENDPOINT');
+  const off = set('OTEL_SDK_DISABLED').toLowerCase() === 'true' || set('OTEL_TRACES_EXPORTER') === 'none';
+  if (endpoint === '' || off) return undefined;
+  const protocol = set('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') || set('OTEL_EXPORTER_OTLP_PROTOCOL') || 'http/protobuf';
+  if (protocol !== 'grpc' && protocol !== 'http/protobuf')
+    throw new Error(`OTEL_EXPORTER_OTLP_PROTOCOL is '${protocol}': grpc and http/protobuf are possible`);
+  return { protocol, service: set('OTEL_SERVICE_NAME') || 'keelson', attributes: set('OTEL_RESOURCE_ATTRIBUTES') };
+};
+
 /** How routes go to proxies: host by host if they say that they take them so (undefined), or alike to all. */
 export const routeDelivery = (): 'whole' | 'virtual-hosts' | undefined => {
   const text = process.env['KEELSON_ROUTE_DELIVERY'] ?? '';

@@ -28,6 +28,8 @@ import type { KubernetesClient } from './kubernetes/client.ts';
 import { pushWatcher } from './daemon/introspection/push-log.ts';
 import { prometheusTraffic } from './daemon/introspection/prometheus-traffic.ts';
 import { PushHistory } from './daemon/introspection/push-history.ts';
+import { pushTracing } from './daemon/introspection/tracing/push-traces.ts';
+import type { SpanExport } from './daemon/introspection/tracing/span-exporter.ts';
 import type { Problem } from './model/problem.ts';
 import { describeSource } from './model/source.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
@@ -81,6 +83,8 @@ export interface DaemonOptions {
   readonly keys?: FetchOptions;
   /** How WebAssembly modules are fetched, and where proxies get them from; without it each proxy has to see for itself. */
   readonly modules?: ModuleServing;
+  /** Where spans of changes go; without it there are none. */
+  readonly spans?: SpanExport;
   /** All problems there are, whenever they have changed. */
   readonly onProblems: (problems: readonly Problem[]) => void;
 }
@@ -121,7 +125,8 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   let touched = (): void => {};
   const onProblems = (problems: readonly Problem[]): void => (options.onProblems(problems), touched());
   const metrics = measurement({ mesh: () => mesh, server: () => server, authority: () => certificates.status() });
-  const history = new PushHistory(Date.now, pushWatcher(log, metrics));
+  const tracing = await pushTracing(options, stopping.signal);
+  const history = new PushHistory(Date.now, pushWatcher(log, metrics), ...tracing.watchers);
   const beginning = await startUp(options, (reasons) => startUpServer(reasons, { onFault: pageFault(log) }), atEnd);
   const mesh = await openMesh({ ...options, onProblems }, history, beginning.waitsFor, stopping.signal);
   const credentials = daemonCredentials(mesh, options);
@@ -169,6 +174,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
       stopping.abort();
       await server.close();
       await cluster?.ended;
+      await tracing.close();
     },
   };
 }
@@ -193,8 +199,9 @@ async function openMesh(
     options.modules,
   );
   signal.addEventListener('abort', () => mesh.stop());
-  const replace: OnChange = (snapshot, problems) => {
-    history.changed(mesh.snapshot, snapshot);
+  mesh.onTranslated = (since) => history.translated(since);
+  const replace: OnChange = (snapshot, problems, since) => {
+    history.changed(mesh.snapshot, snapshot, since);
     return mesh.replace(snapshot, problems);
   };
   await watchSource(options.config, replace, {

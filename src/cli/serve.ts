@@ -5,7 +5,14 @@ import { parseArgs } from 'node:util';
 import type { KeyAlgorithm } from '../ca/certificate/keys.ts';
 import { keyAlgorithms } from '../ca/certificate/keys.ts';
 import { dnsNamesIn } from '../ca/server-identity.ts';
-import { customHosts, defaultStateDirectory, ownNamespace, revisionName, unheededVariables } from '../config.ts';
+import {
+  customHosts,
+  defaultStateDirectory,
+  ownNamespace,
+  revisionName,
+  spanExport,
+  unheededVariables,
+} from '../config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { openKubernetesClient } from '../kubernetes/client.ts';
 import type { CredentialsOptions } from '../kubernetes/credentials.ts';
@@ -96,6 +103,7 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
   if (config === undefined) return exit.bad;
   const revision = values.revision ?? revisionName();
   const systemNamespace = values.namespace ?? (typeof config === 'string' ? undefined : ownNamespace()) ?? istioSystem;
+  const traced = spanExport();
   const daemon = await startDaemon({
     config,
     ...stateOption(values.state, config),
@@ -122,6 +130,7 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
     ...(values['allow-local-jwks'] === true && { keys: { isAllowed: () => true } }),
     log,
     logLevel: levelSwitch(told),
+    ...(traced !== undefined && { spans: traced }),
     onProblems: problemReporter(log),
   }).catch((error: unknown) => {
     if (!isFault(error)) throw error;

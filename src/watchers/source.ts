@@ -8,8 +8,11 @@ import type { OnObject } from './cluster/cluster.ts';
 import { watchCluster } from './cluster/cluster.ts';
 import { watchDirectory } from './files/directory.ts';
 
-/** All objects, and all problems there are with them. Whoever returns a promise is told of nothing more until it settles. */
-export type OnChange = (snapshot: Snapshot, problems: readonly Problem[]) => void | Promise<void>;
+/**
+ * All objects, and all problems there are with them; `since` is when reading them began, in milliseconds since 1970. Whoever
+ * returns a promise is told of nothing more until it settles.
+ */
+export type OnChange = (snapshot: Snapshot, problems: readonly Problem[], since: number) => void | Promise<void>;
 
 export interface SourceOptions {
   readonly signal: AbortSignal;
@@ -37,7 +40,7 @@ export async function watchSource(
     await readdir(config).catch((cause: Error) => {
       throw new Error(`the directory ${config} cannot be read`, { cause });
     });
-    return watchDirectory(config, (snapshot, problems) => void onChange(snapshot, problems), { signal, context });
+    return watchDirectory(config, (...change) => void onChange(...change), { signal, context });
   }
   await watchCluster(onChange, {
     client: config,

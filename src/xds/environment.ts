@@ -15,7 +15,8 @@ export interface StreamEnvironment {
   readonly now: () => number;
   /** The number of the push cycle that is under way or was the last. */
   readonly cycle: () => number;
-  readonly onSent: (connection: string, type: TypeUrl, resources: number, bytes: number) => void;
+  /** `took`: milliseconds that making the response took. */
+  readonly onSent: (connection: string, type: TypeUrl, resources: number, bytes: number, took: number) => void;
   readonly onSettled: (connection: string, type: TypeUrl, accepted: boolean, after: number) => void;
   readonly onNack: (type: TypeUrl, node: NodeInfo, error: string) => void;
 }

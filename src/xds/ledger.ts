@@ -14,18 +14,18 @@ export class Ledger {
   }
 
   /** A response is sent. */
-  readonly onSent = (connection: string, type: TypeUrl, resources: number, bytes: number): void => {
+  readonly onSent = (connection: string, type: TypeUrl, resources: number, bytes: number, took: number): void => {
     this.counters.pushes++;
     this.counters.resourcesSent += resources;
     this.counters.bytesSent += bytes;
     this.convergence.sent(connection, type);
-    this.#observer?.sent(type, resources, bytes);
+    this.#observer?.sent(type, resources, bytes, took, connection);
   };
 
   /** It is answered, `after` that many milliseconds. */
   readonly onSettled = (connection: string, type: TypeUrl, accepted: boolean, after: number): void => {
     if (!accepted) this.counters.nacks++;
     this.convergence.settled(connection, type);
-    this.#observer?.settled(type, accepted, after);
+    this.#observer?.settled(type, accepted, after, connection);
   };
 }

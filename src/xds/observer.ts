@@ -2,10 +2,10 @@
 import type { TypeUrl } from '../model/envoy/resource.ts';
 
 export interface XdsObserver {
-  /** One response. */
-  readonly sent: (type: TypeUrl, resources: number, bytes: number) => void;
+  /** One response; finding out what differs, and encoding it, `took` that long. */
+  readonly sent: (type: TypeUrl, resources: number, bytes: number, took: number, connection: string) => void;
   /** A proxy has answered a response, `after` it was sent. */
-  readonly settled: (type: TypeUrl, accepted: boolean, after: number) => void;
+  readonly settled: (type: TypeUrl, accepted: boolean, after: number, connection: string) => void;
   /** A proxy has answered the last response that one change caused, `after` the change. */
   readonly converged: (after: number) => void;
   /** All proxies have been gone through after a change, for which `made` resources had to be encoded. */

@@ -259,6 +259,7 @@ export class ProxyStream {
     const tracked = this.#types.get(type);
     if (tracked === undefined || this.#blocked || this.#closed) return;
     const maxBytes = this.#environment.limits.responseBytes;
+    const began = performance.now();
     const update = tracked.subscription.next(this.#state.catalog(type), { removals, maxBytes });
     if (update === undefined) return countAsAccepted(tracked, this.#environment);
     const nonce = String(++this.#nonce);
@@ -269,7 +270,7 @@ export class ProxyStream {
     tracked.subscription.sent(update, nonce);
     tracked.sentVersion = this.#environment.cycle();
     tracked.sentAt = this.#environment.now();
-    this.#environment.onSent(this.connection, type, update.resources.length, response.length);
+    this.#environment.onSent(this.connection, type, resources.length, response.length, performance.now() - began);
     this.#blocked = !this.#transport.write(response);
     if (type === cluster) this.#expectEndpoints(update.sent.flatMap(({ after }) => after?.resource ?? []));
     if (type === route) this.#hostsOf(new Set(resources.map(({ name }) => name)), 'repeat');

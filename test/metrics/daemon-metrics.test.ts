@@ -62,8 +62,8 @@ test('what is there is looked up', async () => {
 
 test('what happens is counted', async () => {
   const metrics = daemonMetrics('1.0', () => state);
-  metrics.sent(resourceTypes.cluster, 3, 2000);
-  metrics.sent('type.googleapis.com/somebody.Elses', 1, 10);
+  metrics.sent(resourceTypes.cluster, 3, 2000, 20);
+  metrics.sent('type.googleapis.com/somebody.Elses', 1, 10, 0.05);
   metrics.settled(resourceTypes.cluster, false, 20);
   metrics.converged(700);
   metrics.converged(-5);
@@ -71,6 +71,7 @@ test('what happens is counted', async () => {
   const series = seriesOf(await metrics.text());
   expect(sumBy(series, 'pilot_xds_pushes', 'type')).toEqual({ cds: 1, other: 1 });
   expect(sumBy(series, 'keelson_xds_bytes_sent_total', 'type')).toEqual({ cds: 2000, other: 10 });
+  expect(sumBy(series, 'pilot_xds_push_time_sum', 'type')).toEqual({ cds: 0.02, other: 0.00005 });
   expect(sumBy(series, 'pilot_total_xds_rejects', 'type')).toEqual({ cds: 1 });
   expect(sumBy(series, 'pilot_proxy_convergence_time_bucket', 'le')).toMatchObject({ 0.5: 1, 1: 2, '+Inf': 2 });
   const value = (name: string) => series.find((each) => each.name === name)?.value;

@@ -8,11 +8,31 @@ import { kinds } from '../../model/snapshot.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type { XdsObserver } from '../../xds/observer.ts';
 
-/** Is told what becomes of changes. */
+/** Is told what becomes of changes. Times are milliseconds since 1970. */
 export interface PushWatcher {
-  readonly changed: (push: Push, causes: readonly PushCause[]) => void;
+  /** `since`: when reading began. */
+  readonly changed?: (push: Push, causes: readonly PushCause[], since: number) => void;
+  readonly translated?: (push: Push, since: number) => void;
+  readonly sent?: (push: Push, response: PushResponse) => void;
+  readonly answered?: (answer: PushAnswer) => void;
   /** All responses so far are answered; proxies may have asked for more since. */
-  readonly settled: (push: Push) => void;
+  readonly settled?: (push: Push) => void;
+}
+
+export interface PushResponse {
+  readonly connection: string;
+  readonly type: TypeUrl;
+  readonly resources: number;
+  readonly bytes: number;
+  /** Milliseconds that making it took. */
+  readonly took: number;
+}
+
+/** To the one response of that type on that connection that was not answered. */
+export interface PushAnswer {
+  readonly connection: string;
+  readonly type: TypeUrl;
+  readonly accepted: boolean;
 }
 
 type Recording = { -readonly [K in keyof Push]: Push[K] } & { touchedAt: number };
@@ -26,14 +46,14 @@ const gathering = 5000;
 
 export class PushHistory {
   readonly #now: () => number;
-  readonly #watcher: PushWatcher | undefined;
+  readonly #watchers: readonly PushWatcher[];
   readonly #listeners = new Set<() => void>();
   #pushes: Recording[] = [];
   #ids = 0;
 
-  constructor(now: () => number = Date.now, watcher?: PushWatcher) {
+  constructor(now: () => number = Date.now, ...watchers: readonly PushWatcher[]) {
     this.#now = now;
-    this.#watcher = watcher;
+    this.#watchers = watchers;
   }
 
   /** The latest first; those that came to nothing are left out. */
@@ -47,7 +67,7 @@ export class PushHistory {
   }
 
   /** Objects are others now; what proxies get for it follows. */
-  changed(before: Snapshot, after: Snapshot): void {
+  changed(before: Snapshot, after: Snapshot, since: number = this.#now()): void {
     const causes = changes(before, after);
     if (causes.length === 0) return;
     const last = this.#pushes.at(-1);
@@ -56,22 +76,30 @@ export class PushHistory {
     push.touchedAt = this.#now();
     push.more += Math.max(0, push.causes.length + causes.length - mostCauses);
     push.causes = [...push.causes, ...causes].slice(0, mostCauses);
-    this.#watcher?.changed(push, causes);
+    for (const { changed } of this.#watchers) changed?.(push, causes, since);
     this.touch();
   }
 
-  readonly sent = (_type: TypeUrl, resources: number, bytes: number): void => {
+  /** What the mesh means now is known. */
+  translated(since: number): void {
+    const push = this.#ongoing();
+    if (push !== undefined) for (const { translated } of this.#watchers) translated?.(push, since);
+  }
+
+  readonly sent = (type: TypeUrl, resources: number, bytes: number, took = 0, connection = ''): void => {
     const push = this.#ongoing() ?? this.#begin();
     push.responses++;
     push.open++;
     push.resources += resources;
     push.bytes += bytes;
     push.touchedAt = this.#now();
+    for (const { sent } of this.#watchers) sent?.(push, { connection, type, resources, bytes, took });
     this.touch();
   };
 
-  readonly settled = (_type: TypeUrl, accepted: boolean, after: number): void => {
+  readonly settled = (type: TypeUrl, accepted: boolean, after: number, connection = ''): void => {
     const now = this.#now();
+    for (const { answered } of this.#watchers) answered?.({ connection, type, accepted });
     const push = this.#pushes.findLast(({ at, open }) => open > 0 && at <= now - after) ?? this.#ongoing();
     if (push === undefined) return;
     push.open = Math.max(0, push.open - 1);
@@ -92,7 +120,7 @@ export class PushHistory {
     const { responses } = push;
     if (push.open === 0)
       queueMicrotask(() => {
-        if (push.open === 0 && push.responses === responses) this.#watcher?.settled(push);
+        if (push.open === 0 && push.responses === responses) for (const { settled } of this.#watchers) settled?.(push);
       });
   }
 

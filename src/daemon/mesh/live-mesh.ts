@@ -25,6 +25,8 @@ export class LiveMesh {
   onChange: () => Promise<void> = () => Promise.resolve();
   /** Told of every object of a cluster, as the cluster has it. */
   onObject: OnObject = () => {};
+  /** What a change means is known; finding out began `since`. */
+  onTranslated: (since: number) => void = () => {};
   snapshot: Snapshot = emptySnapshot;
   problems: readonly Problem[] = [];
   readonly installation: Installation;
@@ -97,12 +99,14 @@ export class LiveMesh {
 
   /** A mesh that cannot be resolved is a bug of ours: the one before stays in force. */
   async #translate(): Promise<void> {
+    const since = Date.now();
     try {
       this.translation = this.translated(this.snapshot);
     } catch (error) {
       this.#log.error('a change cannot be taken in', { reason: error instanceof Error ? error.stack : String(error) });
       return;
     }
+    this.onTranslated(since);
     this.#report();
     await this.onChange();
   }

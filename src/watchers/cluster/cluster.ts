@@ -49,7 +49,8 @@ export async function watchCluster(onChange: OnChange, options: ClusterOptions):
   const known = new Set<KindRow>();
   let isComplete = false;
   const teller = new Teller(
-    () => onChange(store.snapshot, [...all.flatMap((each) => each.problems()), ...stateProblems(states, known)]),
+    (since) =>
+      onChange(store.snapshot, [...all.flatMap((each) => each.problems()), ...stateProblems(states, known)], since),
     signal,
   );
   const definitions = watchDefinitions(client, signal, pace);
@@ -91,13 +92,14 @@ export async function watchCluster(onChange: OnChange, options: ClusterOptions):
 
 /** Tells of changes, one at a time: what comes meanwhile is told together. */
 class Teller {
-  readonly #tell: () => void | Promise<void>;
+  readonly #tell: (since: number) => void | Promise<void>;
   readonly #signal: AbortSignal;
   #begun = false;
-  #dirty = false;
+  /** When the first of what is not told yet came. */
+  #since: number | undefined;
   #telling: Promise<void> | undefined;
 
-  constructor(tell: () => void | Promise<void>, signal: AbortSignal) {
+  constructor(tell: (since: number) => void | Promise<void>, signal: AbortSignal) {
     this.#tell = tell;
     this.#signal = signal;
   }
@@ -105,21 +107,22 @@ class Teller {
   /** Resolves when everything that is known now has been told. */
   begin(): Promise<void> {
     this.#begun = true;
-    this.#dirty = true;
+    this.#since ??= Date.now();
     return (this.#telling ??= this.#run());
   }
 
   changed(): void {
-    this.#dirty = true;
+    this.#since ??= Date.now();
     if (this.#begun) this.#telling ??= this.#run();
   }
 
   async #run(): Promise<void> {
     // What arrived in one piece belongs together.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#dirty && !this.#signal.aborted) {
-      this.#dirty = false;
-      await this.#tell();
+    while (this.#since !== undefined && !this.#signal.aborted) {
+      const since = this.#since;
+      this.#since = undefined;
+      await this.#tell(since);
     }
     this.#telling = undefined;
   }

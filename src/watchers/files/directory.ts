@@ -13,7 +13,8 @@ import { sameFiles, scan } from './config-files.ts';
 import { withDerivedSlices } from '../endpoint-slices.ts';
 import { Store } from '../store.ts';
 
-export type OnChange = (snapshot: Snapshot, problems: readonly Problem[]) => void;
+/** `since`: when reading began, in milliseconds since 1970. */
+export type OnChange = (snapshot: Snapshot, problems: readonly Problem[], since: number) => void;
 
 export interface WatchOptions {
   /** Ends the watching. */
@@ -58,6 +59,7 @@ function loader(path: string, onChange: OnChange, { signal, context }: WatchOpti
   let last: Scan | undefined;
   let reported = '';
   return async (): Promise<void> => {
+    const since = Date.now();
     let found = await scan([path], last, context);
     // What happened in a folder before it was watched is only seen by looking again.
     for (let looks = 0; watches.set(found.folders) && looks < mostLooks; looks++)
@@ -71,7 +73,7 @@ function loader(path: string, onChange: OnChange, { signal, context }: WatchOpti
     const report = canonicalJson(problems);
     if (reported !== '' && snapshot === before && report === reported) return;
     reported = report;
-    onChange(snapshot, problems);
+    onChange(snapshot, problems, since);
   };
 }
 
