@@ -51,9 +51,10 @@ golden: $(TYPES) ## Rewrite the expected output of the golden tests
 	@rm -rf test/golden/*/*/expected
 	@vitest run --update test/golden.test.ts
 
-bench: $(TYPES) ## Count the work of each kind of change, at 10 to 1,000 services; and certificates per second
+bench: envoy ## Count the work of each kind of change, at 10 to 1,000 services; certificates per second; what metrics cost
 	@node --expose-gc bench/run.ts
 	@node bench/certificates.ts
+	@node bench/metrics.ts
 
 bench-lazy: envoy ## Measure an Envoy with lazy configuration in a mesh of 1,000 services (needs root and iptables)
 	@node bench/lazy.ts

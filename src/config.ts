@@ -81,7 +81,12 @@ export const customHosts = (): readonly string[] =>
  * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  */
 export const spanExport = ():
-  | { readonly protocol: 'grpc' | 'http/protobuf'; readonly service: string; readonly attributes: string }
+  | {
+      readonly protocol: 'grpc' | 'http/protobuf';
+      readonly service: string;
+      readonly instance: string;
+      readonly attributes: string;
+    }
   | undefined => {
   const set = (name: string): string => (process.env[name] ?? '').trim();
   const endpoint = set('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') || set('OTEL_EXPORTER_OTLP_ENDPOINT');
@@ -90,7 +95,8 @@ export const spanExport = ():
   const protocol = set('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') || set('OTEL_EXPORTER_OTLP_PROTOCOL') || 'http/protobuf';
   if (protocol !== 'grpc' && protocol !== 'http/protobuf')
     throw new Error(`OTEL_EXPORTER_OTLP_PROTOCOL is '${protocol}': grpc and http/protobuf are possible`);
-  return { protocol, service: set('OTEL_SERVICE_NAME') || 'keelson', attributes: set('OTEL_RESOURCE_ATTRIBUTES') };
+  const service = set('OTEL_SERVICE_NAME') || 'keelson';
+  return { protocol, service, instance: replicaName(), attributes: set('OTEL_RESOURCE_ATTRIBUTES') };
 };
 
 /** How routes go to proxies: host by host if they say that they take them so (undefined), or alike to all. */

@@ -20,6 +20,8 @@ export interface DaemonMetrics extends AdmissionMetrics {
   readonly cycle: (took: number, made: number) => void;
   /** What sorts of objects set off a push. */
   readonly triggered: (sorts: ReadonlySet<string>) => void;
+  /** An object has come, changed or gone; `registry` if it says where services are. */
+  readonly objectChanged: (kind: string, event: 'add' | 'update' | 'delete', registry: boolean) => void;
   /** A request for a certificate has ended. */
   readonly certificate: (outcome: CertificateOutcome) => void;
   /** In Prometheus' text format. */
@@ -103,7 +105,7 @@ function pushMetrics(registry: Registry): Pick<DaemonMetrics, 'sent' | 'settled'
   };
 }
 
-function changeMetrics(registry: Registry): Pick<DaemonMetrics, 'converged' | 'cycle' | 'triggered'> {
+function changeMetrics(registry: Registry): Pick<DaemonMetrics, 'converged' | 'cycle' | 'triggered' | 'objectChanged'> {
   const own = { registers: [registry] };
   const convergence = new Histogram({
     name: 'pilot_proxy_convergence_time',
@@ -129,7 +131,19 @@ function changeMetrics(registry: Registry): Pick<DaemonMetrics, 'converged' | 'c
     labelNames: ['type'],
     ...own,
   });
+  const event = { labelNames: ['type', 'event'] as const, ...own };
+  const ofConfiguration = new Counter({
+    name: 'pilot_k8s_cfg_events',
+    help: 'Objects of configuration that came, changed or went, by kind.',
+    ...event,
+  });
+  const ofRegistry = new Counter({
+    name: 'pilot_k8s_reg_events',
+    help: 'Objects that say where services are that came, changed or went, by kind.',
+    ...event,
+  });
   return {
+    objectChanged: (type, event, inRegistry) => (inRegistry ? ofRegistry : ofConfiguration).inc({ type, event }),
     converged: (after) => convergence.observe(seconds(after)),
     cycle: (took, count) => {
       cycles.observe(seconds(took));

@@ -33,6 +33,7 @@ export interface EnvoyOptions {
 }
 
 export interface Envoy {
+  readonly pid: number;
   readonly adminPort: number;
   /** The body of GET `path`, or of another method. */
   readonly admin: (path: string, method?: string) => Promise<string>;
@@ -72,6 +73,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
     throw error;
   });
   return {
+    pid: process.pid,
     adminPort,
     admin,
     stats: async (filter) =>

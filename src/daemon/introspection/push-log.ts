@@ -8,9 +8,14 @@ import type { Log } from '../../xds/log.ts';
 
 const mostNamed = 5;
 
-export const pushWatcher = (log: Log, { triggered }: Pick<DaemonMetrics, 'triggered'>): PushWatcher => ({
+export const pushWatcher = (
+  log: Log,
+  { triggered, objectChanged }: Pick<DaemonMetrics, 'triggered' | 'objectChanged'>,
+): PushWatcher => ({
   changed: ({ id }, causes) => {
     triggered(new Set(causes.map(({ object }) => trigger(object.kind))));
+    for (const { change, object } of causes)
+      if (!unheard.has(object.kind)) objectChanged(object.kind, events[change], registryKinds.has(object.kind));
     const objects = causes.slice(0, mostNamed).map(described).join(', ');
     const more = causes.length - mostNamed;
     log.info('objects have changed', { change: id, objects, ...(more > 0 && { more }) });
@@ -25,6 +30,12 @@ export const pushWatcher = (log: Log, { triggered }: Pick<DaemonMetrics, 'trigge
       milliseconds: settledAfter,
     }),
 });
+
+/** In istiod's words. */
+const events = { added: 'add', changed: 'update', removed: 'delete' } as const;
+const registryKinds: ReadonlySet<string> = new Set(['Service', 'EndpointSlice', 'Pod', 'Node']);
+/** What is read besides; nobody is told of it as an event. */
+const unheard: ReadonlySet<string> = new Set(['ConfigMap', 'Secret', 'Namespace']);
 
 const described = ({ change, object }: PushCause): string => `${describeSource(object)} ${change}`;
 

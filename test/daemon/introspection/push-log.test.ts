@@ -15,16 +15,20 @@ const withObjects = (version: number, kind: 'Service' | 'EndpointSlice', ...name
 function recorded() {
   const lines: string[] = [];
   const triggers: string[] = [];
+  const events: string[] = [];
   const info = (message: string, fields?: object): number => lines.push(`${message} ${JSON.stringify(fields)}`);
   const log = { info, warn: info, error: info };
   let now = 1000;
-  const watcher = pushWatcher(log, { triggered: (sorts) => triggers.push([...sorts].join()) });
+  const watcher = pushWatcher(log, {
+    triggered: (sorts) => triggers.push([...sorts].join()),
+    objectChanged: (...change) => events.push(change.join(' ')),
+  });
   const history = new PushHistory(() => now, watcher);
-  return { lines, triggers, history, pass: (milliseconds: number) => (now += milliseconds) };
+  return { lines, triggers, events, history, pass: (milliseconds: number) => (now += milliseconds) };
 }
 
 test('one number from the object to the last answer', async () => {
-  const { lines, triggers, history, pass } = recorded();
+  const { lines, triggers, events, history, pass } = recorded();
   history.changed(emptySnapshot, withObjects(1, 'EndpointSlice', 'till'));
   history.sent(resourceTypes.endpoint, 1, 100);
   history.sent(resourceTypes.endpoint, 1, 100);
@@ -40,6 +44,7 @@ test('one number from the object to the last answer', async () => {
     'proxies have answered {"change":1,"responses":2,"resources":2,"bytes":200,"rejected":1,"milliseconds":5}',
   ]);
   expect(triggers).toEqual(['endpoint']);
+  expect(events).toEqual(['EndpointSlice add true']);
 });
 
 test('an answer that sets off the next response is not the last', async () => {

@@ -3,14 +3,14 @@
 import type { Context } from '@opentelemetry/api';
 import type { SpanExporter as Exporter } from '@opentelemetry/sdk-trace';
 
-import { replicaName } from '../../../config.ts';
 import type { Log } from '../../../xds/log.ts';
 import { versionInfo } from '../introspection.ts';
 
 export interface SpanExport {
   readonly protocol: 'grpc' | 'http/protobuf';
-  /** Under which name. */
+  /** Under which name, and which of those that have the same. */
   readonly service: string;
+  readonly instance: string;
   /** `key=value,…`, beside that. */
   readonly attributes?: string;
   /** Of the collector; without it the exporter looks into the environment, as for headers and certificates. */
@@ -88,12 +88,12 @@ function told(exporter: Exporter, log: Log): Exporter {
 }
 
 /** https://opentelemetry.io/docs/specs/otel/resource/sdk/#specifying-resource-information-via-an-environment-variable */
-function resourceOf({ service, attributes = '' }: SpanExport): Record<string, string> {
+function resourceOf({ service, instance, attributes = '' }: SpanExport): Record<string, string> {
   const given = attributes.split(',').flatMap((pair) => {
     const at = pair.indexOf('=');
     return at < 1 ? [] : [[pair.slice(0, at).trim(), decoded(pair.slice(at + 1).trim())] as const];
   });
-  const own = { 'service.instance.id': replicaName(), 'service.version': versionInfo.version };
+  const own = { 'service.instance.id': instance, 'service.version': versionInfo.version };
   return { ...own, ...Object.fromEntries(given), 'service.name': service };
 }
 

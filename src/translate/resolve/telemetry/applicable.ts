@@ -1,16 +1,14 @@
 // Which Telemetry objects hold for a workload: the mesh's, its namespace's, and those that select it or name its Gateway.
 // https://istio.io/latest/docs/tasks/observability/telemetry/#scope-inheritance-and-overrides
 import { memo, sharedList } from '../../../model/memo.ts';
-import { selects } from '../../../model/mesh/labels.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { byObjectAge } from '../order.ts';
+import { targetedBy, targetsOf } from '../policy-target.ts';
 
 export type Telemetry = KindMap['Telemetry'];
 type Objects = ReadonlyMap<string, Telemetry>;
 type Workload = Pick<Proxy, 'type' | 'namespace' | 'labels'>;
-
-const gatewayNameLabel = 'gateway.networking.k8s.io/gateway-name';
 
 /** From the farthest to the nearest: what comes later decides. */
 export const telemetriesFor = memo(
@@ -20,7 +18,7 @@ export const telemetriesFor = memo(
     const levels = [
       byNamespace.get(rootNamespace)?.find(isForAll),
       workload.namespace === rootNamespace ? undefined : own.find(isForAll),
-      ...own.filter((telemetry) => !isForAll(telemetry) && isFor(telemetry, workload)),
+      ...own.filter((telemetry) => !isForAll(telemetry) && targetedBy(telemetry, workload, rootNamespace)),
     ];
     return sharedList(levels.filter((telemetry) => telemetry !== undefined));
   },
@@ -31,21 +29,5 @@ const grouped = memo((objects: Objects): ReadonlyMap<string, readonly Telemetry[
   Map.groupBy([...objects.values()].toSorted(byObjectAge), ({ metadata }) => metadata.namespace),
 );
 
-const targetsOf = ({ spec }: Telemetry) => [...(spec.targetRef === undefined ? [] : [spec.targetRef]), ...(spec.targetRefs ?? [])]; // prettier-ignore
-
 const isForAll = (telemetry: Telemetry): boolean =>
-  Object.keys(telemetry.spec.selector?.matchLabels ?? {}).length === 0 && targetsOf(telemetry).length === 0;
-
-/** Targets are Gateways of Gateway API, which workloads carry the name of. */
-function isFor(telemetry: Telemetry, { type, labels }: Workload): boolean {
-  const targets = targetsOf(telemetry);
-  if (targets.length === 0) return selects(telemetry.spec.selector?.matchLabels ?? {}, labels);
-  const gateway = labels[gatewayNameLabel];
-  return (
-    type === 'router' &&
-    gateway !== undefined &&
-    targets.some(
-      ({ group, kind, name }) => group === 'gateway.networking.k8s.io' && kind === 'Gateway' && name === gateway,
-    )
-  );
-}
+  Object.keys(telemetry.spec.selector?.matchLabels ?? {}).length === 0 && targetsOf(telemetry.spec).length === 0;

@@ -16,6 +16,7 @@ afterEach(() => collector.close());
 const over = (protocol: SpanExport['protocol']): SpanExport => ({
   protocol,
   service: 'keelson',
+  instance: 'one',
   attributes: 'deployment.environment.name=test%20lab,service.name=other',
   url:
     protocol === 'grpc' ? `http://127.0.0.1:${collector.grpcPort}` : `http://127.0.0.1:${collector.httpPort}/v1/traces`,
