@@ -202,6 +202,13 @@ describe('Telemetry objects', () => {
     expect(observed([targeted], {}, { type: 'router', labels, namespace: 'shop' }).client.tracing).toBe('mesh');
   });
 
+  test('are for waypoints when they name them, not by labels', () => {
+    const waypoint = { type: 'waypoint', labels: { ...labels, app: 'baker' } };
+    expect(observed([ofBaker(dog)], {}, waypoint).client.tracing).toBe('mesh');
+    const targeted = telemetry('door', 'bakery', { targetRefs: [gateway], ...dog });
+    expect(observed([targeted], {}, waypoint).client.tracing).toMatchObject({ provider: { kind: 'datadog' } });
+  });
+
   test('without a selector: the oldest of a namespace', () => {
     const two = [ofNamespace(dog), telemetry('younger', 'bakery', { tracing: [{ disableSpanReporting: true }] })];
     expect(observed(two).client.tracing).toMatchObject({ provider: { kind: 'datadog' } });

@@ -17,6 +17,7 @@ import { limited } from './connection-settings.ts';
 import { httpFilters } from './http-filters.ts';
 import type { HttpFacts } from '../listener/listener-facts.ts';
 import type { Received } from '../telemetry/metered.ts';
+import { countsMessages } from '../telemetry/metrics.ts';
 import { headerOptions, inboundHeaderOptions, meshServerHeader, preservedHeaderCase } from './proxy-headers.ts';
 import { tracing } from './tracing.ts';
 
@@ -148,7 +149,7 @@ function common(
   sessions: boolean,
   received?: Received,
 ): HttpConnectionManager {
-  const { idleTimeout, extensions, metered } = facts.connection;
+  const { idleTimeout, extensions, metered, telemetry } = facts.connection;
   return merge<HttpConnectionManager>(
     {
       stat_prefix: statName(statPrefix),
@@ -158,6 +159,7 @@ function common(
         grpcWeb,
         sessions,
         metered: metered === undefined ? undefined : received === undefined ? 'sent' : 'received',
+        messagesMetered: metered !== undefined && countsMessages(telemetry?.metrics),
         suppressEnvoyHeaders: facts.headers.noEnvoyHeaders === true,
       }),
       proxy_100_continue: true,

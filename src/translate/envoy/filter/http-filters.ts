@@ -23,6 +23,8 @@ export interface HttpFilterFacts {
   readonly sessions: boolean;
   /** Traffic is counted: that which comes in, or that which goes out, of which metrics have to know where it went. */
   readonly metered: 'received' | 'sent' | undefined;
+  /** The messages of gRPC, too. */
+  readonly messagesMetered: boolean;
   /** The router adds no `x-envoy-*` headers. */
   readonly suppressEnvoyHeaders: boolean;
 }
@@ -51,7 +53,7 @@ const grpcStats: Entry = () =>
     stats_for_all_methods: false,
   });
 
-const grpcMessages: Entry = (facts) => (facts.metered === undefined ? undefined : messageFilter);
+const grpcMessages: Entry = (facts) => (facts.messagesMetered ? messageFilter : undefined);
 
 const fault: Entry = () =>
   extension('envoy.filters.http.fault', 'envoy.extensions.filters.http.fault.v3.HTTPFault', {});

@@ -28,10 +28,16 @@ export const metricLogs = memo(
   },
 );
 
+/** Counting messages takes a filter. */
+export const countsMessages = (settings: MetricSettings | 'off' = 'off'): boolean =>
+  settings !== 'off' && ofMessages.counters.some(({ metric }) => isWanted(settings, metric));
+
+const isWanted = ({ changes }: MetricSettings, metric: string): boolean =>
+  changes.find((change) => change.metric === metric)?.disabled !== true;
+
 function metricLog(settings: MetricSettings, labels: Labels, metrics: Metrics): AccessLog | undefined {
   const stat = (metric: string): Stat => ({ name: `istio_${metric}`, tags: tags(settings, metric, labels) });
-  const wanted = ({ metric }: { readonly metric: string }): boolean =>
-    settings.changes.find((change) => change.metric === metric)?.disabled !== true;
+  const wanted = ({ metric }: { readonly metric: string }): boolean => isWanted(settings, metric);
   const counters = metrics.counters.filter(wanted).map(({ metric, ...value }) => ({ stat: stat(metric), ...value }));
   const histograms = metrics.histograms
     .filter(wanted)
