@@ -32,19 +32,18 @@ export function throughConnectionManager(
   const { route, place: routesPlace } = found;
   const hosts = virtualHosts(route, routesPlace, configuration);
   const host = chooseHost(hosts, http.host, route.ignore_port_in_host_matching === true);
-  if (host === undefined)
-    return filtered(configuration, manager, place, { ...connection, http }, http, undefined, [
-      noHost(routesPlace, http),
-    ]);
+  const seen = { ...connection, http };
+  if (host === undefined) return filtered(manager, place, seen, http, undefined, [noHost(routesPlace, http)], notFound);
+  const answers = host.place.step('virtual-host', `${host.host.name} answers for ${http.host}`);
+  if (host.host.require_tls === 'ALL' && connection.isTerminated !== true)
+    return filtered(manager, place, seen, http, undefined, [answers], [toTls(host.place.below('require_tls'))]);
   const chosen = chooseRoute(host, http);
   const isFound = 'route' in chosen;
   const missed = isFound ? chosen.missed : chosen;
-  const steps = [
-    host.place.step('virtual-host', `${host.host.name} answers for ${http.host}`),
-    ...missed.map((miss) => host.place.step('route', `not ${miss}`)),
-  ];
+  const steps = [answers, ...missed.map((miss) => host.place.step('route', `not ${miss}`))];
   const picked = isFound ? { host, chosen } : undefined;
-  return filtered(configuration, manager, place, { ...connection, http }, http, picked, steps);
+  const routes = isFound ? routed(configuration, chosen, seen, http) : notFound;
+  return filtered(manager, place, seen, http, picked, steps, routes);
 }
 
 const noHost = (place: Place, { host }: HttpRequest): Step => place.step('virtual-host', `none answers for ${host}`);
@@ -53,6 +52,17 @@ const unanswered = (steps: readonly Step[], details: string): Branch => ({
   probability: 1,
   steps,
   ending: { kind: 'response', status: 404, flags: 'NR', details },
+  route: '',
+  cluster: '',
+});
+
+const notFound: readonly Branch[] = [unanswered([], 'route_not_found')];
+
+/** Whoever comes in the clear is sent to the same place in TLS. */
+const toTls = (place: Place): Branch => ({
+  probability: 1,
+  steps: [place.step('redirect', 'requests in the clear are redirected to https')],
+  ending: { kind: 'response', status: 301, flags: '', details: 'redirect' },
   route: '',
   cluster: '',
 });
@@ -72,16 +82,14 @@ interface Picked {
 
 /** Which cluster a weighted route takes is settled before the filters run. */
 function filtered(
-  configuration: DecodedConfiguration,
   manager: ConnectionManager,
   place: Place,
   connection: Connection,
   http: HttpRequest,
   picked: Picked | undefined,
   steps: readonly Step[],
+  routes: readonly Branch[],
 ): readonly Branch[] {
-  const routes =
-    picked === undefined ? [unanswered([], 'route_not_found')] : routed(configuration, picked.chosen, connection, http);
   const context: FilterContext = { connection, http, ofRoute: routeConfigs(picked), dryRuns: new Map() };
   const possibilities = afterFilters(manager, place, context);
   return routes

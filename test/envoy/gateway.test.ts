@@ -1,7 +1,7 @@
 // Gateways on a stock Envoy, seen by real clients: TLS of every mode with certificates from Secrets, several Gateways on one
 // port, redirects, passing through by server name, and certificates that change under open connections.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { ClientHttp2Session } from 'node:http2';
 import { connect as connectHttp2 } from 'node:http2';
 import { Agent, request as httpsRequest } from 'node:https';
@@ -12,25 +12,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Backend } from '../support/backend.ts';
 import { listening, startHttp } from '../support/backend.ts';
+import { gateway, gatewayTemplate, loopbackNet, pair, pod, routes, secret, selfSigned, server, service } from '../support/gateway.ts'; // prettier-ignore
 import type { LiveMesh } from '../support/live-mesh.ts';
 import { startLiveMesh } from '../support/live-mesh.ts';
-import { inScratch, openssl } from '../support/openssl.ts';
+import { inScratch } from '../support/openssl.ts';
 import { send } from '../support/traffic.ts';
-
-interface KeyPair {
-  readonly certificate: string;
-  readonly key: string;
-}
-
-/** Signed by itself, so that whoever trusts it knows it when he sees it. */
-const selfSigned = (host: string, serial = 1): KeyPair =>
-  inScratch((directory) => {
-    const subject = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`, '-set_serial', String(serial)];
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key.pem'];
-    openssl(directory, 'req', '-x509', ...key, ...subject, '-days', '2', '-out', 'cert.pem');
-    const read = (file: string): string => readFileSync(join(directory, file), 'utf8');
-    return { certificate: read('cert.pem'), key: read('key.pem') };
-  });
 
 const shop = selfSigned('shop.example.com');
 const renewed = selfSigned('shop.example.com', 2);
@@ -39,63 +25,30 @@ const client = selfSigned('client.example.com');
 const stranger = selfSigned('stranger.example.com');
 const inside = selfSigned('raw.example.com');
 
-const net = `127.${20 + Math.floor(Math.random() * 200)}.${1 + Math.floor(Math.random() * 250)}`;
+const net = loopbackNet();
 const [gate, web, raw] = [`${net}.1`, `${net}.10`, `${net}.11`];
 const [plain, tls, passing] = [18080, 18443, 18444];
 
-const literal = (text: string): string => JSON.stringify(text);
-const secret = (name: string, data: Readonly<Record<string, string>>): string =>
-  `---\napiVersion: v1\nkind: Secret\nmetadata: {name: ${name}, namespace: edge}\nstringData: {${Object.entries(data)
-    .map(([key, text]) => `${key}: ${literal(text)}`)
-    .join(', ')}}\n`;
-const pair = ({ certificate, key }: KeyPair) => ({ 'tls.crt': certificate, 'tls.key': key });
-
-const pod = (name: string, namespace: string, ip: string, annotations = '{}'): string => `---
-apiVersion: v1
-kind: Pod
-metadata: {name: ${name}-1, namespace: ${namespace}, labels: {app: ${name}}, annotations: ${annotations}}
-spec: {serviceAccountName: ${name}, containers: [{name: app, image: example/app}]}
-status: {podIP: ${ip}}
-`;
-const service = (name: string, port: string): string => `---
-apiVersion: v1
-kind: Service
-metadata: {name: ${name}, namespace: shop}
-spec: {selector: {app: ${name}}, ports: [{${port}}]}
-`;
-
-const gateway = (name: string, servers: readonly string[]): string => `---
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: ${name}, namespace: edge}
-spec: {selector: {app: gate}, servers: [${servers.join(', ')}]}
-`;
-const server = (name: string, protocol: string, port: number, host: string, settings = ''): string =>
-  `{bind: ${gate}, name: '', port: {name: ${name}, number: ${port}, protocol: ${protocol}}, hosts: [${host}]${settings === '' ? '' : `, tls: {${settings}}`}}`;
-
-const routes = (name: string, hosts: readonly string[], gateways: string, rest: string): string => `---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: ${name}, namespace: shop}
-spec: {hosts: [${hosts.join(', ')}], gateways: [${gateways}], ${rest}}
-`;
+const at = (name: string, protocol: string, port: number, host: string, settings = ''): string =>
+  server(gate, name, protocol, port, host, settings);
 const toWeb = 'http: [{route: [{destination: {host: web}}]}]';
 
 const files = {
   'mesh.yaml':
-    pod('gate', 'edge', gate, '{inject.istio.io/templates: gateway}') +
+    pod('gate', 'edge', gate, gatewayTemplate) +
     pod('web', 'shop', web) +
     pod('raw', 'shop', raw) +
-    service('web', 'name: http, port: 18080') +
-    service('raw', 'name: tls, port: 18444'),
+    service('web', '{name: http, port: 18080}') +
+    service('raw', '{name: tls, port: 18444}'),
   'gateways.yaml':
-    gateway('first', [
-      server('http', 'HTTP', plain, 'shop.example.com'),
-      server('old', 'HTTP', plain, 'old.example.com', 'httpsRedirect: true'),
-      server('shop', 'HTTPS', tls, 'shop.example.com', 'mode: SIMPLE, credentialName: shop'),
-      server('late', 'HTTPS', tls, 'late.example.com', 'mode: SIMPLE, credentialName: late'),
-      server('pass', 'TLS', passing, '"*.example.com"', 'mode: PASSTHROUGH'),
-    ]) + gateway('second', [server('bank', 'HTTPS', tls, 'bank.example.com', 'mode: MUTUAL, credentialName: bank')]),
+    gateway('first', 'gate', [
+      at('http', 'HTTP', plain, 'shop.example.com'),
+      at('old', 'HTTP', plain, 'old.example.com', 'httpsRedirect: true'),
+      at('shop', 'HTTPS', tls, 'shop.example.com', 'mode: SIMPLE, credentialName: shop'),
+      at('late', 'HTTPS', tls, 'late.example.com', 'mode: SIMPLE, credentialName: late'),
+      at('pass', 'TLS', passing, '"*.example.com"', 'mode: PASSTHROUGH'),
+    ]) +
+    gateway('second', 'gate', [at('bank', 'HTTPS', tls, 'bank.example.com', 'mode: MUTUAL, credentialName: bank')]),
   'routes.yaml':
     routes('web', ['"*.example.com"'], 'edge/first, edge/second', toWeb) +
     routes('raw', ['raw.example.com'], 'edge/first', 'tls: [{match: [{sniHosts: [raw.example.com]}], route: [{destination: {host: raw}}]}]'), // prettier-ignore
@@ -216,7 +169,7 @@ describe('a gateway', () => {
   it('has a thousand hosts', async () => {
     const hosts = Array.from({ length: 1000 }, (_, i) => `host-${i}.many.test`);
     const many = hosts.map((host, i) => routes(`many-${i}`, [host], 'edge/many', toWeb)).join('');
-    await mesh.change('many.yaml', gateway('many', [server('many', 'HTTP', plain, '"*.many.test"')]) + many);
+    await mesh.change('many.yaml', gateway('many', 'gate', [at('many', 'HTTP', plain, '"*.many.test"')]) + many);
     for (const host of ['host-0.many.test', 'host-999.many.test'])
       expect((await send({ host: gate, port: plain }, { headers: { host } })).status).toBe(200);
     expect((await send({ host: gate, port: plain }, { headers: { host: 'none.many.test' } })).status).toBe(404);

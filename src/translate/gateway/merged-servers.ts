@@ -85,19 +85,19 @@ export const mergedServers = memo(
   },
 );
 
-/** The same object as long as the server is the same, whatever other gateways there are. */
+/** The same object as long as the server is the same, whatever other gateways and servers there are. */
 const mergedServer = memo((gateway: Gateway, sourced: SourcedServer, port: number, udp: boolean): MergedServer => {
   const { server, source } = sourced;
   const protocol = istioProtocol(server.port.protocol);
-  return {
+  return sharedValue<MergedServer>({
     source,
     server,
     gateway: gatewayKey(gateway),
     protocol,
-    hosts: sharedValue(serverHosts(server.hosts, gateway.namespace)),
+    hosts: serverHosts(server.hosts, gateway.namespace),
     routeName: routeName(gateway, server, protocol, port),
     http3: udp && protocol === 'HTTPS' && !isPassthrough(server),
-  };
+  });
 });
 
 /** What routes bind to. */
