@@ -9,6 +9,7 @@ export type ExtensionPhase = 'AUTHN' | 'AUTHZ' | 'STATS' | 'UNSPECIFIED';
 
 /** What chains need to know of an extension. */
 export interface ExtensionUse {
+  readonly source: SourceRef;
   /** Of the filter, and of its configuration if that is delivered on its own. */
   readonly name: string;
   /** Whether it sees requests or the bytes of connections. */
@@ -21,7 +22,6 @@ export interface ExtensionUse {
 }
 
 export interface Extension {
-  readonly source: SourceRef;
   readonly use: ExtensionUse;
   /** A module and what it is given, for all but scripts. */
   readonly wasm?: WasmConfig;

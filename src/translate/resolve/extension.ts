@@ -66,8 +66,8 @@ const extension = memo((object: Bringing): Extension => {
   const wasm = wasmOf(object);
   const lua = 'lua' in object.spec ? object.spec.lua?.inlineCode : undefined;
   return {
-    source,
     use: {
+      source,
       name: `extensions.istio.io/trafficextension/${metadata.namespace}.${metadata.name}${suffix(object)}`,
       layer: wasm?.type === 'NETWORK' ? 'network' : 'http',
       phase: phaseOf(object.spec.phase),

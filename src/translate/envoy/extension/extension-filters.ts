@@ -4,6 +4,7 @@
 import type { ExtensionPhase, ExtensionUse } from '../../../model/mesh/extension.ts';
 import { memo } from '../../../model/memo.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { from } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
 
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
@@ -54,13 +55,18 @@ const sees = ({ match }: ExtensionUse, { side, port }: ChainTraffic): boolean =>
     return sideMeant && (ports.length === 0 || ports.some(({ number }) => number === port));
   });
 
-const httpFilter = memo(({ name, lua }: ExtensionUse): HttpFilter =>
-  lua === undefined
-    ? { name, config_discovery: delivered('http') }
-    : extension(name, 'envoy.extensions.filters.http.lua.v3.Lua', { default_source_code: { inline_string: lua } }),
+const httpFilter = memo(({ source, name, lua }: ExtensionUse): HttpFilter =>
+  from(
+    source,
+    lua === undefined
+      ? { name, config_discovery: delivered('http') }
+      : extension(name, 'envoy.extensions.filters.http.lua.v3.Lua', { default_source_code: { inline_string: lua } }),
+  ),
 );
 
-const networkFilter = memo(({ name }: ExtensionUse): Filter => ({ name, config_discovery: delivered('network') }));
+const networkFilter = memo(({ source, name }: ExtensionUse): Filter =>
+  from(source, { name, config_discovery: delivered('network') }),
+);
 
 /**
  * Nothing passes before the configuration has come: it may decide who may pass. What takes the place of a module that

@@ -20,7 +20,7 @@ type Variables = Readonly<Record<string, string>>;
 
 /** The filter's configuration; undefined while the module is being fetched: then proxies wait for it. */
 export const wasmExtension = memo((extension: Extension, wasm: WasmConfig, modules: Modules | undefined) => {
-  const { source, use } = extension;
+  const { use } = extension;
   const state = modules === undefined ? undefined : stateOf(extension, wasm, modules);
   if (state?.kind === 'pending') return undefined;
   const config =
@@ -28,12 +28,12 @@ export const wasmExtension = memo((extension: Extension, wasm: WasmConfig, modul
       ? substitute(use.layer, mayPass(wasm))
       : filterConfig(use.layer, pluginConfig(extension, wasm, state));
   const message: TypedExtensionConfig = { name: use.name, typed_config: config };
-  return { type: resourceTypes.extension, name: use.name, message: from(source, message) } satisfies Resource;
+  return { type: resourceTypes.extension, name: use.name, message: from(use.source, message) } satisfies Resource;
 });
 
 /** Undefined for a file of the proxy's own. */
-function stateOf({ source, resourceVersion }: Extension, wasm: WasmConfig, modules: Modules): ModuleState | undefined {
-  const wanted = moduleSource(wasm, source.namespace, resourceVersion);
+function stateOf({ use, resourceVersion }: Extension, wasm: WasmConfig, modules: Modules): ModuleState | undefined {
+  const wanted = moduleSource(wasm, use.source.namespace, resourceVersion);
   return wanted === undefined ? undefined : (modules.states.get(moduleKey(wanted)) ?? { kind: 'pending' });
 }
 
