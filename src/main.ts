@@ -23,6 +23,7 @@ import { replicaService } from './daemon/cluster/replica-service.ts';
 import { installation } from './daemon/mesh/installation.ts';
 import { startUp } from './daemon/start-up.ts';
 import { measurement } from './daemon/introspection/measurement.ts';
+import { proxyProblems } from './inspect/proxy-problems.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
 import { pushWatcher } from './daemon/introspection/push-log.ts';
@@ -158,7 +159,8 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const webhooks = webhookServer(mesh, certificates.identity, log, metrics);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const authority = () => certificates.status();
-  const console = consoleSource({ mesh, history, proxies: () => server.status(), authority, ...trafficOf(options) });
+  const live = { proxies: () => server.status(), problems: () => plane.problems(), authority };
+  const console = consoleSource({ mesh, history, ...live, ...trafficOf(options) });
   await beginning.end();
   const ports = await listenAdmin(plane, { module: (path) => mesh.module(path), console }, options, atEnd);
   return {
@@ -235,7 +237,7 @@ const conflictWatch = (mesh: LiveMesh, server: () => XdsServer, log: Log): Confl
       server()
         .status()
         .map(({ node }) => node),
-    conflicts: (node) => mesh.translation.conflicts(node),
+    conflicts: (node) => proxyProblems(mesh.translation, node, Date.now()),
     patchPlaces: (node) => mesh.translation.patchPlaces(node),
     onProblems: (problems) => mesh.replaceConflicts(problems),
     onFault: (fault) => log.error('conflicts cannot be looked for', { reason: String(fault) }),

@@ -61,6 +61,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'admin',
     'metrics',
     'wasm',
+    'inspect',
     'config.ts',
     'daemon',
   ],

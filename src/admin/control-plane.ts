@@ -55,6 +55,8 @@ export interface ControlPlane {
   problems(): readonly Problem[];
   /** What objects do to each other as this proxy sees them. */
   conflicts(node: NodeInfo): readonly Problem[];
+  /** Why the proxy does not know a host, or does not look at requests for it. */
+  hostProblems(node: NodeInfo, host: string): readonly Problem[];
   rejections(): readonly RejectedResource[];
   clusters(): readonly ClusterState[];
   counters(): object;

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 
 import { installation } from '../daemon/mesh/installation.ts';
 import { decodedConfiguration } from '../inspect/decoded.ts';
+import { proxyProblems } from '../inspect/proxy-problems.ts';
 import type { MeshProxy, MeshReader } from '../inspect/mesh-reader.ts';
 import { decodedKinds } from '../model/envoy/decoded.ts';
 import type { Problem } from '../model/problem.ts';
@@ -59,7 +60,8 @@ export function filesReader(snapshot: Snapshot, problems: readonly Problem[] = [
     })),
     proxies: pods,
     problems: [...problems, ...translation.problems],
-    conflicts: (proxy) => Promise.resolve(translation.conflicts(nodeOfProxy(proxy, snapshot))),
+    conflicts: (proxy) => Promise.resolve(proxyProblems(translation, nodeOfProxy(proxy, snapshot), Date.now())),
+    hostProblems: (proxy, host) => Promise.resolve(translation.hostProblems(nodeOfProxy(proxy, snapshot), host)),
     liveSince: () => Promise.resolve(new Map()),
     read: (proxy) => {
       const node = nodeOfProxy(proxy, snapshot);
@@ -132,6 +134,8 @@ async function serverReader(ask: Ask): Promise<MeshReader> {
     })),
     problems: problems as readonly Problem[],
     conflicts: async (proxy) => (await ask(`conflicts?proxyID=${encodeURIComponent(proxy)}`)) as readonly Problem[],
+    hostProblems: async (proxy, host) =>
+      (await ask(`host?proxyID=${encodeURIComponent(proxy)}&host=${encodeURIComponent(host)}`)) as readonly Problem[],
     liveSince: async (proxy) => {
       const all = (await ask(`syncz?namespace=${proxy.slice(proxy.lastIndexOf('.') + 1)}`)) as readonly ShownSync[];
       const { resources = {} } = all.find((each) => each.proxy === proxy) ?? {};

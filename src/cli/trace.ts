@@ -2,6 +2,8 @@
 // sends it, and at that of who receives it.
 import { parseArgs } from 'node:util';
 
+import type { Problem } from '../model/problem.ts';
+import { describeProblem } from '../model/problem.ts';
 import { describeSource } from '../model/source.ts';
 import { arrives, tracedRequest } from '../inspect/traced-request.ts';
 import type { Hop, TracedBranch } from '../trace/journey.ts';
@@ -55,7 +57,11 @@ export async function trace(argv: readonly string[], io: Io): Promise<number> {
     ...(values.address !== undefined && { address: values.address }),
     ...(values.source !== undefined && { source: values.source }),
   });
-  io.stdout(values.json === true ? `${JSON.stringify(hop, null, 2)}\n` : lines(hop, '').join('\n') + '\n');
+  io.stdout(
+    values.json === true
+      ? `${JSON.stringify(hop, null, 2)}\n`
+      : [...lines(hop, ''), ...problemLines(hop.problems)].join('\n') + '\n',
+  );
   return arrives(hop) ? exit.fine : exit.bad;
 }
 
@@ -68,6 +74,12 @@ function branchLines({ probability, steps, ending, next }: TracedBranch, indent:
   const rows = steps.map((step) => `${indent}${step.decision.padEnd(14)} ${step.outcome}${causes(step)}`);
   return [...chance, ...rows, `${indent}=> ${words(ending)}`, ...next.flatMap((hop) => lines(hop, `${indent}  `))];
 }
+
+/** What is wrong, and what would be right. */
+export const problemLines = (problems: readonly Problem[]): readonly string[] =>
+  problems.length === 0 ? [] : ['', 'What is known to be wrong:', ...problems.map((each) => `  ${advice(each)}`)];
+
+const advice = (problem: Problem): string => `${describeProblem(problem)} (${problem.code})`;
 
 const causes = ({ causes: all }: Step): string =>
   all.length === 0 ? '' : `\n${' '.repeat(19)}because of ${all.slice(0, 5).map(describeSource).join(', ')}`;

@@ -1,6 +1,7 @@
 // `keelson validate`: what the control plane would say about files, by the same code as its admission webhook.
 import { parseArgs } from 'node:util';
 
+import { proxyProblems } from '../inspect/proxy-problems.ts';
 import { unmatchedPatches } from '../model/envoy/patch-places.ts';
 import type { Problem } from '../model/problem.ts';
 import { describePosition } from '../model/problem.ts';
@@ -49,7 +50,7 @@ function meshProblems(snapshot: Snapshot): readonly Problem[] {
   const nodes = [...snapshot.objects.Pod.values()].flatMap((pod) => nodeOfPod(pod, snapshot) ?? []);
   return [
     ...translation.problems,
-    ...nodes.flatMap((node) => translation.conflicts(node)),
+    ...nodes.flatMap((node) => proxyProblems(translation, node, Date.now())),
     ...unmatchedPatches(nodes.map((node) => translation.patchPlaces(node))),
   ];
 }

@@ -1,9 +1,11 @@
 // One request as people write it, traced over a mesh: at the proxy of who sends it, and at that of who receives it.
+import type { Problem } from '../model/problem.ts';
 import type { Hop, TracedProxy } from '../trace/journey.ts';
 import { traceJourney } from '../trace/journey.ts';
 import type { Connection } from '../trace/request.ts';
 import type { MeshReader } from './mesh-reader.ts';
 import { WrongQuestion } from './mesh-reader.ts';
+import { traceProblems } from './trace-problems.ts';
 
 /** For documentation: no such address exists. */
 const someClient = '198.51.100.1';
@@ -25,8 +27,13 @@ export interface WrittenRequest {
   readonly source?: string;
 }
 
+export interface TracedRequest extends Hop {
+  /** What is known to be wrong with anything that it met. */
+  readonly problems: readonly Problem[];
+}
+
 /** What becomes of it. Throws a WrongQuestion for what is no request, and for a proxy that is not there. */
-export async function tracedRequest(mesh: MeshReader, written: WrittenRequest): Promise<Hop> {
+export async function tracedRequest(mesh: MeshReader, written: WrittenRequest): Promise<TracedRequest> {
   const { proxy, isGateway } = await readProxy(mesh, written.from);
   const wanted = requestOf(written.url, written.method.toUpperCase(), written.headers, written.claims);
   const address = written.address ?? (isGateway ? proxy.address : addressOf(mesh, wanted.hostname, proxy.name));
@@ -35,7 +42,10 @@ export async function tracedRequest(mesh: MeshReader, written: WrittenRequest): 
     source: { address: isGateway ? (written.source ?? someClient) : proxy.address, principal: undefined },
     destination: { address, port: wanted.port },
   };
-  return journey(mesh, proxy, connection);
+  const hop = await journey(mesh, proxy, connection);
+  // Gateways know the hosts of their servers, and no others.
+  const host = isGateway ? undefined : `${wanted.hostname}:${wanted.port}`;
+  return { ...hop, problems: await traceProblems(mesh, hop, host) };
 }
 
 async function readProxy(mesh: MeshReader, name: string): Promise<{ proxy: TracedProxy; isGateway: boolean }> {

@@ -18,18 +18,19 @@ export interface Sending {
   readonly ending: Ending;
 }
 
-/** What becomes of a request or a connection (`closed`) for the cluster of this name. */
+/** What becomes of a request or a connection (`closed`) for the cluster of this name; `asked` is where it is named. */
 export function sendTo(
   configuration: DecodedConfiguration,
   name: string,
   connection: Connection,
   fail: (status: number, flags: string, details: string) => Ending,
+  asked: Place,
   missing = 503,
 ): Sending {
   const resource = configuration.cluster.find((each) => each.name === name);
   if (resource === undefined)
     return {
-      steps: [{ decision: 'cluster', outcome: `there is no cluster ${name}`, causes: [] }],
+      steps: [{ ...asked.step('cluster', `there is no cluster ${name}`), causes: asked.causesBelow() }],
       ending: fail(missing, 'NC', 'cluster_not_found'),
     };
   const cluster = resource.message as Cluster;

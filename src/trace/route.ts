@@ -42,7 +42,7 @@ export function routed(
   const missing = action.cluster_not_found_response_code === 'NOT_FOUND' ? 404 : 503;
   const details = actionSteps(action, place.below('route'));
   return targets(action, http).map(({ cluster, probability, requestHeaders }): Branch => {
-    const sending = sendTo(configuration, cluster, connection, response, missing);
+    const sending = sendTo(configuration, cluster, connection, response, place.below('route'), missing);
     const sent = rewritten(route, action, http, requestHeaders);
     const steps = [chosen, ...details, ...sending.steps];
     return { probability, steps, ending: sending.ending, route: name, cluster, sent };

@@ -39,13 +39,21 @@ export function traceProxy(
   const chain = chooseChain(listenerMessage(chosen.resource), connection);
   if (chain === undefined)
     return [
-      closed([...steps, place.step('filter-chain', 'none takes the connection')], 'filter_chain_not_found', 'NR'),
+      closed(
+        [...steps, { ...place.step('filter-chain', 'none takes the connection'), causes: chainCauses(place, chosen) }],
+        'filter_chain_not_found',
+        'NR',
+      ),
     ];
   const chainPlace = place.below(chain.field);
   const named = chainPlace.step('filter-chain', `${chain.chain.name ?? chain.field}${conditions(chain.chain)}`);
   const known = { ...connection, isOriginal: knowsOriginal(listenerMessage(chosen.resource)) };
   return throughChain(configuration, chain.chain, chainPlace, known, [...steps, named]);
 }
+
+/** What the chains are for, and so whom they turn away. */
+const chainCauses = (place: Place, { resource }: ChosenListener): Step['causes'] =>
+  (listenerMessage(resource).filter_chains ?? []).flatMap((_, i) => place.below(`filter_chains[${i}]`).causes());
 
 function listenerStep(place: Place, { resource, byAddress }: ChosenListener, { destination }: Connection): Step {
   const how = byAddress ? 'is at' : 'takes what is captured, such as';
@@ -148,7 +156,7 @@ function tcp(
   const total = all.reduce((sum, { weight = 0 }) => sum + weight, 0);
   return all.map(({ name = '', weight = 0 }): Branch => {
     const chosen = place.step('route', `bytes go to ${name}`);
-    const sending = sendTo(configuration, name, connection, fail);
+    const sending = sendTo(configuration, name, connection, fail, place);
     const own = [...steps, chosen, ...sending.steps];
     const sent = isSealed(connection) ? undefined : connection.http;
     return {

@@ -27,8 +27,12 @@ import { outboundListeners } from './envoy/listener/outbound-listeners.ts';
 import { routeProblems } from './envoy/virtual-host/route-configuration.ts';
 import type { CallerFacts } from './outbound-layers.ts';
 import { endpointLayers, layer, outboundClusterLayers, routeLayer } from './outbound-layers.ts';
+import { hostProblems } from './diagnosis/host-problems.ts';
+import { destinationProblems } from './diagnosis/route-destinations.ts';
+import { protocolProblems } from './diagnosis/route-protocols.ts';
+import type { ServedCertificate } from './gateway/credential-problems.ts';
 import { isCredentialGranted } from './gateway/granted-credentials.ts';
-import { gatewayConflicts, routerConfiguration } from './gateway/router-configuration.ts';
+import { gatewayConflicts, routerCertificates, routerConfiguration } from './gateway/router-configuration.ts';
 import { lazyConfiguration } from './lazy/lazy-configuration.ts';
 import { isLazy } from './lazy/lazy-proxy.ts';
 import { withExtensions } from './envoy/extension/extension-layer.ts';
@@ -66,6 +70,10 @@ export interface Translation {
   view(node: NodeInfo): ProxyView | undefined;
   /** What objects do to each other as this proxy sees them: hosts and ports that are lost, rules that cannot see what they look at. */
   conflicts(node: NodeInfo): readonly Problem[];
+  /** Why the proxy does not know a host, or does not look at requests for it: `store`, `api.example.com:443`. */
+  hostProblems(node: NodeInfo, host: string): readonly Problem[];
+  /** Certificates that users gave, and that the proxy shows: for who knows what time it is. */
+  servedCertificates(node: NodeInfo): readonly ServedCertificate[];
   /** Whether a gateway that the proxy serves names this credential (`kubernetes-gateway://...`), and may do so. */
   isCredentialGranted(node: NodeInfo, name: string): boolean;
   /** What is to run for the Gateways of Gateway API. Each plan is the same object as long as it says the same. */
@@ -87,6 +95,10 @@ export const translate = (
   const view = (node: NodeInfo): ProxyView | undefined => {
     const proxy = proxyOf(node, installation, resolved.pods, resolved.machines);
     return proxy === undefined ? undefined : viewOf(resolved, proxy);
+  };
+  const told = <T>(node: NodeInfo, tell: (seen: ProxyView) => readonly T[]): readonly T[] => {
+    const seen = view(node);
+    return seen === undefined ? [] : tell(seen);
   };
   const { types } = installation;
   const filters = groupEnvoyFilters(snapshot.objects.EnvoyFilter);
@@ -112,16 +124,11 @@ export const translate = (
       });
       return isLazy(seen.proxy, snapshot, seen.settings.rootNamespace) ? lazyConfiguration(full) : full;
     },
-    patchPlaces: (node) => {
-      const seen = view(node);
-      return seen === undefined ? [] : patchedView(seen).places;
-    },
-    conflicts: (node) => {
-      const seen = view(node);
-      return seen === undefined
-        ? []
-        : [...patchedView(seen).problems, ...conflictsOf(resolved, seen, snapshot.objects.Secret)];
-    },
+    patchPlaces: (node) => told(node, (seen) => patchedView(seen).places),
+    conflicts: (node) =>
+      told(node, (seen) => [...patchedView(seen).problems, ...conflictsOf(resolved, seen, snapshot.objects.Secret)]),
+    hostProblems: (node, host) => told(node, (seen) => hostProblems(resolved, seen, snapshot.objects, host)),
+    servedCertificates: (node) => told(node, (seen) => routerCertificates(resolved, seen, snapshot.objects.Secret)),
     isCredentialGranted: (node, name) => {
       const seen = view(node);
       return seen !== undefined && isCredentialGranted(resolved, seen.proxy, name);
@@ -147,6 +154,8 @@ const sidecarConflicts = memo((seen: ProxyView, targets: readonly Target[]): rea
   return [
     ...allRouteProblems(seen.outbound, routeNames),
     ...problems,
+    ...destinationProblems(seen.outbound),
+    ...protocolProblems(seen.outbound),
     ...inboundConflicts(seen.proxy, targets),
     ...policyProblems(seen.inbound),
   ];

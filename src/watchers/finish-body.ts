@@ -5,7 +5,7 @@ import type { Kind } from '../model/schema/index.ts';
 import type { Draft } from './draft.ts';
 import { redacted } from '../model/redacted.ts';
 import { MeshConfigSpec, MeshNetworksSpec } from '../model/schema/mesh-config.ts';
-import { bundleFault, keyPairFault } from './certificates.ts';
+import { bundleFault, keyPairFault, keyPairValidity } from './certificates.ts';
 import { readEmbedded } from './yaml/embedded-yaml.ts';
 import { schemaCheck } from './schema/schema-check.ts';
 
@@ -44,6 +44,7 @@ function hideValues({
     type,
     data: Object.fromEntries(all.map(([key, value]) => [key, redacted(value)])),
     keyPairFault: keyPairFault(text),
+    keyPairValidity: keyPairValidity(text),
     bundleFault: bundleFault(text),
   };
 }

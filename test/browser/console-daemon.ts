@@ -90,6 +90,7 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
     mesh,
     history,
     proxies: () => statuses,
+    problems: () => plane.problems(),
     authority: () => ({ ...settled, ...options.authority }),
   });
   const counted = Object.fromEntries(

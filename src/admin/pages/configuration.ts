@@ -74,6 +74,13 @@ export const scopeOfProxy = (question: Question): Answer =>
 export const conflictsOfProxy = (question: Question): Answer =>
   ofProxy(question, ({ node }) => ({ json: question.plane.conflicts(node) }));
 
+/** Why the proxy does not know the host of the query. */
+export const hostOfProxy = (question: Question): Answer => {
+  const host = question.query.get('host') ?? '';
+  if (host === '') return refused(400, 'You must provide a host in the query string');
+  return ofProxy(question, ({ node }) => ({ json: question.plane.hostProblems(node, host) }));
+};
+
 /** Every resource as the proxy reads it, with the causes of its fields. */
 export const resourcesOfProxy = (question: Question): Answer =>
   ofProxy(question, ({ node }) => ({ json: { node, resources: question.plane.resources(node) } }));

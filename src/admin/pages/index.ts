@@ -1,5 +1,12 @@
 // All debug pages by path, as istiod names them; what is new comes last.
-import { conflictsOfProxy, configDumpPage, endpointsOfProxy, resourcesOfProxy, scopeOfProxy } from './configuration.ts';
+import {
+  conflictsOfProxy,
+  configDumpPage,
+  endpointsOfProxy,
+  hostOfProxy,
+  resourcesOfProxy,
+  scopeOfProxy,
+} from './configuration.ts';
 import * as objects from './objects.ts';
 import type { Page } from './page.ts';
 import { connections, streams, syncStatus } from './proxies.ts';
@@ -25,6 +32,7 @@ export const pages: ReadonlyMap<string, Page> = new Map(
     edsz: own('endpoints of a proxy: proxyID', endpointsOfProxy),
     endpointShardz: whole('endpoints of services', endpointShards),
     endpointz: whole('endpoints of services', endpointShards),
+    host: own('why a proxy does not know a host: proxyID, host', hostOfProxy),
     inject: whole("the injector's configuration", objects.injection),
     instancesz: whole('services that proxies receive for', instances),
     mesh: whole('settings of the mesh', objects.meshConfig),

@@ -7,11 +7,13 @@ import type { ConsoleSource } from '../../admin/console/source.ts';
 import { decodedConfiguration, decodedResource } from '../../inspect/decoded.ts';
 import type { MeshReader } from '../../inspect/mesh-reader.ts';
 import { WrongQuestion } from '../../inspect/mesh-reader.ts';
+import { proxyProblems } from '../../inspect/proxy-problems.ts';
 import { tracedRequest } from '../../inspect/traced-request.ts';
 import { configurationDifference } from './configuration-difference.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
 import { decodedKinds, originsAt } from '../../model/envoy/decoded.ts';
 import { memo } from '../../model/memo.ts';
+import type { Problem } from '../../model/problem.ts';
 import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
 import type { Layer, NodeInfo } from '../../model/envoy/resource.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
@@ -24,6 +26,8 @@ import { causingObjects, resourceOrigins } from '../../translate/origins.ts';
 export interface ConsoleParts {
   readonly mesh: LiveMesh;
   readonly proxies: () => readonly ProxyStatus[];
+  /** Everything that is wrong, what proxies reject included. */
+  readonly problems: () => readonly Problem[];
   readonly authority: () => Authority;
   readonly history: PushHistory;
   /** What was measured between services; without it the console shows what is configured. */
@@ -136,21 +140,26 @@ async function effect({ mesh, proxies }: ConsoleParts, object: SourceRef): Promi
 }
 
 /** The running mesh, for what commands ask of one. */
-function reader({ mesh, proxies }: ConsoleParts): MeshReader {
+function reader({ mesh, proxies, problems }: ConsoleParts): MeshReader {
   const { settings, services } = mesh.translation.mesh;
+  const nodeOf = (name: string): NodeInfo => {
+    const found = proxies().find(({ proxy }) => proxy === name);
+    if (found === undefined) throw new WrongQuestion(`the proxy '${name}' is not connected to this replica`);
+    return found.node;
+  };
   return {
     trustDomain: settings.trustDomain,
     services: services.map(({ hostname, namespace, addresses }) => {
       return { hostname, namespace, address: addresses[0] ?? '' };
     }),
     proxies: proxies().map(({ proxy, node }) => ({ name: proxy, address: node.id.split('~')[1] ?? '' })),
-    problems: mesh.problems,
-    conflicts: () => Promise.resolve([]),
+    problems: problems(),
+    conflicts: (name) => Promise.resolve(proxyProblems(mesh.translation, nodeOf(name), Date.now())),
+    hostProblems: (name, host) => Promise.resolve(mesh.translation.hostProblems(nodeOf(name), host)),
     liveSince: () => Promise.resolve(new Map()),
     read: (name) => {
-      const found = proxies().find(({ proxy }) => proxy === name);
-      if (found === undefined) throw new WrongQuestion(`the proxy '${name}' is not connected to this replica`);
-      return Promise.resolve({ node: found.node, resources: decodedConfiguration(mesh.configuration(found.node)) });
+      const node = nodeOf(name);
+      return Promise.resolve({ node, resources: decodedConfiguration(mesh.configuration(node)) });
     },
   };
 }

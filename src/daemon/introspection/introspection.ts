@@ -6,6 +6,8 @@ import { Metadata } from '@grpc/grpc-js';
 import type { ControlPlane, VersionInfo } from '../../admin/control-plane.ts';
 import { debugPage } from '../../admin/debug-page.ts';
 import { decodedConfiguration } from '../../inspect/decoded.ts';
+import { proxyProblems } from '../../inspect/proxy-problems.ts';
+import { rejectionProblem } from '../../inspect/rejection-problem.ts';
 import type { DebugSource } from '../../model/proxy/debug.ts';
 import type { Problem } from '../../model/problem.ts';
 import { proxyName } from '../../model/proxy/proxy-status.ts';
@@ -72,8 +74,9 @@ export function controlPlane(known: Known): ControlPlane {
     held: (connection) => server().held(connection),
     configDump: (node, withEndpoints) => configDump(configuration(node), withEndpoints).map(printSection),
     resources: (node) => decodedConfiguration(configuration(node)),
-    problems: known.problems,
-    conflicts: (node) => translation().conflicts(node),
+    problems: () => [...known.problems(), ...server().rejections().map(explainRejection).map(rejectionProblem)],
+    conflicts: (node) => proxyProblems(translation(), node, Date.now()),
+    hostProblems: (node, host) => translation().hostProblems(node, host),
     rejections: () => server().rejections().map(explainRejection).map(shownRejection),
     clusters: () => [{ id: translation().mesh.settings.clusterId, secretName: '', syncStatus: 'synced' }],
     counters: () => server().counters(),

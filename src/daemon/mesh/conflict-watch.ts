@@ -27,11 +27,14 @@ export class ConflictWatch {
   #timer: NodeJS.Timeout | undefined;
   /** When the first of the changes came that are gathered, in milliseconds. */
   #touchedAt = 0;
+  readonly #hourly: NodeJS.Timeout;
   #known = '';
   #stopped = false;
 
   constructor(options: ConflictWatchOptions) {
     this.#options = options;
+    // Certificates end without anybody changing anything.
+    this.#hourly = setInterval(() => this.touch(), 3_600_000).unref();
   }
 
   /** Something has changed: the mesh, or who is connected. */
@@ -51,6 +54,7 @@ export class ConflictWatch {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#hourly);
   }
 
   async #look(): Promise<void> {

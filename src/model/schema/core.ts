@@ -118,12 +118,19 @@ export const ServiceAccountBody = openMessage({});
 const base64 = text({ pattern: '^[A-Za-z0-9+/=\\s]*$' });
 /** `data` and `stringData` are one, in base64, and hidden once parsed. */
 export const SecretBody = openMessage({ type: string, data: map(base64), stringData: map(string) });
+export interface Validity {
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface SecretFields {
   readonly type: string;
   /** Values in base64, as the API has them. */
   readonly data: Readonly<Record<string, Redacted<string>>>;
   /** Why it cannot be the certificate and key of a server; undefined when it can. */
   readonly keyPairFault: () => string | undefined;
+  /** From when until when its certificate is good, in milliseconds since 1970; undefined without a certificate. */
+  readonly keyPairValidity: () => Validity | undefined;
   /** Why it cannot be the certificates of authorities; undefined when it can. */
   readonly bundleFault: () => string | undefined;
 }

@@ -2,8 +2,9 @@
 // Gateway API has statuses for its own.
 // https://istio.io/latest/docs/reference/config/networking/gateway/#ServerTLSSettings
 import type { Problem } from '../../model/problem.ts';
-import type { ServerTLSSettings } from '../../model/schema/index.ts';
+import type { ServerTLSSettings, Validity } from '../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
+import type { SourceRef } from '../../model/source.ts';
 import { at } from '../../model/source.ts';
 import type { MergedServer, MergedServers } from './merged-servers.ts';
 import { isPassthrough, isTlsServer } from './merged-servers.ts';
@@ -21,6 +22,32 @@ export function credentialProblems(
     questions(server.server.tls ?? {}).flatMap((question) => {
       const fault = question.kind === 'key-pair' ? keyPairFault(question.name, namespace, secrets) : authoritiesFault(question.name, namespace, secrets); // prettier-ignore
       return fault === undefined ? [] : problem(server, question, fault);
+    }),
+  );
+}
+
+/** A certificate that a server shows. */
+export interface ServedCertificate {
+  /** The field that names it. */
+  readonly source: SourceRef;
+  /** The Secret that has it. */
+  readonly secret: SourceRef;
+  readonly validity: Validity;
+}
+
+/** Those of the router's servers that can be served. */
+export function servedCertificates(
+  { sockets }: MergedServers,
+  namespace: string,
+  secrets: Secrets,
+): readonly ServedCertificate[] {
+  const servers = new Set(sockets.flatMap(({ groups }) => groups.flat()));
+  return [...servers].filter(takesCredentials).flatMap(({ source, server }) =>
+    questions(server.tls ?? {}).flatMap(({ kind, name, field }): readonly ServedCertificate[] => {
+      const found = kind === 'key-pair' ? lookUp(name, namespace, secrets) : undefined;
+      if (found === undefined || typeof found === 'string' || found.keyPairFault() !== undefined) return [];
+      const validity = found.keyPairValidity();
+      return validity === undefined ? [] : [{ source: at(source, `tls.${field}`), secret: found.source, validity }];
     }),
   );
 }

@@ -8,10 +8,12 @@ import type { SnapshotObjects } from '../../model/snapshot.ts';
 import type { OutboundView, ProxyView } from '../../model/view.ts';
 import { guardOf } from '../envoy/rbac/guard.ts';
 import type { CallerFacts } from '../outbound-layers.ts';
+import { missingDestinations } from '../diagnosis/route-destinations.ts';
 import { endpointLayers, layer, outboundClusterLayers } from '../outbound-layers.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { hasAutoPassthrough, meshServices } from './auto-passthrough.ts';
-import { credentialProblems } from './credential-problems.ts';
+import type { ServedCertificate } from './credential-problems.ts';
+import { credentialProblems, servedCertificates } from './credential-problems.ts';
 import { gatewayFacts } from './gateway-facts.ts';
 import type { GatewayListeners } from './gateway-listeners.ts';
 import { gatewayListeners } from './gateway-listeners.ts';
@@ -55,12 +57,24 @@ export function gatewayConflicts(
   secrets: SnapshotObjects['Secret'],
 ): readonly Problem[] {
   const servers = serversOf(resolved, view);
+  const routes = new Set([...servers.routing.values()].flat());
   return [
     ...servers.merged.problems,
+    ...[...routes].flatMap((each) => missingDestinations(each)),
     ...listenersOf(view, servers, caller).problems,
     ...credentialProblems(servers.merged, view.proxy.namespace, secrets),
   ];
 }
+
+/** The certificates that a router shows, of those that are there; none for other proxies. */
+export const routerCertificates = (
+  resolved: ResolvedMesh,
+  view: ProxyView,
+  secrets: SnapshotObjects['Secret'],
+): readonly ServedCertificate[] =>
+  view.proxy.type === 'router'
+    ? servedCertificates(serversOf(resolved, view).merged, view.proxy.namespace, secrets)
+    : [];
 
 interface RouterServers {
   readonly merged: MergedServers;

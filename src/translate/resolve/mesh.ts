@@ -127,7 +127,7 @@ export function resolveMesh(
       ...routes.problems,
       ...withoutEffect(settings, objects, others.apis.waypoints),
       ...others.apis.gatewayApi.problems,
-      ...mtlsConflicts(services, policies, (namespace) => namespaceMtls(mtls(namespace))),
+      ...mtlsConflicts(settings, services, policies, (namespace) => namespaceMtls(mtls(namespace))),
     ],
   };
 }
