@@ -1,9 +1,12 @@
 // `keelson proxy status` and `keelson proxy config`: what the proxies of a running daemon were sent and have accepted.
 import { parseArgs } from 'node:util';
 
+import type { Problem } from '../model/problem.ts';
+import { describeProblem } from '../model/problem.ts';
 import { listResources } from './explain/resource.ts';
 import type { Io } from './io.ts';
 import { exit, table, UsageError } from './io.ts';
+import type { Ask } from './mesh-reader.ts';
 import { debugClient, meshOptions, openMesh, tokenOf } from './mesh-reader.ts';
 
 const defaultServer = 'http://127.0.0.1:15014';
@@ -48,10 +51,23 @@ export async function proxy(argv: readonly string[], io: Io): Promise<number> {
   }
   if (command !== 'status') throw new UsageError("say 'status' or 'config'");
   const ask = debugClient(server, await tokenOf(values['token-file']));
-  return status((await ask(`syncz?namespace=${encodeURIComponent(name ?? '')}`)) as readonly Sync[], json, io);
+  const proxies = (await ask(`syncz?namespace=${encodeURIComponent(name ?? '')}`)) as readonly Sync[];
+  const isRejecting = proxies.some(({ resources = {} }) =>
+    Object.values(resources).some(({ lastError }) => lastError !== undefined),
+  );
+  return status(proxies, isRejecting ? await rejections(ask) : [], json, io);
 }
 
-function status(proxies: readonly Sync[], json: boolean, io: Io): number {
+/** The objects behind what is rejected. They are told to who may see the whole mesh; to others Envoy's words have to do. */
+async function rejections(ask: Ask): Promise<readonly Problem[]> {
+  const problems = await ask('problems').catch((error: unknown) => {
+    if (error instanceof UsageError) return [];
+    throw error;
+  });
+  return (problems as readonly Problem[]).filter(({ code }) => code === 'rejected-resource');
+}
+
+function status(proxies: readonly Sync[], rejected: readonly Problem[], json: boolean, io: Io): number {
   const rows = proxies.map(({ proxy: name, resources = {} }) => ({
     proxy: name,
     types: Object.entries(resources).map(([type, each]) => ({
@@ -70,6 +86,7 @@ function status(proxies: readonly Sync[], json: boolean, io: Io): number {
     for (const { proxy: name, types } of rows)
       for (const { type, lastError } of types)
         if (lastError !== undefined) io.stdout(`${name} rejects ${type}: ${lastError}\n`);
+    for (const problem of rejected) io.stdout(`${describeProblem(problem)}\n`);
   }
   return rows.every(({ types }) => types.every(({ state }) => state === 'SYNCED' || state === 'NOT SENT'))
     ? exit.fine

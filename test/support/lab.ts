@@ -48,6 +48,10 @@ export interface LabOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Of the caller's Sidecar object, beside its listeners. */
   readonly sidecar?: object;
+  /** Hosts that the caller's listeners let through; those of its namespace if left out. */
+  readonly reaches?: readonly string[];
+  /** Further proxies, `pod.namespace`, whose Pods are in the files. */
+  readonly proxies?: readonly string[];
   /** Of the caller's Pod. */
   readonly caller?: PodMetadata;
   /** Of the daemon. */
@@ -80,7 +84,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   const apps = await startApps(workloads, ports);
   const objects = [
     podObject(caller, callerAddress, { ...options.caller, labels: { app: caller, ...options.caller?.labels } }),
-    egressObject(callerAddress, ports, sidecar),
+    egressObject(callerAddress, ports, sidecar, options.reaches ?? ['./*']),
     ...[...new Set(workloads.map(({ service }) => service))].map((service) => serviceObject(service, ports)),
     ...workloads.map(({ name, address, labels }) => podObject(name, address, { labels })),
     ...workloads.filter((each) => each.sidecar).map((each) => ingressObject(each, ports)),
@@ -88,7 +92,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   const proxies = [caller, ...workloads.filter((each) => each.sidecar).map(({ name }) => name)];
   const mesh = await startLiveMesh({
     files: { 'lab.yaml': yaml(...objects), ...files },
-    proxies: proxies.map((name) => `${name}.${namespace}`),
+    proxies: [...proxies.map((name) => `${name}.${namespace}`), ...(options.proxies ?? [])],
     ...(options.daemon !== undefined && { daemon: options.daemon }),
   }).catch(async (error: unknown) => {
     await apps.stop();
@@ -201,12 +205,12 @@ const sidecarObject = (name: string, selector: Readonly<Record<string, string>>,
   spec: { workloadSelector: { labels: selector }, ...spec },
 });
 
-const egressObject = (bind: string, ports: readonly Port[], more: object): object =>
+const egressObject = (bind: string, ports: readonly Port[], more: object, hosts: readonly string[]): object =>
   sidecarObject(
     caller,
     { app: caller },
     {
-      egress: ports.map((port) => ({ port: listenerPort(port), bind, captureMode: 'NONE', hosts: ['./*'] })),
+      egress: ports.map((port) => ({ port: listenerPort(port), bind, captureMode: 'NONE', hosts })),
       ...more,
     },
   );

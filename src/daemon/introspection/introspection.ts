@@ -74,7 +74,7 @@ export function controlPlane(known: Known): ControlPlane {
     held: (connection) => server().held(connection),
     configDump: (node, withEndpoints) => configDump(configuration(node), withEndpoints).map(printSection),
     resources: (node) => decodedConfiguration(configuration(node)),
-    problems: () => [...known.problems(), ...server().rejections().map(explainRejection).map(rejectionProblem)],
+    problems: () => [...known.problems(), ...server().rejections().map(rejectionProblem)],
     conflicts: (node) => proxyProblems(translation(), node, Date.now()),
     hostProblems: (node, host) => translation().hostProblems(node, host),
     rejections: () => server().rejections().map(explainRejection).map(shownRejection),
