@@ -57,6 +57,8 @@ export interface ControlPlane {
   conflicts(node: NodeInfo): readonly Problem[];
   /** Why the proxy does not know a host, or does not look at requests for it. */
   hostProblems(node: NodeInfo, host: string): readonly Problem[];
+  /** Why an object has nothing to say to the proxy. */
+  objectProblems(node: NodeInfo, object: Pick<SourceRef, 'kind' | 'namespace' | 'name'>): readonly Problem[];
   rejections(): readonly RejectedResource[];
   clusters(): readonly ClusterState[];
   counters(): object;

@@ -61,6 +61,10 @@ export function filesReader(snapshot: Snapshot, problems: readonly Problem[] = [
     proxies: pods,
     problems: [...problems, ...translation.problems],
     conflicts: (proxy) => Promise.resolve(proxyProblems(translation, nodeOfProxy(proxy, snapshot), Date.now())),
+    objectProblems: (proxy, { kind, name }) => {
+      const [namespace = '', own = ''] = name.split('/');
+      return Promise.resolve(translation.objectProblems(nodeOfProxy(proxy, snapshot), { kind, namespace, name: own }));
+    },
     hostProblems: (proxy, host) => Promise.resolve(translation.hostProblems(nodeOfProxy(proxy, snapshot), host)),
     liveSince: () => Promise.resolve(new Map()),
     read: (proxy) => {
@@ -134,6 +138,10 @@ async function serverReader(ask: Ask): Promise<MeshReader> {
     })),
     problems: problems as readonly Problem[],
     conflicts: async (proxy) => (await ask(`conflicts?proxyID=${encodeURIComponent(proxy)}`)) as readonly Problem[],
+    objectProblems: async (proxy, { kind, name }) => {
+      const query = new URLSearchParams({ proxyID: proxy, kind, name });
+      return (await ask(`object?${query.toString()}`)) as readonly Problem[];
+    },
     hostProblems: async (proxy, host) =>
       (await ask(`host?proxyID=${encodeURIComponent(proxy)}&host=${encodeURIComponent(host)}`)) as readonly Problem[],
     liveSince: async (proxy) => {

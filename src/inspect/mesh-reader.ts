@@ -33,6 +33,8 @@ export interface MeshReader {
   conflicts(proxy: string): Promise<readonly Problem[]>;
   /** Why a proxy does not know a host, or does not look at requests for it. */
   hostProblems(proxy: string, host: string): Promise<readonly Problem[]>;
+  /** Why an object (`namespace/name`) has nothing to say to a proxy. */
+  objectProblems(proxy: string, object: { readonly kind: string; readonly name: string }): Promise<readonly Problem[]>;
   /** When a proxy last accepted resources of each kind: RFC 3339. Empty for files. */
   liveSince(proxy: string): Promise<ReadonlyMap<keyof DecodedConfiguration, string>>;
   /** Throws a WrongQuestion for a proxy that is not there. */

@@ -9,7 +9,11 @@ import type { Step } from '../trace/step.ts';
 import type { MeshReader } from './mesh-reader.ts';
 
 /** `host` is the one that was asked for, with its port; undefined where no name counts. */
-export async function traceProblems(mesh: MeshReader, hop: Hop, host: string | undefined): Promise<readonly Problem[]> {
+export async function traceProblems(
+  mesh: Pick<MeshReader, 'problems' | 'conflicts' | 'hostProblems'>,
+  hop: Hop,
+  host: string | undefined,
+): Promise<readonly Problem[]> {
   const visits = visitsOf(hop);
   const ends = visits.flatMap(({ branch, proxy }) => endProblems(branch, proxy));
   const unknown = host === undefined ? [] : await mesh.hostProblems(hop.proxy, host);

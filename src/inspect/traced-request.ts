@@ -7,6 +7,9 @@ import type { MeshReader } from './mesh-reader.ts';
 import { WrongQuestion } from './mesh-reader.ts';
 import { traceProblems } from './trace-problems.ts';
 
+/** What is asked of a mesh for it. */
+export type TracedMesh = Omit<MeshReader, 'objectProblems' | 'liveSince'>;
+
 /** For documentation: no such address exists. */
 const someClient = '198.51.100.1';
 const someServer = '192.0.2.1';
@@ -33,7 +36,7 @@ export interface TracedRequest extends Hop {
 }
 
 /** What becomes of it. Throws a WrongQuestion for what is no request, and for a proxy that is not there. */
-export async function tracedRequest(mesh: MeshReader, written: WrittenRequest): Promise<TracedRequest> {
+export async function tracedRequest(mesh: TracedMesh, written: WrittenRequest): Promise<TracedRequest> {
   const { proxy, isGateway } = await readProxy(mesh, written.from);
   const wanted = requestOf(written.url, written.method.toUpperCase(), written.headers, written.claims);
   const address = written.address ?? (isGateway ? proxy.address : addressOf(mesh, wanted.hostname, proxy.name));
@@ -48,7 +51,7 @@ export async function tracedRequest(mesh: MeshReader, written: WrittenRequest): 
   return { ...hop, problems: await traceProblems(mesh, hop, host) };
 }
 
-async function readProxy(mesh: MeshReader, name: string): Promise<{ proxy: TracedProxy; isGateway: boolean }> {
+async function readProxy(mesh: TracedMesh, name: string): Promise<{ proxy: TracedProxy; isGateway: boolean }> {
   const { node, resources } = await mesh.read(name);
   const [type, address = ''] = node.id.split('~');
   const namespace = name.slice(name.lastIndexOf('.') + 1);
@@ -59,7 +62,7 @@ async function readProxy(mesh: MeshReader, name: string): Promise<{ proxy: Trace
 }
 
 /** Receivers are read when the first look has shown who they are. */
-async function journey(mesh: MeshReader, from: TracedProxy, connection: Connection): Promise<Hop> {
+async function journey(mesh: TracedMesh, from: TracedProxy, connection: Connection): Promise<Hop> {
   const asked = new Set<string>();
   traceJourney(from, 'outbound', connection, (address) => (asked.add(address), undefined));
   const receivers = mesh.proxies.filter(({ address }) => asked.has(address));
@@ -115,7 +118,7 @@ const claimsOf = (claims: readonly string[]): Readonly<Record<string, unknown>> 
   Object.fromEntries(claims.map((claim) => [claim.split('=')[0] ?? '', claim.slice(claim.indexOf('=') + 1)]));
 
 /** As DNS would: the name as it stands, then within the caller's namespace. */
-function addressOf({ services }: MeshReader, hostname: string, proxy: string): string {
+function addressOf({ services }: TracedMesh, hostname: string, proxy: string): string {
   if (/^[\d.]+$|:/.test(hostname)) return hostname.replace(/^\[|\]$/g, '');
   const namespace = proxy.slice(proxy.lastIndexOf('.') + 1);
   const isMeant = (each: string, ns: string): boolean =>

@@ -5,8 +5,10 @@ export type Instruction =
   | { readonly kind: 'character'; readonly takes: Takes }
   /** Between the character before and the one after. */
   | { readonly kind: 'place'; readonly holds: (before: string | undefined, after: string | undefined) => boolean }
-  /** To any of these, counted from here. */
-  | { readonly kind: 'jump'; readonly to: readonly number[] };
+  /** To any of these, counted from here; the first is what is tried first where that makes a difference. */
+  | { readonly kind: 'jump'; readonly to: readonly number[] }
+  /** A group begins (its number twice) or ends (one more). */
+  | { readonly kind: 'mark'; readonly slot: number };
 
 type Takes = (character: string) => boolean;
 type Program = readonly Instruction[];
@@ -18,6 +20,8 @@ interface Parsing {
   readonly text: readonly string[];
   at: number;
   depth: number;
+  /** How many groups have begun. */
+  groups: number;
 }
 
 class NoPattern extends Error {}
@@ -25,7 +29,7 @@ class NoPattern extends Error {}
 /** Undefined for what is no pattern. */
 export function parseRegex(pattern: string): Program | undefined {
   if (pattern.length > longest) return undefined;
-  const parsing: Parsing = { text: Array.from(pattern), at: 0, depth: 0 };
+  const parsing: Parsing = { text: Array.from(pattern), at: 0, depth: 0, groups: 0 };
   try {
     const program = alternatives(parsing, { ignoreCase: false, dotTakesNewline: false });
     return parsing.at === parsing.text.length ? program : undefined;
@@ -103,36 +107,41 @@ function group(parsing: Parsing, flags: Flags): Program {
   const [head = ''] = /^\?(?::|P?<\w{1,32}>)/.exec(ahead(parsing, 40)) ?? [];
   if (head === '' && parsing.text[parsing.at] === '?') throw new NoPattern();
   parsing.at += head.length;
+  const number = head === '?:' ? 0 : ++parsing.groups;
   const program = alternatives(parsing, flags);
   if (parsing.text[parsing.at++] !== ')') throw new NoPattern();
   parsing.depth--;
-  return program;
+  return number === 0 ? program : [mark(2 * number), ...program, mark(2 * number + 1)];
 }
+
+const mark = (slot: number): Instruction => ({ kind: 'mark', slot });
 
 const ahead = ({ text, at }: Parsing, length: number): string => text.slice(at, at + length).join('');
 
-/** The operand as often as what follows it says; whether as few or as many as possible makes no difference here. */
+/** The operand as often as what follows it says: as often as possible, or, with one more `?`, as seldom. */
 function repeated(parsing: Parsing, once: Program): Program {
   const counted = /^\{(\d{1,4})(,(\d{1,4})?)?\}/.exec(ahead(parsing, 12));
-  const mark = parsing.text[parsing.at];
-  if (counted === null && mark !== '*' && mark !== '+' && mark !== '?') return once;
+  const sign = parsing.text[parsing.at];
+  if (counted === null && sign !== '*' && sign !== '+' && sign !== '?') return once;
   parsing.at += counted?.[0].length ?? 1;
-  if (parsing.text[parsing.at] === '?') parsing.at++;
+  const isLazy = parsing.text[parsing.at] === '?';
+  if (isLazy) parsing.at++;
   if (counted !== null) {
     const least = Number(counted[1]);
     const most = counted[2] === undefined ? least : Number(counted[3] ?? Number.POSITIVE_INFINITY);
-    return times(once, least, most);
+    return times(once, least, most, isLazy);
   }
-  return times(once, mark === '+' ? 1 : 0, mark === '?' ? 1 : Number.POSITIVE_INFINITY);
+  return times(once, sign === '+' ? 1 : 0, sign === '?' ? 1 : Number.POSITIVE_INFINITY, isLazy);
 }
 
-function times(once: Program, least: number, most: number): Program {
+function times(once: Program, least: number, most: number, isLazy: boolean): Program {
   if (most < least || once.length * (most === Number.POSITIVE_INFINITY ? least + 1 : most) > mostInstructions)
     throw new NoPattern();
   const needed = Array.from({ length: least }, () => once).flat();
+  const either = (on: number, past: number): Instruction => (isLazy ? jump(past, on) : jump(on, past));
   if (most === Number.POSITIVE_INFINITY)
-    return sized([...needed, jump(1, once.length + 2), ...once, jump(-once.length - 1)]);
-  const optional = [jump(1, once.length + 1), ...once];
+    return sized([...needed, either(1, once.length + 2), ...once, jump(-once.length - 1)]);
+  const optional = [either(1, once.length + 1), ...once];
   return sized([...needed, ...Array.from({ length: most - least }, () => optional).flat()]);
 }
 

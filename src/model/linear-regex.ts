@@ -38,6 +38,7 @@ function follow(program: Program, start: number, text: readonly string[], at: nu
     const instruction = program[index];
     if (instruction === undefined) return true;
     if (instruction.kind === 'jump') open.push(...instruction.to.map((offset) => (index ?? 0) + offset));
+    else if (instruction.kind === 'mark') open.push(index + 1);
     else if (instruction.kind === 'place' && instruction.holds(text[at - 1], text[at])) open.push(index + 1);
   }
   return false;

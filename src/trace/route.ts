@@ -1,6 +1,7 @@
 // What a route does with a request: an answer of its own, a redirect, or a cluster.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-routeaction
 import type { DecodedConfiguration } from '../model/envoy/decoded.ts';
+import { replaced } from '../model/linear-regex-match.ts';
 import type {
   envoy_config_core_v3_HeaderValueOption,
   envoy_config_route_v3_RedirectAction,
@@ -8,7 +9,6 @@ import type {
   envoy_config_route_v3_RouteAction,
 } from '../xds/generated/messages.ts';
 import { sendTo } from './cluster.ts';
-import { toRegExp } from './match/string-match.ts';
 import type { Connection, HttpRequest } from './request.ts';
 import { headerOf, pathOnly } from './request.ts';
 import type { Branch, Ending, Place, Step } from './step.ts';
@@ -157,11 +157,6 @@ function rewrittenPath(
     const matched = match.prefix ?? match.path_separated_prefix ?? match.path ?? '';
     return prefix + plain.slice(matched.length) + query;
   }
-  const pattern = toRegExp(regex?.pattern?.regex ?? '', 'g');
-  if (regex === undefined || pattern === undefined) return path;
-  const replacement = (regex.substitution ?? '')
-    .replaceAll('$', '$$$$')
-    .replace(/\\(\d)/g, '$$$1')
-    .replaceAll('$0', '$&');
-  return plain.replace(pattern, replacement) + query;
+  if (regex === undefined) return path;
+  return (replaced(regex.pattern?.regex ?? '', plain, regex.substitution ?? '') ?? plain) + query;
 }

@@ -12,6 +12,7 @@ import type { Problem } from '../model/problem.ts';
 import type { Proxy } from '../model/proxy/proxy.ts';
 import type { Configuration, Layer, NodeInfo, Resource } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import type { SourceRef } from '../model/source.ts';
 import type { ObjectStatus } from '../model/status.ts';
 import type { InboundView, OutboundView, ProxyView } from '../model/view.ts';
 import { inboundFixedClusters } from './envoy/cluster/fixed-clusters.ts';
@@ -28,6 +29,7 @@ import { routeProblems } from './envoy/virtual-host/route-configuration.ts';
 import type { CallerFacts } from './outbound-layers.ts';
 import { endpointLayers, layer, outboundClusterLayers, routeLayer } from './outbound-layers.ts';
 import { hostProblems } from './diagnosis/host-problems.ts';
+import { objectProblems } from './diagnosis/object-problems.ts';
 import { destinationProblems } from './diagnosis/route-destinations.ts';
 import { protocolProblems } from './diagnosis/route-protocols.ts';
 import type { ServedCertificate } from './gateway/credential-problems.ts';
@@ -72,6 +74,8 @@ export interface Translation {
   conflicts(node: NodeInfo): readonly Problem[];
   /** Why the proxy does not know a host, or does not look at requests for it: `store`, `api.example.com:443`. */
   hostProblems(node: NodeInfo, host: string): readonly Problem[];
+  /** Why an object has nothing to say to the proxy; empty where nothing keeps it away. */
+  objectProblems(node: NodeInfo, object: Pick<SourceRef, 'kind' | 'namespace' | 'name'>): readonly Problem[];
   /** Certificates that users gave, and that the proxy shows: for who knows what time it is. */
   servedCertificates(node: NodeInfo): readonly ServedCertificate[];
   /** Whether a gateway that the proxy serves names this credential (`kubernetes-gateway://...`), and may do so. */
@@ -128,6 +132,7 @@ export const translate = (
     conflicts: (node) =>
       told(node, (seen) => [...patchedView(seen).problems, ...conflictsOf(resolved, seen, snapshot.objects.Secret)]),
     hostProblems: (node, host) => told(node, (seen) => hostProblems(resolved, seen, snapshot.objects, host)),
+    objectProblems: (node, object) => told(node, (seen) => objectProblems(resolved, seen, snapshot.objects, object)),
     servedCertificates: (node) => told(node, (seen) => routerCertificates(resolved, seen, snapshot.objects.Secret)),
     isCredentialGranted: (node, name) => {
       const seen = view(node);

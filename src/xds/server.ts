@@ -27,7 +27,7 @@ import { InvalidRequest, readRequest } from './subscription/requests.ts';
 import { adsService, endCall } from './service.ts';
 import { ProxyStream } from './stream.ts';
 import type { Authenticate, FurtherService, XdsServer, XdsServerOptions } from './server-options.ts';
-import { refusals } from './subscription/refusals.ts';
+import { refusals, standingRejections } from './subscription/refusals.ts';
 
 export type { Authenticate, FurtherService, XdsServer, XdsServerOptions };
 
@@ -128,7 +128,8 @@ class AdsServer implements XdsServer {
   }
 
   rejections(): readonly Rejection[] {
-    return this.#quarantine.rejections();
+    const layers = [...this.#streams.values()].flatMap((stream) => stream.layers());
+    return standingRejections(layers, this.#quarantine, this.#environment.encode);
   }
 
   delivery(): Delivery {

@@ -81,6 +81,14 @@ export const hostOfProxy = (question: Question): Answer => {
   return ofProxy(question, ({ node }) => ({ json: question.plane.hostProblems(node, host) }));
 };
 
+/** Why the object of the query, `kind` and `name` with its namespace, has nothing to say to the proxy. */
+export const objectOfProxy = (question: Question): Answer => {
+  const { query } = question;
+  const [namespace = '', name = ''] = (query.get('name') ?? '').split('/');
+  const object = { kind: query.get('kind') ?? '', namespace, name };
+  return ofProxy(question, ({ node }) => ({ json: question.plane.objectProblems(node, object) }));
+};
+
 /** Every resource as the proxy reads it, with the causes of its fields. */
 export const resourcesOfProxy = (question: Question): Answer =>
   ofProxy(question, ({ node }) => ({ json: { node, resources: question.plane.resources(node) } }));

@@ -1,7 +1,8 @@
 // From an object to where it has effect, from a host to who decides about it, from an error of Envoy's to the objects
 // behind what it names; and what lost against others, and why.
+import { hostAnswers } from '../../inspect/host-answers.ts';
 import type { MeshReader } from '../../inspect/mesh-reader.ts';
-import type { DecodedConfiguration, DecodedResource } from '../../model/envoy/decoded.ts';
+import type { DecodedConfiguration } from '../../model/envoy/decoded.ts';
 import { decodedKinds } from '../../model/envoy/decoded.ts';
 import type { Problem } from '../../model/problem.ts';
 import { describeProblem } from '../../model/problem.ts';
@@ -21,6 +22,9 @@ interface Effect {
   readonly since?: string;
 }
 
+/** Of the proxies that the object says nothing to, those that are asked why. */
+const mostAsked = 20;
+
 /** `object`: `virtualservice shop/store`, as kubectl writes it. */
 export async function explainObject(
   mesh: MeshReader,
@@ -37,13 +41,17 @@ export async function explainObject(
     `${source.namespace}/${source.name}` === name;
   const effects: Effect[] = [];
   const problems = new Map<string, Problem>();
+  let asked = 0;
   for (const proxy of proxies) {
     const [{ resources }, conflicts, since] = await Promise.all([
       mesh.read(proxy),
       mesh.conflicts(proxy),
       mesh.liveSince(proxy),
     ]);
-    effects.push(...effectsOf(resources, isIt).map((effect) => withTime({ proxy, ...effect }, since)));
+    const own = effectsOf(resources, isIt);
+    effects.push(...own.map((effect) => withTime({ proxy, ...effect }, since)));
+    const reasons = own.length > 0 || asked++ >= mostAsked ? [] : await mesh.objectProblems(proxy, { kind, name });
+    for (const problem of reasons) problems.set(describeProblem(problem), problem);
     for (const problem of conflicts) if (isIt(problem.source)) problems.set(describeProblem(problem), problem);
   }
   for (const problem of mesh.problems) if (isIt(problem.source)) problems.set(describeProblem(problem), problem);
@@ -91,7 +99,7 @@ function printEffects(effects: readonly Effect[], problems: readonly string[], a
 const shortened = (fields: readonly string[]): string =>
   fields.slice(0, 3).join(', ') + (fields.length > 3 ? `, and ${fields.length - 3} more` : '');
 
-/** Which virtual hosts answer for a host, in which route configuration, by whose word; and who lost. */
+/** Which virtual hosts answer for a host, in which route configuration, by whose word; who lost, and what keeps it away. */
 export async function explainHost(
   mesh: MeshReader,
   proxy: string,
@@ -99,17 +107,8 @@ export async function explainHost(
   json: boolean,
   io: Io,
 ): Promise<number> {
-  const [{ resources }, conflicts] = await Promise.all([mesh.read(proxy), mesh.conflicts(proxy)]);
-  const answers = [...resources.route, ...resources.virtualHost].flatMap((resource) => hostsOf(resource, host));
-  const objects = new Set(
-    answers.flatMap(({ causes }) => causes.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`)),
-  );
-  const lost = conflicts.filter(
-    ({ source, message }) =>
-      message.includes(host) ||
-      (source !== undefined && objects.has(`${source.kind} ${source.namespace}/${source.name}`)),
-  );
-  if (json) io.stdout(`${JSON.stringify({ answers, conflicts: lost }, null, 2)}\n`);
+  const { answers, problems } = await hostAnswers(mesh, proxy, host);
+  if (json) io.stdout(`${JSON.stringify({ answers, problems }, null, 2)}\n`);
   else {
     const rows = answers.map(({ route, virtualHost, causes }) => [
       route,
@@ -121,35 +120,9 @@ export async function explainHost(
         ? `no virtual host of ${proxy} is named ${host}\n`
         : table([['ROUTE', 'VIRTUAL HOST', 'CAUSED BY'], ...rows]),
     );
-    for (const problem of lost) io.stdout(`${describeProblem(problem)}\n`);
+    for (const problem of problems) io.stdout(`${describeProblem(problem)}\n`);
   }
   return answers.length > 0 ? exit.fine : exit.bad;
-}
-
-interface HostAnswer {
-  readonly route: string;
-  readonly virtualHost: string;
-  readonly causes: readonly SourceRef[];
-}
-
-function hostsOf(resource: DecodedResource, host: string): readonly HostAnswer[] {
-  const inside = (resource.message['virtual_hosts'] ?? []) as readonly {
-    readonly name?: string;
-    readonly domains?: readonly string[];
-  }[];
-  const own = Array.isArray(resource.message['domains']) ? [resource.message as (typeof inside)[number]] : [];
-  return [
-    ...inside.map((each, i) => ({ each, field: `virtual_hosts[${i}]` })),
-    ...own.map((each) => ({ each, field: '' })),
-  ]
-    .filter(({ each: { domains = [] } }) => domains.includes(host))
-    .map(({ each, field }) => {
-      const origins = Object.entries(resource.origins).flatMap(([path, sources]) =>
-        path.startsWith(field) ? sources : [],
-      );
-      const causes = [...new Map(origins.map((source) => [describeSource(source), source])).values()];
-      return { route: resource.name, virtualHost: each.name ?? '', causes };
-    });
 }
 
 /** Resources that Envoy's words name, and the objects behind them. */

@@ -5,9 +5,9 @@ import { setImmediate as breath } from 'node:timers/promises';
 import type { Authority, Difference, Effect, Hits, ResourceName } from '../../admin/console/api.ts';
 import type { ConsoleSource } from '../../admin/console/source.ts';
 import { decodedConfiguration, decodedResource } from '../../inspect/decoded.ts';
-import type { MeshReader } from '../../inspect/mesh-reader.ts';
 import { WrongQuestion } from '../../inspect/mesh-reader.ts';
 import { proxyProblems } from '../../inspect/proxy-problems.ts';
+import type { TracedMesh } from '../../inspect/traced-request.ts';
 import { tracedRequest } from '../../inspect/traced-request.ts';
 import { configurationDifference } from './configuration-difference.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
@@ -140,7 +140,7 @@ async function effect({ mesh, proxies }: ConsoleParts, object: SourceRef): Promi
 }
 
 /** The running mesh, for what commands ask of one. */
-function reader({ mesh, proxies, problems }: ConsoleParts): MeshReader {
+function reader({ mesh, proxies, problems }: ConsoleParts): TracedMesh {
   const { settings, services } = mesh.translation.mesh;
   const nodeOf = (name: string): NodeInfo => {
     const found = proxies().find(({ proxy }) => proxy === name);
@@ -156,7 +156,6 @@ function reader({ mesh, proxies, problems }: ConsoleParts): MeshReader {
     problems: problems(),
     conflicts: (name) => Promise.resolve(proxyProblems(mesh.translation, nodeOf(name), Date.now())),
     hostProblems: (name, host) => Promise.resolve(mesh.translation.hostProblems(nodeOf(name), host)),
-    liveSince: () => Promise.resolve(new Map()),
     read: (name) => {
       const node = nodeOf(name);
       return Promise.resolve({ node, resources: decodedConfiguration(mesh.configuration(node)) });

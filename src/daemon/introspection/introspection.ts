@@ -77,6 +77,7 @@ export function controlPlane(known: Known): ControlPlane {
     problems: () => [...known.problems(), ...server().rejections().map(rejectionProblem)],
     conflicts: (node) => proxyProblems(translation(), node, Date.now()),
     hostProblems: (node, host) => translation().hostProblems(node, host),
+    objectProblems: (node, object) => translation().objectProblems(node, object),
     rejections: () => server().rejections().map(explainRejection).map(shownRejection),
     clusters: () => [{ id: translation().mesh.settings.clusterId, secretName: '', syncStatus: 'synced' }],
     counters: () => server().counters(),

@@ -6,12 +6,11 @@ import type {
   envoy_config_route_v3_QueryParameterMatcher,
   envoy_type_matcher_v3_StringMatcher,
 } from '../../xds/generated/messages.ts';
+import { takesWhole } from '../../model/linear-regex-match.ts';
 import type { HttpRequest } from '../request.ts';
 import { headerOf } from '../request.ts';
 import type { Verdict } from './verdict.ts';
 import { not } from './verdict.ts';
-
-const longest = 8192;
 
 export function matchesString(matcher: envoy_type_matcher_v3_StringMatcher, text: string): Verdict {
   const fold = (each: string): string => (matcher.ignore_case === true ? each.toLowerCase() : each);
@@ -23,26 +22,8 @@ export function matchesString(matcher: envoy_type_matcher_v3_StringMatcher, text
   return regex === undefined ? 'unknown' : matchesRegex(regex.regex ?? '', text);
 }
 
-/** The whole text. Unknown where RE2 and JavaScript differ, or where the text is too long to try. */
-export function matchesRegex(pattern: string, text: string): Verdict {
-  const regex = toRegExp(`^(?:${pattern})$`);
-  return regex === undefined || text.length > longest ? 'unknown' : regex.test(text);
-}
-
-/** An RE2 pattern as JavaScript's; undefined if it has no counterpart. */
-export function toRegExp(pattern: string, flags = ''): RegExp | undefined {
-  const isFolded = pattern.startsWith('^(?:(?i)');
-  const source = pattern
-    .replace(/^\^\(\?:\(\?i\)/, '^(?:')
-    .replaceAll('(?P<', '(?<')
-    .replaceAll('\\A', '^')
-    .replaceAll('\\z', '$');
-  try {
-    return new RegExp(source, `s${isFolded ? 'i' : ''}${flags}`);
-  } catch {
-    return undefined;
-  }
-}
+/** The whole text. Unknown for what is no pattern, and for what would take too long. */
+export const matchesRegex = (pattern: string, text: string): Verdict => takesWhole(pattern, text) ?? 'unknown';
 
 export function matchesHeader(matcher: envoy_config_route_v3_HeaderMatcher, request: HttpRequest): Verdict {
   const value = headerOf(request, matcher.name ?? '');

@@ -2,7 +2,8 @@
 import type { ProxyDelivery, Refusal } from '../../model/proxy/delivery.ts';
 import type { Layer, Resource } from '../../model/envoy/resource.ts';
 import type { Encode } from './proxy-state.ts';
-import type { Quarantine } from './quarantine.ts';
+import type { Quarantine, Rejection } from './quarantine.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 
 export function refusals(
   proxies: readonly ProxyDelivery[],
@@ -11,15 +12,38 @@ export function refusals(
 ): readonly Refusal[] {
   const rejections = quarantine.rejections();
   if (rejections.length === 0) return [];
-  const byScope = Map.groupBy(new Set<Layer>(proxies.flatMap(({ layers }) => layers)), ({ scope }) => scope);
+  const wanted = wantedIn(
+    proxies.flatMap(({ layers }) => layers),
+    encode,
+  );
   return rejections.flatMap((rejection) => {
-    const { scope, type, name, version, error } = rejection;
-    return (byScope.get(scope) ?? []).flatMap(({ resources }) => {
-      const resource = resources.get(name);
-      const isWanted = resource?.type === type && encode(resource)?.content === version;
-      return isWanted ? [{ scope, resource, causing: different(resource, quarantine.good(rejection)), error }] : [];
+    const { scope, error } = rejection;
+    return wanted(rejection).map((resource) => {
+      return { scope, resource, causing: different(resource, quarantine.good(rejection)), error };
     });
   });
+}
+
+/** Who wants another version again has nothing rejected any more. Secrets are in no layer, and wanted as long as they are there. */
+export function standingRejections(
+  layers: readonly Layer[],
+  quarantine: Quarantine,
+  encode: Encode,
+): readonly Rejection[] {
+  const rejections = quarantine.rejections();
+  if (rejections.length === 0) return [];
+  const wanted = wantedIn(layers, encode);
+  return rejections.filter((each) => each.type === resourceTypes.secret || wanted(each).length > 0);
+}
+
+/** The resources that a rejection is about, where they are wanted in the version that was rejected. */
+function wantedIn(layers: readonly Layer[], encode: Encode): (rejection: Rejection) => readonly Resource[] {
+  const byScope = Map.groupBy(new Set(layers), ({ scope }) => scope);
+  return ({ scope, type, name, version }) =>
+    (byScope.get(scope) ?? []).flatMap(({ resources }) => {
+      const resource = resources.get(name);
+      return resource?.type === type && encode(resource)?.content === version ? [resource] : [];
+    });
 }
 
 /** What of a resource is not in force: of one with parts, those that are others. */
