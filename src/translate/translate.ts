@@ -12,7 +12,6 @@ import type { Problem } from '../model/problem.ts';
 import type { Proxy } from '../model/proxy/proxy.ts';
 import type { Configuration, Layer, NodeInfo, Resource } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { SourceRef } from '../model/source.ts';
 import type { ObjectStatus } from '../model/status.ts';
 import type { InboundView, OutboundView, ProxyView } from '../model/view.ts';
 import { inboundFixedClusters } from './envoy/cluster/fixed-clusters.ts';
@@ -28,13 +27,10 @@ import { outboundListeners } from './envoy/listener/outbound-listeners.ts';
 import { routeProblems } from './envoy/virtual-host/route-configuration.ts';
 import type { CallerFacts } from './outbound-layers.ts';
 import { endpointLayers, layer, outboundClusterLayers, routeLayer } from './outbound-layers.ts';
-import { hostProblems } from './diagnosis/host-problems.ts';
-import { objectProblems } from './diagnosis/object-problems.ts';
-import { destinationProblems } from './diagnosis/route-destinations.ts';
-import { protocolProblems } from './diagnosis/route-protocols.ts';
-import type { ServedCertificate } from './gateway/credential-problems.ts';
+import type { Diagnosis } from './diagnosis/diagnosis.ts';
+import { diagnosis, unusableRoutes } from './diagnosis/diagnosis.ts';
 import { isCredentialGranted } from './gateway/granted-credentials.ts';
-import { gatewayConflicts, routerCertificates, routerConfiguration } from './gateway/router-configuration.ts';
+import { gatewayConflicts, routerConfiguration } from './gateway/router-configuration.ts';
 import { lazyConfiguration } from './lazy/lazy-configuration.ts';
 import { isLazy } from './lazy/lazy-proxy.ts';
 import { withExtensions } from './envoy/extension/extension-layer.ts';
@@ -59,7 +55,7 @@ import { outboundView } from './view/outbound.ts';
 import { proxyOf } from './view/proxy.ts';
 import { waypointConfiguration } from './waypoint/waypoint-configuration.ts';
 
-export interface Translation {
+export interface Translation extends Diagnosis {
   /** What is wrong with the mesh as a whole, beyond single objects. */
   readonly problems: readonly Problem[];
   /** What objects name and what is not there: told of meshes that are known as a whole. */
@@ -72,12 +68,6 @@ export interface Translation {
   view(node: NodeInfo): ProxyView | undefined;
   /** What objects do to each other as this proxy sees them: hosts and ports that are lost, rules that cannot see what they look at. */
   conflicts(node: NodeInfo): readonly Problem[];
-  /** Why the proxy does not know a host, or does not look at requests for it: `store`, `api.example.com:443`. */
-  hostProblems(node: NodeInfo, host: string): readonly Problem[];
-  /** Why an object has nothing to say to the proxy; empty where nothing keeps it away. */
-  objectProblems(node: NodeInfo, object: Pick<SourceRef, 'kind' | 'namespace' | 'name'>): readonly Problem[];
-  /** Certificates that users gave, and that the proxy shows: for who knows what time it is. */
-  servedCertificates(node: NodeInfo): readonly ServedCertificate[];
   /** Whether a gateway that the proxy serves names this credential (`kubernetes-gateway://...`), and may do so. */
   isCredentialGranted(node: NodeInfo, name: string): boolean;
   /** What is to run for the Gateways of Gateway API. Each plan is the same object as long as it says the same. */
@@ -131,9 +121,7 @@ export const translate = (
     patchPlaces: (node) => told(node, (seen) => patchedView(seen).places),
     conflicts: (node) =>
       told(node, (seen) => [...patchedView(seen).problems, ...conflictsOf(resolved, seen, snapshot.objects.Secret)]),
-    hostProblems: (node, host) => told(node, (seen) => hostProblems(resolved, seen, snapshot.objects, host)),
-    objectProblems: (node, object) => told(node, (seen) => objectProblems(resolved, seen, snapshot.objects, object)),
-    servedCertificates: (node) => told(node, (seen) => routerCertificates(resolved, seen, snapshot.objects.Secret)),
+    ...diagnosis(resolved, snapshot.objects, view),
     isCredentialGranted: (node, name) => {
       const seen = view(node);
       return seen !== undefined && isCredentialGranted(resolved, seen.proxy, name);
@@ -159,8 +147,7 @@ const sidecarConflicts = memo((seen: ProxyView, targets: readonly Target[]): rea
   return [
     ...allRouteProblems(seen.outbound, routeNames),
     ...problems,
-    ...destinationProblems(seen.outbound),
-    ...protocolProblems(seen.outbound),
+    ...unusableRoutes(seen.outbound),
     ...inboundConflicts(seen.proxy, targets),
     ...policyProblems(seen.inbound),
   ];

@@ -5,7 +5,7 @@ import type { SnapshotObjects } from '../../model/snapshot.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type { ProxyView } from '../../model/view.ts';
 import { objectKey } from '../../model/object.ts';
-import { at } from '../../model/source.ts';
+import { at, describeSource } from '../../model/source.ts';
 import { hostMatches, resolveHost } from '../resolve/host.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { isVisible } from '../resolve/visibility.ts';
@@ -87,8 +87,9 @@ function unusedRule(
   const views = outbound.services.filter(({ service }) => hostMatches(host, service.hostname));
   if (views.length === 0)
     return [warning(at(source, 'spec.host'), `no service that the proxy sees has the host ${host}`)];
-  const others = views.flatMap(({ policy: used }) => used?.sources[0] ?? []).filter((used) => used !== source);
-  if (views.some(({ policy: used }) => used?.sources.includes(source) === true) || others[0] === undefined) return [];
-  const { namespace, name } = others[0];
-  return [warning(source, `DestinationRule ${namespace}/${name} is in force instead: of several, the one of the caller's namespace and then the most specific host counts`)]; // prettier-ignore
+  const inForce = views.flatMap(({ policy: used }) => (used === undefined ? [] : [used.sources]));
+  const instead = inForce.find((sources) => !sources.includes(source))?.[0];
+  if (instead === undefined || inForce.some((sources) => sources.includes(source))) return [];
+  const words = `${describeSource(instead)} is in force instead: of several, that of the caller's namespace counts, then that of the most specific host`;
+  return [warning(source, words)];
 }
