@@ -55,6 +55,7 @@ export function podBootstrap({
     ...(statusPort > 0 && { statusPort }),
     probes: probes(environment),
     scrape: scrapeTargets(environment),
+    compressed: config['statsCompression'] !== false,
     ...(token !== undefined && {
       drain: { token, seconds: drainSeconds(config), listeners: type === 'router' ? 'all' : 'inbound' },
     }),

@@ -8,7 +8,7 @@ import { isIPv6 } from 'node:net';
 
 import { extension, typed } from '../translate/typed.ts';
 import { probeServices } from './probes.ts';
-import { adminCluster, httpListener, localCluster, metricsRoute, readinessFilter } from './static-services.ts';
+import { adminCluster, compression, httpListener, localCluster, metricsRoute, readinessFilter } from './static-services.ts';
 
 /** Metrics of the application, on loopback. */
 export interface ScrapeTarget {
@@ -36,6 +36,8 @@ export interface PodServices {
   readonly statusPort?: number;
   readonly probes: AppProbes;
   readonly scrape: readonly ScrapeTarget[];
+  /** Whether metrics are compressed for those who take them so. */
+  readonly compressed: boolean;
   readonly drain?: Drain;
 }
 
@@ -44,9 +46,10 @@ export const drainRequest = { path: '/keelson/drain', header: 'x-keelson-drain-t
 
 export function podServices(pod: PodServices): StaticServices {
   const ipv6 = isIPv6(pod.address);
+  const compressors = pod.compressed ? compression() : [];
   const listeners = [
     httpListener('readiness', { port: pod.readinessPort, ipv6 }, [], [readinessFilter()]),
-    httpListener('metrics', { port: pod.metricsPort, ipv6 }, [metricsRoute()], []),
+    httpListener('metrics', { port: pod.metricsPort, ipv6 }, [metricsRoute()], compressors),
   ];
   const clusters = [localCluster(adminCluster, '127.0.0.1', pod.adminPort)];
   if (pod.statusPort === undefined) return { listeners, clusters };
@@ -60,6 +63,7 @@ export function podServices(pod: PodServices): StaticServices {
     listeners: [
       ...listeners,
       httpListener('pod-status', { port: pod.statusPort, ipv6 }, routes, [
+        ...compressors,
         ...scriptFilters,
         ...probes.filters,
         readinessFilter(),

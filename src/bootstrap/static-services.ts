@@ -8,6 +8,7 @@ import { extension } from '../translate/typed.ts';
 export type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 export type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 export type Route = MessageOf['envoy.config.route.v3.Route'];
+type Extension = MessageOf['envoy.config.core.v3.TypedExtensionConfig'];
 export type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
 
 export interface StaticServices {
@@ -74,8 +75,23 @@ export const metricsRoute = (): Route => ({
   route: { cluster: adminCluster, prefix_rewrite: '/stats/prometheus?usedonly' },
 });
 
+/**
+ * Metrics are long and much alike: whoever takes them compressed gets them so, in what is asked for first of these. Stands
+ * before what answers by itself.
+ * https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/compressor_filter
+ */
+export const compression = (): readonly HttpFilter[] => [
+  compressor(extension('zstd', 'envoy.extensions.compression.zstd.compressor.v3.Zstd', {})),
+  compressor(extension('gzip', 'envoy.extensions.compression.gzip.compressor.v3.Gzip', {})),
+];
+
+const compressor = (library: Extension): HttpFilter =>
+  extension(`envoy.filters.http.compressor.${library.name}`, 'envoy.extensions.filters.http.compressor.v3.Compressor', {
+    compressor_library: library,
+  });
+
 /** Readiness and metrics on one port. */
 export const statusServices = (port: number, adminPort: number): StaticServices => ({
   clusters: [localCluster(adminCluster, '127.0.0.1', adminPort)],
-  listeners: [httpListener('status', { port }, [metricsRoute()], [readinessFilter()])],
+  listeners: [httpListener('status', { port }, [metricsRoute()], [...compression(), readinessFilter()])],
 });
