@@ -8,7 +8,14 @@ import { isIPv6 } from 'node:net';
 
 import { extension, typed } from '../translate/typed.ts';
 import { probeServices } from './probes.ts';
-import { adminCluster, compression, httpListener, localCluster, metricsRoute, readinessFilter } from './static-services.ts';
+import {
+  adminCluster,
+  compression,
+  httpListener,
+  localCluster,
+  metricsRoute,
+  readinessFilter,
+} from './static-services.ts';
 
 /** Metrics of the application, on loopback. */
 export interface ScrapeTarget {

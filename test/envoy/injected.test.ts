@@ -216,7 +216,11 @@ describe.skipIf(why !== undefined)('an injected Pod', { timeout: 60_000 }, () =>
     expect(metrics?.body).toContain('envoy_server_live');
     expect(metrics?.body).toContain('/metrics-of-the-app');
     expect((await ask(15090, '/stats/prometheus'))?.body).not.toContain('/metrics-of-the-app');
-    for (const [from, at] of [[Number(port), path], [15090, '/stats/prometheus']] as const) // prettier-ignore
+    for (const [from, at] of [
+      [Number(port), path],
+      [15090, '/stats/prometheus'],
+    ] as const)
+      // prettier-ignore
       expect((await ask(from, at, { 'accept-encoding': 'gzip' }))?.headers['content-encoding']).toBe('gzip');
     expect(metrics?.headers['content-encoding']).toBeUndefined();
   });

@@ -155,10 +155,26 @@ describe.each(['source', 'destination'] as const)('the %s', (reporter) => {
     const labels = {
       reporter,
       source_workload: 'caller',
+      source_workload_namespace: 'lab',
+      source_app: 'caller',
+      source_version: 'latest',
+      source_canonical_service: 'caller',
+      source_canonical_revision: 'latest',
+      source_cluster: 'Kubernetes',
       source_principal: 'spiffe://cluster.local/ns/lab/sa/caller',
       destination_workload: 'store-v1',
+      destination_workload_namespace: 'lab',
+      destination_app: 'store',
+      destination_version: 'v1',
+      destination_canonical_service: 'store',
+      destination_canonical_revision: 'v1',
+      destination_cluster: 'Kubernetes',
       destination_principal: 'spiffe://cluster.local/ns/lab/sa/store',
       destination_service: 'store.lab.svc.cluster.local',
+      destination_service_name: 'store',
+      destination_service_namespace: 'lab',
+      response_flags: '-',
+      connection_security_policy: reporter === 'source' ? 'unknown' : 'mutual_tls',
     };
     expect(whole.length).toBeGreaterThan(20);
     expect(whole.filter((each) => Object.entries(labels).some(([name, value]) => each.labels[name] !== value))).toEqual(

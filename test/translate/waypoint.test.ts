@@ -76,6 +76,26 @@ test('workloads are led through a waypoint that is for them', () => {
   expect(ranges(yaml('service'))).toBeUndefined();
 });
 
+test('of a service is observed what is said of it, and of the others what is said of the waypoint', () => {
+  const logged = (target: string) => `---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: logs, namespace: garden}
+spec: {targetRefs: [${target}], accessLogging: [{providers: [{name: envoy}]}]}
+`;
+  const base = namespace('garden', '{istio.io/use-waypoint: way}') + gateway('way') + service('pond') + service('shed', '{}', 'garden', '10.1.0.2'); // prettier-ignore
+  const loggedChains = (target: string): readonly string[] =>
+    translated(base + logged(target), 'listener', way)
+      .get('main_internal')
+      ?.filter_chains.filter((chain: unknown) => JSON.stringify(chain).includes('/dev/stdout'))
+      .map(({ name }: { readonly name: string }) => name.split('|').at(-1)?.split('.')[0]);
+  expect(loggedChains('{group: "", kind: Service, name: pond}')).toEqual(['pond']);
+  expect(loggedChains('{group: gateway.networking.k8s.io, kind: Gateway, name: way}')).toEqual(
+    expect.arrayContaining(['pond', 'shed', 'direct-http']),
+  );
+  expect(loggedChains('{group: gateway.networking.k8s.io, kind: Gateway, name: other}')).toEqual([]);
+});
+
 describe('a policy is told what it is bound to', () => {
   const policy = (spec: string, home = 'garden') => `---
 apiVersion: security.istio.io/v1

@@ -32,7 +32,7 @@ type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 
-/** Nothing where nothing is behind the waypoint: then tunnels lead nowhere. `guard` is for workloads. */
+/** Nothing where nothing is behind the waypoint: then tunnels lead nowhere. `facts` and `guard` are for workloads. */
 export const mainListener = memo(
   (
     settings: MeshSettings,
@@ -44,7 +44,7 @@ export const mainListener = memo(
   ): readonly Resource[] => {
     const targets = addressed({ services, workloads });
     if (targets.length === 0) return [];
-    const chains = services.flatMap((service) => serviceChains(settings, facts, caller, service));
+    const chains = services.flatMap((service) => serviceChains(settings, caller, service));
     const message: Listener = {
       name: mainInternal,
       internal_listener: {},
@@ -90,18 +90,16 @@ function inspector({ services, workloads }: Served) {
 const differs = (ports: readonly ServicePort[]): boolean => new Set(ports.flatMap(layersOf)).size > 1;
 
 /** `caller` is canonical. */
-const serviceChains = memo(
-  (settings: MeshSettings, facts: HttpFacts, caller: Caller, served: ServedService): readonly FilterChain[] =>
-    receivedPorts(served).flatMap((port) =>
-      layersOf(port).map((layer) => serviceChain(settings, facts, caller, served, port, layer)),
-    ),
+const serviceChains = memo((settings: MeshSettings, caller: Caller, served: ServedService): readonly FilterChain[] =>
+  receivedPorts(served).flatMap((port) =>
+    layersOf(port).map((layer) => serviceChain(settings, caller, served, port, layer)),
+  ),
 );
 
 function serviceChain(
   settings: MeshSettings,
-  facts: HttpFacts,
   caller: Caller,
-  { view, policies, routes }: ServedService,
+  { view, policies, facts, routes }: ServedService,
   port: ServicePort,
   layer: 'tcp' | 'http',
 ): FilterChain {

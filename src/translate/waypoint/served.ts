@@ -6,16 +6,21 @@ import { podAddresses } from '../../model/mesh/pod.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { OutboundView, ServiceView, VirtualServiceView } from '../../model/view.ts';
 import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
+import { httpFacts } from '../envoy/listener/listener-facts.ts';
+import type { HttpFacts } from '../envoy/listener/listener-facts.ts';
 import type { PodIndex } from '../resolve/kubernetes/pods.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { byAge } from '../resolve/order.ts';
 import { gatewayNameLabel } from '../resolve/policy-target.ts';
+import { workloadTelemetry } from '../resolve/telemetry/workload-telemetry.ts';
 import type { Waypoint, Waypoints } from '../resolve/waypoint/waypoints.ts';
 import { workloadPolicies } from '../view/policies.ts';
 
 export interface ServedService {
   readonly view: ServiceView;
   readonly policies: WorkloadPolicies;
+  /** How its requests are served: what is observed of them is up to the service, too. */
+  readonly facts: HttpFacts;
   /** What says where its requests go, if anything does. */
   readonly routes: VirtualServiceView | undefined;
 }
@@ -34,7 +39,12 @@ export function servedBy(resolved: ResolvedMesh, proxy: Proxy, outbound: Outboun
   const routes = outbound.egress.find(({ port }) => port === undefined)?.virtualServices ?? [];
   return {
     services: using(waypoints, own, outbound.services).map((view) =>
-      served(view, workloadPolicies(resolved, proxy, view.service), routesOf(routes, view.service)),
+      served(
+        view,
+        workloadPolicies(resolved, proxy, view.service),
+        serviceFacts(resolved, proxy, view.service),
+        routesOf(routes, view.service),
+      ),
     ),
     workloads: workloadsUsing(waypoints, own, pods),
   };
@@ -42,12 +52,16 @@ export function servedBy(resolved: ResolvedMesh, proxy: Proxy, outbound: Outboun
 
 const nothing: Served = { services: [], workloads: [] };
 
+const serviceFacts = ({ mesh, telemetries }: ResolvedMesh, proxy: Proxy, service: Service): HttpFacts =>
+  httpFacts(mesh.settings, proxy, workloadTelemetry(mesh, telemetries, proxy, service).server);
+
 const served = memo(
-  (view: ServiceView, policies: WorkloadPolicies, routes: VirtualServiceView | undefined): ServedService => ({
-    view,
-    policies,
-    routes,
-  }),
+  (
+    view: ServiceView,
+    policies: WorkloadPolicies,
+    facts: HttpFacts,
+    routes: VirtualServiceView | undefined,
+  ): ServedService => ({ view, policies, facts, routes }),
 );
 
 const using = memo((waypoints: Waypoints, own: Waypoint, services: readonly ServiceView[]): readonly ServiceView[] =>

@@ -1,7 +1,7 @@
 // What is observed of one workload: Telemetry objects, the mesh's default providers and the services that they lead to.
 // https://istio.io/latest/docs/reference/config/telemetry/
 import { memo, sharedValue } from '../../../model/memo.ts';
-import type { Mesh, MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Mesh, MeshSettings, Service } from '../../../model/mesh/mesh.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import { at } from '../../../model/source.ts';
 import type { SourceRef } from '../../../model/source.ts';
@@ -15,13 +15,15 @@ import { metricSettings } from './metrics.ts';
 import type { Mode } from './providers.ts';
 import { traceSettings } from './tracing.ts';
 
-/** The same object for all workloads of which the same is observed. */
+/** The same object for all workloads of which the same is observed. `served`: the service that a waypoint is asked for. */
 export function workloadTelemetry(
   { settings, services }: Pick<Mesh, 'settings' | 'services'>,
   objects: ReadonlyMap<string, Telemetry>,
   proxy: Proxy,
+  served?: Service,
 ): WorkloadTelemetry {
-  return resolved(settings, namespacesByHost(services), telemetriesFor(objects, settings.rootNamespace, proxy));
+  const telemetries = telemetriesFor(objects, settings.rootNamespace, proxy, served);
+  return resolved(settings, namespacesByHost(services), telemetries);
 }
 
 /** Services come and go: only what the collectors are found to be is kept apart from them. */
