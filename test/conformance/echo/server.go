@@ -22,7 +22,7 @@ import (
 
 const maxBody = 1 << 20
 
-// serve listens on all the ports it is told, and returns when one of them ends.
+// serve listens on all the ports it is told, on 8080 if none is for requests, and returns when one of them ends.
 func serve(args []string) error {
 	var plain, secure, streams []string
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
@@ -35,6 +35,9 @@ func serve(args []string) error {
 	flags.String("key", "", "accepted")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if len(plain) == 0 {
+		plain = []string{"8080"}
 	}
 	certificate, err := selfSigned()
 	if err != nil {
