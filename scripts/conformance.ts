@@ -27,6 +27,8 @@ if (missing !== undefined) {
 
 async function run(flags: readonly string[]): Promise<void> {
   const fresh = await startCluster(report);
+  // What an earlier run left behind would be taken for this one's.
+  await kubectl(['delete', 'namespaces', '--selector', 'gateway-conformance', '--ignore-not-found']);
   await loadStandIns(report);
   report("Installing Gateway API's definitions and Keelson ...");
   await installDefinitions();

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 
 import { output } from '../cluster/command.ts';
+import { notClaimed } from './suite.ts';
 
 interface Part {
   readonly result: string;
@@ -46,8 +47,9 @@ function pageOf(report: SuiteReport, results: readonly TestResult[]): string {
   const minutes = Math.round(results.reduce((sum, { seconds }) => sum + seconds, 0) / 60);
   return `# Conformance with Gateway API
 
-\`make conformance\` made this page on ${report.date.slice(0, 10)}. It makes a cluster, installs Keelson with \`KEELSON_STRICT_GATEWAYS=true\`
-and \`KEELSON_ROUTE_BY_ADDRESS=true\`, and runs the project's own suite against it, of version ${report.gatewayAPIVersion} with the definitions of the ${report.gatewayAPIChannel} channel.
+\`make conformance\` made this page on ${report.date.slice(0, 10)}. It makes a cluster, installs Keelson with
+\`KEELSON_STRICT_GATEWAYS=true\` and \`KEELSON_ROUTE_BY_ADDRESS=true\`, and runs the project's own suite against it: version
+${report.gatewayAPIVersion}, with the definitions of the ${report.gatewayAPIChannel} channel. [How](gateway-api.md#conformance).
 The suite's report is [conformance-report.yaml](conformance-report.yaml).
 
 **${of('PASS').length} tests passed, ${of('FAIL').length} failed, ${of('SKIP').length} were skipped**, in ${minutes} minutes.
@@ -56,13 +58,16 @@ ${listed(
   of('FAIL').map(({ name }) => name),
 )}
 ${listed(
-  'Skipped, all for features that are not claimed',
+  'Skipped, for features that are not claimed',
   of('SKIP').map(({ name }) => name),
 )}
 
 | profile | core | extended | features claimed | not claimed |
 | --- | --- | --- | --- | --- |
-${report.profiles.map(row).join('\n')}
+${report.profiles
+  .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  .map(row)
+  .join('\n')}
 
 A test belongs to every profile that has all the features that it needs; some need features of two and count in none.
 ${claims(report.profiles)}`;
@@ -81,17 +86,21 @@ function figures(part: Part | undefined): string {
 }
 
 function claims(profiles: readonly Profile[]): string {
-  const all = (of: (part: Part) => readonly string[] | undefined) =>
-    [...new Set(profiles.flatMap(({ extended }) => (extended === undefined ? [] : (of(extended) ?? []))))].toSorted();
-  const supported = all((part) => part.supportedFeatures);
-  const unsupported = all((part) => part.unsupportedFeatures);
+  const supported = new Set(profiles.flatMap(({ extended }) => extended?.supportedFeatures ?? []));
   return `
 ## Extended features
 
-${supported.length} are claimed:
+${supported.size} are claimed:
 
-${supported.map((name) => `- ${name}`).join('\n')}
+${[...supported]
+  .toSorted()
+  .map((name) => `- ${name}`)
+  .join('\n')}
 
-Not claimed: ${unsupported.map((name) => `\`${name}\``).join(', ')}.
+Not claimed:
+
+${Object.entries(notClaimed)
+  .map(([name, reason]) => `- ${name}: ${reason}`)
+  .join('\n')}
 `;
 }
