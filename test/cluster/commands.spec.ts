@@ -2,7 +2,7 @@
 // demonstration is shown in it. Stand-ins have the names of the public images.
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { startDocker, stopDocker } from '../../scripts/cluster/docker.ts';
+import { isDockerRunning, startDocker, stopDocker } from '../../scripts/cluster/docker.ts';
 import { images, makeImages } from '../../scripts/cluster/images.ts';
 import { asUser } from '../../scripts/cluster/kind.ts';
 import { nodeImage } from '../../scripts/cluster/node-image.ts';
@@ -11,6 +11,7 @@ import { demoImages, makeStandIns } from '../../scripts/cluster/stand-ins.ts';
 
 const report = (line: string): void => void process.stderr.write(`${line}\n`);
 
+const wasRunning = await isDockerRunning().catch(() => false);
 const missing = (await missingForCluster()) ?? (await missingForContainers());
 if (missing !== undefined) report(`The commands for a kind cluster are not tried: ${missing}.`);
 
@@ -20,7 +21,7 @@ describe.skipIf(missing !== undefined)('in a kind cluster', () => {
     asUser('make', ['--no-print-directory', ...targets], { env: { NODE_IMAGE }, timeoutMs: 20 * 60_000 });
   afterAll(async () => {
     await make('kind-down');
-    await stopDocker();
+    if (!wasRunning) await stopDocker();
   });
 
   it('builds the image by the Dockerfile', async () => {
