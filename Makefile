@@ -22,16 +22,11 @@ demo: envoy ## Open a book shop of real Envoys and show what a mesh does (ONCE=1
 test: envoy kubernetes prometheus ## Run all tests
 	@vitest run $(TEST_FLAGS)
 
-<<<<<<< HEAD
 test-quiet: kubernetes ## Leave a kind of a real API server alone for ten minutes, and see that nothing is lost
 	@QUIET_MINUTES=10 vitest run test/kubernetes/quiet.test.ts
 
-test-cluster: envoy kubernetes ## Run the tests in a whole cluster (needs root and Go; half an hour the first time)
-	@vitest run --config test/cluster/vitest.config.ts --reporter=verbose $(TEST_FLAGS)
-=======
 test-cluster: envoy kubernetes ## Run the tests in a whole cluster (needs root and Go; much longer the first time)
 	@vitest run --config test/cluster/vitest.config.ts $(or $(TEST_FLAGS),--reporter=verbose)
->>>>>>> d1988d1 (The cluster's tests wait for who waits for a processor; what a user types is tried word for word)
 
 check: $(TYPES) ## Check format, lint and types
 	@prettier --check --log-level warn .
