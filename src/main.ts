@@ -17,6 +17,7 @@ import type { ModuleServing } from './daemon/mesh/live-mesh.ts';
 import { LiveMesh } from './daemon/mesh/live-mesh.ts';
 import { daemonCertificates, daemonCredentials } from './daemon/authority/certificates.ts';
 import { clusterPart } from './daemon/cluster/cluster-part.ts';
+import { clusterMachines } from './daemon/cluster/machines.ts';
 import { followMesh, withAnswers } from './daemon/follow-mesh.ts';
 import { listen, listenXds } from './daemon/cluster/ports.ts';
 import { replicaService } from './daemon/cluster/replica-service.ts';
@@ -139,7 +140,9 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   atEnd(() => conflicts.stop());
   const { trustDomain, authenticate } = certificates;
   const service = replicaService(authenticate, trustDomain, mesh.installation.systemNamespace);
+  const machines = clusterMachines(options, mesh, stopping.signal);
   const server: XdsServer = createXdsServer({
+    ...(machines !== undefined && { presence: machines }),
     translate: (node) => (conflicts.touch(), mesh.configuration(node)),
     secrets: certificates.secrets,
     authenticate,
@@ -151,7 +154,15 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     log,
     onRejected: (rejection) => logRejection(log, rejection, history.current()),
   });
-  const cluster = clusterPart(options, { mesh, certificates, trustDomain, server, service, signal: stopping.signal });
+  const cluster = clusterPart(options, {
+    mesh,
+    certificates,
+    trustDomain,
+    server,
+    service,
+    machines,
+    signal: stopping.signal,
+  });
   touched = () => cluster?.touched();
   followMesh(mesh, { certificates, credentials, server, cluster });
   const served = await listenXds(server, options);

@@ -9,6 +9,7 @@ import type { SecretSource, TlsSource } from '../model/external/secret-source.ts
 import type { Limits } from './limits.ts';
 import type { Log } from './log.ts';
 import type { XdsObserver } from './observer.ts';
+import type { Presence } from './presence.ts';
 import type { ProxyStatus, ServerCounters } from './status.ts';
 import type { Rejection } from './subscription/quarantine.ts';
 
@@ -41,6 +42,8 @@ export interface XdsServerOptions {
   /** A version of a resource was rejected for the first time. */
   readonly onRejected?: (rejection: Rejection) => void;
   readonly observer?: XdsObserver;
+  /** Told of proxies that come and go. */
+  readonly presence?: Presence;
   readonly limits?: Partial<Limits>;
   readonly now?: () => number;
 }

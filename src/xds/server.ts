@@ -22,6 +22,7 @@ import { resourceEncoder } from './codec/encoder.ts';
 import { defaultLimits, serverOptions } from './limits.ts';
 import { Ledger } from './ledger.ts';
 import { takesHosts } from './subscription/pushed-hosts.ts';
+import { healthInformation } from './presence.ts';
 import { Quarantine } from './subscription/quarantine.ts';
 import { InvalidRequest, readRequest } from './subscription/requests.ts';
 import { adsService, endCall } from './service.ts';
@@ -208,7 +209,9 @@ class AdsServer implements XdsServer {
       const request = readRequest(dialect, bytes, this.#limits);
       if (this.#debug?.takes(call, identity, request) === true) return;
       const stream = this.#streams.get(call) ?? this.#open(dialect, call, identity, request.node);
-      stream?.request(request);
+      if (stream !== undefined && request.typeUrl === healthInformation)
+        this.#options.presence?.health(stream.client, request.error);
+      else stream?.request(request);
     } catch (error) {
       this.#forget(call);
       if (error instanceof InvalidRequest) return endCall(call, status.INVALID_ARGUMENT, error.message);
@@ -239,6 +242,7 @@ class AdsServer implements XdsServer {
       call,
     );
     this.#streams.set(call, stream);
+    this.#options.presence?.connected(stream.client);
     this.#configure(stream);
     return stream;
   }
@@ -246,8 +250,10 @@ class AdsServer implements XdsServer {
   #forget(call: AdsCall): void {
     const stream = this.#streams.get(call);
     stream?.close();
-    if (stream !== undefined) this.#ledger.convergence.forget(stream.connection);
+    if (stream === undefined) return;
+    this.#ledger.convergence.forget(stream.connection);
     this.#streams.delete(call);
+    this.#options.presence?.left(stream.client);
   }
 
   #sweep(): void {

@@ -32,7 +32,7 @@ export class ProxyStream {
   readonly connection: string;
   readonly node: NodeInfo;
   readonly identity: WorkloadIdentity | undefined;
-  readonly #client: StreamClient;
+  readonly client: StreamClient;
   readonly #dialect: Dialect;
   readonly #environment: StreamEnvironment;
   readonly #transport: Transport;
@@ -54,7 +54,7 @@ export class ProxyStream {
     this.connection = client.connection;
     this.node = client.node;
     this.identity = client.identity;
-    this.#client = client;
+    this.client = client;
     this.#dialect = dialect;
     this.#environment = environment;
     this.#transport = transport;
@@ -119,7 +119,7 @@ export class ProxyStream {
   status(): ProxyStatus {
     const types = [...this.#types].map(([type, tracked]) => typeStatus(type, tracked, this.#state.isRefused(type)));
     return {
-      ...this.#client,
+      ...this.client,
       proxy: proxyName(this.node),
       namespace: proxyNamespace(this.node),
       connectedSince: this.#connectedSince,

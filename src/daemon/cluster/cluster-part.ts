@@ -24,6 +24,7 @@ import type { Duties } from './duties.ts';
 import { startDuties } from './duties.ts';
 import type { GatewayDuties } from './gateway-duties.ts';
 import { gatewayDuties } from './gateway-duties.ts';
+import type { Machines } from './machines.ts';
 import { Statuses } from './statuses.ts';
 
 export interface ClusterContext {
@@ -40,6 +41,8 @@ export interface ClusterContext {
   readonly server: XdsServer;
   /** Tells the others of this one's proxies. */
   readonly service: ReplicaService;
+  /** Of this replica. */
+  readonly machines: Machines | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -141,6 +144,7 @@ export class ClusterPart {
       });
       this.#tell = this.#authorityEvents(leading);
     }
+    this.#context.machines?.lead((name) => this.#duties.isAlive(name), leading);
     this.#gateways = gatewayDuties(this.#client, leading, this.#options.log);
     this.#gateways.update(mesh.translation.deployments());
     void this.#writeStatuses(leading);

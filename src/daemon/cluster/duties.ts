@@ -32,6 +32,8 @@ export interface Duties {
   /** Addresses of the other replicas, by name. */
   peers(): ReadonlyMap<string, string>;
   areOthersKnown(): boolean;
+  /** Whether a replica of that name is there: this one, or another one. */
+  isAlive(replica: string): boolean;
   /** Resolves after `signal`, when everything is given back. */
   readonly ended: Promise<unknown>;
 }
@@ -43,7 +45,7 @@ export function startDuties(options: DutiesOptions): Duties {
   const leases = replicaLeases({
     client,
     namespace: systemNamespace,
-    name: `keelson-replica-${replica}`,
+    name: leaseName(options.replica),
     address: options.address,
     signal,
     onFault: (error) => log.warn('other replicas cannot be told of this one', { reason: String(error) }),
@@ -70,6 +72,7 @@ export function startDuties(options: DutiesOptions): Duties {
     },
     peers: () => leases.peers(),
     areOthersKnown: () => leases.isKnown(),
+    isAlive: (name) => name === options.replica || leases.peers().has(leaseName(name)),
     ended: Promise.all([ended, leases.ended]),
   };
 }
@@ -94,6 +97,8 @@ function write({ client, systemNamespace, revision, trust, log }: DutiesOptions,
       log.info('the API server asks the webhook: nothing is stored without its consent', { webhook }),
   });
 }
+
+const leaseName = (replica: string): string => `keelson-replica-${dnsName(replica)}`;
 
 /** As it may stand in the name of an object. */
 const dnsName = (name: string): string =>

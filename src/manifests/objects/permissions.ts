@@ -60,6 +60,8 @@ const clusterRules = (): readonly PolicyRule[] => [
   rule(gatewayApi, gatewayKinds.map((kind) => `${kind}/status`), ['patch']),
   rule(gatewayApi, ['gatewayclasses'], write),
   rule('networking.k8s.io', ['ingresses/status'], ['patch']),
+  // Machines register themselves.
+  rule('networking.istio.io', ['workloadentries'], ['create', 'patch', 'delete']),
   rule('apiextensions.k8s.io', ['customresourcedefinitions'], read),
   // The root that workloads trust is in every namespace.
   rule('', ['configmaps'], ['create', 'patch']),

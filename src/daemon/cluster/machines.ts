@@ -1,0 +1,138 @@
+// Machines outside Kubernetes that register themselves: proxies whose node names a WorkloadGroup, as which they have proven who
+// they are.
+// https://istio.io/latest/docs/reference/config/networking/workload-group/
+import { replicaName } from '../../config.ts';
+import type { Registration } from '../../controllers/machines/machine-registry.ts';
+import { MachineRegistry } from '../../controllers/machines/machine-registry.ts';
+import { removeOrphans } from '../../controllers/machines/orphans.ts';
+import type { Machine } from '../../controllers/machines/workload-entry.ts';
+import { entryName, workloadEntry } from '../../controllers/machines/workload-entry.ts';
+import type { KubernetesClient } from '../../kubernetes/client.ts';
+import { servedResource } from '../../kubernetes/discovery.ts';
+import type { DaemonOptions } from '../../main.ts';
+import type { LiveMesh } from '../mesh/live-mesh.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
+import { objectKey } from '../../model/object.ts';
+import { proxyNamespace } from '../../model/proxy/proxy-status.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { kindTable } from '../../watchers/kinds.ts';
+import type { Log } from '../../xds/log.ts';
+import type { Presence } from '../../xds/presence.ts';
+import type { StreamClient } from '../../xds/status.ts';
+
+export interface MachinesOptions {
+  readonly client: KubernetesClient;
+  readonly snapshot: () => Snapshot;
+  /** This replica. */
+  readonly replica: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly graceMs?: number;
+}
+
+/** Undefined for a daemon that reads a directory: there is nowhere to register. */
+export const clusterMachines = (
+  { config, log, replica = replicaName() }: DaemonOptions,
+  mesh: Pick<LiveMesh, 'snapshot'>,
+  signal: AbortSignal,
+): Machines | undefined =>
+  typeof config === 'string'
+    ? undefined
+    : new Machines({ client: config, snapshot: () => mesh.snapshot, replica, log, signal });
+
+export class Machines implements Presence {
+  readonly #options: MachinesOptions;
+  readonly #registry: MachineRegistry;
+
+  constructor(options: MachinesOptions) {
+    const { client, replica, signal, log } = options;
+    this.#options = options;
+    this.#registry = new MachineRegistry({
+      client,
+      resource: kindTable.WorkloadEntry,
+      controller: replica,
+      signal,
+      onFault: (entry, error) => log.warn('a machine is not registered', { entry, reason: String(error) }),
+      ...(options.graceMs !== undefined && { graceMs: options.graceMs }),
+    });
+  }
+
+  connected(client: StreamClient): void {
+    const registration = this.#registration(client);
+    if (registration !== undefined) this.#registry.connected(client.connection, registration);
+  }
+
+  left(client: StreamClient): void {
+    const registration = this.#registration(client);
+    if (registration !== undefined) this.#registry.left(client.connection, registration);
+  }
+
+  health(client: StreamClient, fault: string | undefined): void {
+    const registration = this.#registration(client);
+    if (registration !== undefined) this.#registry.health(registration, fault);
+  }
+
+  /** Takes away what replicas have left behind that are not alive, until `signal` aborts. */
+  lead(isAlive: (replica: string) => boolean, signal: AbortSignal): void {
+    const { client, snapshot, log } = this.#options;
+    removeOrphans({
+      client,
+      resource: () => servedResource(client, kindTable.WorkloadEntry, signal),
+      entries: () => snapshot().objects.WorkloadEntry.values(),
+      isAlive,
+      signal,
+      onFault: (entry, error) => log.warn('the entry of a machine stays behind', { entry, reason: String(error) }),
+    });
+  }
+
+  /** Undefined for proxies that register for nothing. */
+  #registration({ node, identity }: StreamClient): Registration | undefined {
+    const machine = machineOf(node);
+    if (machine === undefined) return undefined;
+    const { namespace, group } = machine;
+    return {
+      ref: { namespace, name: entryName(machine) },
+      group,
+      make: (presence) => {
+        const found = this.#options.snapshot().objects.WorkloadGroup.get(objectKey(namespace, group));
+        if (found === undefined) return `there is no WorkloadGroup ${namespace}/${group}`;
+        // Nobody gets into a group whose account is not theirs.
+        const account = found.spec.template.serviceAccount || 'default';
+        if (identity?.namespace !== namespace || identity.serviceAccount !== account)
+          return `machines of the WorkloadGroup ${namespace}/${group} have the account ${account}`;
+        return workloadEntry(machine, found, presence);
+      },
+    };
+  }
+}
+
+function machineOf(node: NodeInfo): Machine | undefined {
+  const { AUTO_REGISTER_GROUP: group, INSTANCE_IPS: addresses, NETWORK: network, LABELS: labels } = node.metadata;
+  if (typeof group !== 'string' || group === '') return undefined;
+  const listed = typeof addresses === 'string' ? addresses.split(',') : [];
+  const address = listed.find((each) => each !== '') ?? node.id.split('~')[1] ?? '';
+  if (address === '') return undefined;
+  const { region = '', zone = '', sub_zone: subZone = '' } = node.locality ?? {};
+  return {
+    namespace: proxyNamespace(node),
+    group,
+    address,
+    network: typeof network === 'string' ? network : '',
+    labels: stringsOf(labels),
+    locality: [region, zone, subZone].filter((part) => part !== '').join('/'),
+    isChecked: isChecked(node),
+  };
+}
+
+/** An agent says that it probes by the probe it was given, a stock Envoy that it has been told to ask for one. */
+function isChecked({ metadata: { PROXY_CONFIG: config, HEALTH_DISCOVERY: discovery } }: NodeInfo): boolean {
+  const probe = typeof config === 'object' && config !== null && 'readinessProbe' in config;
+  return probe || discovery === 'true';
+}
+
+const stringsOf = (value: unknown): Readonly<Record<string, string>> =>
+  typeof value !== 'object' || value === null
+    ? {}
+    : Object.fromEntries(
+        Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+      );

@@ -1,0 +1,138 @@
+// Machines that register themselves, against a real API server: their entries come and go with them, whichever replica they are
+// connected to, and tell of their health.
+import { credentials } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import type { KubernetesClient } from '../../src/kubernetes/client.ts';
+import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
+import { resourceTypes } from '../../src/model/envoy/resource.ts';
+import { healthInformation } from '../../src/xds/presence.ts';
+import { freePort } from '../../scripts/ports.ts';
+import type { TestKubernetes } from '../support/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
+import type { Replica } from '../support/replicas.ts';
+import { accountToken, find, install, resources, startReplica, systemNamespace } from '../support/replicas.ts';
+import { DeltaClient } from '../xds/ads-client.ts';
+
+const istio = (plural: string): ResourceType => ({
+  group: 'networking.istio.io',
+  version: 'v1',
+  plural,
+  namespaced: true,
+});
+const entries = istio('workloadentries');
+const name = 'press-10.7.0.1-north';
+const patience = { timeout: 40_000, interval: 100 };
+
+const group: KubernetesObject = {
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'WorkloadGroup',
+  metadata: { name: 'press', namespace: 'shop' },
+  spec: {
+    metadata: { labels: { app: 'press' }, annotations: { team: 'print' } },
+    template: { serviceAccount: 'press', ports: { http: 8080 }, labels: { app: 'none', tier: 'back' } },
+    probe: { httpGet: { port: 8080 } },
+  },
+};
+
+describe.skipIf(kubernetesMissing)(`machines that register themselves${unlessKubernetes}`, () => {
+  let kubernetes: TestKubernetes;
+  let client: KubernetesClient;
+  const replicas: Replica[] = [];
+
+  beforeAll(async () => {
+    kubernetes = await startKubernetes();
+    ({ client } = kubernetes);
+    await install(client, await freePort());
+    await client.create(resources.namespaces, { metadata: { name: 'shop' } });
+    for (const account of ['press', 'other'])
+      await client.create(resources.accounts, { metadata: { name: account, namespace: 'shop' } });
+    await client.create(istio('workloadgroups'), group);
+    for (const replica of ['istiod-1', 'istiod-2']) replicas.push(await startReplica(kubernetes, replica));
+  }, 180_000);
+  afterAll(async () => {
+    for (const { stop } of replicas) await stop();
+    await kubernetes?.stop();
+  });
+
+  async function connect(replica: number, account = 'press', address = '10.7.0.1'): Promise<DeltaClient> {
+    const secret = await find(client, resources.secrets, 'istio-ca-secret', systemNamespace);
+    const data = secret?.['data'] as Record<string, string>;
+    const root = Buffer.from(data['root-cert.pem'] ?? '', 'base64');
+    const metadata = { NAMESPACE: 'shop', AUTO_REGISTER_GROUP: 'press', NETWORK: 'north', LABELS: { version: 'v2' }, PROXY_CONFIG: { readinessProbe: {} } }; // prettier-ignore
+    const node = {
+      id: `sidecar~${address}~press-1.shop~shop.svc.cluster.local`,
+      metadata,
+      locality: { region: 'eu', zone: 'eu-1' },
+    };
+    const token = await accountToken(client, { namespace: 'shop', name: account }, ['istio-ca']);
+    const stream = new DeltaClient(replicas[replica]?.daemon.port ?? 0, {
+      node,
+      token,
+      channel: credentials.createSsl(root),
+    });
+    stream.subscribe(resourceTypes.cluster);
+    return stream;
+  }
+  const entry = (): Promise<KubernetesObject | undefined> => find(client, entries, name, 'shop');
+  const mark = async (key: string): Promise<string | undefined> =>
+    (await entry())?.metadata.annotations?.[`istio.io/${key}`];
+  const healthy = async (): Promise<object | undefined> =>
+    ((await entry())?.['status'] as { conditions?: readonly { type: string }[] } | undefined)?.conditions?.find(
+      ({ type }) => type === 'Healthy',
+    );
+
+  test('have an entry of their group’s template while they are connected, and for a moment after', async () => {
+    const machine = await connect(0);
+    await expect.poll(entry, patience).toMatchObject({
+      metadata: {
+        labels: { app: 'press', tier: 'back', version: 'v2' },
+        annotations: {
+          team: 'print',
+          'istio.io/autoRegistrationGroup': 'press',
+          'istio.io/workloadController': 'istiod-1',
+          'proxy.istio.io/health-checks-enabled': 'true',
+        },
+        ownerReferences: [{ kind: 'WorkloadGroup', name: 'press', controller: true }],
+      },
+      spec: {
+        address: '10.7.0.1',
+        serviceAccount: 'press',
+        network: 'north',
+        locality: 'eu/eu-1',
+        ports: { http: 8080 },
+        labels: { app: 'press', tier: 'back', version: 'v2' },
+      },
+    });
+    // What an agent tells: an error is why the workload is not healthy.
+    machine.send({ type_url: healthInformation, error_detail: { code: 500, message: 'no answer' } });
+    await expect.poll(healthy, patience).toMatchObject({ status: 'False', message: 'no answer' });
+    machine.send({ type_url: healthInformation });
+    await expect.poll(healthy, patience).toMatchObject({ status: 'True' });
+    // Beside it stands what the object is told.
+    await expect.poll(async () => JSON.stringify((await entry())?.['status']), patience).toContain('ResolvedRefs');
+    expect(await healthy()).toMatchObject({ status: 'True' });
+
+    machine.close();
+    await expect.poll(() => mark('disconnectedAt'), patience).toBeDefined();
+    const elsewhere = await connect(1);
+    await expect.poll(() => mark('workloadController'), patience).toBe('istiod-2');
+    expect(await mark('disconnectedAt')).toBeUndefined();
+    expect(await healthy()).toMatchObject({ status: 'True' });
+    elsewhere.close();
+    await expect.poll(entry, patience).toBeUndefined();
+  }, 120_000);
+
+  test('get into no group whose account is not theirs', async () => {
+    const stranger = await connect(0, 'other', '10.7.0.9');
+    const complaint = 'machines of the WorkloadGroup shop/press have the account press';
+    await expect.poll(() => replicas[0]?.complaints.join('\n'), patience).toContain(complaint);
+    expect(await find(client, entries, 'press-10.7.0.9-north', 'shop')).toBeUndefined();
+    stranger.close();
+  });
+
+  test('make no complaint beside that', () => {
+    const complaints = replicas.flatMap((replica) => replica.complaints);
+    expect(complaints.filter((line) => /forbidden|entry of a machine|is a bug/i.test(line))).toEqual([]);
+  });
+});
