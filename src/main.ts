@@ -123,26 +123,27 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 /** Whatever it has started ends with `stopping`. */
 async function start(options: DaemonOptions, stopping: AbortController): Promise<Daemon> {
   const { log } = options;
-  const atEnd = (stop: () => void): void => stopping.signal.addEventListener('abort', stop);
+  const { signal } = stopping;
+  const atEnd = (stop: () => void): void => signal.addEventListener('abort', stop);
   let touched = (): void => {};
   const onProblems = (problems: readonly Problem[]): void => (options.onProblems(problems), touched());
   const metrics = measurement({ mesh: () => mesh, server: () => server, authority: () => certificates.status() });
   const tracing = await pushTracing(options, stopping.signal);
   const history = new PushHistory(Date.now, pushWatcher(log, metrics), ...tracing.watchers);
   const beginning = await startUp(options, (reasons) => startUpServer(reasons, { onFault: pageFault(log) }), atEnd);
-  const mesh = await openMesh({ ...options, onProblems }, history, beginning.waitsFor, stopping.signal);
+  const mesh = await openMesh({ ...options, onProblems }, history, beginning.waitsFor, signal);
   const credentials = daemonCredentials(mesh, options);
   const certificates = await daemonCertificates(mesh, credentials, options, metrics);
   atEnd(() => certificates.stop());
-  const known = knownOf(mesh, certificates.authenticate, () => server, metrics, options, stopping.signal);
+  const known = knownOf(mesh, certificates.authenticate, () => server, metrics, options, signal);
   const plane = controlPlane(known);
   const conflicts = conflictWatch(mesh, () => server, log);
   atEnd(() => conflicts.stop());
   const { trustDomain, authenticate } = certificates;
   const service = replicaService(authenticate, trustDomain, mesh.installation.systemNamespace);
-  const machines = clusterMachines(options, mesh, stopping.signal);
+  const machines = clusterMachines(options, mesh, signal);
   const server: XdsServer = createXdsServer({
-    ...(machines !== undefined && { presence: machines }),
+    presence: machines,
     translate: (node) => (conflicts.touch(), mesh.configuration(node)),
     secrets: certificates.secrets,
     authenticate,
@@ -154,15 +155,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     log,
     onRejected: (rejection) => logRejection(log, rejection, history.current()),
   });
-  const cluster = clusterPart(options, {
-    mesh,
-    certificates,
-    trustDomain,
-    server,
-    service,
-    machines,
-    signal: stopping.signal,
-  });
+  const cluster = clusterPart(options, { mesh, certificates, trustDomain, server, service, machines, signal });
   touched = () => cluster?.touched();
   followMesh(mesh, { certificates, credentials, server, cluster });
   const served = await listenXds(server, options);

@@ -43,7 +43,7 @@ export interface XdsServerOptions {
   readonly onRejected?: (rejection: Rejection) => void;
   readonly observer?: XdsObserver;
   /** Told of proxies that come and go. */
-  readonly presence?: Presence;
+  readonly presence?: Presence | undefined;
   readonly limits?: Partial<Limits>;
   readonly now?: () => number;
 }
