@@ -141,14 +141,14 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   atEnd(() => conflicts.stop());
   const { trustDomain, authenticate } = certificates;
   const service = replicaService(authenticate, trustDomain, mesh.installation.systemNamespace);
-  const machines = clusterMachines(options, mesh, signal);
+  const machines = clusterMachines(options, mesh, authenticate, signal);
   const server: XdsServer = createXdsServer({
     presence: machines,
     translate: (node) => (conflicts.touch(), mesh.configuration(node)),
     secrets: certificates.secrets,
     authenticate,
     tls: certificates.identity,
-    services: [certificates.service, ...(typeof options.config === 'string' ? [] : [service])],
+    services: [certificates.service, ...(machines === undefined ? [] : [service, machines.service])],
     debug: debugSource(known, plane),
     ...serverSettings(options),
     observer: withAnswers(history.beside(metrics), () => touched()),

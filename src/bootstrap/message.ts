@@ -44,6 +44,7 @@ export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
     ...(node === undefined ? {} : { node: { ...node, metadata: { ...routeDelivery, ...node.metadata } } }),
     admin: { address: socket('127.0.0.1', adminPort) },
     dynamic_resources: dynamicResources(controlPlane.serverName),
+    ...(node?.metadata['HEALTH_DISCOVERY'] === 'true' && { hds_config: healthDiscovery(controlPlane.serverName) }),
     static_resources: {
       clusters: [xdsServer(controlPlane, directory), ...(services === undefined ? [] : services.clusters)],
       ...(services === undefined ? {} : { listeners: services.listeners }),
@@ -79,6 +80,13 @@ function dynamicResources(serverName: string): NonNullable<Bootstrap['dynamic_re
     },
   };
 }
+
+/** Envoy asks how to probe the workload beside it, and tells what it finds. */
+const healthDiscovery = (serverName: string): NonNullable<Bootstrap['hds_config']> => ({
+  api_type: 'GRPC',
+  transport_api_version: 'V3',
+  grpc_services: [{ envoy_grpc: { cluster_name: xdsCluster, authority: serverName, skip_envoy_headers: true } }],
+});
 
 function xdsServer({ host, port, serverName }: ControlPlane, directory: string): Cluster {
   return {

@@ -1,6 +1,7 @@
 // `keelson bootstrap`: what a stock Envoy needs to join the mesh. Printed, it is the bootstrap of a Pod in Kubernetes,
 // whose credentials the kubelet mounts; with --out, a directory with everything in it for an Envoy started by hand.
 // https://www.envoyproxy.io/docs/envoy/latest/operations/cli
+import { objectKey } from '../model/object.ts';
 import type { NodeInfo } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { ControlPlane } from '../bootstrap/message.ts';
@@ -23,6 +24,7 @@ import { issueCredentials } from '../daemon/authority/credentials.ts';
 import { installation } from '../daemon/mesh/installation.ts';
 import { translate } from '../translate/translate.ts';
 import { exit, UsageError } from './io.ts';
+import { nodeOfMachine } from './node-of-machine.ts';
 import { loadFiles, nodeOfProxy } from './offline.ts';
 
 const inPod = { directory: '/etc/keelson', server: 'istiod.istio-system.svc:15012', statusPort: '15021' };
@@ -31,9 +33,13 @@ const help = `Prints or writes the bootstrap of an Envoy: stock Envoy, nothing e
 
 Usage: keelson bootstrap [OPTIONS]                        print it for a Pod in Kubernetes
        keelson bootstrap --proxy POD.NAMESPACE --config DIR --out DIR [OPTIONS]
+       keelson bootstrap --group GROUP.NAMESPACE --address IP --config DIR [OPTIONS]
 
   --proxy POD.NAMESPACE  which proxy; without it, Envoy is told by --service-node and --service-cluster
-  --config PATH          a YAML file or a directory of them that has the Pod; may be repeated
+  --group GROUP.NAMESPACE  of which WorkloadGroup the machine is; it registers itself
+  --address IP           where others reach the machine
+  --network NAME         the network that the machine is in (that of the group's template)
+  --config PATH          a YAML file or a directory of them that has the Pod or the WorkloadGroup; may be repeated
   --server HOST:PORT     the control plane (${inPod.server})
   --server-name NAME     the DNS name in its certificate (HOST, or istiod.istio-system.svc for an IP address)
   --admin-port PORT      Envoy's admin interface, on loopback (15000)
@@ -46,6 +52,9 @@ Usage: keelson bootstrap [OPTIONS]                        print it for a Pod in 
 
 const options = {
   proxy: { type: 'string' },
+  group: { type: 'string' },
+  address: { type: 'string' },
+  network: { type: 'string' },
   config: { type: 'string', multiple: true },
   server: { type: 'string', default: inPod.server },
   'server-name': { type: 'string' },
@@ -62,7 +71,7 @@ const options = {
 export async function bootstrap(argv: readonly string[], io: Io): Promise<number> {
   const { values } = parseArgs({ args: [...argv], options });
   if (values.help === true) return (io.stdout(help), exit.fine);
-  const proxy = values.proxy === undefined ? undefined : await readProxy(values.proxy, values.config, io);
+  const proxy = await asked(values, io);
   const settings = {
     controlPlane: controlPlane(values.server, values['server-name']),
     adminPort: port('--admin-port', values['admin-port']),
@@ -76,7 +85,7 @@ export async function bootstrap(argv: readonly string[], io: Io): Promise<number
     io.stdout(yaml(proxy === undefined ? message : patched(message, proxy, io)));
     return exit.fine;
   }
-  if (proxy === undefined) throw new UsageError('--out needs --proxy: a token is for one workload');
+  if (proxy === undefined) throw new UsageError('--out needs --proxy or --group: a token is for one workload');
   const statusPort = values['status-port'];
   return writeDirectory(
     {
@@ -98,12 +107,28 @@ interface Proxy {
   readonly snapshot: Snapshot;
 }
 
-async function readProxy(name: string, config: readonly string[] | undefined, io: Io): Promise<Proxy> {
-  if (config === undefined) throw new UsageError('--proxy needs --config: where the Pod is described');
+interface Asked {
+  readonly proxy?: string;
+  readonly group?: string;
+  readonly address?: string;
+  readonly network?: string;
+  readonly config?: readonly string[];
+}
+
+/** Undefined where nothing says which proxy. */
+async function asked({ proxy, group, address, network, config }: Asked, io: Io): Promise<Proxy | undefined> {
+  if (proxy === undefined && group === undefined) return undefined;
+  if (proxy !== undefined && group !== undefined) throw new UsageError('either --proxy or --group');
+  if (config === undefined) throw new UsageError(`--${proxy === undefined ? 'group' : 'proxy'} needs --config: where it is described`); // prettier-ignore
   const { snapshot, problems } = await loadFiles(config);
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   if (errors > 0) io.stderr(`${errors} problems in the configuration: see 'keelson validate ${config.join(' ')}'\n`);
-  return { node: nodeOfProxy(name, snapshot), snapshot };
+  if (group === undefined) return { node: nodeOfProxy(proxy ?? '', snapshot), snapshot };
+  if (address === undefined || isIP(address) === 0) throw new UsageError('--group needs --address: an IP address');
+  const dot = group.lastIndexOf('.');
+  const found = snapshot.objects.WorkloadGroup.get(objectKey(group.slice(dot + 1), group.slice(0, Math.max(dot, 0))));
+  if (found === undefined) throw new UsageError(`there is no WorkloadGroup '${group}' in the configuration`);
+  return { node: nodeOfMachine(found, address, network), snapshot };
 }
 
 /** An address in brackets may be IPv6. No certificate is for an address, so these get the usual name. */

@@ -1,11 +1,17 @@
 // Machines that register themselves, against a real API server: their entries come and go with them, whichever replica they are
 // connected to, and tell of their health.
-import { credentials } from '@grpc/grpc-js';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
 import { resourceTypes } from '../../src/model/envoy/resource.ts';
+import { nodeOfMachine } from '../../src/cli/node-of-machine.ts';
+import type { KindMap } from '../../src/model/schema/index.ts';
+import { parse } from '../../src/watchers/parse.ts';
+import { encodeMessage } from '../../src/xds/codec/encode.ts';
+import { print } from '../../src/xds/codec/print.ts';
+import { healthServiceDefinition } from '../../src/xds/health/health-service.ts';
 import { healthInformation } from '../../src/xds/presence.ts';
 import { freePort } from '../../scripts/ports.ts';
 import type { TestKubernetes } from '../support/kubernetes.ts';
@@ -55,10 +61,13 @@ describe.skipIf(kubernetesMissing)(`machines that register themselves${unlessKub
     await kubernetes?.stop();
   });
 
-  async function connect(replica: number, account = 'press', address = '10.7.0.1'): Promise<DeltaClient> {
+  async function root(): Promise<Buffer> {
     const secret = await find(client, resources.secrets, 'istio-ca-secret', systemNamespace);
     const data = secret?.['data'] as Record<string, string>;
-    const root = Buffer.from(data['root-cert.pem'] ?? '', 'base64');
+    return Buffer.from(data['root-cert.pem'] ?? '', 'base64');
+  }
+
+  async function connect(replica: number, account = 'press', address = '10.7.0.1'): Promise<DeltaClient> {
     const metadata = { NAMESPACE: 'shop', AUTO_REGISTER_GROUP: 'press', NETWORK: 'north', LABELS: { version: 'v2' }, PROXY_CONFIG: { readinessProbe: {} } }; // prettier-ignore
     const node = {
       id: `sidecar~${address}~press-1.shop~shop.svc.cluster.local`,
@@ -69,7 +78,7 @@ describe.skipIf(kubernetesMissing)(`machines that register themselves${unlessKub
     const stream = new DeltaClient(replicas[replica]?.daemon.port ?? 0, {
       node,
       token,
-      channel: credentials.createSsl(root),
+      channel: credentials.createSsl(await root()),
     });
     stream.subscribe(resourceTypes.cluster);
     return stream;
@@ -121,6 +130,48 @@ describe.skipIf(kubernetesMissing)(`machines that register themselves${unlessKub
     expect(await healthy()).toMatchObject({ status: 'True' });
     elsewhere.close();
     await expect.poll(entry, patience).toBeUndefined();
+  }, 120_000);
+
+  test('that are stock Envoys tell of what they find when they probe', async () => {
+    const node = nodeOfMachine(parse(group).object as KindMap['WorkloadGroup'], '10.7.0.2');
+    expect(node.metadata).toMatchObject({ AUTO_REGISTER_GROUP: 'press', HEALTH_DISCOVERY: 'true' });
+    const token = await accountToken(client, { namespace: 'shop', name: 'press' }, ['istio-ca']);
+    const channel = credentials.createSsl(await root());
+    const port = replicas[0]?.daemon.port ?? 0;
+    const stream = new DeltaClient(port, { node, token, channel });
+    stream.subscribe(resourceTypes.cluster);
+    const made = () => find(client, entries, 'press-10.7.0.2', 'shop');
+    await expect
+      .poll(made, patience)
+      .toMatchObject({ metadata: { annotations: { 'proxy.istio.io/health-checks-enabled': 'true' } } });
+    const prober = new Client(`localhost:${port}`, channel);
+    const { path, requestSerialize, responseDeserialize } = healthServiceDefinition.StreamHealthCheck;
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${token}`);
+    const call = prober
+      .makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata)
+      .on('error', () => {});
+    const say = (message: object): unknown => call.write(Buffer.from(encodeMessage('envoy.service.health.v3.HealthCheckRequestOrEndpointHealthResponse', message))); // prettier-ignore
+    const specifier = new Promise<Buffer>((resolve) => call.once('data', resolve));
+    say({ health_check_request: { node } });
+    expect(print('envoy.service.health.v3.HealthCheckSpecifier', await specifier)).toMatchObject({
+      clusterHealthChecks: [
+        {
+          healthChecks: [{ httpHealthCheck: { path: '/' } }],
+          localityEndpoints: [
+            { endpoints: [{ address: { socketAddress: { address: '10.7.0.2', portValue: 8080 } } }] },
+          ],
+        },
+      ],
+    });
+    const found = (state: string): unknown => say({ endpoint_health_response: { cluster_endpoints_health: [{ locality_endpoints_health: [{ endpoints_health: [{ health_status: state }] }] }] } }); // prettier-ignore
+    const condition = async (): Promise<unknown> => (((await made())?.['status'] as { conditions?: readonly { type: string }[] })?.conditions ?? []).find(({ type }) => type === 'Healthy'); // prettier-ignore
+    found('TIMEOUT');
+    await expect.poll(condition, patience).toMatchObject({ status: 'False', message: 'its proxy finds it timeout' });
+    found('HEALTHY');
+    await expect.poll(condition, patience).toMatchObject({ status: 'True' });
+    prober.close();
+    stream.close();
   }, 120_000);
 
   test('get into no group whose account is not theirs', async () => {

@@ -111,6 +111,7 @@ export class ClusterPart {
     this.#authority = this.#authoritySecret();
     if (this.#isShared && this.#authority !== before) this.#refresh();
     this.#gateways?.update(mesh.translation.deployments());
+    this.#context.machines?.changed();
     const { snapshot, translation } = mesh;
     void server.update().then(() => this.#statuses.told({ snapshot, translation }));
   }

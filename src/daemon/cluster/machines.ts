@@ -13,16 +13,22 @@ import type { DaemonOptions } from '../../main.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
 import type { NodeInfo } from '../../model/envoy/resource.ts';
 import { objectKey } from '../../model/object.ts';
+import type { KindMap } from '../../model/schema/index.ts';
 import { proxyNamespace } from '../../model/proxy/proxy-status.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { kindTable } from '../../watchers/kinds.ts';
 import type { Log } from '../../xds/log.ts';
+import { HealthService } from '../../xds/health/health-service.ts';
+import type { WorkloadProbe } from '../../xds/health/health-service.ts';
+import { isProbed, workloadProbe } from '../../xds/health/workload-probe.ts';
 import type { Presence } from '../../xds/presence.ts';
+import type { Authenticate } from '../../xds/server.ts';
 import type { StreamClient } from '../../xds/status.ts';
 
 export interface MachinesOptions {
   readonly client: KubernetesClient;
   readonly snapshot: () => Snapshot;
+  readonly authenticate: Authenticate;
   /** This replica. */
   readonly replica: string;
   readonly log: Log;
@@ -34,19 +40,28 @@ export interface MachinesOptions {
 export const clusterMachines = (
   { config, log, replica = replicaName() }: DaemonOptions,
   mesh: Pick<LiveMesh, 'snapshot'>,
+  authenticate: Authenticate,
   signal: AbortSignal,
 ): Machines | undefined =>
   typeof config === 'string'
     ? undefined
-    : new Machines({ client: config, snapshot: () => mesh.snapshot, replica, log, signal });
+    : new Machines({ client: config, snapshot: () => mesh.snapshot, authenticate, replica, log, signal });
 
 export class Machines implements Presence {
+  /** Where stock Envoys tell of the health of what runs beside them. */
+  readonly service: HealthService;
   readonly #options: MachinesOptions;
   readonly #registry: MachineRegistry;
 
   constructor(options: MachinesOptions) {
-    const { client, replica, signal, log } = options;
+    const { client, replica, signal, log, authenticate } = options;
     this.#options = options;
+    this.service = new HealthService({
+      authenticate,
+      probe: (node) => this.#probe(node),
+      onHealth: (machine, fault) => this.health(machine, fault),
+      log,
+    });
     this.#registry = new MachineRegistry({
       client,
       resource: kindTable.WorkloadEntry,
@@ -67,9 +82,14 @@ export class Machines implements Presence {
     if (registration !== undefined) this.#registry.left(client.connection, registration);
   }
 
-  health(client: StreamClient, fault: string | undefined): void {
+  health(client: Identified, fault: string | undefined): void {
     const registration = this.#registration(client);
     if (registration !== undefined) this.#registry.health(registration, fault);
+  }
+
+  /** To be called when the mesh has changed. */
+  changed(): void {
+    this.service.update();
   }
 
   /** Takes away what replicas have left behind that are not alive, until `signal` aborts. */
@@ -86,7 +106,7 @@ export class Machines implements Presence {
   }
 
   /** Undefined for proxies that register for nothing. */
-  #registration({ node, identity }: StreamClient): Registration | undefined {
+  #registration({ node, identity }: Identified): Registration | undefined {
     const machine = machineOf(node);
     if (machine === undefined) return undefined;
     const { namespace, group } = machine;
@@ -94,17 +114,30 @@ export class Machines implements Presence {
       ref: { namespace, name: entryName(machine) },
       group,
       make: (presence) => {
-        const found = this.#options.snapshot().objects.WorkloadGroup.get(objectKey(namespace, group));
+        const found = this.#group(machine);
         if (found === undefined) return `there is no WorkloadGroup ${namespace}/${group}`;
         // Nobody gets into a group whose account is not theirs.
         const account = found.spec.template.serviceAccount || 'default';
         if (identity?.namespace !== namespace || identity.serviceAccount !== account)
           return `machines of the WorkloadGroup ${namespace}/${group} have the account ${account}`;
-        return workloadEntry(machine, found, presence);
+        const isChecked = machine.isChecked || (asksForProbes(node) && isProbed(found.spec.probe));
+        return workloadEntry({ ...machine, isChecked }, found, presence);
       },
     };
   }
+
+  #group({ namespace, group }: Machine): KindMap['WorkloadGroup'] | undefined {
+    return this.#options.snapshot().objects.WorkloadGroup.get(objectKey(namespace, group));
+  }
+
+  #probe(node: NodeInfo): WorkloadProbe | undefined {
+    const machine = machineOf(node);
+    const probe = machine && this.#group(machine)?.spec.probe;
+    return probe && workloadProbe(probe, machine.address);
+  }
 }
+
+type Identified = Pick<StreamClient, 'node' | 'identity'>;
 
 function machineOf(node: NodeInfo): Machine | undefined {
   const { AUTO_REGISTER_GROUP: group, INSTANCE_IPS: addresses, NETWORK: network, LABELS: labels } = node.metadata;
@@ -124,11 +157,12 @@ function machineOf(node: NodeInfo): Machine | undefined {
   };
 }
 
-/** An agent says that it probes by the probe it was given, a stock Envoy that it has been told to ask for one. */
-function isChecked({ metadata: { PROXY_CONFIG: config, HEALTH_DISCOVERY: discovery } }: NodeInfo): boolean {
-  const probe = typeof config === 'object' && config !== null && 'readinessProbe' in config;
-  return probe || discovery === 'true';
-}
+/** An agent says which probe it was given. */
+const isChecked = ({ metadata: { PROXY_CONFIG: config } }: NodeInfo): boolean =>
+  typeof config === 'object' && config !== null && 'readinessProbe' in config;
+
+/** A stock Envoy says that its bootstrap has it ask. */
+const asksForProbes = ({ metadata }: NodeInfo): boolean => metadata['HEALTH_DISCOVERY'] === 'true';
 
 const stringsOf = (value: unknown): Readonly<Record<string, string>> =>
   typeof value !== 'object' || value === null
