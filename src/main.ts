@@ -9,13 +9,14 @@ import type { ControlPlane } from './admin/control-plane.ts';
 import type { AdminOptions, LogLevelSwitch } from './admin/http.ts';
 import { debugServer, monitoringServer, startUpServer } from './admin/http.ts';
 import { debugAccess, replicaName, routeDelivery } from './config.ts';
-import { ConflictWatch } from './daemon/mesh/conflict-watch.ts';
+import { conflictWatch } from './daemon/mesh/conflicts.ts';
 import { consoleSource } from './daemon/introspection/console-source.ts';
 import type { ExplainedRejection, Known } from './daemon/introspection/introspection.ts';
 import { controlPlane, debugSource, explainRejection } from './daemon/introspection/introspection.ts';
 import type { ModuleServing } from './daemon/mesh/live-mesh.ts';
 import { LiveMesh } from './daemon/mesh/live-mesh.ts';
 import { daemonCertificates, daemonCredentials } from './daemon/authority/certificates.ts';
+import type { ClusterPart } from './daemon/cluster/cluster-part.ts';
 import { clusterPart } from './daemon/cluster/cluster-part.ts';
 import { clusterMachines } from './daemon/cluster/machines.ts';
 import { followMesh, withAnswers } from './daemon/follow-mesh.ts';
@@ -24,7 +25,6 @@ import { replicaService } from './daemon/cluster/replica-service.ts';
 import { installation } from './daemon/mesh/installation.ts';
 import { startUp } from './daemon/start-up.ts';
 import { measurement } from './daemon/introspection/measurement.ts';
-import { proxyProblems } from './inspect/proxy-problems.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
 import { pushWatcher } from './daemon/introspection/push-log.ts';
@@ -128,18 +128,17 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   let touched = (): void => {};
   const onProblems = (problems: readonly Problem[]): void => (options.onProblems(problems), touched());
   const metrics = measurement({ mesh: () => mesh, server: () => server, authority: () => certificates.status() });
-  const tracing = await pushTracing(options, stopping.signal);
+  const tracing = await pushTracing(options, signal);
   const history = new PushHistory(Date.now, pushWatcher(log, metrics), ...tracing.watchers);
   const beginning = await startUp(options, (reasons) => startUpServer(reasons, { onFault: pageFault(log) }), atEnd);
   const mesh = await openMesh({ ...options, onProblems }, history, beginning.waitsFor, signal);
   const credentials = daemonCredentials(mesh, options);
   const certificates = await daemonCertificates(mesh, credentials, options, metrics);
   atEnd(() => certificates.stop());
-  const known = knownOf(mesh, certificates.authenticate, () => server, metrics, options, signal);
-  const plane = controlPlane(known);
-  const conflicts = conflictWatch(mesh, () => server, log);
-  atEnd(() => conflicts.stop());
   const { trustDomain, authenticate } = certificates;
+  const known = knownOf(mesh, authenticate, () => server, metrics, options, signal);
+  const plane = controlPlane(known);
+  const conflicts = conflictWatch(mesh, () => server, log, signal);
   const service = replicaService(authenticate, trustDomain, mesh.installation.systemNamespace);
   const machines = clusterMachines(options, mesh, authenticate, signal);
   const server: XdsServer = createXdsServer({
@@ -176,13 +175,21 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     problems: () => mesh.problems,
     modulesFetched: () => mesh.modulesFetched(),
     authority,
-    close: async () => {
-      stopping.abort();
-      await server.close();
-      await cluster?.ended;
-      await tracing.close();
-    },
+    close: () => ended(stopping, server, cluster, tracing),
   };
+}
+
+/** Stops everything; what is shared is given back. */
+async function ended(
+  stopping: AbortController,
+  server: XdsServer,
+  cluster: Pick<ClusterPart, 'ended'> | undefined,
+  tracing: { close(): Promise<unknown> },
+): Promise<void> {
+  stopping.abort();
+  await server.close();
+  await cluster?.ended;
+  await tracing.close();
 }
 
 /** Resolves when everything that is configured has been read. */
@@ -234,18 +241,6 @@ function logRejection(log: Log, { type, name, error, resource }: Rejection, chan
   const causes = causingObjects(resourceOrigins(resource)).map(describeSource).join(', ');
   log.error('a resource is rejected; its last good version stays in force', { change, type, name, causes, error });
 }
-
-const conflictWatch = (mesh: LiveMesh, server: () => XdsServer, log: Log): ConflictWatch =>
-  new ConflictWatch({
-    nodes: () =>
-      server()
-        .status()
-        .map(({ node }) => node),
-    conflicts: (node) => proxyProblems(mesh.translation, node, Date.now()),
-    patchPlaces: (node) => mesh.translation.patchPlaces(node),
-    onProblems: (problems) => mesh.replaceConflicts(problems),
-    onFault: (fault) => log.error('conflicts cannot be looked for', { reason: String(fault) }),
-  });
 
 const knownOf = (
   mesh: LiveMesh,
