@@ -34,6 +34,7 @@ import { pushTracing } from './daemon/introspection/tracing/push-traces.ts';
 import type { SpanExport } from './daemon/introspection/tracing/span-exporter.ts';
 import type { Problem } from './model/problem.ts';
 import { describeSource } from './model/source.ts';
+import { substitutes } from './translate/refused/substitutes.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
 import type { OnChange } from './watchers/source.ts';
 import { watchSource } from './watchers/source.ts';
@@ -153,6 +154,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     observer: withAnswers(history.beside(metrics), () => touched()),
     log,
     onRejected: (rejection) => logRejection(log, rejection, history.current()),
+    substitutes,
   });
   const cluster = clusterPart(options, { mesh, certificates, trustDomain, server, service, machines, signal });
   touched = () => cluster?.touched();
@@ -237,9 +239,10 @@ function serverSettings({ connectionAge }: DaemonOptions): Pick<XdsServerOptions
   };
 }
 
-function logRejection(log: Log, { type, name, error, resource }: Rejection, change: number | undefined): void {
+function logRejection(log: Log, rejection: Rejection, change: number | undefined): void {
+  const { type, name, error, resource, instead = 'its last good version' } = rejection;
   const causes = causingObjects(resourceOrigins(resource)).map(describeSource).join(', ');
-  log.error('a resource is rejected; its last good version stays in force', { change, type, name, causes, error });
+  log.error('a resource is rejected', { change, type, name, inForce: instead, causes, error });
 }
 
 const knownOf = (

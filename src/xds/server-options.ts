@@ -11,7 +11,7 @@ import type { Log } from './log.ts';
 import type { XdsObserver } from './observer.ts';
 import type { Presence } from './presence.ts';
 import type { ProxyStatus, ServerCounters } from './status.ts';
-import type { Rejection } from './subscription/quarantine.ts';
+import type { QuarantineOptions, Rejection } from './subscription/quarantine.ts';
 
 /** Who is calling; undefined for somebody unknown. A fault, such as an authority out of reach, is thrown. */
 export type Authenticate = (
@@ -41,6 +41,8 @@ export interface XdsServerOptions {
   readonly debug?: DebugSource;
   /** A version of a resource was rejected for the first time. */
   readonly onRejected?: (rejection: Rejection) => void;
+  /** What to send in the place of what proxies reject, best first, before its last good version. Pure. */
+  readonly substitutes?: NonNullable<QuarantineOptions['substitutes']>;
   readonly observer?: XdsObserver;
   /** Told of proxies that come and go. */
   readonly presence?: Presence | undefined;

@@ -67,7 +67,13 @@ class AdsServer implements XdsServer {
 
   constructor(options: XdsServerOptions) {
     this.#options = options;
-    this.#quarantine = new Quarantine(options.onRejected);
+    const encode = resourceEncoder(options.log, () => this.#counters.bugs++);
+    const { onRejected, substitutes } = options;
+    this.#quarantine = new Quarantine({
+      encode,
+      ...(onRejected !== undefined && { onRejected }),
+      ...(substitutes !== undefined && { substitutes }),
+    });
     this.#limits = { ...defaultLimits, ...options.limits };
     const { debug, now = Date.now } = options;
     this.#ledger = new Ledger(now, options.observer);
@@ -76,7 +82,7 @@ class AdsServer implements XdsServer {
     for (const { definition, implementation } of options.services ?? [])
       this.#server.addService(definition, implementation);
     this.#environment = {
-      encode: resourceEncoder(options.log, () => this.#counters.bugs++),
+      encode,
       quarantine: this.#quarantine,
       secrets: options.secrets,
       takesHosts: options.takesHosts ?? takesHosts,

@@ -194,9 +194,9 @@ export class ProxyStream {
     );
     const refused = sent.filter(({ name }) => names.has(name));
     const others = sent.filter(({ name }) => !names.has(name));
-    for (const { name, after } of refused) {
+    for (const { name, before, after } of refused) {
       const scope = this.#state.scope(type, name);
-      const by = { node: this.node.id, error, at: this.#environment.now() };
+      const by = { node: this.node.id, error, at: this.#environment.now(), held: before?.resource };
       if (scope !== undefined && after?.resource !== undefined)
         this.#environment.quarantine.rejected(scope, after.resource, by);
     }

@@ -25,6 +25,15 @@ export interface Resource {
   readonly message: object;
   /** Resources nested in a repeated field of this one and encoded on their own: virtual hosts of a route configuration. */
   readonly parts?: { readonly field: string; readonly resources: readonly Resource[] };
+  /** What it was before users' patches. */
+  readonly unpatched?: Resource;
+}
+
+/** Something to send in the place of a resource that proxies refuse. */
+export interface Substitute {
+  readonly resource: Resource;
+  /** For people: what is in force now. */
+  readonly effect: string;
 }
 
 /**

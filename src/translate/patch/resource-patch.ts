@@ -45,13 +45,16 @@ export const patchedResource = memo(
     try {
       const patched = patch(types, resource, patches, facts, tally);
       const fault = patched === undefined || patched === resource ? undefined : types.fault(patched);
-      if (fault === undefined) return { resource: patched, hits: tally.hits, problems: [] };
+      if (fault === undefined) return { resource: remembering(patched, resource), hits: tally.hits, problems: [] };
       return failed(resource, tally, fault);
     } catch (error) {
       return failed(resource, tally, error instanceof Error ? error.message : String(error));
     }
   },
 );
+
+const remembering = (patched: Resource | undefined, unpatched: Resource): Resource | undefined =>
+  patched === undefined || patched === unpatched ? patched : { ...patched, unpatched };
 
 const untouched = (resource: Resource): PatchedResource => ({ resource, hits: [], problems: [] });
 

@@ -180,7 +180,7 @@ export class ProxyState {
     const encoded = this.#encode(resource);
     if (encoded === undefined) return 'withheld';
     const held = this.#held(resource.type, resource.name)?.resource;
-    return held?.content === encoded.content ? encoded : this.#quarantine.inForce(scope, encoded);
+    return held?.content === encoded.content ? encoded : this.#quarantine.inForce(scope, encoded, held);
   }
 }
 
