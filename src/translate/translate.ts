@@ -53,6 +53,7 @@ import type { Target } from './view/inbound.ts';
 import { inboundConflicts, inboundView, serviceTargets } from './view/inbound.ts';
 import { outboundView } from './view/outbound.ts';
 import { proxyOf } from './view/proxy.ts';
+import { waypointConflicts } from './waypoint/served.ts';
 import { waypointConfiguration } from './waypoint/waypoint-configuration.ts';
 
 export interface Translation extends Diagnosis {
@@ -137,7 +138,7 @@ function conflictsOf(
   seen: ProxyView,
   secrets: Snapshot['objects']['Secret'],
 ): readonly Problem[] {
-  if (seen.proxy.type === 'waypoint') return [];
+  if (seen.proxy.type === 'waypoint') return waypointConflicts(resolved, seen);
   if (seen.proxy.type === 'router') return gatewayConflicts(resolved, seen, callerFacts(resolved.mesh, seen), secrets);
   return sidecarConflicts(seen, serviceTargets(resolved, seen.proxy));
 }

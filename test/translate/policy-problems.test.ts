@@ -9,6 +9,8 @@ import { translate } from '../../src/translate/translate.ts';
 import { objects, policy } from '../support/authorization.ts';
 import { makeInboundView, makePort, makeSource } from '../support/make.ts';
 import { snapshotOf } from '../support/snapshot.ts';
+import type { Asking } from '../support/translated.ts';
+import { nodeOf, translation } from '../support/translated.ts';
 
 const port = (number: number, protocol: Protocol, mtls: InboundPort['mtls'] = 'STRICT'): InboundPort => ({
   source: makeSource('Service', 'garden', 'rose'),
@@ -111,6 +113,75 @@ ${policy('p', '{rules: [{from: [{source: {namespaces: [shed]}}]}]}')}`);
     };
     expect(found('rose').map(({ code }) => code)).toEqual(['identity-in-plaintext']);
     expect(found('oak')).toEqual([]);
+  });
+});
+
+describe('gateways and waypoints', () => {
+  const conflictsOf = (yaml: string, asking: Asking) => translation(yaml, asking).conflicts(nodeOf(asking));
+  const policyFor = (spec: string): string => `---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: p, namespace: edge}
+spec: ${spec}
+`;
+  const rules = (spec: string): readonly (readonly [string, string])[] =>
+    conflictsOf(
+      `${spec}---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front, namespace: edge}
+spec:
+  selector: {app: gate}
+  servers:
+  - {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}
+  - {port: {number: 443, name: https, protocol: HTTPS}, hosts: [a.example], tls: {mode: SIMPLE, credentialName: a}}
+  - {port: {number: 8443, name: mutual, protocol: HTTPS}, hosts: [b.example], tls: {mode: MUTUAL, credentialName: b}}
+  - {port: {number: 9000, name: tcp, protocol: TCP}, hosts: ['*']}
+`,
+      { type: 'router', name: 'gate-1', namespace: 'edge', metadata: { LABELS: { app: 'gate' } } },
+    )
+      .filter(({ source }) => source?.kind === 'AuthorizationPolicy')
+      .map(({ code, message }) => [code, message]);
+
+  it('tell of identities on servers that ask for no certificate', () => {
+    const [[code, message] = [], ...others] = rules(policyFor('{rules: [{from: [{source: {principals: [a/b]}}]}]}'));
+    expect([code, others]).toEqual(['identity-in-plaintext', []]);
+    expect(message).toMatch(/^ports 80, 443, 9000 take callers without a certificate.*never matches.*MUTUAL/);
+  });
+
+  it('tell of fields of HTTP on servers that do not end it', () => {
+    const [[code, message] = [], ...others] = rules(policyFor('{rules: [{to: [{operation: {paths: [/a]}}]}]}'));
+    expect([code, others]).toEqual(['http-field-on-tcp', []]);
+    expect(message).toMatch(/^port 9000 takes TCP/);
+    expect(rules(policyFor("{rules: [{to: [{operation: {paths: [/a], ports: ['80', '443']}}]}]}"))).toEqual([]);
+  });
+
+  it('tell of authorizers that are not there', () => {
+    const custom = policyFor('{action: CUSTOM, provider: {name: nobody}, rules: [{}]}');
+    expect(rules(custom).map(([code]) => code)).toEqual(['unusable-provider']);
+  });
+
+  it('tell the same of a service behind a waypoint, whose callers are all known', () => {
+    const mesh = `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: way, namespace: edge}
+spec: {gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, protocol: HBONE}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: pond, namespace: edge, labels: {istio.io/use-waypoint: way}}
+spec: {clusterIP: 10.1.0.1, ports: [{name: http, port: 80}, {name: tcp, port: 9000}]}
+`;
+    const told = (rule: string) =>
+      conflictsOf(mesh + policyFor(`{targetRefs: [{kind: Service, name: pond}], rules: [${rule}]}`), {
+        type: 'waypoint',
+        name: 'way-1',
+        namespace: 'edge',
+        metadata: { LABELS: { 'gateway.networking.k8s.io/gateway-name': 'way' } },
+      }).map(({ code, message }) => `${code} ${message.split(',')[0]}`);
+    expect(told('{to: [{operation: {methods: [GET]}}]}')).toEqual(['http-field-on-tcp port 9000 takes TCP']);
+    expect(told('{from: [{source: {principals: [a/b]}}]}')).toEqual([]);
   });
 });
 

@@ -7,6 +7,8 @@ import type { Configuration } from '../../model/envoy/resource.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import type { OutboundView, ProxyView } from '../../model/view.ts';
 import { guardOf } from '../envoy/rbac/guard.ts';
+import type { Entrance } from '../envoy/rbac/policy-problems.ts';
+import { entranceProblems } from '../envoy/rbac/policy-problems.ts';
 import type { CallerFacts } from '../outbound-layers.ts';
 import { missingDestinations } from '../diagnosis/route-destinations.ts';
 import { endpointLayers, layer, outboundClusterLayers } from '../outbound-layers.ts';
@@ -21,8 +23,8 @@ import { gatewayRoutes } from './gateway-routes.ts';
 import type { GatewayRouting } from './gateway-routing.ts';
 import { gatewayRouting } from './gateway-routing.ts';
 import { routedServices } from './gateway-services.ts';
-import type { MergedServers } from './merged-servers.ts';
-import { gatewayKey, mergedServers } from './merged-servers.ts';
+import type { MergedServer, MergedServers } from './merged-servers.ts';
+import { gatewayKey, mergedServers, terminatesHttps } from './merged-servers.ts';
 import { selectedGateways } from './selected-gateways.ts';
 
 /** `caller` is the gateway as far as clusters and endpoints depend on it. */
@@ -63,6 +65,7 @@ export function gatewayConflicts(
     ...[...routes].flatMap((each) => missingDestinations(each)),
     ...listenersOf(view, servers, caller).problems,
     ...credentialProblems(servers.merged, view.proxy.namespace, secrets),
+    ...entranceProblems(view.inbound.policies, entrancesOf(servers.merged)),
   ];
 }
 
@@ -75,6 +78,24 @@ export const routerCertificates = (
   view.proxy.type === 'router'
     ? servedCertificates(serversOf(resolved, view).merged, view.proxy.namespace, secrets)
     : [];
+
+/** Servers that share a socket are entrances of their own. */
+const entrancesOf = memo(({ sockets }: MergedServers): readonly Entrance[] =>
+  sharedList(
+    sockets.flatMap(({ port, groups }) =>
+      groups.flat().map((merged) =>
+        sharedValue<Entrance>({
+          port,
+          protocol: terminatesHttps(merged) ? 'HTTP' : merged.protocol,
+          callers: asksForCertificates(merged) ? 'known' : 'without certificate',
+        }),
+      ),
+    ),
+  ),
+);
+
+const asksForCertificates = ({ server: { tls } }: MergedServer): boolean =>
+  tls?.mode === 'MUTUAL' || tls?.mode === 'ISTIO_MUTUAL';
 
 interface RouterServers {
   readonly merged: MergedServers;

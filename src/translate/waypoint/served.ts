@@ -1,13 +1,17 @@
 // What stands behind a waypoint: the services and workloads that use it, and what each service asks of its callers.
 // https://istio.io/latest/docs/ambient/usage/waypoint/
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import type { Problem } from '../../model/problem.ts';
+import { describeProblem } from '../../model/problem.ts';
 import type { Service } from '../../model/mesh/mesh.ts';
 import { podAddresses } from '../../model/mesh/pod.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
-import type { OutboundView, ServiceView, VirtualServiceView } from '../../model/view.ts';
+import type { OutboundView, ProxyView, ServiceView, VirtualServiceView } from '../../model/view.ts';
 import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
 import { httpFacts } from '../envoy/listener/listener-facts.ts';
 import type { HttpFacts } from '../envoy/listener/listener-facts.ts';
+import type { Entrance } from '../envoy/rbac/policy-problems.ts';
+import { entranceProblems } from '../envoy/rbac/policy-problems.ts';
 import type { PodIndex } from '../resolve/kubernetes/pods.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { byAge } from '../resolve/order.ts';
@@ -88,3 +92,20 @@ const none: readonly string[] = [];
 /** The first one decides alone. */
 const routesOf = (all: readonly VirtualServiceView[], { hostname }: Service): VirtualServiceView | undefined =>
   all.find(({ virtualService }) => virtualService.hosts.includes(hostname) && virtualService.http.length > 0);
+
+/** What policies of the services behind this waypoint cannot see. Who comes through a tunnel is known. */
+export function waypointConflicts(resolved: ResolvedMesh, { proxy, outbound }: ProxyView): readonly Problem[] {
+  const { services } = servedBy(resolved, proxy, outbound);
+  const byPolicies = Map.groupBy(services, ({ policies }) => policies);
+  const problems = [...byPolicies].flatMap(([policies, own]) => entranceProblems(policies, entrancesOf(own)));
+  return [...new Map(problems.map((problem) => [`${problem.code} ${describeProblem(problem)}`, problem])).values()];
+}
+
+const entrancesOf = (services: readonly ServedService[]): readonly Entrance[] =>
+  sharedList(
+    services.flatMap(({ view }) =>
+      view.service.ports.map(({ number, protocol }) =>
+        sharedValue<Entrance>({ port: number, protocol, callers: 'known' }),
+      ),
+    ),
+  );

@@ -1,11 +1,12 @@
 // What a workload's owner should know of its policies: rules that cannot see what they look at, and authorizers and keys
 // that are not there. In all these cases more is refused than was meant, or a DENY rule does not catch everybody.
 // https://istio.io/latest/docs/ops/best-practices/security/#authorization-policies
-import { memo } from '../../../model/memo.ts';
+import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
+import type { Protocol } from '../../../model/mesh/mesh.ts';
 import type { Problem } from '../../../model/problem.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
-import type { InboundPort, InboundView } from '../../../model/view.ts';
+import type { InboundView } from '../../../model/view.ts';
 import type { AuthorizationPolicy, WorkloadPolicies } from '../../../model/mesh/workload-policies.ts';
 import { keySourceOf } from '../../../model/external/key-source.ts';
 import { isHttp } from '../../resolve/protocol.ts';
@@ -14,13 +15,41 @@ import { namespaces, ports, principals, serviceAccounts, trustDomainNames } from
 import type { Test, Tests } from './rule.ts';
 import { testsOf } from './rule.ts';
 
-export const policyProblems = memo(({ policies, ports: received }: InboundView): readonly Problem[] => [
-  ...policies.authorization.flatMap((policy) => [
-    ...ruleProblems(policy, received),
-    ...providerProblems(policy, policies.authorizers),
-  ]),
-  ...keyProblems(policies),
-]);
+/** A port through which somebody comes to what policies are for. */
+export interface Entrance {
+  readonly port: number;
+  /** What is spoken once TLS has ended. */
+  readonly protocol: Protocol;
+  /** Whether all who come have an identity; if not, whether they come in plaintext, or need no certificate. */
+  readonly callers: 'known' | 'in plaintext' | 'without certificate';
+}
+
+/** Of a workload. */
+export const policyProblems = memo(({ policies, ports }: InboundView): readonly Problem[] =>
+  entranceProblems(
+    policies,
+    sharedList(
+      ports.map(({ targetPort, servicePort, mtls }) =>
+        sharedValue<Entrance>({
+          port: targetPort,
+          protocol: servicePort.protocol,
+          callers: mtls === 'STRICT' ? 'known' : 'in plaintext',
+        }),
+      ),
+    ),
+  ),
+);
+
+/** `entrances` is a shared list. */
+export const entranceProblems = memo(
+  (policies: WorkloadPolicies, entrances: readonly Entrance[]): readonly Problem[] => [
+    ...policies.authorization.flatMap((policy) => [
+      ...ruleProblems(policy, entrances),
+      ...providerProblems(policy, policies.authorizers),
+    ]),
+    ...keyProblems(policies),
+  ],
+);
 
 const warning = (code: string, source: SourceRef, message: string): Problem => ({
   code,
@@ -31,39 +60,40 @@ const warning = (code: string, source: SourceRef, message: string): Problem => (
 
 const identities: ReadonlySet<Attribute> = new Set([principals, namespaces, serviceAccounts, trustDomainNames]);
 
-function ruleProblems({ spec, source }: AuthorizationPolicy, received: readonly InboundPort[]): readonly Problem[] {
-  const denies = spec.action === 'DENY';
+function ruleProblems({ spec, source }: AuthorizationPolicy, entrances: readonly Entrance[]): readonly Problem[] {
+  const { action = 'ALLOW' } = spec;
   return (spec.rules ?? []).flatMap((rule, i) => {
     const tests = testsOf(rule);
     const place = at(source, `spec.rules[${i}]`);
-    const concerned = received.filter(({ targetPort }) => mayConcern(tests, targetPort));
-    const plaintext = looksAt(tests, (test) => identities.has(test.attribute))
-      ? concerned.filter(({ mtls }) => mtls !== 'STRICT')
+    const concerned = entrances.filter(({ port }) => mayConcern(tests, port));
+    const unknown = looksAt(tests, (test) => identities.has(test.attribute))
+      ? concerned.filter(({ callers }) => callers !== 'known')
       : [];
     const tcp = looksAt(tests, (test) => test.attribute.httpOnly)
-      ? concerned.filter(({ servicePort: { protocol } }) => !isHttp(protocol) && protocol !== 'Auto')
+      ? concerned.filter(({ protocol }) => !isHttp(protocol) && protocol !== 'Auto')
       : [];
-    return [
-      ...(plaintext.length > 0
-        ? [
-            warning(
-              'identity-in-plaintext',
-              place,
-              `${listed(plaintext)} also plaintext, whose sender has no identity: ${denies ? 'this rule does not deny it' : 'this rule never matches it'}; ask for mutual TLS (STRICT)`,
-            ),
-          ]
-        : []),
-      ...(tcp.length > 0
-        ? [
-            warning(
-              'http-field-on-tcp',
-              place,
-              `${listed(tcp)} TCP, where fields of HTTP are not seen: there the rule ${(spec.action ?? 'ALLOW') === 'ALLOW' ? 'allows nothing' : 'does without them and matches more'}; name the ports`,
-            ),
-          ]
-        : []),
-    ];
+    return [...unknownCallers(unknown, action, place), ...unseenFields(tcp, action, place)];
   });
+}
+
+function unknownCallers(entrances: readonly Entrance[], action: string, place: SourceRef): readonly Problem[] {
+  return (['in plaintext', 'without certificate'] as const).flatMap((callers) => {
+    const own = entrances.filter((each) => each.callers === callers);
+    if (own.length === 0) return [];
+    const [taken, remedy] =
+      callers === 'in plaintext'
+        ? ['also plaintext, whose sender has no identity', 'ask for mutual TLS (STRICT)']
+        : ['callers without a certificate, who have no identity', "ask for one (the server's tls.mode MUTUAL)"];
+    const effect = action === 'DENY' ? 'this rule does not deny it' : 'this rule never matches it';
+    return [warning('identity-in-plaintext', place, `${listed(own)} ${taken}: ${effect}; ${remedy}`)];
+  });
+}
+
+function unseenFields(entrances: readonly Entrance[], action: string, place: SourceRef): readonly Problem[] {
+  if (entrances.length === 0) return [];
+  const effect = action === 'ALLOW' ? 'allows nothing' : 'does without them and matches more';
+  const message = `${listed(entrances)} TCP, where fields of HTTP are not seen: there the rule ${effect}; name the ports`;
+  return [warning('http-field-on-tcp', place, message)];
 }
 
 const looksAt = ({ operations, sources, conditions }: Tests, test: (each: Test) => boolean): boolean =>
@@ -76,8 +106,8 @@ const mayConcern = ({ operations, conditions }: Tests, port: number): boolean =>
 const covers = ({ values, notValues }: Test, port: number): boolean =>
   (values.length === 0 || values.includes(String(port))) && !notValues.includes(String(port));
 
-function listed(received: readonly InboundPort[]): string {
-  const numbers = received.map(({ targetPort }) => targetPort);
+function listed(entrances: readonly Entrance[]): string {
+  const numbers = [...new Set(entrances.map(({ port }) => port))];
   return numbers.length === 1 ? `port ${numbers[0]} takes` : `ports ${numbers.join(', ')} take`;
 }
 
