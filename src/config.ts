@@ -107,6 +107,18 @@ export const routeDelivery = (): 'whole' | 'virtual-hosts' | undefined => {
   throw new Error(`KEELSON_ROUTE_DELIVERY is '${text}': by-proxy, whole and virtual-hosts are possible`);
 };
 
+/**
+ * CA_TRUSTED_NODE_ACCOUNTS: accounts (`namespace/name`, separated by commas) that may have certificates for the workloads on
+ * their node. Throws for what is no account: a slip must not trust another one.
+ */
+export const trustedNodeAccounts = (): readonly string[] =>
+  (process.env['CA_TRUSTED_NODE_ACCOUNTS'] ?? '').split(',').flatMap((text) => {
+    const account = text.trim();
+    if (account === '') return [];
+    if (/^[a-z0-9-]+\/[a-z0-9.-]+$/.test(account)) return [account];
+    throw new Error(`CA_TRUSTED_NODE_ACCOUNTS has '${account}': accounts are written NAMESPACE/NAME`);
+  });
+
 /** Those of Istio's variables that are read above. */
 const heeded = new Set([
   'DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES',

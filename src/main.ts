@@ -147,6 +147,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     translate: (node) => (conflicts.touch(), mesh.configuration(node)),
     secrets: certificates.secrets,
     authenticate,
+    onImpostor: (node) => certificates.onRejected('node of another identity', node.id.slice(0, 200)),
     tls: certificates.identity,
     services: [certificates.service, ...(machines === undefined ? [] : [service, machines.service])],
     debug: debugSource(known, plane),

@@ -3,6 +3,7 @@
 // https://istio.io/latest/docs/concepts/security/#pki
 import type { Metadata, sendUnaryData, ServerUnaryCall, ServiceDefinition } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
+import type { ImpersonationFault } from '../model/proxy/credential-fault.ts';
 import type { WorkloadIdentity } from '../model/proxy/identity.ts';
 import type { Authority } from './authority.ts';
 import type { Clock } from './clock.ts';
@@ -15,6 +16,7 @@ import { systemClock } from './clock.ts';
 import { readSigningRequest } from './certificate/csr.ts';
 import { workQueue } from './certificate/queue.ts';
 import { rateLimiter } from './rate-limit.ts';
+import { parseSpiffeId } from './spiffe-id.ts';
 import { workloadTemplate } from './certificate/template.ts';
 
 export interface CertificateServiceOptions {
@@ -24,6 +26,10 @@ export interface CertificateServiceOptions {
     metadata: Metadata,
     peerCertificate: PeerCertificate | undefined,
   ) => Promise<WorkloadIdentity | undefined>;
+  /** Why the bearer of a token may not have a certificate for another identity; without it nobody may. */
+  readonly mayImpersonate?: (token: string, wanted: WorkloadIdentity) => Promise<ImpersonationFault | undefined>;
+  /** Told of who asks on behalf of others, and may not. */
+  readonly onRejected?: (fault: ImpersonationFault, who: string) => void;
   /** Called before the certificate leaves, with its end. */
   readonly onCertified: (until: number) => Promise<void>;
   /** A fault or a bug, without anything of the request. */
@@ -76,7 +82,8 @@ export function certificateService(options: CertificateServiceOptions) {
     let caller: WorkloadIdentity | undefined;
     void options
       .authenticate(call.metadata, call.getAuthContext().sslPeerCertificate)
-      .then((identity) => answer((caller = identity), call.request))
+      .then((identity) => subjectOf((caller = identity), call, options))
+      .then((subject) => answer(subject, call.request))
       .catch((error: unknown): Answer => {
         options.onFault(caller, error);
         return { code: status.UNAVAILABLE, details: 'no certificate can be issued now' };
@@ -89,6 +96,29 @@ export function certificateService(options: CertificateServiceOptions) {
   return { definition: certificateServiceDefinition(), implementation: { CreateCertificate } };
 }
 
+/**
+ * For whom the certificate is: the caller, or the workload in whose name it may ask. Undefined for nobody.
+ * https://github.com/istio/api/blob/master/security/v1alpha1/ca.proto
+ */
+async function subjectOf(
+  caller: WorkloadIdentity | undefined,
+  { metadata, request }: Pick<Call, 'metadata' | 'request'>,
+  { mayImpersonate, onRejected }: CertificateServiceOptions,
+): Promise<WorkloadIdentity | undefined> {
+  const fields = request.metadata?.fields ?? {};
+  if (caller === undefined || !Object.hasOwn(fields, 'ImpersonatedIdentity')) return caller;
+  const { stringValue } = fields['ImpersonatedIdentity'] as { readonly stringValue?: unknown };
+  const wanted = parseSpiffeId(typeof stringValue === 'string' ? stringValue : '');
+  const [header = ''] = metadata.get('authorization').map(String);
+  const isAsked = wanted !== undefined && header.startsWith('Bearer ') && mayImpersonate !== undefined;
+  const fault = isAsked
+    ? await mayImpersonate(header.slice('Bearer '.length), wanted)
+    : 'impersonation by an account without trust';
+  if (fault === undefined) return wanted;
+  onRejected?.(fault, spiffeId(caller));
+  return undefined;
+}
+
 /** Answers one request of somebody authenticated, or of nobody known. Rejects when signing fails. */
 export function certificateIssuer(options: CertificateServiceOptions) {
   const { authority, clock = systemClock, ttl = day, maxTtl = 90 * day, maxWaiting = 5000 } = options;
@@ -96,8 +126,6 @@ export function certificateIssuer(options: CertificateServiceOptions) {
   const reading = workQueue(2);
   return async (identity: WorkloadIdentity | undefined, request: CertificateRequest): Promise<Answer> => {
     if (identity === undefined) return { code: status.UNAUTHENTICATED, details: 'no valid credentials' };
-    if (Object.keys(request.metadata?.fields ?? {}).includes('ImpersonatedIdentity'))
-      return { code: status.UNAUTHENTICATED, details: 'nobody may ask on behalf of others' };
     const waiting = reading.length + authority.waiting;
     if (!limiter.allows(spiffeId(identity), clock.now()) || waiting >= maxWaiting)
       return { code: status.RESOURCE_EXHAUSTED, details: 'too many requests: try again later' };

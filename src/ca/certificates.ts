@@ -2,6 +2,7 @@
 // requests, and who is let in by showing one. It follows the authority through every rotation.
 import type { Metadata } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
+import type { CredentialFault } from '../model/proxy/credential-fault.ts';
 import type { WorkloadIdentity } from '../model/proxy/identity.ts';
 import type { SecretSource, TlsIdentity, TlsSource } from '../model/external/secret-source.ts';
 import type { Authority } from './authority.ts';
@@ -14,7 +15,7 @@ import type { CertificateServiceOptions } from './certificate-service.ts';
 import { certificateService } from './certificate-service.ts';
 import { isCredential } from './credentials/credential-secrets.ts';
 import { fileSecrets, isFileSecret } from './file-secrets.ts';
-import { peerIdentity } from './peer.ts';
+import { peerCredential } from './peer.ts';
 import { openResident } from './root/resident.ts';
 import { workloadSecrets } from './secrets.ts';
 import { serverIdentity } from './server-identity.ts';
@@ -24,6 +25,10 @@ export interface CertificatesOptions extends ResidentOptions {
   readonly names: WorkloadSecretsOptions['names'];
   /** For whom a bearer token speaks; undefined for nobody. A fault is thrown. */
   readonly verifyToken: (token: string) => Promise<WorkloadIdentity | undefined>;
+  /** Told of every credential that is not accepted, but for tokens: who verifies these knows why. */
+  readonly onRejected?: (fault: CredentialFault, who?: string) => void;
+  /** Why the bearer of a token may not have a certificate for another identity; without it nobody may. */
+  readonly mayImpersonate?: CertificateServiceOptions['mayImpersonate'];
   /** Former names of the trust domain, or other ones: certificates of these count as well. */
   readonly trustDomainAliases?: () => readonly string[];
   /** How every request for a certificate has ended. */
@@ -57,7 +62,7 @@ export async function openCertificates(options: CertificatesOptions) {
     ...(ttl !== undefined && { ttl }),
     ...(spread !== undefined && { spread }),
   });
-  const authenticate = authenticator(options.verifyToken, () => {
+  const authenticate = authenticator(options, () => {
     const trustDomains = [options.trustDomain, ...(options.trustDomainAliases?.() ?? [])];
     return { trustDomains, crl: authority.crl, now: clock.now() };
   });
@@ -69,6 +74,8 @@ export async function openCertificates(options: CertificatesOptions) {
       log.error('no certificate for a request', { workload: caller?.serviceAccount, reason: String(error) }),
     ...(ttl !== undefined && { ttl }),
     ...(options.onAnswered !== undefined && { onAnswered: options.onAnswered }),
+    ...(options.mayImpersonate !== undefined && { mayImpersonate: options.mayImpersonate }),
+    ...(options.onRejected !== undefined && { onRejected: options.onRejected }),
   });
   return {
     secrets: bySource(workloads, options.credentials),
@@ -100,12 +107,17 @@ export async function openCertificates(options: CertificatesOptions) {
 }
 
 /** A certificate of this mesh counts before a token. */
-function authenticator(verifyToken: CertificatesOptions['verifyToken'], terms: () => PeerTerms) {
+function authenticator(
+  { verifyToken, onRejected }: Pick<CertificatesOptions, 'verifyToken' | 'onRejected'>,
+  terms: () => PeerTerms,
+) {
   return async (metadata: Metadata, peer: PeerCertificate | undefined): Promise<WorkloadIdentity | undefined> => {
-    const known = peer === undefined ? undefined : peerIdentity(peer.raw, terms());
-    if (known !== undefined) return known;
+    const shown = peer === undefined ? undefined : peerCredential(peer.raw, terms());
+    if (shown !== undefined && !('fault' in shown)) return shown;
     const [header = ''] = metadata.get('authorization').map(String);
-    return header.startsWith('Bearer ') ? verifyToken(header.slice('Bearer '.length)) : undefined;
+    if (header.startsWith('Bearer ')) return verifyToken(header.slice('Bearer '.length));
+    onRejected?.(shown?.fault ?? 'no credentials');
+    return undefined;
   };
 }
 

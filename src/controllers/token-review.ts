@@ -3,6 +3,7 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { KubernetesObject } from '../kubernetes/resource.ts';
+import type { TokenFault } from '../model/proxy/credential-fault.ts';
 import { createHash } from 'node:crypto';
 import { tokenReviews } from './resources.ts';
 
@@ -11,6 +12,7 @@ export interface ReviewedToken {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly pod: string | undefined;
+  readonly podUid: string | undefined;
   readonly node: string | undefined;
 }
 
@@ -18,6 +20,8 @@ export interface TokenReviewerOptions {
   readonly client: Pick<KubernetesClient, 'create'>;
   /** One of these has to be the token's. */
   readonly audiences: readonly string[];
+  /** Told of every token that is not accepted. */
+  readonly onRejected?: (fault: TokenFault, account: string | undefined) => void;
   readonly now?: () => number;
   readonly limits?: Partial<TokenReviewLimits>;
 }
@@ -43,13 +47,20 @@ const defaultLimits: TokenReviewLimits = {
   tokenBytes: 16 << 10,
 };
 
+/** An account that cannot be accepted is told by its name. */
+interface Refusal {
+  readonly fault: TokenFault;
+  readonly account?: string | undefined;
+}
+
 interface Answer {
-  readonly result: Promise<ReviewedToken | undefined>;
+  readonly result: Promise<ReviewedToken | Refusal>;
   until: number;
 }
 
 interface ReviewStatus {
   readonly authenticated?: boolean;
+  readonly error?: string;
   readonly audiences?: readonly string[];
   readonly user?: {
     readonly username?: string;
@@ -64,7 +75,12 @@ export function tokenReviewer(options: TokenReviewerOptions): (token: string) =>
   const answers = new Map<string, Answer>();
   const inTurn = turns(limits.asked, limits.waiting);
 
-  const ask = async (token: string): Promise<ReviewedToken | undefined> => {
+  const accepted = (result: ReviewedToken | Refusal): ReviewedToken | undefined => {
+    if (!('fault' in result)) return result;
+    options.onRejected?.(result.fault, result.account);
+    return undefined;
+  };
+  const ask = async (token: string): Promise<ReviewedToken | Refusal> => {
     const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', metadata: {} };
     const { status } = await inTurn(() =>
       client.create<KubernetesObject>(tokenReviews, { ...review, spec: { token, audiences } }),
@@ -73,22 +89,23 @@ export function tokenReviewer(options: TokenReviewerOptions): (token: string) =>
   };
 
   return (token) => {
-    if (token.length > limits.tokenBytes || !looksLikeToken.test(token)) return Promise.resolve(undefined);
+    if (token.length > limits.tokenBytes || !looksLikeToken.test(token))
+      return Promise.resolve(accepted({ fault: 'malformed token' }));
     const digest = createHash('sha256').update(token).digest('base64');
     const known = answers.get(digest);
-    if (known !== undefined && now() < known.until) return known.result;
+    if (known !== undefined && now() < known.until) return known.result.then(accepted);
     answers.delete(digest);
     const answer: Answer = { result: ask(token), until: Infinity };
     answers.set(digest, answer);
     answer.result.then(
-      (account) => (answer.until = now() + (account === undefined ? limits.refusedMs : limits.acceptedMs)),
+      (result) => (answer.until = now() + ('fault' in result ? limits.refusedMs : limits.acceptedMs)),
       // That nobody answered says nothing of the token.
       () => answers.get(digest) === answer && answers.delete(digest),
     );
     for (const oldest of answers.keys())
       if (answers.size > limits.answers) answers.delete(oldest);
       else break;
-    return answer.result;
+    return answer.result.then(accepted);
   };
 }
 
@@ -97,13 +114,18 @@ const looksLikeToken = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const accountName = /^system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)$/;
 
 /** A server that knows nothing of audiences says none, and has not looked at them. */
-function accountOf(status: ReviewStatus | undefined, audiences: readonly string[]): ReviewedToken | undefined {
-  const { authenticated, user } = status ?? {};
-  if (authenticated !== true || status?.audiences?.some((each) => audiences.includes(each)) !== true) return undefined;
-  const [, namespace, serviceAccount] = accountName.exec(user?.username ?? '') ?? [];
-  if (namespace === undefined || serviceAccount === undefined) return undefined;
+function accountOf(status: ReviewStatus | undefined, audiences: readonly string[]): ReviewedToken | Refusal {
+  const { authenticated, user, error = '' } = status ?? {};
+  const account = user?.username;
+  // For another audience it is no answer with others, but an error.
+  if (/\baudiences?\b/.test(error)) return { fault: 'token for another audience', account };
+  if (authenticated !== true) return { fault: /\bexpired\b/.test(error) ? 'token expired' : 'token refused' };
+  if (status?.audiences?.some((each) => audiences.includes(each)) !== true)
+    return { fault: 'token for another audience', account };
+  const [, namespace, serviceAccount] = accountName.exec(account ?? '') ?? [];
+  if (namespace === undefined || serviceAccount === undefined) return { fault: 'token of no service account', account };
   const extra = (name: string): string | undefined => user?.extra?.[`authentication.kubernetes.io/${name}`]?.[0];
-  return { namespace, serviceAccount, pod: extra('pod-name'), node: extra('node-name') };
+  return { namespace, serviceAccount, pod: extra('pod-name'), podUid: extra('pod-uid'), node: extra('node-name') };
 }
 
 /** Runs so many at a time. Rejects when too many wait. */

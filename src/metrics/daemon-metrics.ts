@@ -3,6 +3,7 @@
 // https://istio.io/latest/docs/reference/commands/pilot-discovery/#metrics
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
+import type { CredentialFault } from '../model/proxy/credential-fault.ts';
 import type { TypeUrl } from '../model/envoy/resource.ts';
 import { resourceTypes } from '../model/envoy/resource.ts';
 import type { AdmissionMetrics } from './admission-metrics.ts';
@@ -24,6 +25,8 @@ export interface DaemonMetrics extends AdmissionMetrics {
   readonly objectChanged: (kind: string, event: 'add' | 'update' | 'delete', registry: boolean) => void;
   /** A request for a certificate has ended. */
   readonly certificate: (outcome: CertificateOutcome) => void;
+  /** Somebody was not let in, for this reason. */
+  readonly rejectedCredential: (fault: CredentialFault) => void;
   /** In Prometheus' text format. */
   readonly text: () => Promise<string>;
 }
@@ -42,6 +45,7 @@ export function daemonMetrics(version: string, state: () => CurrentState): Daemo
     ...changes,
     ...admissionMetrics(registry),
     certificate,
+    rejectedCredential: rejectionMetrics(registry),
     text: () => registry.metrics(),
   };
 }
@@ -157,6 +161,13 @@ function changeMetrics(registry: Registry): Pick<DaemonMetrics, 'converged' | 'c
 
 /** A clock that was set back is no negative duration. */
 const seconds = (milliseconds: number): number => Math.max(0, milliseconds) / 1000;
+
+function rejectionMetrics(registry: Registry): DaemonMetrics['rejectedCredential'] {
+  const name = 'keelson_rejected_credentials_total';
+  const help = 'Tokens, certificates and claims that were not accepted.';
+  const rejected = new Counter({ name, help, labelNames: ['reason'], registers: [registry] });
+  return (reason) => rejected.inc({ reason });
+}
 
 function certificateMetrics(registry: Registry): DaemonMetrics['certificate'] {
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers: [registry] });

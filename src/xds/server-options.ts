@@ -32,6 +32,8 @@ export interface XdsServerOptions {
   /** Whether a proxy takes virtual hosts one by one, beside a route configuration that leaves them out; by default it says so. */
   readonly takesHosts?: (node: NodeInfo) => boolean;
   readonly authenticate?: Authenticate;
+  /** Told of a proxy that claims to be another one than its credentials say. */
+  readonly onImpostor?: (node: NodeInfo) => void;
   readonly tls?: TlsSource;
   readonly services?: readonly FurtherService[];
   /** Has to be true for a port without TLS or without authentication. */

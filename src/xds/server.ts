@@ -237,6 +237,7 @@ class AdsServer implements XdsServer {
     if (node === undefined) throw new InvalidRequest('the first request names no node');
     const refused = identity === undefined ? undefined : refusal(node, identity);
     if (refused !== undefined) {
+      this.#options.onImpostor?.(node);
       endCall(call, status.PERMISSION_DENIED, refused);
       return undefined;
     }

@@ -13,7 +13,7 @@ import type { WorkloadIdentity } from '../../src/model/proxy/identity.ts';
 import type { Ask, Reply } from '../support/certificate-client.ts';
 import { createRoot, openAuthority, signerAuthority } from '../../src/ca/authority.ts';
 import { certificateIssuer, certificateService } from '../../src/ca/certificate-service.ts';
-import { peerIdentity } from '../../src/ca/peer.ts';
+import { peerCredential, peerIdentity } from '../../src/ca/peer.ts';
 import { serverIdentity } from '../../src/ca/server-identity.ts';
 import { readSigner } from '../../src/ca/signer.ts';
 import { tokenAuthority } from '../../src/ca/token.ts';
@@ -136,6 +136,37 @@ describe('over the wire', () => {
     const metadata = { fields: { ImpersonatedIdentity: { stringValue: 'spiffe://cluster.local/ns/bank/sa/till' } } };
     for (const wish of [{}, { token: 'nonsense' }, { token: tokenOf(web), metadata }])
       expect(await ask({ csr: good.csr, ...wish })).toMatchObject({ code: status.UNAUTHENTICATED });
+  });
+
+  test('on behalf of others only who may, and then for them', async () => {
+    const till = { ...web, serviceAccount: 'till' };
+    const asked: unknown[] = [];
+    const rejected: string[] = [];
+    const { ask } = await start({
+      mayImpersonate: async (token, wanted) => {
+        asked.push([token, wanted]);
+        return wanted.serviceAccount === 'till' ? undefined : 'impersonation of nobody on the node';
+      },
+      onRejected: (fault, who) => rejected.push(`${fault}: ${who}`),
+    });
+    const wishing = (stringValue: unknown) => ({ fields: { ImpersonatedIdentity: { stringValue } } });
+    const token = tokenOf(web);
+    const reply = await ask({ csr: good.csr, token, metadata: wishing('spiffe://cluster.local/ns/shop/sa/till') });
+    expect(leafOf(reply).subjectAltName).toBe('URI:spiffe://cluster.local/ns/shop/sa/till');
+    expect(asked).toEqual([[token, till]]);
+
+    const refused = { code: status.UNAUTHENTICATED };
+    for (const other of ['spiffe://cluster.local/ns/shop/sa/vault', 'till', ''])
+      expect(await ask({ csr: good.csr, token, metadata: wishing(other) })).toMatchObject(refused);
+    const number = { fields: { ImpersonatedIdentity: { numberValue: 7 } } };
+    expect(await ask({ csr: good.csr, token, metadata: number })).toMatchObject(refused);
+    // A certificate is bound to no Pod.
+    const [certificate = ''] = chainOf(await ask({ csr: good.csr, token }));
+    const shown = { certificate, privateKey: good.privateKey };
+    const metadata = wishing('spiffe://cluster.local/ns/shop/sa/till');
+    expect(await ask({ csr: good.csr, shown, metadata })).toMatchObject(refused);
+    expect(rejected).toHaveLength(5);
+    expect(rejected[0]).toBe(`impersonation of nobody on the node: ${webId.slice(4)}`);
   });
 
   test('a fault of the authority is told without its reason, and to us with it', async () => {
@@ -288,7 +319,7 @@ describe('a peer’s certificate', () => {
   test('is that of the workload it names, while it is valid', async () => {
     const raw = await issued([webId.slice(4)]);
     expect(peerIdentity(raw, terms)).toEqual(web);
-    expect(peerIdentity(raw, { ...terms, now: now + 2 * hour })).toBeUndefined();
+    expect(peerCredential(raw, { ...terms, now: now + 2 * hour })).toEqual({ fault: 'certificate out of date' });
     expect(peerIdentity(raw, { ...terms, trustDomains: ['other.local'] })).toBeUndefined();
     expect(peerIdentity(raw, { ...terms, trustDomains: ['other.local', trustDomain] })).toEqual(web);
   });

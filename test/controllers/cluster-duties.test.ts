@@ -1,5 +1,7 @@
 // What a control plane does for its cluster, against a real API server and with the rights that the install gives: one
 // authority for all replicas, tokens of Pods, roots in every namespace, webhooks that are asked, one leader.
+import { X509Certificate } from 'node:crypto';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { isApiError } from '../../src/kubernetes/api-error.ts';
@@ -28,6 +30,7 @@ describe.skipIf(kubernetesMissing)(`the duties of a control plane in its cluster
     await install(client, webhookPort);
     await client.create(namespaces, { metadata: { name: 'shop' } });
     await client.create(accounts, { metadata: { name: 'web', namespace: 'shop' } });
+    process.env['CA_TRUSTED_NODE_ACCOUNTS'] = 'shop/agent';
     // At the same time, so that both find no authority.
     replicas.push(
       ...(await Promise.all([
@@ -37,6 +40,7 @@ describe.skipIf(kubernetesMissing)(`the duties of a control plane in its cluster
     );
   }, 180_000);
   afterAll(async () => {
+    delete process.env['CA_TRUSTED_NODE_ACCOUNTS'];
     for (const { stop } of replicas) await stop();
     await kubernetes?.stop();
   });
@@ -85,6 +89,50 @@ describe.skipIf(kubernetesMissing)(`the duties of a control plane in its cluster
       const reply = await askForCertificate(replicas[0]!.daemon.port, root, { csr, token: other });
       expect(reply).toMatchObject({ code: 16 });
     }
+    const reasons = replicas[0]!.complaints.filter((line) => line.startsWith('credentials are rejected'));
+    for (const reason of ['token for another audience', 'token refused'])
+      expect(reasons.filter((line) => line.includes(reason))).toHaveLength(1);
+    expect(reasons.join()).not.toContain(token.split('.')[2]);
+  });
+
+  test('a trusted agent’s token gets certificates for the workloads of its node, and for no others', async () => {
+    const pods = { group: '', version: 'v1', plural: 'pods', namespaced: true };
+    await client.create(accounts, { metadata: { name: 'agent', namespace: 'shop' } });
+    const run = async (name: string, serviceAccountName: string, nodeName: string): Promise<KubernetesObject> =>
+      client.create<KubernetesObject>(pods, {
+        metadata: { name, namespace: 'shop' },
+        spec: { serviceAccountName, nodeName, containers: [{ name: 'app', image: 'x' }] },
+      });
+    const agent = await run('agent-1', 'agent', 'here');
+    await run('web-1', 'web', 'here');
+    await run('till-1', 'till', 'there');
+    const { status } = await client.create<KubernetesObject>(
+      accounts,
+      {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        metadata: {},
+        spec: {
+          audiences: ['istio-ca'],
+          boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: 'agent-1', uid: agent.metadata.uid },
+        },
+      },
+      { ref: { name: 'agent', namespace: 'shop' }, subresource: 'token' },
+    );
+    const { token: bound } = status as { readonly token: string };
+    const unbound = await accountToken(client, { namespace: 'shop', name: 'agent' }, ['istio-ca']);
+    const root = await secretText('istio-ca-secret', 'root-cert.pem');
+    const { csr } = signingRequest(['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']);
+    const ask = async (token: string, account: string): Promise<string> => {
+      const stringValue = `spiffe://cluster.local/ns/shop/sa/${account}`;
+      const metadata = { fields: { ImpersonatedIdentity: { stringValue } } };
+      const reply = await askForCertificate(replicas[0]!.daemon.port, root, { csr, token, metadata });
+      return 'chain' in reply ? (new X509Certificate(reply.chain[0] ?? '').subjectAltName ?? '') : `${reply.code}`;
+    };
+    await expect.poll(() => ask(bound, 'web'), patience).toBe('URI:spiffe://cluster.local/ns/shop/sa/web');
+    expect(await ask(bound, 'till')).toBe('16');
+    expect(await ask(unbound, 'web')).toBe('16');
+    expect(await ask(await accountToken(client, { namespace: 'shop', name: 'web' }, ['istio-ca']), 'agent')).toBe('16');
   });
 
   test('every namespace has the roots; what is deleted or changed comes back', async () => {

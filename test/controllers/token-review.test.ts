@@ -57,14 +57,26 @@ test('that nobody answers says nothing of the token', async () => {
   expect(asked).toHaveLength(2);
 });
 
-test('only accounts count, for the audience that was asked for', async () => {
-  const answers: readonly Status[] = [
-    { ...good, audiences: ['somebody-else'] },
-    { ...good, audiences: undefined },
-    { ...good, user: { username: 'admin' } },
-    { ...good, user: { username: 'system:serviceaccount:shop:web:more' } },
+test('only accounts count, for the audience that was asked for; why others do not is told, each time', async () => {
+  const answers: readonly (readonly [Status, string])[] = [
+    [{ ...good, audiences: ['somebody-else'] }, 'token for another audience: system:serviceaccount:shop:web'],
+    [{ ...good, audiences: undefined }, 'token for another audience: system:serviceaccount:shop:web'],
+    [{ ...good, user: { username: 'admin' } }, 'token of no service account: admin'],
+    [
+      { ...good, user: { username: 'system:serviceaccount:shop:web:more' } },
+      'token of no service account: system:serviceaccount:shop:web:more',
+    ],
+    [{ error: 'invalid bearer token, service account token has expired' }, 'token expired: undefined'],
+    [{ error: 'invalid bearer token, token audiences ["a"] is invalid' }, 'token for another audience: undefined'],
+    [{ error: 'invalid bearer token' }, 'token refused: undefined'],
   ];
-  for (const status of answers) expect(await reviewer(() => status).review('a.a.a')).toBeUndefined();
+  for (const [status, expected] of answers) {
+    const faults: string[] = [];
+    const onRejected = (fault: string, who: string | undefined): number => faults.push(`${fault}: ${who}`);
+    const { review, asked } = reviewer(() => status, { onRejected });
+    for (let times = 0; times < 2; times++) expect(await review('a.a.a')).toBeUndefined();
+    expect([faults, asked]).toEqual([[expected, expected], ['a.a.a']]);
+  }
 });
 
 test('what is no token is not asked about; what is remembered is bounded', async () => {

@@ -5,6 +5,7 @@ import type { AuthorityStore } from '../../ca/store/authority-store.ts';
 import { sharedStore } from '../../ca/store/shared-store.ts';
 import { secretRecord } from '../../controllers/secret-record.ts';
 import { tokenReviewer } from '../../controllers/token-review.ts';
+import type { OnRejected } from './rejected-credentials.ts';
 import { directoryTokens, tokenAudience } from './credentials.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
@@ -39,21 +40,26 @@ export function authorityStore({
   });
 }
 
-/** Throws, or rejects, when nobody can say. */
-export async function tokenVerifier(place: AuthorityPlace) {
-  const { config, state } = place;
-  const inCluster = typeof config === 'string' ? undefined : reviewed(config, place.trustDomain);
-  const inDirectory = state === undefined ? undefined : await own(state);
-  return async (token: string): Promise<WorkloadIdentity | undefined> =>
-    inDirectory?.(token) ?? (await inCluster?.(token));
+export interface Tokens {
+  /** Throws, or rejects, when nobody can say. */
+  readonly verify: (token: string) => Promise<WorkloadIdentity | undefined>;
+  /** What the API server knows of a token; absent without one. */
+  readonly review: ReturnType<typeof tokenReviewer> | undefined;
 }
 
-function reviewed(client: KubernetesClient, trustDomain: string) {
-  const review = tokenReviewer({ client, audiences: [podAudience] });
-  return async (token: string): Promise<WorkloadIdentity | undefined> => {
-    const account = await review(token);
+export async function tokenVerifier(place: AuthorityPlace, onRejected: OnRejected): Promise<Tokens> {
+  const { config, state, trustDomain } = place;
+  const review =
+    typeof config === 'string' ? undefined : tokenReviewer({ client: config, audiences: [podAudience], onRejected });
+  const inDirectory = state === undefined ? undefined : await own(state);
+  const verify = async (token: string): Promise<WorkloadIdentity | undefined> => {
+    const known = inDirectory?.(token);
+    if (known !== undefined) return known;
+    if (review === undefined) onRejected('token refused');
+    const account = await review?.(token);
     return account && { trustDomain, namespace: account.namespace, serviceAccount: account.serviceAccount };
   };
+  return { verify, review };
 }
 
 async function own(state: string) {

@@ -5,11 +5,14 @@ import { openCertificates } from '../../ca/certificates.ts';
 import { secretAccess } from './credential-access.ts';
 import { authoritySecret, trustDomainAliasesOf, trustDomainOf } from './credentials.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
+import { trustedNodeAccounts } from '../../config.ts';
 import type { DaemonOptions } from '../../main.ts';
 import { certificateOutcome } from '../introspection/measurement.ts';
 import type { DaemonMetrics } from '../../metrics/daemon-metrics.ts';
 import { certificateNames } from '../../translate/resolve/certificate-names.ts';
 import { authorityStore, tokenVerifier } from './authority.ts';
+import { mayImpersonate } from './node-accounts.ts';
+import { rejectedCredentials } from './rejected-credentials.ts';
 
 export const daemonCredentials = (mesh: LiveMesh, { config, log }: DaemonOptions): CredentialSecrets =>
   credentialSecrets({
@@ -33,11 +36,22 @@ export async function daemonCertificates(
   const { installation } = mesh;
   const trustDomain = trustDomainOf(mesh.snapshot, installation);
   const { config, state } = options;
+  const onRejected = rejectedCredentials({ log: options.log, count: metrics.rejectedCredential });
   const place = { config, state, systemNamespace: installation.systemNamespace, trustDomain };
-  return openCertificates({
+  const tokens = await tokenVerifier(place, onRejected);
+  const opened = await openCertificates({
     credentials,
     store: authorityStore(place),
-    verifyToken: await tokenVerifier(place),
+    verifyToken: tokens.verify,
+    onRejected,
+    ...(tokens.review !== undefined && {
+      mayImpersonate: mayImpersonate({
+        accounts: trustedNodeAccounts(),
+        review: tokens.review,
+        pods: () => mesh.snapshot.objects.Pod,
+        trustDomain,
+      }),
+    }),
     trustDomain,
     trustDomainAliases: () => trustDomainAliasesOf(mesh.snapshot, installation),
     plugged: authoritySecret(mesh.snapshot, installation),
@@ -49,4 +63,5 @@ export async function daemonCertificates(
     ...(options.dnsNames !== undefined && { dnsNames: options.dnsNames }),
     ...(options.certificateTtl !== undefined && { ttl: options.certificateTtl }),
   });
+  return { ...opened, onRejected };
 }
