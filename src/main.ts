@@ -42,7 +42,7 @@ import type { FetchOptions } from './watchers/fetch/limited-fetch.ts';
 import { findMessage } from './xds/codec/descriptors.ts';
 import type { Log } from './xds/log.ts';
 import type { Rejection } from './xds/subscription/quarantine.ts';
-import type { Authenticate, XdsServer, XdsServerOptions } from './xds/server.ts';
+import type { Authenticate, XdsServer } from './xds/server.ts';
 import { createXdsServer } from './xds/server.ts';
 import type { ProxyStatus } from './xds/status.ts';
 
@@ -151,11 +151,8 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     tls: certificates.identity,
     services: [certificates.service, ...(machines === undefined ? [] : [service, machines.service])],
     debug: debugSource(known, plane),
-    ...serverSettings(options),
+    ...serverSettings(options, history),
     observer: withAnswers(history.beside(metrics), () => touched()),
-    log,
-    onRejected: (rejection) => logRejection(log, rejection, history.current()),
-    substitutes,
   });
   const cluster = clusterPart(options, { mesh, certificates, trustDomain, server, service, machines, signal });
   touched = () => cluster?.touched();
@@ -232,9 +229,12 @@ async function openMesh(
   return mesh;
 }
 
-function serverSettings({ connectionAge }: DaemonOptions): Pick<XdsServerOptions, 'takesHosts' | 'limits'> {
+function serverSettings({ connectionAge, log }: DaemonOptions, history: PushHistory) {
   const fixed = routeDelivery();
   return {
+    log,
+    substitutes,
+    onRejected: (rejection: Rejection) => logRejection(log, rejection, history.current()),
     ...(fixed !== undefined && { takesHosts: () => fixed === 'virtual-hosts' }),
     ...(connectionAge !== undefined && { limits: { connectionAge } }),
   };

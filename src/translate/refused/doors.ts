@@ -98,13 +98,22 @@ const nobody: Rbac = {
   policies: { 'keelson-refused-policies': { permissions: [{ any: true }], principals: [{ any: true }] } },
 };
 
-/** `chain`, which lets nobody in. Requests are answered, so that who is refused can see by what. */
-export const withNobody = (chain: Chain): Chain => ({
-  ...chain,
-  filters: isHttp(chain)
-    ? inFront(chain.filters ?? [], [], (filters) => inFront(filters, [httpRbac({ rules: nobody })]))
-    : inFront(chain.filters ?? [], [networkRbac({ rules: nobody })]),
-});
+const nobodyByHttp = httpRbac({ rules: nobody });
+const nobodyByTcp = networkRbac({ rules: nobody });
+
+/** `chain`, which lets nobody in; the very same one if it lets in nobody already. Requests are answered, so that who is refused can see by what. */
+export function withNobody(chain: Chain): Chain {
+  const { network, http } = doorOf(chain);
+  const [guard, refusal] = isHttp(chain) ? [http[0], nobodyByHttp] : [network[0], nobodyByTcp];
+  if (textOf(guard) === textOf(refusal)) return chain;
+  const filters = chain.filters ?? [];
+  return {
+    ...chain,
+    filters: isHttp(chain)
+      ? inFront(filters, [], (all) => inFront(all, [nobodyByHttp]))
+      : inFront(filters, [nobodyByTcp]),
+  };
+}
 
 /** `first` before all the others; `http`: what becomes of the filters of connection managers. */
 function inFront<F extends NetworkFilter | HttpFilter>(

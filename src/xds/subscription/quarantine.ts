@@ -115,7 +115,10 @@ export class Quarantine {
 
   /** What takes the place of a version that was rejected; of what takes its place, if that was rejected too. */
   #stand(entry: Entry, refused: CachedResource, held: CachedResource | undefined): Stand | undefined {
-    const stands = standing(entry, refused.content) ?? this.#stands(entry, refused, entry.good ?? held);
+    const stands =
+      standing(entry, refused.content) ??
+      heldFor(entry, refused, held) ??
+      this.#stands(entry, refused, entry.good ?? held);
     return stands.find(({ resource: { content } }) => entry.rejections?.has(content) !== true);
   }
 
@@ -194,6 +197,16 @@ function made<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 /** Those of which this version is one. */
 const standing = ({ stands }: Entry, content: string): readonly Stand[] | undefined =>
   [...(stands?.values() ?? [])].find((each) => each.some(({ resource }) => resource.content === content));
+
+/** Those that a proxy has one of already, in the place of this version. */
+const heldFor = (
+  { stands }: Entry,
+  { content }: CachedResource,
+  held: CachedResource | undefined,
+): readonly Stand[] | undefined =>
+  [...(stands ?? [])].find(
+    ([key, each]) => key.startsWith(`${content} `) && each.some(({ resource }) => resource.content === held?.content),
+  )?.[1];
 
 /** Another proxy rejects what one accepted: the version before is in force. */
 function stepBack(entry: Entry): void {
