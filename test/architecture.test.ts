@@ -75,6 +75,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'xds',
     'webhooks',
     'config.ts',
+    'inspect',
     'types:metrics',
     'types:kubernetes',
     'types:main.ts',
