@@ -135,6 +135,13 @@ export interface MeshSettings extends MeshConfigSpec {
   readonly clusterDomain: string;
   readonly clusterId: string;
   readonly features: Features;
+  /** Blocks of addresses that are the mesh's networks, in order; absent without any. */
+  readonly internalBlocks?: readonly AddressBlock[];
+}
+
+export interface AddressBlock {
+  readonly address: string;
+  readonly length: number;
 }
 
 /** What Istio has behind environment variables of the control plane, and is off unless asked for. */

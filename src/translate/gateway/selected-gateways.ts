@@ -48,8 +48,9 @@ const serviceTarget = ({ service, servicePort, targetPort }: Target): ServicePor
 
 function isFor(gateway: Gateway, proxy: Proxy, targets: readonly ServicePortTarget[], onlyOwn: boolean): boolean {
   const { workloads, namespace } = gateway;
+  if (onlyOwn && namespace !== proxy.namespace) return false;
   if (workloads.by === 'services') return targets.some((target) => leadsTo(target, workloads));
-  return selects(workloads.labels, proxy.labels) && (!onlyOwn || namespace === proxy.namespace);
+  return selects(workloads.labels, proxy.labels);
 }
 
 const leadsTo = (

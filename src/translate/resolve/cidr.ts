@@ -1,6 +1,8 @@
 // Blocks of IP addresses: `10.1.0.0/16`, `fd00::/8`.
 // https://www.rfc-editor.org/rfc/rfc4291#section-2.2
 
+import type { AddressBlock } from '../../model/mesh/mesh.ts';
+
 /** Whether `address` is in `block`; never when one of them is no address. */
 export function contains(block: string, address: string): boolean {
   const [base = '', length] = block.split('/', 2);
@@ -10,6 +12,25 @@ export function contains(block: string, address: string): boolean {
   const host = BigInt(start.bits - (length === undefined ? start.bits : Number(length)));
   return start.value >> host === wanted.value >> host;
 }
+
+/** Those that are blocks, or single addresses: IPv4 first, by address, the larger first. */
+export const sortedBlocks = (written: readonly string[]): readonly AddressBlock[] =>
+  written
+    .flatMap((text) => {
+      const [address = '', length] = text.split('/', 2);
+      const parsed = parse(address);
+      const bits = length === undefined || length === '' ? parsed?.bits : Number(length);
+      return parsed === undefined || bits === undefined || !(bits >= 0 && bits <= parsed.bits)
+        ? []
+        : { parsed, block: { address, length: bits } };
+    })
+    .toSorted(
+      (a, b) =>
+        a.parsed.bits - b.parsed.bits ||
+        Number(a.parsed.value > b.parsed.value) - Number(a.parsed.value < b.parsed.value) ||
+        a.block.length - b.block.length,
+    )
+    .map(({ block }) => block);
 
 interface Parsed {
   readonly value: bigint;

@@ -3,8 +3,9 @@
 import type { MessageTypes } from '../../model/message/descriptor.ts';
 import { memo } from '../../model/memo.ts';
 import type { Features, MeshSettings } from '../../model/mesh/mesh.ts';
-import type { MeshConfigSpec } from '../../model/schema/index.ts';
+import type { MeshConfigSpec, MeshNetworksSpec } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
+import { sortedBlocks } from './cidr.ts';
 
 /** What holds for a whole control plane and stands in no object. */
 export interface Installation {
@@ -53,27 +54,33 @@ export const installationWith = (features: Features, types: MessageTypes): Insta
   types,
 });
 
-export const meshSettings = memo((installation: Installation, config: MeshConfigSpec): MeshSettings => {
-  const source: SourceRef = {
-    kind: 'ConfigMap',
-    namespace: installation.systemNamespace,
-    name: meshConfigName(installation),
-    path: 'data.mesh',
-  };
-  return {
-    ...config,
-    source,
-    rootNamespace: config.rootNamespace ?? installation.systemNamespace,
-    trustDomain: config.trustDomain ?? 'cluster.local',
-    clusterDomain: installation.clusterDomain,
-    clusterId: installation.clusterId,
-    features: installation.features,
-    enableTracing: config.enableTracing ?? true,
-    enableAutoMtls: config.enableAutoMtls ?? true,
-    connectTimeout: config.connectTimeout ?? '10s',
-    protocolDetectionTimeout: config.protocolDetectionTimeout ?? '0s',
-    dnsRefreshRate: config.dnsRefreshRate ?? '60s',
-    proxyListenPort: config.proxyListenPort ?? 15001,
-    proxyInboundListenPort: config.proxyInboundListenPort ?? 15006,
-  };
-});
+export const meshSettings = memo(
+  (installation: Installation, config: MeshConfigSpec, networks: MeshNetworksSpec = {}): MeshSettings => {
+    const blocks = Object.values(networks.networks ?? {}).flatMap(({ endpoints = [] }) =>
+      endpoints.flatMap(({ fromCidr = '' }) => (fromCidr === '' ? [] : fromCidr)),
+    );
+    const source: SourceRef = {
+      kind: 'ConfigMap',
+      namespace: installation.systemNamespace,
+      name: meshConfigName(installation),
+      path: 'data.mesh',
+    };
+    return {
+      ...config,
+      source,
+      rootNamespace: config.rootNamespace ?? installation.systemNamespace,
+      trustDomain: config.trustDomain ?? 'cluster.local',
+      clusterDomain: installation.clusterDomain,
+      clusterId: installation.clusterId,
+      features: installation.features,
+      ...(blocks.length > 0 && { internalBlocks: sortedBlocks(blocks) }),
+      enableTracing: config.enableTracing ?? true,
+      enableAutoMtls: config.enableAutoMtls ?? true,
+      connectTimeout: config.connectTimeout ?? '10s',
+      protocolDetectionTimeout: config.protocolDetectionTimeout ?? '0s',
+      dnsRefreshRate: config.dnsRefreshRate ?? '60s',
+      proxyListenPort: config.proxyListenPort ?? 15001,
+      proxyInboundListenPort: config.proxyInboundListenPort ?? 15006,
+    };
+  },
+);

@@ -78,9 +78,9 @@ export function resolveMesh(
 ): ResolvedMesh {
   const { objects } = snapshot;
   const config = objects.ConfigMap.get(objectKey(installation.systemNamespace, meshConfigName(installation)));
-  const settings = meshSettings(installation, config?.meshConfig ?? noConfig);
-  const namespaces = selectedNamespaces(settings, objects.Namespace);
   const networksSpec = config?.meshNetworks ?? noNetworks;
+  const settings = meshSettings(installation, config?.meshConfig ?? noConfig, networksSpec);
+  const namespaces = selectedNamespaces(settings, objects.Namespace);
   const network = networkOf(settings, networksSpec, sharedValue(namespaceNetworks(objects.Namespace)));
   const pods = indexPods(objects.Pod, objects.Node);
   const peerAuthentications = groupedPeerAuthentications(objects.PeerAuthentication);

@@ -1,7 +1,7 @@
 // The HTTP connection manager: the network filter that speaks HTTP, from the mesh's settings and what one chain is for.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto
 import { memo, sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { AddressBlock, MeshSettings } from '../../../model/mesh/mesh.ts';
 import { at } from '../../../model/source.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { statName } from '../../names.ts';
@@ -115,18 +115,24 @@ export const gatewayHttpConnectionManager = memo(
       merge<HttpConnectionManager>(
         common(settings, facts, guard, http, mayBind(settings)),
         { http_protocol_options: {}, ...http1Options(facts, false) },
-        edgeOptions(facts, http),
+        edgeOptions(settings, facts, http),
         { rds: { config_source: ads, route_config_name: http.routeName } },
       ),
     ),
 );
 
-function edgeOptions({ headers }: HttpFacts, http: GatewayHttp): Partial<HttpConnectionManager> {
+function edgeOptions(
+  { internalBlocks = [] }: MeshSettings,
+  { headers }: HttpFacts,
+  http: GatewayHttp,
+): Partial<HttpConnectionManager> {
   const mode = http.forwardedClientCert;
   const tellsOfClient = mode === 'APPEND_FORWARD' || mode === 'SANITIZE_SET';
   return {
     stat_prefix: http.statPrefix,
     use_remote_address: true,
+    // Whose requests keep Envoy's own headers.
+    ...(internalBlocks.length > 0 && { internal_address_config: { cidr_ranges: internalBlocks.map(cidrRange) } }),
     ...(headers.keepServerHeader !== true && { server_name: headers.serverName ?? meshServerHeader }),
     ...(http.trustedProxies > 0 && { xff_num_trusted_hops: http.trustedProxies }),
     forward_client_cert_details: mode,
@@ -137,6 +143,11 @@ function edgeOptions({ headers }: HttpFacts, http: GatewayHttp): Partial<HttpCon
 
 /** Whether routes can bind clients to endpoints. */
 const mayBind = ({ features }: MeshSettings): boolean => features.persistentSessions || features.strictGateways;
+
+const cidrRange = ({ address, length }: AddressBlock): MessageOf['envoy.config.core.v3.CidrRange'] => ({
+  address_prefix: address,
+  prefix_len: length,
+});
 
 const filter = ({ limits }: HttpFacts, message: HttpConnectionManager): Filter =>
   extension('envoy.filters.network.http_connection_manager', manager, limited(message, limits));
