@@ -106,6 +106,27 @@ export function debugClient(server: string, token: string | undefined): Ask {
   };
 }
 
+/** What the console's interface answers to a question that has a body. */
+export async function postToConsole(
+  server: string,
+  token: string | undefined,
+  name: string,
+  body: object,
+): Promise<unknown> {
+  const base = /^https?:\/\//.test(server) ? server : `http://${server}`;
+  const answer = await fetch(`${base.replace(/\/$/, '')}/console/api/${name}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(patience),
+  }).catch((error: Error) => {
+    throw new UsageError(`${base} does not answer: ${error.message}`);
+  });
+  const told = (await answer.json()) as { readonly refused?: string };
+  if (!answer.ok || told.refused !== undefined) throw new UsageError(`${base}: ${told.refused ?? answer.status}`);
+  return told;
+}
+
 export const tokenOf = async (file: string | undefined): Promise<string | undefined> =>
   file === undefined
     ? undefined

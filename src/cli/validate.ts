@@ -1,10 +1,9 @@
 // `keelson validate`: what the control plane would say about files, by the same code as its admission webhook.
 import { parseArgs } from 'node:util';
 
-import { proxyProblems } from '../inspect/proxy-problems.ts';
-import { unmatchedPatches } from '../model/envoy/patch-places.ts';
+import { meshProblems } from '../inspect/proxy-problems.ts';
 import type { Problem } from '../model/problem.ts';
-import { describePosition } from '../model/problem.ts';
+import { describePosition, distinct } from '../model/problem.ts';
 import { describeSource } from '../model/source.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { installation } from '../daemon/mesh/installation.ts';
@@ -32,7 +31,7 @@ export async function validate(argv: readonly string[], io: Io): Promise<number>
   if (values.help === true) return (io.stdout(help), exit.fine);
   if (positionals.length === 0) throw new UsageError('which files or directories to check is missing');
   const { snapshot, problems: ownProblems } = await loadFiles(positionals);
-  const problems = distinct([...ownProblems, ...meshProblems(snapshot)]);
+  const problems = distinct([...ownProblems, ...problemsOf(snapshot)]);
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   if (values.json === true) io.stdout(`${JSON.stringify(problems.map(toJson), null, 2)}\n`);
   else {
@@ -45,19 +44,10 @@ export async function validate(argv: readonly string[], io: Io): Promise<number>
 }
 
 /** What objects do to each other, as the proxies of the configuration see it. */
-function meshProblems(snapshot: Snapshot): readonly Problem[] {
-  const translation = translate(snapshot, installation());
+function problemsOf(snapshot: Snapshot): readonly Problem[] {
   const nodes = [...snapshot.objects.Pod.values()].flatMap((pod) => nodeOfPod(pod, snapshot) ?? []);
-  return [
-    ...translation.problems,
-    ...nodes.flatMap((node) => proxyProblems(translation, node, Date.now())),
-    ...unmatchedPatches(nodes.map((node) => translation.patchPlaces(node))),
-  ];
+  return meshProblems(translate(snapshot, installation()), nodes, Date.now());
 }
-
-const distinct = (problems: readonly Problem[]): readonly Problem[] => [
-  ...new Map(problems.map((problem) => [JSON.stringify(toJson(problem)), problem])).values(),
-];
 
 function toRow(problem: Problem): readonly string[] {
   const { path = '', ...object } = problem.source ?? { kind: '', namespace: '', name: '' };

@@ -3,6 +3,7 @@
 import type { DecodedConfiguration, DecodedResource } from '../model/envoy/decoded.ts';
 import { originsAt } from '../model/envoy/decoded.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import { emptySnapshot } from '../model/snapshot.ts';
 import { describeSource } from '../model/source.ts';
 
 export type Kind = keyof DecodedConfiguration;
@@ -21,12 +22,14 @@ export interface ResourceChange {
   readonly fields: readonly FieldChange[];
 }
 
-/** As `kubectl apply` would leave it. */
-export function applied(base: Snapshot, change: Snapshot): Snapshot {
+/** As `kubectl apply` would leave it, and `kubectl delete` of what is in `gone`. */
+export function applied(base: Snapshot, change: Snapshot, gone: Snapshot = emptySnapshot): Snapshot {
   const kinds = Object.keys(base.objects) as (keyof Snapshot['objects'])[];
   const objects = kinds.map((kind) => {
-    const added = change.objects[kind];
-    return [kind, added.size === 0 ? base.objects[kind] : new Map<string, unknown>([...base.objects[kind], ...added])];
+    const [added, taken] = [change.objects[kind], gone.objects[kind]];
+    if (added.size === 0 && taken.size === 0) return [kind, base.objects[kind]];
+    const left = [...base.objects[kind]].filter(([key]) => !taken.has(key));
+    return [kind, new Map<string, unknown>([...left, ...added])];
   });
   return { version: base.version + 1, objects: Object.fromEntries(objects) as Snapshot['objects'] };
 }
@@ -51,22 +54,45 @@ export function resourceChanges(
 }
 
 function fieldChanges(was: DecodedResource, is: DecodedResource): readonly FieldChange[] {
-  const before = new Map(leaves(was.message, ''));
-  const after = new Map(leaves(is.message, ''));
+  const before = new Map(leaves(was.message, '', ''));
+  const after = new Map(leaves(is.message, '', ''));
   return [...new Set([...before.keys(), ...after.keys()])]
-    .filter((field) => before.get(field) !== after.get(field))
-    .map((field) => ({
-      field,
-      ...(before.has(field) && { before: before.get(field) }),
-      ...(after.has(field) && { after: after.get(field) }),
-      causes: originsAt(after.has(field) ? is : was, field).map(describeSource),
-    }));
+    .filter((field) => before.get(field)?.value !== after.get(field)?.value)
+    .map((field) => {
+      const [old, fresh] = [before.get(field), after.get(field)];
+      return {
+        field,
+        ...(old !== undefined && { before: old.value }),
+        ...(fresh !== undefined && { after: fresh.value }),
+        causes: originsAt(fresh === undefined ? was : is, (fresh ?? old)?.path ?? '').map(describeSource),
+      };
+    });
 }
 
-function leaves(value: unknown, path: string): readonly (readonly [string, unknown])[] {
-  if (Array.isArray(value)) return value.flatMap((item, i) => leaves(item, `${path}[${i}]`));
-  if (typeof value !== 'object' || value === null) return [[path, value]];
+interface Leaf {
+  /** As causes are noted: by the places of list items. */
+  readonly path: string;
+  readonly value: unknown;
+}
+
+/** By field. Items of a list that have names are told apart by them, so that one more does not make others of those behind it. */
+function leaves(value: unknown, field: string, path: string): readonly (readonly [string, Leaf])[] {
+  if (Array.isArray(value)) {
+    const names = itemNames(value);
+    return value.flatMap((item, i) => leaves(item, `${field}[${names?.[i] ?? i}]`, `${path}[${i}]`));
+  }
+  if (typeof value !== 'object' || value === null) return [[field, { path, value }]];
   const entries = Object.entries(value);
-  if (entries.length === 0) return [[path, '{}']];
-  return entries.flatMap(([field, each]) => leaves(each, path === '' ? field : `${path}.${field}`));
+  if (entries.length === 0) return [[field, { path, value: '{}' }]];
+  const below = (above: string, name: string): string => (above === '' ? name : `${above}.${name}`);
+  return entries.flatMap(([name, each]) => leaves(each, below(field, name), below(path, name)));
+}
+
+/** Undefined if not every item has one of its own. */
+function itemNames(items: readonly unknown[]): readonly string[] | undefined {
+  const names = items.flatMap((item) => {
+    const name = typeof item === 'object' && item !== null && 'name' in item ? item.name : undefined;
+    return typeof name === 'string' ? [name] : [];
+  });
+  return new Set(names).size === items.length ? names : undefined;
 }

@@ -1,10 +1,10 @@
 // Who answers for a host at one proxy, by whose word, and what lost or keeps the host away.
 import type { DecodedResource } from '../model/envoy/decoded.ts';
 import type { Problem } from '../model/problem.ts';
+import { distinct } from '../model/problem.ts';
 import type { SourceRef } from '../model/source.ts';
 import { describeSource } from '../model/source.ts';
 import type { MeshReader } from './mesh-reader.ts';
-import { distinct } from './trace-problems.ts';
 
 export interface HostAnswer {
   /** The route configuration. */

@@ -1,7 +1,9 @@
 // What is wrong as one proxy sees it: what objects do to each other, and certificates whose time is over.
+import { unmatchedPatches } from '../model/envoy/patch-places.ts';
 import type { NodeInfo } from '../model/envoy/resource.ts';
 import type { Problem } from '../model/problem.ts';
 import { describeSource } from '../model/source.ts';
+import { distinct } from '../model/problem.ts';
 import type { ServedCertificate } from '../translate/gateway/credential-problems.ts';
 import type { Translation } from '../translate/translate.ts';
 
@@ -14,6 +16,18 @@ export const proxyProblems = (
   ...translation.conflicts(node),
   ...translation.servedCertificates(node).flatMap((certificate) => timeProblem(certificate, now) ?? []),
 ];
+
+/** Everything that is wrong with a mesh as these proxies see it, patches that match nothing included; each once. */
+export const meshProblems = (
+  translation: Pick<Translation, 'problems' | 'conflicts' | 'servedCertificates' | 'patchPlaces'>,
+  nodes: readonly NodeInfo[],
+  now: number,
+): readonly Problem[] =>
+  distinct([
+    ...translation.problems,
+    ...nodes.flatMap((node) => proxyProblems(translation, node, now)),
+    ...unmatchedPatches(nodes.map((node) => translation.patchPlaces(node))),
+  ]);
 
 const week = 7 * 24 * 3600 * 1000;
 

@@ -1,7 +1,7 @@
 // Why a traced request does not do what was meant, in words that name an object, its field and what would be right: what is
 // known to be wrong with anything that the request met, and what its end says by itself.
 import type { Problem } from '../model/problem.ts';
-import { describeProblem } from '../model/problem.ts';
+import { distinct } from '../model/problem.ts';
 import type { SourceRef } from '../model/source.ts';
 import { describeSource } from '../model/source.ts';
 import type { Hop, TracedBranch } from '../trace/journey.ts';
@@ -22,10 +22,6 @@ export async function traceProblems(
   const known = [...mesh.problems, ...seen.flat()].filter((problem) => met(problem));
   return distinct([...ends, ...unknown, ...known]);
 }
-
-export const distinct = (problems: readonly Problem[]): readonly Problem[] => [
-  ...new Map(problems.map((problem) => [describeProblem(problem), problem])).values(),
-];
 
 interface Visit {
   readonly proxy: string;

@@ -32,3 +32,8 @@ export function describeProblem({ position, source, message }: Problem): string 
 /** `shop/routes.yaml:12:7` */
 export const describePosition = ({ file, line, column }: FilePosition): string =>
   [file, line, column].filter((part) => part !== undefined).join(':');
+
+/** Each once, by its words. */
+export const distinct = (problems: readonly Problem[]): readonly Problem[] => [
+  ...new Map(problems.map((problem) => [describeProblem(problem), problem])).values(),
+];

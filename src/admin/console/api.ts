@@ -212,6 +212,12 @@ export interface ProxyChanges {
   readonly more: number;
 }
 
+/** Manifests as YAML: what would be applied, and what would be deleted. */
+export interface WrittenChange {
+  readonly apply: string;
+  readonly remove: string;
+}
+
 export interface Difference {
   readonly objects: readonly SourceRef[];
   readonly problems: readonly Problem[];

@@ -19,7 +19,7 @@ export interface ConsoleSource {
   pushes(): readonly Push[];
   trace(question: api.TraceQuestion): Promise<Hop | api.Refused>;
   /** What these manifests would change, for every connected proxy. */
-  difference(manifests: string): Promise<api.Difference | api.Refused>;
+  difference(change: api.WrittenChange): Promise<api.Difference | api.Refused>;
   /** What proxies measured of requests between services, by the ids of graph nodes; undefined where nobody can be asked. */
   traffic(): Promise<readonly MeasuredEdge[] | undefined>;
   /** Calls whenever there may be something new to show; returns how to stop. */

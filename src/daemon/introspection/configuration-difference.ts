@@ -2,9 +2,14 @@
 // and only what is another object then is looked at. Proxies that share their changes are told together.
 import { setImmediate as breath } from 'node:timers/promises';
 
-import type { Difference, ProxyChanges, ResourceChange } from '../../admin/console/api.ts';
+import type { Difference, ProxyChanges, ResourceChange, WrittenChange } from '../../admin/console/api.ts';
 import { decodedResource } from '../../inspect/decoded.ts';
 import { applied, resourceChanges } from '../../inspect/differences.ts';
+import { proxyProblems } from '../../inspect/proxy-problems.ts';
+import type { PatchPlaces } from '../../model/envoy/patch-places.ts';
+import { unmatchedPatches } from '../../model/envoy/patch-places.ts';
+import type { Problem } from '../../model/problem.ts';
+import { describeProblem, distinct } from '../../model/problem.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
 import { decodedKinds } from '../../model/envoy/decoded.ts';
 import { memo, sharedList } from '../../model/memo.ts';
@@ -17,24 +22,29 @@ import { findMessage } from '../../xds/codec/descriptors.ts';
 const most = { groups: 50, proxies: 50, resources: 100, fields: 20 };
 
 export async function configurationDifference(
-  mesh: Pick<LiveMesh, 'snapshot' | 'translation' | 'translated' | 'configuration'>,
+  mesh: Pick<LiveMesh, 'snapshot' | 'problems' | 'translated' | 'configuration'>,
   proxies: readonly { readonly proxy: string; readonly node: NodeInfo }[],
-  manifests: string,
+  change: WrittenChange,
 ): Promise<Difference> {
-  const { objects, problems } = readConfig(manifests, 'manifest', undefined, { findMessage });
-  const change = new Store().apply('files', withDerivedSlices(objects));
-  const after = mesh.translated(applied(mesh.snapshot, change));
-  const known = new Set(mesh.translation.problems.map(words));
+  const apply = readManifests(change.apply, 'manifest');
+  const remove = readManifests(change.remove, 'what is deleted');
+  const after = mesh.translated(applied(mesh.snapshot, apply.snapshot, remove.snapshot));
+  const known = new Set(mesh.problems.map(describeProblem));
+  const found: Problem[] = [...after.problems];
+  const places: (readonly PatchPlaces[])[] = [];
   const groups = new Map<Changes, string[]>();
   for (const { proxy, node } of proxies) {
     const changes = changesOf(mesh.configuration(node), after.configuration(node));
     if (changes.length > 0) groups.set(changes, [...(groups.get(changes) ?? []), proxy]);
+    found.push(...proxyProblems(after, node, Date.now()));
+    places.push(after.patchPlaces(node));
     await breath();
   }
+  const added = distinct([...found, ...unmatchedPatches(places)]).filter((each) => !known.has(describeProblem(each)));
   const all = [...groups].toSorted(([, a], [, b]) => b.length - a.length);
   return {
-    objects: objects.map(({ source }) => source),
-    problems: [...problems, ...after.problems.filter((problem) => !known.has(words(problem)))],
+    objects: [...apply.objects, ...remove.objects].map(({ source }) => source),
+    problems: [...apply.problems, ...remove.problems, ...added],
     looked: proxies.length,
     changed: all.reduce((sum, [, names]) => sum + names.length, 0),
     groups: all.slice(0, most.groups).map(shown),
@@ -42,9 +52,12 @@ export async function configurationDifference(
   };
 }
 
-type Changes = readonly (readonly ResourceChange[])[];
+function readManifests(text: string, file: string) {
+  const { objects, problems } = readConfig(text, file, undefined, { findMessage });
+  return { objects, problems, snapshot: new Store().apply('files', withDerivedSlices(objects)) };
+}
 
-const words = (problem: object): string => JSON.stringify(problem);
+type Changes = readonly (readonly ResourceChange[])[];
 
 /** The same list for the same changes. */
 function changesOf(before: Configuration, after: Configuration | undefined): Changes {

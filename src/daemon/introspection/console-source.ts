@@ -2,7 +2,7 @@
 // proxies, so that pushes do not wait for them.
 import { setImmediate as breath } from 'node:timers/promises';
 
-import type { Authority, Difference, Effect, Hits, ResourceName } from '../../admin/console/api.ts';
+import type { Authority, Difference, Effect, Hits, ResourceName, WrittenChange } from '../../admin/console/api.ts';
 import type { ConsoleSource } from '../../admin/console/source.ts';
 import { decodedConfiguration, decodedResource } from '../../inspect/decoded.ts';
 import { WrongQuestion } from '../../inspect/mesh-reader.ts';
@@ -42,7 +42,7 @@ export const consoleSource = (parts: ConsoleParts): ConsoleSource => ({
   authority: parts.authority,
   pushes: () => parts.history.latest(),
   trace: (question) => refusals(() => tracedRequest(reader(parts), question)),
-  difference: (manifests) => difference(parts, manifests),
+  difference: (change) => difference(parts, change),
   traffic: parts.traffic ?? (() => Promise.resolve(undefined)),
   onChange: (listener) => parts.history.onChange(listener),
 });
@@ -172,9 +172,9 @@ async function refusals<T>(answer: () => Promise<T>): Promise<T | { readonly ref
   }
 }
 
-const difference = ({ mesh, proxies }: ConsoleParts, manifests: string): Promise<Difference> =>
+const difference = ({ mesh, proxies }: ConsoleParts, change: WrittenChange): Promise<Difference> =>
   configurationDifference(
     mesh,
     proxies().map(({ proxy, node }) => ({ proxy, node })),
-    manifests,
+    change,
   );
