@@ -2,6 +2,9 @@
 // object, its field and what would be right. Everything is whole before, and whole again after.
 // docs/problems/README.md has them as a table.
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect } from 'node:tls';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -321,6 +324,27 @@ test('there are ten, in a mesh of eleven Envoys', () => {
   expect(breakages.length).toBe(10);
   expect(lab.mesh.daemon.status().length).toBe(11);
 });
+
+test('the daemon tells before what such a thing would do, and changes nothing', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'breakages-'));
+  try {
+    const file = join(directory, 'routes.yaml');
+    await writeFile(file, virtualService('tax', 'http: [{ route: [{ destination: { host: tax, subset: v9 } }] }]'));
+    const said = await run(['diff', '--file', file, '--proxy', `caller.${namespace}`]);
+    expect(said).toContain('how requests are routed at 18080 changes');
+    expect(said).toContain('VirtualService lab/tax spec.http[0].route[0].destination.subset');
+    await writeFile(file, depotOf('tax'));
+    expect(await run(['diff', '--delete', file])).toContain(
+      'tax.lab.svc.cluster.local:18080 is connected to disappears',
+    );
+    expect(await ask('tax')).toBe('tax-v1');
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+/** A Service of the lab, as far as its name. */
+const depotOf = (name: string): string => depot('http').replace('name: depot', `name: ${name}`);
 
 const page = readFileSync(new URL('../../docs/problems/README.md', import.meta.url), 'utf8');
 

@@ -1,5 +1,6 @@
 // What the console asks of the daemon, as JSON: the shapes that both sides share. Times are milliseconds since 1970,
 // durations milliseconds, sizes bytes.
+import type { Hop } from '../../trace/journey.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { ResourceKind } from '../../model/envoy/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
@@ -210,6 +211,11 @@ export interface ProxyChanges {
   readonly resources: readonly ResourceChange[];
   /** Resources that are not listed. */
   readonly more: number;
+}
+
+/** A request's way, and what is known to be wrong with anything that it met. */
+export interface Traced extends Hop {
+  readonly problems: readonly Problem[];
 }
 
 /** Manifests as YAML: what would be applied, and what would be deleted. */

@@ -1,12 +1,11 @@
 // What would be: a request, and a change. Neither touches the mesh.
-import type { Hop } from '../../trace/journey.ts';
-import type { Difference, Refused, TraceQuestion } from './api.ts';
+import type { Difference, Refused, Traced, TraceQuestion } from './api.ts';
 import type { Question } from './question.ts';
 import { NoAnswer } from './question.ts';
 
 const longest = { field: 8192, list: 100 };
 
-export const trace = ({ source, body }: Question): Promise<Hop | Refused> => source.trace(traceQuestion(body));
+export const trace = ({ source, body }: Question): Promise<Traced | Refused> => source.trace(traceQuestion(body));
 
 /** Throws a NoAnswer for what is not one. */
 function traceQuestion(body: unknown): TraceQuestion {

@@ -4,7 +4,6 @@ import type { Push } from '../../model/proxy/push.ts';
 import type { DecodedResource } from '../../model/envoy/decoded.ts';
 import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
-import type { Hop } from '../../trace/journey.ts';
 import type * as api from './api.ts';
 
 export interface ConsoleSource {
@@ -17,7 +16,7 @@ export interface ConsoleSource {
   authority(): api.Authority;
   /** The latest first. */
   pushes(): readonly Push[];
-  trace(question: api.TraceQuestion): Promise<Hop | api.Refused>;
+  trace(question: api.TraceQuestion): Promise<api.Traced | api.Refused>;
   /** What these manifests would change, for every connected proxy. */
   difference(change: api.WrittenChange): Promise<api.Difference | api.Refused>;
   /** What proxies measured of requests between services, by the ids of graph nodes; undefined where nobody can be asked. */

@@ -2,12 +2,12 @@
 // the address, so that an answer can be shown to somebody else.
 import { useEffect, useState } from 'preact/hooks';
 
-import type { ProxyRow, Stretch, TraceQuestion } from '../../admin/console/api.ts';
-import type { Hop } from '../../trace/journey.ts';
+import type { ProxyRow, Stretch, Traced, TraceQuestion } from '../../admin/console/api.ts';
 import { send } from '../client.ts';
 import { useLive } from '../live.ts';
 import { Fault } from '../parts/asked.tsx';
 import { Journey } from '../parts/journey.tsx';
+import { ProblemList } from '../parts/problem-list.tsx';
 import type { Place } from '../place.ts';
 import { replaceQuery } from '../place.ts';
 
@@ -15,13 +15,13 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 
 export function TraceView({ place }: { readonly place: Place }) {
   const { from = '', method = 'GET', url = '', headers = '', claims = '' } = Object.fromEntries(place.query);
-  const [answer, setAnswer] = useState<{ readonly hop?: Hop; readonly error?: string }>({});
+  const [answer, setAnswer] = useState<{ readonly traced?: Traced; readonly error?: string }>({});
   const [busy, setBusy] = useState(false);
   const run = (question: TraceQuestion): void => {
     setBusy(true);
-    send<Hop>('trace', question)
+    send<Traced>('trace', question)
       .then(
-        (hop) => setAnswer({ hop }),
+        (traced) => setAnswer({ traced }),
         (error: Error) => setAnswer({ error: error.message }),
       )
       .finally(() => setBusy(false));
@@ -44,7 +44,10 @@ export function TraceView({ place }: { readonly place: Place }) {
       <TraceForm asked={{ from, method, url, headers, claims }} busy={busy} onSubmit={submit} />
       <div aria-live="polite">
         {answer.error !== undefined && <Fault words={answer.error} />}
-        {answer.hop !== undefined && <Journey hop={answer.hop} />}
+        {answer.traced !== undefined && answer.traced.problems.length > 0 && (
+          <ProblemList problems={answer.traced.problems} />
+        )}
+        {answer.traced !== undefined && <Journey hop={answer.traced} />}
       </div>
     </>
   );
