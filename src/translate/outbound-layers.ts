@@ -3,7 +3,9 @@
 import { memo, memoEach, memoPairs, sharedList } from '../model/memo.ts';
 import type { DestinationPolicy, Endpoint, MeshSettings, ServiceEndpoints } from '../model/mesh/mesh.ts';
 import { serviceKey } from '../model/mesh/mesh.ts';
+import { nextLayer } from '../model/envoy/next-layer.ts';
 import type { Layer, Resource } from '../model/envoy/resource.ts';
+import { memoAligned } from '../model/patched-map.ts';
 import type { OutboundView, ServiceView } from '../model/view.ts';
 import { outboundFixedClusters } from './envoy/cluster/fixed-clusters.ts';
 import type { ClusterFacts } from './envoy/cluster/outbound-cluster.ts';
@@ -59,11 +61,9 @@ const noEndpoints: ServiceEndpoints = new Map();
 
 const clusterLayer = memo(
   (settings: MeshSettings, services: readonly ServiceView[], facts: ClusterFacts, scope: string): Layer => {
-    const resources = discoveredClusters(settings, facts, scope, services).flat();
-    return layer(
-      scope,
-      facts.byServerName === true ? resources : [...resources, ...outboundFixedClusters(settings, facts)],
-    );
+    const discovered = discoveredClusters(settings, facts, scope, services);
+    const fixed = facts.byServerName === true ? [] : [outboundFixedClusters(settings, facts)];
+    return nextLayer([settings, facts, 'clusters'], scope, [...discovered, ...fixed]);
   },
 );
 
@@ -133,13 +133,13 @@ const assignmentLayer = memo(
     place: CallerPlace | undefined,
     reach: Reach | undefined,
     scope: string,
-  ): Layer =>
-    layer(scope, assignments(settings, facts, place, reach, scope, services, endpointsOf(services, endpoints)).flat()),
+  ): Layer => {
+    const each = assignments(settings, facts, place, reach, scope, services, endpointsOf(services, endpoints));
+    return nextLayer([settings, facts, place, reach, 'endpoints'], scope, each);
+  },
 );
 
-const endpointsOf = memo((services: readonly ServiceView[], endpoints: EndpointMap): readonly ServiceEndpoints[] =>
-  sharedList(services.map(({ service }) => endpoints.get(serviceKey(service)) ?? noEndpoints)),
-);
+const endpointsOf = memoAligned(({ service }: ServiceView) => serviceKey(service));
 
 /** Those of each service. */
 const assignments = memoPairs(
@@ -150,8 +150,8 @@ const assignments = memoPairs(
     reach: Reach | undefined,
     _scope: string,
     view: ServiceView,
-    own: ServiceEndpoints,
-  ): readonly Resource[] => assignmentsOf(settings, facts, reach, place, view, own),
+    own: ServiceEndpoints | undefined,
+  ): readonly Resource[] => assignmentsOf(settings, facts, reach, place, view, own ?? noEndpoints),
 );
 
 /** Those of the service's ports and subsets whose endpoints Envoy is told. */

@@ -4,6 +4,7 @@ import type { ObjectKey } from '../model/object.ts';
 import type { AnyObject, Kind } from '../model/schema/index.ts';
 import type { Snapshot, SnapshotObjects } from '../model/snapshot.ts';
 import { objectKey } from '../model/object.ts';
+import { withValues } from '../model/patched-map.ts';
 import { emptySnapshot, kinds } from '../model/snapshot.ts';
 import { sameContent } from './files/same-content.ts';
 
@@ -43,28 +44,34 @@ export class Store {
 
   /**
    * Of what `source` has, the objects of `kind` with these keys are now others, or gone. Costs as much as has changed,
-   * and one copy of a Map.
+   * and one copy of a Map where keys come or go.
    */
   change(source: string, kind: Kind, changes: Iterable<readonly [ObjectKey, AnyObject | undefined]>): Snapshot {
     const own = this.#ownMap(source, kind);
     const before: Objects = this.#snapshot.objects[kind];
     const sources = [...this.#sources.values()].flatMap((each) => each.get(kind) ?? []);
-    let next: Map<ObjectKey, AnyObject> | undefined;
+    const replaced = new Map<ObjectKey, AnyObject>();
+    const gone = new Set<ObjectKey>();
     for (const [key, object] of changes) {
       if (object === undefined) own.delete(key);
       else own.set(key, object);
       const winner = sources.find((each) => each.has(key))?.get(key);
-      const old = (next ?? before).get(key);
+      const old = gone.has(key) ? undefined : (replaced.get(key) ?? before.get(key));
       if (winner === old) continue;
       if (winner !== undefined && old !== undefined && sameContent(old, winner)) {
         if (winner === object) own.set(key, old);
         continue;
       }
-      next ??= new Map(before);
-      if (winner === undefined) next.delete(key);
-      else next.set(key, winner);
+      if (winner === undefined) {
+        replaced.delete(key);
+        if (before.has(key)) gone.add(key);
+      } else {
+        gone.delete(key);
+        replaced.set(key, winner);
+      }
     }
-    return this.#publish([[kind, next ?? before]]);
+    const kept = gone.size === 0 ? before : new Map([...before].filter(([key]) => !gone.has(key)));
+    return this.#publish([[kind, withValues(kept, replaced)]]);
   }
 
   /** Calls `listener` with every new snapshot, until the function that is returned is called. */

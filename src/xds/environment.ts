@@ -25,4 +25,6 @@ export interface StreamEnvironment {
 export interface Transport {
   /** False: no more until `drained` is called. */
   write(response: Buffer): boolean;
+  /** It takes nothing yet, until `drained` is called. */
+  readonly isClosed?: boolean;
 }

@@ -11,6 +11,9 @@ export interface Limits {
   /** Of one subscription. */
   readonly names: number;
   readonly nameLength: number;
+  /** How many proxies are given their first configuration at a time, and for how long they may take. */
+  readonly starting: number;
+  readonly startingPatience: number;
   readonly keepalive: number;
   readonly keepaliveTimeout: number;
   /** After which a connection is closed, give or take a tenth, so that load spreads over replicas. */
@@ -24,6 +27,8 @@ export const defaultLimits: Limits = {
   responseBytes: 1 << 20,
   names: 50_000,
   nameLength: 4096,
+  starting: 50,
+  startingPatience: 10_000,
   keepalive: 30_000,
   keepaliveTimeout: 10_000,
   connectionAge: 30 * 60_000,

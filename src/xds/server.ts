@@ -29,6 +29,7 @@ import { adsService, endCall } from './service.ts';
 import { ProxyStream } from './stream.ts';
 import type { Authenticate, FurtherService, XdsServer, XdsServerOptions } from './server-options.ts';
 import { refusals, standingRejections } from './subscription/refusals.ts';
+import { isComplete, Turnstile } from './turnstile.ts';
 
 export type { Authenticate, FurtherService, XdsServer, XdsServerOptions };
 
@@ -53,6 +54,7 @@ class AdsServer implements XdsServer {
   readonly #environment: StreamEnvironment;
   readonly #quarantine: Quarantine;
   readonly #streams = new Map<AdsCall, ProxyStream>();
+  readonly #turnstile: Turnstile<AdsCall>;
   readonly #debug: DebugCalls | undefined;
   readonly #counters = { bugs: 0, cycles: 0 };
   readonly #ledger: Ledger;
@@ -75,6 +77,8 @@ class AdsServer implements XdsServer {
       ...(substitutes !== undefined && { substitutes }),
     });
     this.#limits = { ...defaultLimits, ...options.limits };
+    const { starting: most, startingPatience: patience } = this.#limits;
+    this.#turnstile = new Turnstile({ most, patience });
     const { debug, now = Date.now } = options;
     this.#ledger = new Ledger(now, options.observer);
     this.#debug = debug && new DebugCalls({ source: debug, proxies: () => this.status() }, options.log);
@@ -215,9 +219,10 @@ class AdsServer implements XdsServer {
       const request = readRequest(dialect, bytes, this.#limits);
       if (this.#debug?.takes(call, identity, request) === true) return;
       const stream = this.#streams.get(call) ?? this.#open(dialect, call, identity, request.node);
-      if (stream !== undefined && request.typeUrl === healthInformation)
-        this.#options.presence?.health(stream.client, request.error);
-      else stream?.request(request);
+      if (stream === undefined) return;
+      if (request.typeUrl === healthInformation) return this.#options.presence?.health(stream.client, request.error);
+      stream.request(request);
+      if (this.#turnstile.isInside(call) && isComplete(stream.status())) this.#turnstile.leave(call);
     } catch (error) {
       this.#forget(call);
       if (error instanceof InvalidRequest) return endCall(call, status.INVALID_ARGUMENT, error.message);
@@ -242,15 +247,14 @@ class AdsServer implements XdsServer {
       return undefined;
     }
     const connection = `${proxyName(node)}-${++this.#opened}`;
-    const stream = new ProxyStream(
-      dialect,
-      { node, identity, connection, peer: call.getPeer() },
-      this.#environment,
-      call,
-    );
+    const stream = new ProxyStream(dialect, { node, identity, connection, peer: call.getPeer() }, this.#environment, {
+      write: (response) => call.write(response),
+      isClosed: true,
+    });
     this.#streams.set(call, stream);
     this.#options.presence?.connected(stream.client);
     this.#configure(stream);
+    this.#turnstile.arrive(call, () => stream.drained());
     return stream;
   }
 
@@ -258,6 +262,7 @@ class AdsServer implements XdsServer {
     const stream = this.#streams.get(call);
     stream?.close();
     if (stream === undefined) return;
+    this.#turnstile.leave(call);
     this.#ledger.convergence.forget(stream.connection);
     this.#streams.delete(call);
     this.#options.presence?.left(stream.client);

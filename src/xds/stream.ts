@@ -58,6 +58,7 @@ export class ProxyStream {
     this.#dialect = dialect;
     this.#environment = environment;
     this.#transport = transport;
+    this.#blocked = transport.isClosed === true;
     this.#connectedSince = environment.now();
     this.#takesHosts = dialect === 'delta' && environment.takesHosts(client.node);
     const held = (type: TypeUrl, name: string) => this.#types.get(type)?.subscription.has.get(name);
@@ -259,21 +260,20 @@ export class ProxyStream {
     const tracked = this.#types.get(type);
     if (tracked === undefined || this.#blocked || this.#closed) return;
     const maxBytes = this.#environment.limits.responseBytes;
-    const began = performance.now();
+    const from = performance.now();
     const update = tracked.subscription.next(this.#state.catalog(type), { removals, maxBytes });
     if (update === undefined) return countAsAccepted(tracked, this.#environment);
     const nonce = String(++this.#nonce);
-    const { resources, removed } = update;
     const aliases = (name: string): readonly string[] => (type === virtualHost ? this.#aliases.of(name) : []);
-    const push = { typeUrl: type, nonce, resources, removed, aliases };
+    const push = { typeUrl: type, nonce, ...update, aliases };
     const response = this.#dialect === 'delta' ? deltaResponse(push) : sotwResponse(push);
     tracked.subscription.sent(update, nonce);
     tracked.sentVersion = this.#environment.cycle();
     tracked.sentAt = this.#environment.now();
-    this.#environment.onSent(this.connection, type, resources.length, response.length, performance.now() - began);
+    this.#environment.onSent(this.connection, type, update.resources.length, response.length, performance.now() - from);
     this.#blocked = !this.#transport.write(response);
     if (type === cluster) this.#expectEndpoints(update.sent.flatMap(({ after }) => after?.resource ?? []));
-    if (type === route) this.#hostsOf(new Set(resources.map(({ name }) => name)), 'repeat');
+    if (type === route) this.#hostsOf(new Set(update.resources.map(({ name }) => name)), 'repeat');
   }
 
   /**

@@ -3,6 +3,7 @@
 // is answered, and what is sent out of silence is a push of its own, of proxies that came.
 import type { Push, PushCause } from '../../model/proxy/push.ts';
 import type { TypeUrl } from '../../model/envoy/resource.ts';
+import { changedKeys } from '../../model/patched-map.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { kinds } from '../../model/snapshot.ts';
 import type { SourceRef } from '../../model/source.ts';
@@ -160,11 +161,10 @@ function changes({ objects: before }: Snapshot, { objects: after }: Snapshot): r
   return kinds.flatMap((kind) => {
     const [old, fresh]: readonly ReadonlyMap<string, { readonly source: SourceRef }>[] = [before[kind], after[kind]];
     if (old === undefined || fresh === undefined || old === fresh) return [];
-    const gone = [...old].filter(([key]) => !fresh.has(key));
-    const others = [...fresh].filter(([key, object]) => old.get(key) !== object);
-    return [
-      ...others.map(([key, { source }]): PushCause => ({ change: old.has(key) ? 'changed' : 'added', object: source })),
-      ...gone.map(([, { source }]): PushCause => ({ change: 'removed', object: source })),
-    ];
+    return changedKeys(old, fresh).flatMap((key): PushCause[] => {
+      const [was, is] = [old.get(key), fresh.get(key)];
+      if (is === undefined) return was === undefined ? [] : [{ change: 'removed', object: was.source }];
+      return [{ change: was === undefined ? 'added' : 'changed', object: is.source }];
+    });
   });
 }

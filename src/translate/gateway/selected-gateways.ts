@@ -5,8 +5,8 @@ import { selects } from '../../model/mesh/labels.ts';
 import { sharedList, sharedValue } from '../../model/memo.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
-import type { Target } from '../view/inbound.ts';
-import { workloadTargets } from '../view/inbound.ts';
+import type { Target } from '../view/targets.ts';
+import { workloadTargets } from '../view/targets.ts';
 
 /** A port of a Service that leads to the router; canonical by `sharedValue`. */
 export interface ServicePortTarget {

@@ -4,8 +4,7 @@ import type { Gateway } from '../../model/mesh/gateway.ts';
 import type { KeySets } from '../../model/external/key-source.ts';
 import { noKeySets } from '../../model/external/key-source.ts';
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { Mesh, MeshSettings, Service, ServiceEndpoints } from '../../model/mesh/mesh.ts';
-import { serviceKey } from '../../model/mesh/mesh.ts';
+import type { Mesh, MeshSettings, Service } from '../../model/mesh/mesh.ts';
 import { objectKey } from '../../model/object.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { KindMap, MeshConfigSpec, MeshNetworksSpec } from '../../model/schema/index.ts';
@@ -18,13 +17,12 @@ import { istioGateways } from './gateway/istio-gateway.ts';
 import { ownedClaims } from './host-ownership.ts';
 import type { Ingresses } from './ingress/ingresses.ts';
 import { ingresses } from './ingress/ingresses.ts';
-import { kubernetesEndpoints, slicesByService } from './kubernetes/kubernetes-endpoints.ts';
 import { kubernetesServices } from './kubernetes/kubernetes-service.ts';
 import type { ExtensionsByNamespace } from './extension.ts';
 import { matchesSelector } from '../../model/mesh/labels.ts';
 import type { Installation } from './mesh-settings.ts';
 import { meshConfigName, meshSettings } from './mesh-settings.ts';
-import type { NetworkOf } from './networks.ts';
+import { meshEndpoints } from './mesh-endpoints.ts';
 import { gatewayCandidates, meshNetworks, namespaceNetworks, networkOf } from './networks.ts';
 import { mtlsConflicts } from './security/mtls-conflicts.ts';
 import { byAge, byObjectAge } from './order.ts';
@@ -34,7 +32,6 @@ import type { PodIndex } from './kubernetes/pods.ts';
 import { indexPods } from './kubernetes/pods.ts';
 import type { PoliciesByNamespace } from './security/policy-attachment.ts';
 import { attachedPolicies } from './security/attached-policies.ts';
-import { selectedWorkloadEntries, serviceEntryEndpoints } from './service-entry/service-entry-endpoints.ts';
 import type { ExportDefaults } from './service-entry/service-entry-visibility.ts';
 import { serviceEntryExports } from './service-entry/service-entry-visibility.ts';
 import { serviceEntryServices } from './service-entry/service-entry.ts';
@@ -84,8 +81,7 @@ export function resolveMesh(
   const network = networkOf(settings, networksSpec, sharedValue(namespaceNetworks(objects.Namespace)));
   const pods = indexPods(objects.Pod, objects.Node);
   const peerAuthentications = groupedPeerAuthentications(objects.PeerAuthentication);
-  const mtls = (namespace: string): PeerAuthentications =>
-    peerAuthenticationsFor(peerAuthentications, namespace, settings.rootNamespace);
+  const mtls = mtlsOf(peerAuthentications, settings.rootNamespace);
   const entries = ownedClaims<'ServiceEntry'>(settings, objects.Namespace, objects.ServiceEntry);
   const routes = ownedClaims<'VirtualService'>(settings, objects.Namespace, objects.VirtualService);
   const services = allServices(
@@ -98,7 +94,7 @@ export function resolveMesh(
   const others = otherApis(settings, objects, services, namespaces);
   const policies = allPolicies(settings, namespaces, objects.DestinationRule, others.apis.gatewayApi.destinationRules);
   const virtualServices = allVirtualServices(settings, namespaces, routes.objects, others.virtualServices);
-  const endpoints = allEndpoints(settings, services, snapshot, pods, mtls, network);
+  const endpoints = meshEndpoints(settings, services, objects, mtls, network);
   const kubernetesGateways = allKubernetesGateways(namespaces, objects.KubernetesGateway);
   const gatewayServices = servicesOfGateways(settings, networksSpec, namespaces, objects.Service);
   return {
@@ -183,6 +179,16 @@ const groupedPeerAuthentications = memo((objects: Objects<'PeerAuthentication'>)
   groupPeerAuthentications([...objects.values()]),
 );
 
+/** The policies of each namespace. */
+const mtlsOf = memo((policies: ReturnType<typeof groupPeerAuthentications>, rootNamespace: string) => {
+  const known = new Map<string, PeerAuthentications>();
+  return (namespace: string): PeerAuthentications => {
+    const own = known.get(namespace) ?? peerAuthenticationsFor(policies, namespace, rootNamespace);
+    known.set(namespace, own);
+    return own;
+  };
+});
+
 const allServices = memo(
   (
     settings: MeshSettings,
@@ -241,50 +247,3 @@ const allGateways = memo((filter: NamespaceFilter, objects: Objects<'Gateway'>, 
 const allKubernetesGateways = memo((filter: NamespaceFilter, objects: Objects<'KubernetesGateway'>) =>
   sharedList(within(objects, filter).toSorted(byObjectAge)),
 );
-
-/** Endpoints of all services; several services of one host and namespace put theirs together. */
-function allEndpoints(
-  settings: MeshSettings,
-  services: readonly Service[],
-  { objects }: Snapshot,
-  pods: PodIndex,
-  mtls: (namespace: string) => PeerAuthentications,
-  network: NetworkOf,
-): ReadonlyMap<string, ServiceEndpoints> {
-  const slices = slicesByService(objects.EndpointSlice);
-  const entries = new Map([...objects.ServiceEntry.values()].map((entry) => [entry.source, entry]));
-  const workloads = [...objects.WorkloadEntry.values()].toSorted(byObjectAge);
-  const each = services.map((service) => {
-    const policies = mtls(service.namespace);
-    const entry = entries.get(service.source);
-    if (entry !== undefined) return serviceEntryEndpoints(settings, service, entry, workloads, pods, policies, network);
-    const own = slices.get(objectKey(service.namespace, service.name)) ?? [];
-    return union(
-      kubernetesEndpoints(settings, service, own, pods, policies, network),
-      selectedWorkloadEntries(settings, service, workloads, policies, network),
-    );
-  });
-  return endpointsByKey(services, sharedList(each));
-}
-
-/** The same Map as long as no service's endpoints change. */
-const endpointsByKey = memo(
-  (services: readonly Service[], endpoints: readonly ServiceEndpoints[]): ReadonlyMap<string, ServiceEndpoints> => {
-    const all = new Map<string, ServiceEndpoints>();
-    for (const [i, service] of services.entries()) {
-      const key = serviceKey(service);
-      const known = all.get(key);
-      const own = endpoints[i] ?? noEndpoints;
-      all.set(key, known === undefined ? own : union(known, own));
-    }
-    return all;
-  },
-);
-
-const noEndpoints: ServiceEndpoints = new Map();
-
-const union = memo((a: ServiceEndpoints, b: ServiceEndpoints): ServiceEndpoints => {
-  if (b.size === 0) return a;
-  const ports = new Set([...a.keys(), ...b.keys()]);
-  return new Map([...ports].map((port) => [port, [...(a.get(port) ?? []), ...(b.get(port) ?? [])]]));
-});

@@ -1,6 +1,7 @@
 // What callers of a service have to know of its endpoints: the few facts that change rarely, so that most changes of
 // endpoints touch nothing but the endpoints themselves.
-import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import { memo, memoPairs, sharedValue } from '../../model/memo.ts';
+import { memoAligned } from '../../model/patched-map.ts';
 import type { MeshSettings, Service, ServiceEndpoints } from '../../model/mesh/mesh.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
 import { spiffeId } from '../../model/proxy/identity.ts';
@@ -20,12 +21,19 @@ export const serviceFacts = (
   services: readonly Service[],
   endpoints: ReadonlyMap<string, ServiceEndpoints>,
   mtls: (namespace: string) => PeerAuthentications,
-): readonly ServiceFacts[] =>
-  sharedList(
-    services.map((service) =>
-      factsOf(settings, service, endpoints.get(serviceKey(service)) ?? noEndpoints, mtls(service.namespace)),
-    ),
-  );
+): readonly ServiceFacts[] => allFacts(settings, mtls, services, alignedEndpoints(services, endpoints));
+
+/** Those of each service, in their order. */
+const alignedEndpoints = memoAligned((service: Service) => serviceKey(service));
+
+const allFacts = memoPairs(
+  (
+    settings: MeshSettings,
+    mtls: (namespace: string) => PeerAuthentications,
+    service: Service,
+    endpoints: ServiceEndpoints | undefined,
+  ): ServiceFacts => factsOf(settings, service, endpoints ?? noEndpoints, mtls(service.namespace)),
+);
 
 const noEndpoints: ServiceEndpoints = new Map();
 

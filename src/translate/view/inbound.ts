@@ -2,15 +2,7 @@
 // lists instead, and how each is secured.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
 import { memo, sharedList } from '../../model/memo.ts';
-import type {
-  DestinationPolicy,
-  MeshSettings,
-  MtlsMode,
-  Service,
-  ServiceEndpoints,
-  ServicePort,
-} from '../../model/mesh/mesh.ts';
-import { serviceKey } from '../../model/mesh/mesh.ts';
+import type { DestinationPolicy, MeshSettings, MtlsMode, Service, ServicePort } from '../../model/mesh/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { ConnectionPoolSettings, KindMap } from '../../model/schema/index.ts';
@@ -20,25 +12,15 @@ import type { InboundPort, InboundView } from '../../model/view.ts';
 import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
 import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
-import { selects } from '../../model/mesh/labels.ts';
-import { compareText } from '../resolve/order.ts';
 import type { PeerAuthentications, WorkloadMtls } from '../resolve/security/peer-authentication.ts';
 import { mtlsSources, workloadMtls } from '../resolve/security/peer-authentication.ts';
-import { targetPortOf } from '../resolve/kubernetes/pods.ts';
 import { istioProtocol } from '../resolve/protocol.ts';
 import { workloadPolicies } from './policies.ts';
-import { podNameOf } from './proxy.ts';
 import { sidecarFor } from './sidecar-scope.ts';
+import type { Target } from './targets.ts';
+import { serviceTargets } from './targets.ts';
 
 type Sidecar = KindMap['Sidecar'];
-type Pod = KindMap['Pod'];
-
-/** A service port and the port of this workload that it leads to. */
-export interface Target {
-  readonly service: Service;
-  readonly servicePort: ServicePort;
-  readonly targetPort: number;
-}
 
 export function inboundView(resolved: ResolvedMesh, proxy: Proxy): InboundView {
   const { mesh, sidecars, mtls } = resolved;
@@ -116,85 +98,6 @@ const view = memo(
     policies,
   }),
 );
-
-/** The service ports that lead to the workload, by creation time, then host: the first service that leads to a port has it. */
-export const serviceTargets = (resolved: ResolvedMesh, proxy: Proxy): readonly Target[] =>
-  ofConnections(workloadTargets(resolved, proxy));
-
-const ofConnections = memo((targets: readonly Target[]): readonly Target[] =>
-  targets.filter(({ servicePort }) => servicePort.protocol !== 'UDP'),
-);
-
-/** The same, and those of UDP. The same list for a workload as long as the same services lead to it. */
-export function workloadTargets({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
-  const pod = pods.byName(proxy.namespace, podNameOf(proxy.id, proxy.namespace));
-  const byAddress = targetsByAddress(mesh.services, mesh.endpoints);
-  const addressed = sharedList(proxy.ipAddresses.flatMap((address) => byAddress.get(address) ?? []));
-  // Before it is ready a workload is no endpoint yet, but its proxy has to know what will come.
-  return withSelecting(addressed, selectingServices(servicesOf(mesh.services, proxy.namespace), proxy.labels), pod);
-}
-
-const withSelecting = memo(
-  (addressed: readonly Target[], selecting: readonly Service[], pod: Pod | undefined): readonly Target[] => {
-    const known = new Set(addressed.map(({ service }) => service));
-    const further = selecting.filter((service) => !known.has(service));
-    return sharedList(
-      [...addressed, ...further.flatMap((service) => selectedTargets(service, pod))].toSorted(
-        (a, b) =>
-          compareText(a.service.created, b.service.created) || compareText(a.service.hostname, b.service.hostname),
-      ),
-    );
-  },
-);
-
-const selectingServices = memo((services: readonly Service[], labels: Proxy['labels']): readonly Service[] =>
-  sharedList(services.filter((service) => selects(service.selector ?? {}, labels))),
-);
-
-/** Those of a namespace that select workloads. */
-const servicesOf = (services: readonly Service[], namespace: string): readonly Service[] =>
-  selectorsByNamespace(services).get(namespace) ?? none;
-
-const none: readonly Service[] = [];
-
-const selectorsByNamespace = memo((services: readonly Service[]) => {
-  const selecting = services.filter((service) => service.registry === 'Kubernetes' && service.selector !== undefined);
-  const grouped = Map.groupBy(selecting, (service) => service.namespace);
-  return new Map([...grouped].map(([namespace, own]) => [namespace, sharedList(own)]));
-});
-
-function selectedTargets(service: Service, pod: Pod | undefined): readonly Target[] {
-  return service.ports.flatMap((servicePort) => {
-    const targetPort = targetPortOf(pod, servicePort.targetPort ?? servicePort.number);
-    return targetPort === undefined ? [] : [target(service, servicePort, targetPort)];
-  });
-}
-
-const targetsByAddress = memo(
-  (
-    services: readonly Service[],
-    endpoints: ReadonlyMap<string, ServiceEndpoints>,
-  ): ReadonlyMap<string, readonly Target[]> => {
-    const targets = new Map<string, Target[]>();
-    for (const service of services) {
-      for (const servicePort of service.ports) {
-        for (const { address, port } of endpoints.get(serviceKey(service))?.get(servicePort.number) ?? []) {
-          const own = targets.get(address) ?? [];
-          targets.set(address, own);
-          const known = own.some((each) => each.service === service && each.servicePort === servicePort);
-          if (!known) own.push(target(service, servicePort, port));
-        }
-      }
-    }
-    return targets;
-  },
-);
-
-const target = memo((service: Service, servicePort: ServicePort, targetPort: number): Target => ({
-  service,
-  servicePort,
-  targetPort,
-}));
 
 type PolicyOf = (service: Service) => DestinationPolicy | undefined;
 

@@ -1,7 +1,7 @@
 // What there is of one type for one proxy, and what differs between two states of it. A layer is compared with its
 // successor once for all the proxies that share both, by the identity of its resources.
 import type { Layer, Resource } from '../../model/envoy/resource.ts';
-import { memo } from '../../model/memo.ts';
+import { changedKeys } from '../../model/patched-map.ts';
 
 export interface Found {
   readonly resource: Resource;
@@ -56,9 +56,4 @@ export const sameLayers = (before: readonly Layer[], after: readonly Layer[]): b
 
 const nothing: Layer = { scope: '', resources: new Map() };
 
-const differences = memo((before: Layer, after: Layer): readonly string[] => {
-  const names: string[] = [];
-  for (const [name, resource] of after.resources) if (before.resources.get(name) !== resource) names.push(name);
-  for (const name of before.resources.keys()) if (!after.resources.has(name)) names.push(name);
-  return names;
-});
+const differences = (before: Layer, after: Layer): readonly string[] => changedKeys(before.resources, after.resources);

@@ -17,12 +17,15 @@ type Node = KindMap['Node'];
 type SliceEndpoint = EndpointSlice['endpoints'][number];
 
 /** EndpointSlices by `namespace/service name`. */
-export const slicesByService = memo((slices: ReadonlyMap<string, EndpointSlice>) =>
-  Map.groupBy(
-    [...slices.values()].toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
-    (slice) => `${slice.metadata.namespace}/${slice.metadata.labels['kubernetes.io/service-name'] ?? ''}`,
-  ),
+export const slicesByService = memo(
+  (slices: ReadonlyMap<string, EndpointSlice>): ReadonlyMap<string, EndpointSlice[]> =>
+    Map.groupBy([...slices.values()].toSorted(byName), serviceOfSlice),
 );
+
+export const serviceOfSlice = ({ metadata: { namespace, labels } }: EndpointSlice): string =>
+  `${namespace}/${labels['kubernetes.io/service-name'] ?? ''}`;
+
+export const byName = (a: EndpointSlice, b: EndpointSlice): number => (a.metadata.name < b.metadata.name ? -1 : 1);
 
 /** `slices` are those of `service`; `mtls` the policies of its namespace. */
 export function kubernetesEndpoints(

@@ -1,0 +1,138 @@
+// Which services lead to a workload: by its address among their endpoints, or by selecting it before it is one.
+// https://kubernetes.io/docs/concepts/services-networking/service/
+import { memo, sharedList } from '../../model/memo.ts';
+import { selects } from '../../model/mesh/labels.ts';
+import type { Service, ServiceEndpoints, ServicePort } from '../../model/mesh/mesh.ts';
+import { serviceKey } from '../../model/mesh/mesh.ts';
+import { changedKeys, withValues } from '../../model/patched-map.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
+import type { KindMap } from '../../model/schema/index.ts';
+import { targetPortOf } from '../resolve/kubernetes/pods.ts';
+import type { ResolvedMesh } from '../resolve/mesh.ts';
+import { compareText } from '../resolve/order.ts';
+import { podNameOf } from './proxy.ts';
+
+type Pod = KindMap['Pod'];
+
+/** A service port and the port of this workload that it leads to. */
+export interface Target {
+  readonly service: Service;
+  readonly servicePort: ServicePort;
+  readonly targetPort: number;
+}
+
+/** The service ports that lead to the workload, by creation time, then host: the first service that leads to a port has it. */
+export const serviceTargets = (resolved: ResolvedMesh, proxy: Proxy): readonly Target[] =>
+  ofConnections(workloadTargets(resolved, proxy));
+
+const ofConnections = memo((targets: readonly Target[]): readonly Target[] =>
+  targets.filter(({ servicePort }) => servicePort.protocol !== 'UDP'),
+);
+
+/** The same, and those of UDP. The same list for a workload as long as the same services lead to it. */
+export function workloadTargets({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
+  const pod = pods.byName(proxy.namespace, podNameOf(proxy.id, proxy.namespace));
+  const byAddress = targetsByAddress(mesh.services, mesh.endpoints);
+  const addressed = sharedList(proxy.ipAddresses.flatMap((address) => byAddress.get(address) ?? []));
+  // Before it is ready a workload is no endpoint yet, but its proxy has to know what will come.
+  return withSelecting(addressed, selectingServices(servicesOf(mesh.services, proxy.namespace), proxy.labels), pod);
+}
+
+const withSelecting = memo(
+  (addressed: readonly Target[], selecting: readonly Service[], pod: Pod | undefined): readonly Target[] => {
+    const known = new Set(addressed.map(({ service }) => service));
+    const further = selecting.filter((service) => !known.has(service));
+    return sharedList(
+      [...addressed, ...further.flatMap((service) => selectedTargets(service, pod))].toSorted(
+        (a, b) =>
+          compareText(a.service.created, b.service.created) ||
+          compareText(a.service.hostname, b.service.hostname) ||
+          compareText(a.service.namespace, b.service.namespace),
+      ),
+    );
+  },
+);
+
+const selectingServices = memo((services: readonly Service[], labels: Proxy['labels']): readonly Service[] =>
+  sharedList(services.filter((service) => selects(service.selector ?? {}, labels))),
+);
+
+/** Those of a namespace that select workloads. */
+const servicesOf = (services: readonly Service[], namespace: string): readonly Service[] =>
+  selectorsByNamespace(services).get(namespace) ?? none;
+
+const none: readonly Service[] = [];
+
+const selectorsByNamespace = memo((services: readonly Service[]) => {
+  const selecting = services.filter((service) => service.registry === 'Kubernetes' && service.selector !== undefined);
+  const grouped = Map.groupBy(selecting, (service) => service.namespace);
+  return new Map([...grouped].map(([namespace, own]) => [namespace, sharedList(own)]));
+});
+
+function selectedTargets(service: Service, pod: Pod | undefined): readonly Target[] {
+  return service.ports.flatMap((servicePort) => {
+    const targetPort = targetPortOf(pod, servicePort.targetPort ?? servicePort.number);
+    return targetPort === undefined ? [] : [target(service, servicePort, targetPort)];
+  });
+}
+
+type Targets = ReadonlyMap<string, readonly Target[]>;
+type EndpointMap = ReadonlyMap<string, ServiceEndpoints>;
+
+/** After a change of endpoints only the addresses are looked at that it is about. */
+function targetsByAddress(services: readonly Service[], endpoints: EndpointMap): Targets {
+  const last = lastTargets(services);
+  const { known } = last;
+  if (known?.endpoints === endpoints) return known.targets;
+  const targets = known === undefined ? allTargets(services, endpoints) : nextTargets(services, endpoints, known);
+  last.known = { endpoints, targets };
+  return targets;
+}
+
+interface KnownTargets {
+  readonly endpoints: EndpointMap;
+  readonly targets: Targets;
+}
+
+const lastTargets = memo((_services: readonly Service[]): { known?: KnownTargets } => ({}));
+
+const servicesByKey = memo((services: readonly Service[]) => Map.groupBy(services, serviceKey));
+
+function allTargets(services: readonly Service[], endpoints: EndpointMap): Targets {
+  const targets = new Map<string, readonly Target[]>();
+  for (const service of services)
+    for (const [address, own] of targetsOf(service, endpoints))
+      targets.set(address, [...(targets.get(address) ?? []), ...own]);
+  return targets;
+}
+
+function nextTargets(services: readonly Service[], endpoints: EndpointMap, known: KnownTargets): Targets {
+  const changed = new Map<string, readonly Target[]>();
+  for (const key of changedKeys(known.endpoints, endpoints))
+    for (const service of servicesByKey(services).get(key) ?? []) {
+      const [old, fresh] = [targetsOf(service, known.endpoints), targetsOf(service, endpoints)];
+      for (const address of new Set([...old.keys(), ...fresh.keys()])) {
+        const others = changed.get(address) ?? known.targets.get(address) ?? [];
+        changed.set(address, [...others.filter((each) => each.service !== service), ...(fresh.get(address) ?? [])]);
+      }
+    }
+  return withValues(known.targets, changed);
+}
+
+/** What leads to an address because of one service. */
+function targetsOf(service: Service, endpoints: EndpointMap): Targets {
+  const found = new Map<string, Target[]>();
+  for (const servicePort of service.ports)
+    for (const { address, port } of endpoints.get(serviceKey(service))?.get(servicePort.number) ?? []) {
+      const own = found.get(address) ?? [];
+      found.set(address, own);
+      if (!own.some((each) => each.servicePort === servicePort)) own.push(target(service, servicePort, port));
+    }
+  return found;
+}
+
+const target = memo((service: Service, servicePort: ServicePort, targetPort: number): Target => ({
+  service,
+  servicePort,
+  targetPort,
+}));
