@@ -168,6 +168,30 @@ describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, (
     await expect.poll(programmed, patience).toMatchObject({ status: 'True', message: '2/2 proxies' });
   });
 
+  test('tell where an Ingress is reached, also after somebody else said otherwise', async () => {
+    const ingresses = { group: 'networking.k8s.io', version: 'v1', plural: 'ingresses', namespaced: true };
+    const door = { name: 'istio-ingressgateway', namespace: systemNamespace };
+    const assign = (...addresses: readonly object[]): Promise<unknown> =>
+      client.patch(resources.services, door, { status: { loadBalancer: { ingress: addresses } } }, { type: 'merge', subresource: 'status' }); // prettier-ignore
+    await assign({ ip: '198.51.100.7' });
+    await client.create(ingresses, {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: { name: 'front', namespace: 'shop' },
+      spec: { ingressClassName: 'istio', defaultBackend: { service: { name: 'store', port: { number: 80 } } } },
+    });
+    const reached = async (): Promise<unknown> => {
+      const status = (await find(client, ingresses, 'front', 'shop'))?.['status'] as { loadBalancer?: { ingress?: readonly object[] } }; // prettier-ignore
+      return (status?.loadBalancer?.ingress ?? []).map((each) => Object.values(each)[0] as unknown);
+    };
+    await expect.poll(reached, patience).toEqual(['198.51.100.7']);
+    const lie = { status: { loadBalancer: { ingress: [{ ip: '203.0.113.1' }] } } };
+    await client.patch(ingresses, { name: 'front', namespace: 'shop' }, lie, { type: 'merge', subresource: 'status' });
+    await expect.poll(reached, patience).toEqual(['198.51.100.7']);
+    await assign({ hostname: 'door.example.com' });
+    await expect.poll(reached, patience).toEqual(['door.example.com']);
+  });
+
   test('are written once, and not again for what they say already', async () => {
     const written = replicas.map(({ statusesWritten }) => statusesWritten.length);
     await client.create(resources.services, { metadata: { name: 'more', namespace: 'shop' }, spec: { ports: [{ name: 'http', port: 80 }] } }); // prettier-ignore

@@ -6,7 +6,7 @@ import type { WantedResource } from '../../kubernetes/discovery.ts';
 import type { KubernetesObject, ObjectRef, ResourceType } from '../../kubernetes/resource.ts';
 import type { Reconciler } from '../reconciler.ts';
 import type { Status, StatusOwnership } from './merged-status.ts';
-import { isNotFound } from '../../kubernetes/api-error.ts';
+import { isConflict, isNotFound } from '../../kubernetes/api-error.ts';
 import { servedResource } from '../../kubernetes/discovery.ts';
 import { reconciler } from '../reconciler.ts';
 import { fieldManager } from '../resources.ts';
@@ -69,7 +69,8 @@ export class StatusWriter {
     this.#work = reconciler({
       reconcile: (key) => this.#write(key),
       signal: options.signal,
-      onFault: options.onFault,
+      // Who was faster is looked at again.
+      onFault: (object, error) => isConflict(error) || options.onFault(object, error),
       parallel: 4,
     });
   }
