@@ -174,6 +174,8 @@ describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, (
     const assign = (...addresses: readonly object[]): Promise<unknown> =>
       client.patch(resources.services, door, { status: { loadBalancer: { ingress: addresses } } }, { type: 'merge', subresource: 'status' }); // prettier-ignore
     await assign({ ip: '198.51.100.7' });
+    const classes = { group: 'networking.k8s.io', version: 'v1', plural: 'ingressclasses', namespaced: false };
+    await client.create(classes, { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'istio' }, spec: { controller: 'istio.io/ingress-controller' } }); // prettier-ignore
     await client.create(ingresses, {
       apiVersion: 'networking.k8s.io/v1',
       kind: 'Ingress',
