@@ -46,7 +46,7 @@ golden: $(TYPES) ## Rewrite the expected output of the golden tests
 	@rm -rf test/golden/*/*/expected
 	@vitest run --update test/golden.test.ts
 
-bench: envoy ## Count the work of each kind of change, at 10 to 1,000 services; certificates per second; what metrics cost
+bench: envoy ## Count the work of each kind of change, at 100 to 5,000 services; certificates per second; what metrics cost
 	@node --expose-gc bench/run.ts
 	@node bench/certificates.ts
 	@node bench/metrics.ts
