@@ -1,4 +1,4 @@
-// The rules of Envoy's matching that are easily got wrong, one by one; `test/envoy/trace.test.ts` has all of them at once
+// The rules of Envoy's matching that are easily got wrong, one by one; `test/envoy/explain/trace.test.ts` has all of them at once
 // against a real Envoy.
 import { describe, expect, test } from 'vitest';
 

@@ -1,0 +1,130 @@
+// Limits in real Envoys: as many requests pass as were allowed, for each value on its own, counted by the proxy or by a
+// service, and what happens when that service is gone. Buckets are filled once an hour, so that time plays no part.
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { freePort } from '../../../scripts/ports.ts';
+import type { Lab } from '../../support/lab.ts';
+import { namespace, startLab, yaml } from '../../support/lab.ts';
+import type { RateLimitService } from '../../support/rate-limit-service.ts';
+import { startRateLimitService } from '../../support/rate-limit-service.ts';
+
+let lab: Lab;
+let service: RateLimitService;
+let quotasPort: number;
+
+beforeAll(async () => {
+  service = await startRateLimitService(2);
+  quotasPort = await freePort();
+  lab = await startLab({
+    workloads: [{ name: 'store-v1', sidecar: true, sees: ['./quotas.example'] }],
+    files: { 'quotas.yaml': quotas(), 'fresh.yaml': freshConnections },
+  });
+}, 120_000);
+
+afterAll(async () => {
+  await lab?.stop();
+  service?.close();
+});
+
+/** Connections keep the limits that they were opened under. */
+const freshConnections = yaml({
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'DestinationRule',
+  metadata: { name: 'store', namespace },
+  spec: { host: 'store', trafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } } },
+});
+
+/** The service that counts, as one outside the mesh. */
+const quotas = (): string =>
+  yaml({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'ServiceEntry',
+    metadata: { name: 'quotas', namespace },
+    spec: {
+      hosts: ['quotas.example'],
+      ports: [{ number: quotasPort, name: 'grpc', protocol: 'GRPC' }],
+      resolution: 'STATIC',
+      endpoints: [{ address: '127.0.0.1', ports: { grpc: service.port } }],
+    },
+  });
+
+/** Takes the place of the policy before, whose buckets go with it. */
+async function limitTo(spec: object): Promise<void> {
+  const policy = {
+    apiVersion: 'policy.keelson.io/v1alpha1',
+    kind: 'RateLimitPolicy',
+    metadata: { name: 'budget', namespace },
+    spec: { selector: { matchLabels: { app: 'store' } }, ...spec },
+  };
+  await lab.mesh.change('limit.yaml', yaml(policy));
+  await lab.mesh.settled();
+  expect(lab.mesh.daemon.rejections().map(({ error }) => error)).toEqual([]);
+}
+
+/** Statuses of calls, one after the other. */
+async function statuses(count: number, headers: Readonly<Record<string, string>> = {}, path = '/'): Promise<number[]> {
+  const found: number[] = [];
+  for (let i = 0; i < count; i++) found.push((await lab.call('store', { path, headers })).status);
+  return found;
+}
+
+it('of so many requests lets so many pass', async () => {
+  await limitTo({ local: [{ requests: 3, interval: '1h' }] });
+  expect(await statuses(5)).toEqual([200, 200, 200, 429, 429]);
+});
+
+it('for each value of a header lets so many pass, and as many without it', async () => {
+  await limitTo({ local: [{ per: [{ header: 'X-User' }], requests: 2, interval: '1h' }] });
+  expect(await statuses(3, { 'x-user': 'ann' })).toEqual([200, 200, 429]);
+  expect(await statuses(3, { 'x-user': 'bob' })).toEqual([200, 200, 429]);
+  expect(await statuses(3)).toEqual([200, 200, 429]);
+});
+
+it('for each caller, path, address and claim', async () => {
+  const per = [{ principal: true }, { path: true }, { address: true }, { claim: 'sub' }];
+  await limitTo({ local: [{ per, requests: 1, interval: '1h' }] });
+  expect(await statuses(2, {}, '/a?x=1')).toEqual([200, 429]);
+  expect(await statuses(2, {}, '/a?x=2')).toEqual([429, 429]);
+  expect(await statuses(2, {}, '/b')).toEqual([200, 429]);
+});
+
+it('only where a rule matches', async () => {
+  const match = { methods: ['GET'], path: '/cakes*', headers: [{ name: 'x-kind', value: 'rye' }] };
+  await limitTo({ local: [{ match, requests: 1, interval: '1h' }] });
+  expect(await statuses(3, { 'x-kind': 'rye' })).toEqual([200, 200, 200]);
+  expect(await statuses(3, {}, '/cakes/1')).toEqual([200, 200, 200]);
+  expect(await statuses(3, { 'x-kind': 'rye' }, '/cakes/1')).toEqual([200, 429, 429]);
+});
+
+const shared = (more: object = {}) => ({
+  global: {
+    service: 'quotas.example',
+    port: quotasPort,
+    domain: 'lab',
+    timeout: '5s',
+    descriptors: [{ entries: [{ key: 'shop', value: 'store' }, { header: 'x-user' }] }],
+    ...more,
+  },
+});
+
+it('as a service says that counts for all', async () => {
+  await limitTo(shared());
+  expect(await statuses(3, { 'x-user': 'ann' })).toEqual([200, 200, 429]);
+  expect(await statuses(1, { 'x-user': 'bob' })).toEqual([200]);
+  const [question = ''] = service.asked.keys();
+  for (const part of ['lab', 'shop', 'store', 'x-user', 'ann']) expect(question).toContain(part);
+});
+
+it('and adaptive limits come into force', async () => {
+  await limitTo({ adaptiveConcurrency: { maxConcurrency: 100 }, admissionControl: { successThreshold: 90 } });
+  expect(await statuses(2)).toEqual([200, 200]);
+});
+
+it.each([
+  ['ALLOW', 200],
+  ['DENY', 500],
+])('when it is gone: %s', async (onFailure, status) => {
+  service.close();
+  await limitTo(shared({ onFailure, timeout: '200ms' }));
+  expect(await statuses(2, { 'x-user': 'ann' })).toEqual([status, status]);
+});

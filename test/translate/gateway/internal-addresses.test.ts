@@ -1,0 +1,45 @@
+// Which clients a gateway takes for the mesh's own: those of its networks.
+import { expect, it } from 'vitest';
+
+import type { Asking } from '../../support/translated.ts';
+import { translated } from '../../support/translated.ts';
+
+const yaml = `---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: '{}'
+  meshNetworks: |
+    networks:
+      far: {endpoints: [{fromCidr: 'fd00:1::/32'}, {fromCidr: 10.20.0.0/16}, {fromCidr: not-a-block/8}], gateways: [{address: 203.0.113.9, port: 15443}]}
+      near: {endpoints: [{fromRegistry: Kubernetes}, {fromCidr: 10.9.0.0/16}, {fromCidr: 10.9.0.0/12}, {fromCidr: 192.0.2.1}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: jam, namespace: garden}
+spec: {clusterIP: 10.1.0.1, ports: [{name: http, port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front, namespace: edge}
+spec: {selector: {app: gate}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}
+`;
+const gate: Asking = {
+  type: 'router',
+  name: 'gate-1',
+  namespace: 'edge',
+  address: '10.2.0.9',
+  metadata: { LABELS: { app: 'gate' } },
+};
+const manager = (asking: Asking) =>
+  translated(yaml, 'listener', asking).get('0.0.0.0_80').filter_chains[0].filters.at(-1).typed_config;
+
+it('keeps the headers of Envoy for clients of the mesh’s networks', () => {
+  const ranges = manager(gate).internal_address_config.cidr_ranges.map(
+    ({ address_prefix: address, prefix_len: length }: { address_prefix: string; prefix_len: number }) => `${address}/${length}`, // prettier-ignore
+  );
+  expect(ranges).toEqual(['10.9.0.0/12', '10.9.0.0/16', '10.20.0.0/16', '192.0.2.1/32', 'fd00:1::/32']);
+  // Sidecars know who calls.
+  expect(manager({}).internal_address_config).toBeUndefined();
+});
