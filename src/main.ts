@@ -1,7 +1,5 @@
 // The daemon: joins the parts that know nothing of each other. Objects from a directory, translation, the authority,
 // and the xDS server that the proxies talk to.
-import { setTimeout as delay } from 'node:timers/promises';
-
 import { injectionState, webhookServer } from './daemon/mesh/admission.ts';
 import type { CertificatesOptions } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
@@ -13,8 +11,8 @@ import { conflictWatch } from './daemon/mesh/conflicts.ts';
 import { consoleSource } from './daemon/introspection/console-source.ts';
 import type { ExplainedRejection, Known } from './daemon/introspection/introspection.ts';
 import { controlPlane, debugSource, explainRejection } from './daemon/introspection/introspection.ts';
-import type { ModuleServing } from './daemon/mesh/live-mesh.ts';
-import { LiveMesh } from './daemon/mesh/live-mesh.ts';
+import type { LiveMesh, ModuleServing } from './daemon/mesh/live-mesh.ts';
+import { openMesh } from './daemon/mesh/open-mesh.ts';
 import { daemonCertificates, daemonCredentials } from './daemon/authority/certificates.ts';
 import type { ClusterPart } from './daemon/cluster/cluster-part.ts';
 import { clusterPart } from './daemon/cluster/cluster-part.ts';
@@ -22,7 +20,6 @@ import { clusterMachines } from './daemon/cluster/machines.ts';
 import { followMesh, withAnswers } from './daemon/follow-mesh.ts';
 import { listen, listenXds } from './daemon/cluster/ports.ts';
 import { replicaService } from './daemon/cluster/replica-service.ts';
-import { installation } from './daemon/mesh/installation.ts';
 import { startUp } from './daemon/start-up.ts';
 import { measurement } from './daemon/introspection/measurement.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
@@ -36,18 +33,12 @@ import type { Problem } from './model/problem.ts';
 import { describeSource } from './model/source.ts';
 import { substitutes } from './translate/refused/substitutes.ts';
 import { causingObjects, resourceOrigins } from './translate/origins.ts';
-import type { OnChange } from './watchers/source.ts';
-import { watchSource } from './watchers/source.ts';
 import type { FetchOptions } from './watchers/fetch/limited-fetch.ts';
-import { findMessage } from './xds/codec/descriptors.ts';
 import type { Log } from './xds/log.ts';
 import type { Rejection } from './xds/subscription/quarantine.ts';
 import type { Authenticate, XdsServer } from './xds/server.ts';
 import { createXdsServer } from './xds/server.ts';
 import type { ProxyStatus } from './xds/status.ts';
-
-/** Milliseconds; what has not come by then comes later. */
-const patienceForKeys = 10_000;
 
 export interface DaemonOptions {
   /** The directory of YAML that is the whole configuration, or the cluster that has it. */
@@ -190,43 +181,6 @@ async function ended(
   await server.close();
   await cluster?.ended;
   await tracing.close();
-}
-
-/** Resolves when everything that is configured has been read. */
-async function openMesh(
-  options: DaemonOptions,
-  history: PushHistory,
-  onWaiting: (problems: readonly Problem[]) => void,
-  signal: AbortSignal,
-): Promise<LiveMesh> {
-  const { log } = options;
-  const { revision, systemNamespace } = options;
-  const mesh = new LiveMesh(
-    installation({
-      ...(revision !== undefined && { revision }),
-      ...(systemNamespace !== undefined && { systemNamespace }),
-    }),
-    log,
-    options.onProblems,
-    options.keys ?? {},
-    options.modules,
-  );
-  signal.addEventListener('abort', () => mesh.stop());
-  mesh.onTranslated = (since) => history.translated(since);
-  const replace: OnChange = (snapshot, problems, since) => {
-    history.changed(mesh.snapshot, snapshot, since);
-    return mesh.replace(snapshot, problems);
-  };
-  await watchSource(options.config, replace, {
-    signal,
-    systemNamespace: mesh.installation.systemNamespace,
-    context: { findMessage },
-    onObject: (row, object) => mesh.onObject(row, object),
-    onWaiting,
-  });
-  // Else the first configuration would refuse every token.
-  await Promise.race([mesh.keysFetched(), delay(patienceForKeys, undefined, { ref: false })]);
-  return mesh;
 }
 
 function serverSettings({ connectionAge, log }: DaemonOptions, history: PushHistory) {
