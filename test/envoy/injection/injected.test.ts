@@ -163,7 +163,7 @@ describe.skipIf(why !== undefined)('an injected Pod', { timeout: 60_000 }, () =>
     };
     const xds = message.static_resources.clusters.find(({ name }) => name === 'xds-grpc');
     if (xds !== undefined) {
-      const endpoint = { address: { pipe: { path: join(mesh.config, '../../xds') } } };
+      const endpoint = { address: { pipe: { path: join(mesh.config, '../xds') } } };
       xds.type = 'STATIC';
       xds.load_assignment = { cluster_name: 'xds-grpc', endpoints: [{ lb_endpoints: [{ endpoint }] }] };
     }
