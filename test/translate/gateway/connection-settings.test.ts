@@ -1,6 +1,7 @@
 // Limits and timeouts of accepted connections, of the mesh and of one workload.
 import { describe, expect, it } from 'vitest';
 
+import { frontGateway, gate } from '../../support/front-gateway.ts';
 import type { Asking, Message } from '../../support/translated.ts';
 import { translated } from '../../support/translated.ts';
 
@@ -11,25 +12,7 @@ metadata: {name: istio, namespace: istio-system}
 data:
   mesh: |
     defaultConfig: {connectionSettings: ${settings}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: jam, namespace: garden}
-spec: {clusterIP: 10.1.0.1, ports: [{name: http, port: 80}]}
----
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: front, namespace: edge}
-spec: {selector: {app: gate}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}
-`;
-
-const gate: Asking = {
-  type: 'router',
-  name: 'gate-1',
-  namespace: 'edge',
-  address: '10.2.0.9',
-  metadata: { LABELS: { app: 'gate' } },
-};
+${frontGateway}`;
 
 const listener = (settings: string, asking: Asking): Message =>
   translated(mesh(settings), 'listener', asking).get('0.0.0.0_80');

@@ -1,6 +1,7 @@
 // Which clients a gateway takes for the mesh's own: those of its networks.
 import { expect, it } from 'vitest';
 
+import { frontGateway, gate } from '../../support/front-gateway.ts';
 import type { Asking } from '../../support/translated.ts';
 import { translated } from '../../support/translated.ts';
 
@@ -14,24 +15,7 @@ data:
     networks:
       far: {endpoints: [{fromCidr: 'fd00:1::/32'}, {fromCidr: 10.20.0.0/16}, {fromCidr: not-a-block/8}], gateways: [{address: 203.0.113.9, port: 15443}]}
       near: {endpoints: [{fromRegistry: Kubernetes}, {fromCidr: 10.9.0.0/16}, {fromCidr: 10.9.0.0/12}, {fromCidr: 192.0.2.1}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: jam, namespace: garden}
-spec: {clusterIP: 10.1.0.1, ports: [{name: http, port: 80}]}
----
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: front, namespace: edge}
-spec: {selector: {app: gate}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}
-`;
-const gate: Asking = {
-  type: 'router',
-  name: 'gate-1',
-  namespace: 'edge',
-  address: '10.2.0.9',
-  metadata: { LABELS: { app: 'gate' } },
-};
+${frontGateway}`;
 const manager = (asking: Asking) =>
   translated(yaml, 'listener', asking).get('0.0.0.0_80').filter_chains[0].filters.at(-1).typed_config;
 
