@@ -8,7 +8,7 @@ import type { ConnectionPoolSettings, IstioIngressListener } from './schema/inde
 import type { SourceRef } from './source.ts';
 import type { WorkloadTelemetry } from './mesh/telemetry.ts';
 import type { VirtualService } from './mesh/virtual-service.ts';
-import type { WorkloadPolicies } from './mesh/workload-policies.ts';
+import type { LoadLimit, WorkloadPolicies } from './mesh/workload-policies.ts';
 
 export interface ProxyView {
   readonly settings: MeshSettings;
@@ -30,6 +30,8 @@ export interface ServiceView {
   readonly autoMtls: boolean;
   /** Addresses of the ready endpoints, sorted: only for headless services, whose listeners bind them. */
   readonly instanceAddresses: readonly string[];
+  /** How much may be under way with it at a time, whoever calls. */
+  readonly limits: readonly LoadLimit[];
 }
 
 /** A VirtualService with the services its routes lead to, those that this proxy sees. */

@@ -43,6 +43,7 @@ import { extensionsFor } from './resolve/extension.ts';
 import type { Installation } from './resolve/mesh-settings.ts';
 import { defaultInstallation } from './resolve/mesh-settings.ts';
 import { unresolvedReferences } from './resolve/references/unresolved.ts';
+import { limitsOfWorkload } from './resolve/load-limit.ts';
 import { limitProblems } from './resolve/rate-limit.ts';
 import type { ResolvedMesh } from './resolve/mesh.ts';
 import { resolveMesh } from './resolve/mesh.ts';
@@ -261,8 +262,9 @@ const inboundClusterLayer = memo((settings: MeshSettings, inbound: InboundView, 
 
 /** Nothing is intercepted, nothing comes in by itself: then only what the Sidecar object lists. */
 function inboundClusters(settings: MeshSettings, inbound: InboundView, facts: InboundFacts): readonly Resource[] {
+  const loads = limitsOfWorkload(inbound.policies.limits);
   return [
-    ...inbound.ports.map((port) => inboundCluster(settings, facts, port)),
+    ...inbound.ports.map((port) => inboundCluster(settings, facts, loads, port)),
     ...inboundFixedClusters(settings, facts),
   ];
 }

@@ -103,6 +103,7 @@ export const makeServiceView = (
   subjectAltNames: [],
   autoMtls: true,
   instanceAddresses: [],
+  limits: [],
   ...overrides,
 });
 

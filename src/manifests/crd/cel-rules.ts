@@ -5,6 +5,7 @@
 import * as common from '../../model/schema/common.ts';
 import { EnvoyFilterSpec } from '../../model/schema/envoy-filter.ts';
 import * as extensions from '../../model/schema/extensions.ts';
+import * as limits from '../../model/schema/rate-limit.ts';
 import * as security from '../../model/schema/security.ts';
 import * as serviceEntry from '../../model/schema/service-entry.ts';
 import * as telemetry from '../../model/schema/telemetry.ts';
@@ -34,6 +35,11 @@ const webAddress = (field: string): CelRule =>
     `!has(self.${field}) || (isURL(self.${field}) && url(self.${field}).getScheme() in ['http', 'https'])`,
     `${field} must be a URL with the scheme http:// or https://`,
   );
+
+const ownNamespace = rule(
+  'size(has(self.__namespace__) ? self.__namespace__ : "") == 0',
+  'a policy can only refer to objects of its own namespace',
+);
 
 const targets = [atMostOne('selector', 'targetRef', 'targetRefs')];
 
@@ -76,12 +82,20 @@ const table: readonly (readonly [object, readonly CelRule[]])[] = [
         `[has(self.group) ? self.group : '', self.kind] in [['', 'Service'], ['core', 'Service'], ['networking.istio.io', 'ServiceEntry'], ['gateway.networking.k8s.io', 'Gateway'], ['gateway.networking.k8s.io', 'GatewayClass']]`,
         'targets are Service, networking.istio.io/ServiceEntry, gateway.networking.k8s.io/Gateway and GatewayClass',
       ),
-      rule(
-        'size(has(self.__namespace__) ? self.__namespace__ : "") == 0',
-        'a policy can only refer to objects of its own namespace',
-      ),
+      ownNamespace,
     ],
   ],
+  [
+    limits.LimitTarget,
+    [
+      rule(
+        `[has(self.group) ? self.group : '', self.kind] in [['', 'Service'], ['networking.istio.io', 'ServiceEntry'], ['networking.istio.io', 'VirtualService'], ['gateway.networking.k8s.io', 'Gateway'], ['gateway.networking.k8s.io', 'HTTPRoute']]`,
+        'targets are Service, networking.istio.io/ServiceEntry and VirtualService, gateway.networking.k8s.io/Gateway and HTTPRoute',
+      ),
+      ownNamespace,
+    ],
+  ],
+  [limits.RateLimitPolicySpec, [atMostOne('selector', 'targetRefs')]],
   [security.RequestAuthenticationSpec, targets],
   [security.AuthorizationPolicySpec, targets],
   [telemetry.TelemetrySpec, targets],

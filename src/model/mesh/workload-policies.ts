@@ -1,10 +1,12 @@
 // Which policies hold for one workload, and what they need of the mesh: authorizers to ask, keys to verify tokens with.
 // https://istio.io/latest/docs/concepts/security/
 import type {
+  CircuitBreaker,
   EnvoyExternalAuthorizationGrpcProvider,
   EnvoyExternalAuthorizationHttpProvider,
   JWTRule,
   KindMap,
+  RetryBudget,
 } from '../schema/index.ts';
 import type { SourceRef } from '../source.ts';
 
@@ -56,6 +58,14 @@ export interface WorkloadLimits {
   readonly routes?: readonly LimitedRoute[];
   /** Who counts for all proxies; absent: nobody, or it is not in the mesh. */
   readonly service?: { readonly host: string; readonly port: number };
+}
+
+/** How much one proxy may have under way with a destination at a time, by one policy. */
+export interface LoadLimit {
+  /** The policy's `spec`. */
+  readonly source: SourceRef;
+  readonly circuitBreaker?: CircuitBreaker;
+  readonly retryBudget?: RetryBudget;
 }
 
 export interface WorkloadPolicies {

@@ -1,12 +1,26 @@
-// RateLimitPolicy: how much may come to workloads and gateways, and what happens to the rest. A kind of Keelson's own.
+// RateLimitPolicy: how much may come to workloads, gateways and services, and what happens to the rest. A kind of Keelson's
+// own.
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/other_features/global_rate_limiting
 import type { Static } from './fields.ts';
-import { anyDuration, boolean, integer, list, message, number, oneOf, text } from './fields.ts';
-import { PolicyTargetReference, PolicyWorkloadSelector } from './common.ts';
+import { anyDuration, boolean, integer, list, message, number, oneOf, string, text } from './fields.ts';
+import { PolicyWorkloadSelector } from './common.ts';
+import { RetryBudget } from './destination-rule.ts';
 
 const headerName = text({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9][-_A-Za-z0-9]*$' });
 const value = text({ minLength: 1, maxLength: 1024 });
 const positive = integer(1, 4_294_967_295);
+
+/** Of the policy's own namespace. */
+export const LimitTarget = message(
+  {
+    group: text({ maxLength: 253 }),
+    kind: text({ minLength: 1, maxLength: 63 }),
+    name: text({ minLength: 1, maxLength: 253 }),
+    namespace: string,
+  },
+  ['kind', 'name'],
+);
+export type LimitTarget = Static<typeof LimitTarget>;
 
 /** Which requests are meant: those that fulfill all of it. */
 export const RequestMatch = message({
@@ -69,9 +83,18 @@ export type GlobalLimit = Static<typeof GlobalLimit>;
 
 const percentage = number({ minimum: 0, maximum: 100 });
 
+/** What may be under way at a time, in the cluster of one proxy. */
+export const CircuitBreaker = message({
+  maxConnections: positive,
+  maxPendingRequests: positive,
+  maxRequests: positive,
+  maxRetries: positive,
+});
+export type CircuitBreaker = Static<typeof CircuitBreaker>;
+
 export const RateLimitPolicySpec = message({
   selector: PolicyWorkloadSelector,
-  targetRefs: list(PolicyTargetReference, { maxItems: 16 }),
+  targetRefs: list(LimitTarget, { maxItems: 16 }),
   local: list(LocalLimit, { maxItems: 16 }),
   global: GlobalLimit,
   adaptiveConcurrency: message({
@@ -87,5 +110,7 @@ export const RateLimitPolicySpec = message({
     minRequestsPerSecond: integer(0, 4_294_967_295),
     maxRejection: percentage,
   }),
+  circuitBreaker: CircuitBreaker,
+  retryBudget: RetryBudget,
 });
 export type RateLimitPolicySpec = Static<typeof RateLimitPolicySpec>;

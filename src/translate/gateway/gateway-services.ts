@@ -1,21 +1,24 @@
 // The services that a gateway needs clusters for, where it is not to have those of the whole mesh: what its routes lead to,
-// and what the mesh's extension providers need.
+// what its filters ask, and what the mesh's extension providers need.
 // https://istio.io/latest/docs/reference/commands/pilot-discovery/#envvars
-import { memo, sharedList } from '../../model/memo.ts';
+import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import type { MeshSettings } from '../../model/mesh/mesh.ts';
+import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
 import type { ServiceView, VirtualServiceView } from '../../model/view.ts';
 import { destinationHosts } from '../resolve/virtual-service.ts';
 
-/** `routes` are the VirtualServices of each of its gateways. */
+/** `routes` are the VirtualServices of each of its gateways, `asked` a shared value of hosts. */
 export const routedServices = memo(
   (
     settings: MeshSettings,
     services: readonly ServiceView[],
     routes: readonly (readonly VirtualServiceView[])[],
+    asked: readonly string[],
   ): readonly ServiceView[] => {
     const hosts = new Set([
       ...routes.flat().flatMap(({ virtualService }) => destinationHosts(virtualService)),
       ...providerServices(settings),
+      ...asked,
     ]);
     return sharedList(
       services.filter(
@@ -27,6 +30,10 @@ export const routedServices = memo(
     );
   },
 );
+
+/** The hosts that filters of these policies ask, besides authorizers. */
+export const askedHosts = (policies: readonly WorkloadPolicies[]): readonly string[] =>
+  sharedValue([...new Set(policies.flatMap(({ limits }) => limits.flatMap(({ service }) => service?.host ?? [])))]);
 
 /** As the mesh names them: `host` or `namespace/host`. */
 const providerServices = (settings: MeshSettings): readonly string[] =>

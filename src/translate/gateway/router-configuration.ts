@@ -22,7 +22,7 @@ import { gatewayListeners } from './gateway-listeners.ts';
 import { gatewayRoutes } from './gateway-routes.ts';
 import type { GatewayRouting } from './gateway-routing.ts';
 import { gatewayRouting } from './gateway-routing.ts';
-import { routedServices } from './gateway-services.ts';
+import { askedHosts, routedServices } from './gateway-services.ts';
 import type { MergedServer, MergedServers } from './merged-servers.ts';
 import { gatewayKey, mergedServers, terminatesHttps } from './merged-servers.ts';
 import { selectedGateways } from './selected-gateways.ts';
@@ -140,14 +140,14 @@ const namedByServer = memo((caller: CallerFacts): CallerFacts => ({
 }));
 
 function clusterViews(
-  { settings, outbound }: ProxyView,
+  { settings, outbound, inbound }: ProxyView,
   { merged, routing }: RouterServers,
   caller: CallerFacts,
 ): readonly (readonly [OutboundView, CallerFacts])[] {
   const { clientCertificate } = caller.facts;
   const scope = ['router', outbound.scope, ...(clientCertificate === undefined ? [] : [clientCertificate])].join('|');
   const services = settings.features.routedClustersOnly
-    ? routedServices(settings, outbound.services, sharedList([...routing.values()]))
+    ? routedServices(settings, outbound.services, sharedList([...routing.values()]), askedHosts([inbound.policies]))
     : outbound.services;
   const own: OutboundView = { ...outbound, services, scope };
   if (!hasAutoPassthrough(merged)) return [[own, caller]];

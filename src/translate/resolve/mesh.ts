@@ -20,6 +20,7 @@ import { ingresses } from './ingress/ingresses.ts';
 import { kubernetesServices } from './kubernetes/kubernetes-service.ts';
 import type { ExtensionsByNamespace } from './extension.ts';
 import { matchesSelector } from '../../model/mesh/labels.ts';
+import type { ServiceLimit } from './load-limit.ts';
 import type { Installation } from './mesh-settings.ts';
 import { meshConfigName, meshSettings } from './mesh-settings.ts';
 import { meshEndpoints } from './mesh-endpoints.ts';
@@ -60,6 +61,8 @@ export interface ResolvedMesh {
   readonly authentication: PoliciesByNamespace<KindMap['RequestAuthentication']>;
   readonly extensions: ExtensionsByNamespace;
   readonly limits: PoliciesByNamespace<KindMap['RateLimitPolicy']>;
+  /** What may be under way with services, whoever calls. */
+  readonly serviceLimits: readonly ServiceLimit[];
   readonly telemetries: ReadonlyMap<string, KindMap['Telemetry']>;
   /** Fetched ones, for tokens. */
   readonly keySets: KeySets;

@@ -6,7 +6,7 @@ import type { Proxy } from '../../model/proxy/proxy.ts';
 import { at } from '../../model/source.ts';
 import type { LimitedRoute, RateLimitPolicy, WorkloadLimits } from '../../model/mesh/workload-policies.ts';
 import type { ResolvedMesh } from './mesh.ts';
-import { targetedBy } from './policy-target.ts';
+import { targetedBy, targetsService } from './policy-target.ts';
 import { hostOf, namespacesByHost } from './security/extension-provider.ts';
 
 /** What limits are found in. */
@@ -15,14 +15,20 @@ interface Limiting {
   readonly limits: ResolvedMesh['limits'];
 }
 
-/** Routes are limited at gateways, wherever these are. The same list for all proxies with the same limits. */
-export function limitsFor({ mesh, limits }: Limiting, proxy: Proxy): readonly WorkloadLimits[] {
+/**
+ * Routes are limited at gateways, wherever these are. The same list for all proxies with the same limits. `served` is the
+ * service that a waypoint is asked for: policies of its namespace can be about it alone.
+ */
+export function limitsFor({ mesh, limits }: Limiting, proxy: Proxy, served?: Service): readonly WorkloadLimits[] {
   if (limits.size === 0) return none;
   const { settings, services } = mesh;
-  const own = [...new Set([settings.rootNamespace, proxy.namespace])];
+  const own = [...new Set([settings.rootNamespace, proxy.namespace, served?.namespace ?? proxy.namespace])];
   const attached = own
     .flatMap((namespace) => limits.get(namespace) ?? [])
-    .filter((policy) => targetedBy(policy, proxy, settings.rootNamespace));
+    .filter(
+      (policy) =>
+        targetedBy(policy, proxy, settings.rootNamespace) || (served !== undefined && targetsService(policy, served)),
+    );
   const routed = proxy.type === 'router' ? [...limits.values()].flat() : [];
   return sharedList([
     ...attached.map((policy) => workloadLimits(policy, serviceOf(policy, services, settings))),

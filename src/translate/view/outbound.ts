@@ -9,10 +9,13 @@ import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { at } from '../../model/source.ts';
 import type { VirtualService } from '../../model/mesh/virtual-service.ts';
+import type { LoadLimit } from '../../model/mesh/workload-policies.ts';
 import type { Consumer, OutboundView, ServiceView, UnknownDestinations, VirtualServiceView } from '../../model/view.ts';
 import { outboundCluster } from '../names.ts';
 import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import { resolveHost } from '../resolve/host.ts';
+import type { ServiceLimit } from '../resolve/load-limit.ts';
+import { limitsOfService } from '../resolve/load-limit.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import type { ServiceFacts } from '../resolve/service-facts.ts';
 import { destinationHosts, usesSourceLabels } from '../resolve/virtual-service.ts';
@@ -39,6 +42,7 @@ export function outboundView(resolved: ResolvedMesh, proxy: Proxy): OutboundView
     mesh.services,
     facts,
     mesh.destinationPolicies,
+    resolved.serviceLimits,
     virtualServices,
     // Sidecar objects are not about gateways.
     proxy.type !== 'sidecar' ? undefined : sidecarFor(sidecars, namespace, labels, settings.rootNamespace),
@@ -69,6 +73,7 @@ const build = memo(
     services: readonly Service[],
     facts: readonly ServiceFacts[],
     policies: readonly DestinationPolicy[],
+    limits: readonly ServiceLimit[],
     virtualServices: readonly VirtualService[],
     sidecar: Sidecar | undefined,
     namespace: string,
@@ -79,7 +84,7 @@ const build = memo(
   ): OutboundView => {
     const visible = visibleServices(services, namespace);
     const scopes = egressScopes(settings, visible, sidecar, namespace);
-    const inForce = viewer(settings, services, facts, policies, namespace, policyLabels);
+    const inForce = viewer(settings, services, facts, policies, limits, namespace, policyLabels);
     const admitted = scopes.map((scope) => admittedVirtualServices(scope, namespace, virtualServices));
     const destinations = new Set(admitted.flat().flatMap(destinationHosts));
     const inSight = inForce(servicesInSight(scopes, visible, destinations));
@@ -111,6 +116,7 @@ const viewer = memo(
     services: readonly Service[],
     facts: readonly ServiceFacts[],
     policies: readonly DestinationPolicy[],
+    limits: readonly ServiceLimit[],
     namespace: string,
     labels: Labels,
   ): ((seen: readonly Service[]) => readonly ServiceView[]) => {
@@ -123,6 +129,7 @@ const viewer = memo(
             service,
             known.get(serviceKey(service)) ?? noFacts,
             policyFor(index, service, namespace, labels, settings.rootNamespace),
+            limitsOfService(limits, service),
           ),
         ),
       ),
@@ -138,11 +145,12 @@ const factsByHost = memo(
 const noFacts: ServiceFacts = { subjectAltNames: [], autoMtls: false, instanceAddresses: [] };
 
 const serviceView = memo(
-  (service: Service, facts: ServiceFacts, policy: DestinationPolicy | undefined): ServiceView => ({
-    service,
-    policy,
-    ...facts,
-  }),
+  (
+    service: Service,
+    facts: ServiceFacts,
+    policy: DestinationPolicy | undefined,
+    limits: readonly LoadLimit[],
+  ): ServiceView => ({ service, policy, limits, ...facts }),
 );
 
 /** With the services of `inSight` that they lead to. */

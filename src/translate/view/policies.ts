@@ -34,7 +34,7 @@ const policiesOf = memo(
     const policies = policiesFor(authorization, own, proxy, settings.rootNamespace, served);
     const proving = policiesFor(authentication, own.toReversed(), proxy, settings.rootNamespace, served);
     const tokens = tokenRules(mesh, proving, keySets);
-    const limited = served === undefined ? limitsFor({ mesh, limits }, proxy) : noPolicies.limits;
+    const limited = limitsFor({ mesh, limits }, proxy, served);
     if (policies.length === 0 && tokens.length === 0 && limited.length === 0) return noPolicies;
     const asked = policies.flatMap(({ spec }) => (spec.action === 'CUSTOM' ? [spec.provider?.name ?? ''] : []));
     const authorizers = [...new Set(asked)].map((name) => authorizerOf(settings, services, name));

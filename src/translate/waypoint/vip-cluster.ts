@@ -115,7 +115,7 @@ function cluster(settings: MeshSettings, where: WaypointPlace, vip: Vip, endpoin
       alt_stat_name: statName(name),
       ...hosts(settings, where.facts, found, name, view, inline),
     }),
-    connectionSettings(settings, policy.connectionPool, policy.retryBudget),
+    connectionSettings(settings, policy.connectionPool, policy.retryBudget, view.limits),
     found === 'passthrough' || found === 'dynamic-dns'
       ? { lb_policy: 'CLUSTER_PROVIDED' }
       : loadBalancing(policy.loadBalancer),

@@ -9,7 +9,7 @@ import type { OutboundView, ProxyView, ServiceView } from '../../model/view.ts';
 import { httpFacts, localAddresses } from '../envoy/listener/listener-facts.ts';
 import { guardOf } from '../envoy/rbac/guard.ts';
 import type { Caller } from '../envoy/route/route.ts';
-import { routedServices } from '../gateway/gateway-services.ts';
+import { askedHosts, routedServices } from '../gateway/gateway-services.ts';
 import type { CallerFacts } from '../outbound-layers.ts';
 import { endpointLayers, layer, outboundClusterLayers } from '../outbound-layers.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
@@ -27,7 +27,8 @@ export function waypointConfiguration(resolved: ResolvedMesh, view: ProxyView, c
   const { endpoints } = resolved.mesh;
   const { services, workloads } = servedBy(resolved, proxy, outbound);
   const scope = `waypoint|${proxy.id}`;
-  const others = elsewhere(settings, outbound, sharedList(services), `${scope}|${outbound.scope}`);
+  const asked = askedHosts([inbound.policies, ...services.map(({ policies }) => policies)]);
+  const others = elsewhere(settings, outbound, sharedList(services), asked, `${scope}|${outbound.scope}`);
   const facts = httpFacts(settings, proxy, view.telemetry.server);
   const self = callerOf(view, services);
   const guard = guardOf(settings, inbound.policies, 'waypoint');
@@ -77,13 +78,19 @@ const callerOf = ({ proxy, outbound }: ProxyView, services: readonly ServedServi
     behind: services.map(({ view }) => view.service.hostname).toSorted(),
   });
 
-/** What routes of the services lead to besides them, and what the mesh's providers need, which may be any service. */
+/** What routes of the services lead to besides them, what filters ask, and what the mesh's providers need: these may be any service. */
 const elsewhere = memo(
-  (settings: MeshSettings, outbound: OutboundView, services: readonly ServedService[], scope: string): OutboundView => {
+  (
+    settings: MeshSettings,
+    outbound: OutboundView,
+    services: readonly ServedService[],
+    asked: readonly string[],
+    scope: string,
+  ): OutboundView => {
     const behind = new Set<ServiceView>(services.map(({ view }) => view));
     const routes = sharedList(services.flatMap((served) => served.routes ?? []));
-    const needed = new Set(routedServices(settings, outbound.services, sharedList([])));
-    const reached = routedServices(settings, outbound.services, sharedList([routes]));
+    const needed = new Set(routedServices(settings, outbound.services, sharedList([]), asked));
+    const reached = routedServices(settings, outbound.services, sharedList([routes]), asked);
     return {
       ...outbound,
       scope,

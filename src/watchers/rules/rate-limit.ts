@@ -1,6 +1,6 @@
 // RateLimitPolicy: what it is attached to, and attributes of which exactly one is meant.
 import { parseDuration } from '../../model/duration.ts';
-import type { KindMap, PolicyTargetReference, RequestAttribute } from '../../model/schema/index.ts';
+import type { KindMap, LimitTarget, RequestAttribute } from '../../model/schema/index.ts';
 import type { Drafts } from '../draft.ts';
 import type { FieldPath } from '../field-path.ts';
 import { conflict, doubtful, invalid, missing, unsupported } from '../draft.ts';
@@ -18,32 +18,61 @@ export function* rateLimitPolicy({ spec }: KindMap['RateLimitPolicy']): Drafts {
   yield* checkGlobal(spec.global);
   yield* checkDurations({ ...spec.adaptiveConcurrency }, ['spec', 'adaptiveConcurrency'], 1);
   yield* checkDurations({ ...spec.admissionControl }, ['spec', 'admissionControl'], 1000);
+  yield* checkDurations({ ...spec.retryBudget }, ['spec', 'retryBudget'], 1);
 }
 
-const targetKinds: Readonly<Record<string, string>> = {
-  Gateway: 'gateway.networking.k8s.io',
-  HTTPRoute: 'gateway.networking.k8s.io',
-  VirtualService: 'networking.istio.io',
+type Place = 'gateway' | 'route' | 'service';
+
+const targetKinds: Readonly<Record<string, { readonly group: string; readonly place: Place }>> = {
+  Gateway: { group: 'gateway.networking.k8s.io', place: 'gateway' },
+  HTTPRoute: { group: 'gateway.networking.k8s.io', place: 'route' },
+  VirtualService: { group: 'networking.istio.io', place: 'route' },
+  Service: { group: '', place: 'service' },
+  ServiceEntry: { group: 'networking.istio.io', place: 'service' },
 };
 
-function* checkTarget({ group = '', kind, name, namespace = '' }: PolicyTargetReference, path: FieldPath): Drafts {
+function* checkTarget({ group = '', kind, name, namespace = '' }: LimitTarget, path: FieldPath): Drafts {
   if (namespace !== '')
     yield unsupported([...path, 'namespace'], 'a policy can only refer to objects of its own namespace');
   if (!/^[a-z0-9][-a-z0-9.]*$/.test(name)) yield invalid([...path, 'name'], `"${name}" is no name of an object`);
-  if (!Object.hasOwn(targetKinds, kind) || targetKinds[kind] !== group)
+  if (!Object.hasOwn(targetKinds, kind) || targetKinds[kind]?.group !== group)
     yield unsupported(
       path,
-      `${group === '' ? kind : `${group}/${kind}`} is no target; targets are gateway.networking.k8s.io/Gateway and HTTPRoute, and networking.istio.io/VirtualService`,
+      `${group === '' ? kind : `${group}/${kind}`} is no target; targets are Service, gateway.networking.k8s.io/Gateway and HTTPRoute, networking.istio.io/ServiceEntry and VirtualService`,
     );
 }
 
+/** Where requests are looked at, and where they are sent on. */
+const sections = {
+  local: ['workload', 'gateway', 'route', 'service'],
+  global: ['workload', 'gateway', 'service'],
+  adaptiveConcurrency: ['workload', 'gateway', 'service'],
+  admissionControl: ['workload', 'gateway', 'service'],
+  circuitBreaker: ['workload', 'service'],
+  retryBudget: ['service'],
+} as const satisfies Partial<Record<keyof Spec, readonly (Place | 'workload')[]>>;
+
+const onlyFor: Readonly<Record<keyof typeof sections, string>> = {
+  local: '',
+  global: 'routes can only have local limits',
+  adaptiveConcurrency: 'routes can only have local limits',
+  admissionControl: 'routes can only have local limits',
+  circuitBreaker: 'what may be under way is limited for workloads and Services, not for gateways and routes',
+  retryBudget: 'it is callers that try again: name in targetRefs the Services that they call',
+};
+
 function* checkSections(spec: Spec): Drafts {
-  const { local = [], global, adaptiveConcurrency, admissionControl } = spec;
-  if (local.length === 0 && !global && !adaptiveConcurrency && !admissionControl)
-    yield doubtful(['spec'], 'nothing is limited: there is neither local nor global nor another section');
-  if (!(spec.targetRefs ?? []).some(({ kind }) => kind !== 'Gateway')) return;
-  for (const name of ['global', 'adaptiveConcurrency', 'admissionControl'] as const)
-    if (spec[name]) yield conflict(['spec', name], 'routes can only have local limits');
+  const names = Object.keys(sections) as (keyof typeof sections)[];
+  const set = names.filter((name) => (name === 'local' ? (spec.local ?? []).length > 0 : spec[name] !== undefined));
+  if (set.length === 0) yield doubtful(['spec'], `nothing is limited: there is none of ${names.join(', ')}`);
+  const targets = spec.targetRefs ?? [];
+  const places = targets.length === 0 ? ['workload'] : targets.flatMap(({ kind }) => targetKinds[kind]?.place ?? []);
+  for (const name of set) {
+    const allowed: readonly string[] = sections[name];
+    if (places.some((place) => !allowed.includes(place))) yield conflict(['spec', name], onlyFor[name]);
+  }
+  if (spec.retryBudget && spec.circuitBreaker?.maxRetries !== undefined)
+    yield conflict(['spec', 'circuitBreaker', 'maxRetries'], 'a retryBudget takes its place');
 }
 
 /** Envoy fills buckets no faster. */

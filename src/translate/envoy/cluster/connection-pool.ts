@@ -1,7 +1,10 @@
 // Connection pool settings: circuit breakers, timeouts, TCP keep-alive and the HTTP options of a cluster.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#ConnectionPoolSettings
+import type { LoadLimit } from '../../../model/mesh/workload-policies.ts';
 import type { MeshSettings, Protocol } from '../../../model/mesh/mesh.ts';
-import type { ConnectionPoolSettings, HTTPSettings, RetryBudget } from '../../../model/schema/index.ts';
+import type { CircuitBreaker, ConnectionPoolSettings, HTTPSettings, RetryBudget } from '../../../model/schema/index.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import { at } from '../../../model/source.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { from, merge } from '../../provenance.ts';
@@ -20,15 +23,18 @@ type Pool = Sourced<ConnectionPoolSettings> | undefined;
 const optionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 const noLimit = 4294967295;
 
-/** Timeouts, keep-alive and limits; Envoy's own low limits are lifted where nothing is set. */
+/** Timeouts, keep-alive and limits; Envoy's own low limits are lifted where nothing is set. Every one of `loads` holds. */
 export function connectionSettings(
   settings: MeshSettings,
   pool: Pool,
-  budget?: Sourced<RetryBudget>,
+  budget: Sourced<RetryBudget> | undefined,
+  loads: readonly LoadLimit[],
 ): Partial<Cluster> {
   const own = pool?.value.tcp;
-  const limits: Partial<Cluster> = { circuit_breakers: { thresholds: [thresholds(pool?.value, budget?.value)] } };
-  const limiting = [pool, budget].flatMap((setting) => setting?.source ?? []);
+  const budgets = [budget?.value, ...loads.map((load) => load.retryBudget)].filter((each) => each !== undefined);
+  const breakers = loads.flatMap((load) => load.circuitBreaker ?? []);
+  const limits: Partial<Cluster> = { circuit_breakers: { thresholds: [thresholds(pool?.value, breakers, budgets)] } };
+  const limiting = [...[pool, budget].flatMap((setting) => setting?.source ?? []), ...loads.flatMap(loadSources)];
   const keepalive = settings.tcpKeepalive;
   return merge<Partial<Cluster>>(
     {
@@ -47,16 +53,31 @@ export function connectionSettings(
   );
 }
 
-function thresholds(pool: ConnectionPoolSettings | undefined, budget: RetryBudget | undefined): Thresholds {
-  const limit = (value: number | undefined): number => (value === undefined || value === 0 ? noLimit : value);
+const loadSources = ({ source, circuitBreaker, retryBudget }: LoadLimit): readonly SourceRef[] => [
+  ...(circuitBreaker === undefined ? [] : [at(source, 'circuitBreaker')]),
+  ...(retryBudget === undefined ? [] : [at(source, 'retryBudget')]),
+];
+
+/** Of several limits all hold: so the lowest does. */
+function thresholds(
+  pool: ConnectionPoolSettings | undefined,
+  breakers: readonly CircuitBreaker[],
+  budgets: readonly RetryBudget[],
+): Thresholds {
+  const lowest = (value: number | undefined, name: keyof CircuitBreaker): number =>
+    Math.min(value === undefined || value === 0 ? noLimit : value, ...breakers.map((each) => each[name] ?? noLimit));
+  const [budget] = budgets.toSorted((a, b) => budgetPercent(a) - budgetPercent(b));
   return {
-    max_connections: limit(pool?.tcp?.maxConnections),
-    max_pending_requests: limit(pool?.http?.http1MaxPendingRequests),
-    max_requests: limit(pool?.http?.http2MaxRequests),
-    max_retries: limit(pool?.http?.maxRetries),
+    max_connections: lowest(pool?.tcp?.maxConnections, 'maxConnections'),
+    max_pending_requests: lowest(pool?.http?.http1MaxPendingRequests, 'maxPendingRequests'),
+    max_requests: lowest(pool?.http?.http2MaxRequests, 'maxRequests'),
+    max_retries: lowest(pool?.http?.maxRetries, 'maxRetries'),
     ...(budget !== undefined && { retry_budget: retryBudget(budget) }),
   };
 }
+
+/** Envoy's own where nothing is said. */
+const budgetPercent = ({ percent = 20 }: RetryBudget): number => percent;
 
 /** How many retries may be under way, as a share of all requests; it takes the place of the fixed number. */
 const retryBudget = ({

@@ -49,6 +49,6 @@ const passthrough = (settings: MeshSettings): Partial<Cluster> => ({
   type: 'ORIGINAL_DST',
   lb_policy: 'CLUSTER_PROVIDED',
   alt_stat_name: statName(passthroughCluster),
-  ...connectionSettings(settings, undefined),
+  ...connectionSettings(settings, undefined, undefined, []),
   ...passthroughOptions(settings),
 });

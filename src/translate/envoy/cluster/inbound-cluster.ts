@@ -8,6 +8,7 @@ import type { Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
 import { at } from '../../../model/source.ts';
 import type { InboundPort } from '../../../model/view.ts';
+import type { LoadLimit } from '../../../model/mesh/workload-policies.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { configPath, inboundCluster as clusterName, statName } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
@@ -24,24 +25,27 @@ export interface InboundFacts {
   readonly families: AddressFamilies;
 }
 
-export const inboundCluster = memo((settings: MeshSettings, facts: InboundFacts, port: InboundPort): Resource => {
-  const name = clusterName(port.targetPort);
-  const pool = connectionPool(port);
-  const message = merge<Cluster>(
-    from(port.source, {
-      name,
-      alt_stat_name: statName(statisticsName(settings, name, port)),
-      ...destination(settings, port, facts, name),
-    }),
-    connectionSettings(settings, pool),
-    { common_lb_config: {} },
-    httpOptions(settings, port.servicePort.protocol, pool, { inbound: true }),
-    port.service === undefined
-      ? undefined
-      : from(port.service.source, { metadata: metadata(port.service, port.policy) }),
-  );
-  return { type: resourceTypes.cluster, name, message };
-});
+/** `loads` is a shared list. */
+export const inboundCluster = memo(
+  (settings: MeshSettings, facts: InboundFacts, loads: readonly LoadLimit[], port: InboundPort): Resource => {
+    const name = clusterName(port.targetPort);
+    const pool = connectionPool(port);
+    const message = merge<Cluster>(
+      from(port.source, {
+        name,
+        alt_stat_name: statName(statisticsName(settings, name, port)),
+        ...destination(settings, port, facts, name),
+      }),
+      connectionSettings(settings, pool, undefined, loads),
+      { common_lb_config: {} },
+      httpOptions(settings, port.servicePort.protocol, pool, { inbound: true }),
+      port.service === undefined
+        ? undefined
+        : from(port.service.source, { metadata: metadata(port.service, port.policy) }),
+    );
+    return { type: resourceTypes.cluster, name, message };
+  },
+);
 
 function statisticsName(settings: MeshSettings, name: string, port: InboundPort): string {
   const { ingress, source, service, servicePort, targetPort } = port;

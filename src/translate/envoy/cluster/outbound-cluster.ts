@@ -134,7 +134,7 @@ const cluster = memo(
         alt_stat_name: statName(statisticsName(settings, facts, name, view.service, port, subset)),
         ...hosts(settings, facts, found, name, view, inline),
       }),
-      connectionSettings(settings, policy.connectionPool, policy.retryBudget),
+      connectionSettings(settings, policy.connectionPool, policy.retryBudget, view.limits),
       found === 'passthrough' || found === 'dynamic-dns'
         ? { lb_policy: 'CLUSTER_PROVIDED' }
         : loadBalancing(policy.loadBalancer),

@@ -4,6 +4,7 @@ import { memo } from '../../../model/memo.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import type { Snapshot } from '../../../model/snapshot.ts';
 import { groupExtensions } from '../extension.ts';
+import { serviceLimits } from '../load-limit.ts';
 import type { ResolvedMesh } from '../mesh.ts';
 import { groupPolicies } from './policy-attachment.ts';
 
@@ -11,11 +12,12 @@ type Objects<K extends keyof KindMap> = ReadonlyMap<string, KindMap[K]>;
 
 export const attachedPolicies = (
   objects: Snapshot['objects'],
-): Pick<ResolvedMesh, 'authorization' | 'authentication' | 'extensions' | 'limits'> => ({
+): Pick<ResolvedMesh, 'authorization' | 'authentication' | 'extensions' | 'limits' | 'serviceLimits'> => ({
   authorization: groupedAuthorization(objects.AuthorizationPolicy),
   authentication: groupedAuthentication(objects.RequestAuthentication),
   extensions: groupExtensions(objects.WasmPlugin, objects.TrafficExtension),
   limits: groupedLimits(objects.RateLimitPolicy),
+  serviceLimits: serviceLimits(objects.RateLimitPolicy),
 });
 
 const groupedAuthorization = memo((objects: Objects<'AuthorizationPolicy'>) => groupPolicies(objects));
