@@ -11,7 +11,7 @@ TYPES := src/xds/generated/messages.ts
 RECORDED := ../shared/parity/scenarios
 IMAGE := keelson:0.1.0
 
-.PHONY: help build check test test-quiet test-cluster conformance golden bench bench-lazy bench-control-plane parity demo lint format typecheck manifests protos envoy kubernetes prometheus image kind-up kind-down deploy kind-demo clean
+.PHONY: help build check test test-suite test-quiet test-cluster conformance golden bench bench-lazy bench-control-plane parity demo lint format typecheck manifests protos envoy kubernetes helm prometheus image kind-up kind-down deploy kind-demo clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -19,7 +19,11 @@ help: ## Show this
 demo: envoy ## Open a book shop of real Envoys and show what a mesh does (ONCE=1: run through and end)
 	@ONCE='$(ONCE)' node demo/run.ts
 
-test: envoy kubernetes prometheus ## Run all tests
+test: ## Run all tests: the suite, then those in a whole cluster, which say why where none can be made
+	@$(MAKE) --no-print-directory test-suite
+	@$(MAKE) --no-print-directory test-cluster
+
+test-suite: envoy kubernetes helm prometheus ## Run the tests that need no cluster
 	@vitest run $(TEST_FLAGS)
 
 test-quiet: kubernetes ## Leave a kind of a real API server alone for ten minutes, and see that nothing is lost
@@ -107,6 +111,9 @@ envoy: $(TYPES)
 
 kubernetes: $(INSTALLED) ## Build the Kubernetes API server that tests use (once, needs Go)
 	@node scripts/kubernetes.ts --optional > /dev/null
+
+helm: $(INSTALLED) ## Build the Helm that tests of the charts use, if there is none (once, needs Go)
+	@node scripts/helm.ts --optional > /dev/null
 
 prometheus: $(INSTALLED)
 	@node scripts/prometheus.ts > /dev/null

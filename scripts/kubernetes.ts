@@ -1,6 +1,6 @@
 // Finds the programs of a Kubernetes control plane, or builds them: KUBEBUILDER_ASSETS in the environment, else a cache that
-// is filled once by `go build` from the Go modules that test/kube/tools/go.mod names and go.sum checks. Run as a program it
-// builds what is missing and prints their directory.
+// is filled once by `go build` from the Go modules that test/tools/kubernetes/go.mod names and go.sum checks. Run as a program
+// it builds what is missing and prints their directory.
 // https://book.kubebuilder.io/reference/envtest
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -19,7 +19,7 @@ const packages = {
 export type Program = keyof typeof packages;
 const programs = Object.keys(packages) as readonly Program[];
 
-const modules = resolve(import.meta.dirname, '..', 'test', 'kube', 'tools');
+const modules = resolve(import.meta.dirname, '..', 'test', 'tools', 'kubernetes');
 const remedy =
   'Install Go (https://go.dev/dl/), or set KUBEBUILDER_ASSETS to a directory with kube-apiserver and etcd.';
 const buildMs = 40 * 60_000;
@@ -97,9 +97,10 @@ export function linkerFlagsOf(version: string): readonly string[] {
   );
 }
 
-async function kubernetesVersion(): Promise<string> {
+/** Like `v1.36.3`. */
+export async function kubernetesVersion(): Promise<string> {
   const version = /^\s*k8s\.io\/kubernetes (v\S+)/m.exec(await readFile(join(modules, 'go.mod'), 'utf8'))?.[1];
-  if (version === undefined) throw new Error('test/kube/tools/go.mod does not name k8s.io/kubernetes');
+  if (version === undefined) throw new Error('test/tools/kubernetes/go.mod does not name k8s.io/kubernetes');
   return version;
 }
 

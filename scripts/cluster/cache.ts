@@ -24,6 +24,12 @@ export async function cached(name: string, make: (path: string) => Promise<void>
   return path;
 }
 
+/** The path of `name`, if it is in the cache. */
+export async function cachedPath(name: string): Promise<string | undefined> {
+  const path = join(cacheDirectory, name);
+  return (await exists(path)) ? path : undefined;
+}
+
 export const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,

@@ -4,13 +4,14 @@
 import type { CommandOptions } from './command.ts';
 
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { cacheDirectory, exists } from './cache.ts';
 import { output, result, succeeds } from './command.ts';
 import { pathWith } from './debian.ts';
+import { goProgram } from './go-programs.ts';
 
 /** With KEELSON_CLUSTER there is a cluster beside the usual one: `KEELSON_CLUSTER=-2`. */
 export const clusterSuffix = process.env['KEELSON_CLUSTER'] ?? '';
@@ -78,22 +79,9 @@ async function daemonConfiguration(): Promise<object> {
     'storage-driver': 'overlay2',
     'cgroup-parent': `/${name}`,
     'default-address-pools': [{ base: '172.30.0.0/16', size: 24 }],
-    runtimes: { bounded: { path: await boundedRunc() } },
+    runtimes: { bounded: { path: await goProgram('bounded-runc') } },
     'default-runtime': 'bounded',
   };
-}
-
-/**
- * A privileged container is given every capability that there is, which fails where the machine itself lacks one. So runc is
- * asked for less by a program that edits what Docker wrote down for it.
- */
-async function boundedRunc(): Promise<string> {
-  const path = join(state, 'bounded-runc');
-  const filter = resolve(import.meta.dirname, 'bounded-capabilities.ts');
-  const script = `#!/bin/sh\n"${process.execPath}" "${filter}" "$@"\nPATH="${await dockerPath()}" exec runc "$@"\n`;
-  await writeFile(path, script);
-  await chmod(path, 0o755);
-  return path;
 }
 
 /** Ends the daemon with all its containers, and removes the namespace. Images stay in the cache. */

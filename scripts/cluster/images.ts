@@ -7,7 +7,7 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 import { envoyBinary, envoyVersion } from '../envoy.ts';
 import { exists, fingerprint } from './cache.ts';
 import { output, result } from './command.ts';
-import { docker } from './docker.ts';
+import { docker, imageExists } from './docker.ts';
 import { goProgram } from './go-programs.ts';
 
 const repository = resolve(import.meta.dirname, '..', '..');
@@ -22,11 +22,11 @@ export const images = {
   idle: 'keelson-idle:latest',
 } as const;
 
-const label = 'keelson.made-of';
 const apps = join('test', 'cluster', 'apps');
 const within = (...parts: readonly string[]): readonly string[] => parts.map((part) => join(repository, part));
+const buildFiles = ['scripts/image-root.sh', 'tsconfig.json', 'tsconfig.build.json'] as const;
 const madeOf = {
-  keelson: within('src', 'protos', 'package-lock.json', 'Dockerfile', 'scripts/image-root.sh', 'tsconfig.build.json'),
+  keelson: within('src', 'protos', 'package.json', 'package-lock.json', 'LICENSE', 'Dockerfile', ...buildFiles),
   shop: within('demo', apps, 'package-lock.json'),
 } as const;
 /** What an image is made of, by whose content it is known whether it is to be made again. */
@@ -75,21 +75,41 @@ export async function makeImages(
   report: (line: string) => void,
   wanted = Object.keys(images) as readonly (keyof typeof images)[],
 ): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'keelson-images-'));
-  try {
-    for (const name of wanted) {
-      const made = await fingerprint([process.version], await sourcesOf(name, report));
-      const format = `{{ index .Config.Labels "${label}" }}`;
-      if ((await docker('image', 'inspect', '--format', format, images[name]).catch(() => '')).trim() === made)
-        continue;
+  for (const name of wanted) {
+    const content = await fingerprint([process.version], [...(await sourcesOf(name, report)), import.meta.filename]);
+    await imageByContent(images[name], content, async (image, root) => {
       report(`Making the image ${images[name]} ...`);
-      const root = join(directory, name);
-      const changes = await makers[name](root);
-      await importImage(images[name], root, [...changes, `LABEL ${label}=${made}`]);
-    }
-  } finally {
-    await rm(directory, { recursive: true, force: true });
+      await importImage(image, root, await makers[name](root));
+    });
   }
+}
+
+/** How many states of an image are kept, for clones of the repository that take turns. */
+const keptStates = 3;
+
+/**
+ * Gives the name to the image with this content, which `make` makes, in a directory to work in, unless it was made before:
+ * whatever has had the name meanwhile.
+ */
+export async function imageByContent(
+  name: string,
+  content: string,
+  make: (image: string, root: string) => Promise<void>,
+): Promise<void> {
+  const states = `keelson-made/${name.replace(/.*\//, '').replace(/:.*/, '')}`;
+  const image = `${states}:${content}`;
+  if (!(await imageExists(image))) {
+    const directory = await mkdtemp(join(tmpdir(), 'keelson-images-'));
+    try {
+      await make(image, join(directory, 'root'));
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+    const made = (await docker('images', '--format', '{{ .Repository }}:{{ .Tag }}', states)).trim().split('\n');
+    // The newest is the first.
+    for (const old of made.slice(keptStates)) await docker('rmi', old);
+  }
+  await docker('tag', image, name);
 }
 
 /** By the steps of the Dockerfile, in a copy of the repository. */

@@ -7,11 +7,12 @@ import { join, resolve } from 'node:path';
 
 import type { GoProgram } from './go-programs.ts';
 
+import { kubernetesVersion } from '../kubernetes.ts';
 import { fingerprint } from './cache.ts';
 import { output } from './command.ts';
 import { rootFileSystem } from './debian.ts';
 import { docker, imageExists, inside } from './docker.ts';
-import { controlPlanePrograms, goProgram, kindSources, kubernetesVersion } from './go-programs.ts';
+import { controlPlanePrograms, goProgram, goProgramName, kindSources } from './go-programs.ts';
 import { importImage, writeProgramRoot } from './images.ts';
 
 /** Ends systemd in good order. */
@@ -35,8 +36,10 @@ const ownImages: Readonly<Record<string, GoProgram>> = {
 /** The image's name; it is made when this machine does not have it. */
 export async function nodeImage(report: Report): Promise<string> {
   const version = await kubernetesVersion();
-  const parts = ['node', 'tools', 'prepare-node.sh'].map((part) => join(sources, part));
-  const image = `keelson-node:${version}-${await fingerprint(packages, [...parts, import.meta.filename])}`;
+  const parts = ['node', 'prepare-node.sh'].map((part) => join(sources, part));
+  const programs = [...nodePrograms, ...Object.values(ownImages), 'cni-plugins', 'kind'] as const;
+  const names = await Promise.all(programs.map(goProgramName));
+  const image = `keelson-node:${version}-${await fingerprint([...packages, ...names], [...parts, import.meta.filename])}`;
   if (await imageExists(image)) return image;
   const directory = await mkdtemp(join(tmpdir(), 'keelson-node-'));
   try {

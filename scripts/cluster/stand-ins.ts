@@ -9,7 +9,7 @@ import { cached, fingerprint } from './cache.ts';
 import { output } from './command.ts';
 import { rootFileSystem } from './debian.ts';
 import { docker } from './docker.ts';
-import { importImage, writeProgramRoot } from './images.ts';
+import { imageByContent, importImage, writeProgramRoot } from './images.ts';
 
 type Report = (line: string) => void;
 
@@ -22,38 +22,38 @@ export const demoImages = { shop: 'hashicorp/http-echo:1.0', caller: 'curlimages
 /** Makes all of them. */
 export async function makeStandIns(report: Report): Promise<void> {
   report('Making stand-ins for public images ...');
-  await docker('import', await rootFileSystem(['iptables', 'ca-certificates', 'curl']), debian);
-  const directory = await mkdtemp(join(tmpdir(), 'keelson-stand-ins-'));
-  try {
-    await makeBuilder(join(directory, 'builder'), report);
-    await docker('tag', debian, demoImages.caller);
-    await makeEcho(join(directory, 'echo'));
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  const system = await rootFileSystem(['iptables', 'ca-certificates', 'curl']);
+  await imageByContent(debian, await fingerprint([system]), async (image) => {
+    await docker('import', system, image);
+  });
+  await docker('tag', debian, demoImages.caller);
+  await makeBuilder(system, report);
+  const echo = [join(repository, 'test', 'cluster', 'apps', 'echo.ts'), import.meta.filename];
+  await imageByContent(demoImages.shop, await fingerprint([process.version], echo), makeEcho);
 }
 
 /** Node, npm, and everything that package-lock.json names. */
-async function makeBuilder(context: string, report: Report): Promise<void> {
-  await mkdir(context);
-  await cp(process.execPath, join(context, 'node'));
+async function makeBuilder(system: string, report: Report): Promise<void> {
   const npm = dirname(dirname(await realpath((await output('which', ['npm'])).trim())));
-  await cp(npm, join(context, 'npm'), { recursive: true, dereference: true });
-  await cp(await packageCache(report), join(context, 'packages'), { recursive: true });
-  await writeFile(
-    join(context, 'Dockerfile'),
-    [
-      `FROM ${debian}`,
-      'COPY node /usr/local/bin/node',
-      'COPY npm /usr/local/lib/node_modules/npm',
-      'COPY packages /packages',
-      'RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm',
-      'ENV npm_config_cache=/packages npm_config_offline=true',
-      '',
-    ].join('\n'),
-  );
-  await docker('build', '--tag', builder, context);
+  const packages = await packageCache(report);
+  const texts = [process.version, await output('npm', ['--version']), system, packages];
+  await imageByContent(builder, await fingerprint(texts, [import.meta.filename]), async (image, context) => {
+    await mkdir(context);
+    await cp(process.execPath, join(context, 'node'));
+    await cp(npm, join(context, 'npm'), { recursive: true, dereference: true });
+    await cp(packages, join(context, 'packages'), { recursive: true });
+    await writeFile(join(context, 'Dockerfile'), builderSteps);
+    await docker('build', '--tag', image, context);
+  });
 }
+
+const builderSteps = `FROM ${debian}
+COPY node /usr/local/bin/node
+COPY npm /usr/local/lib/node_modules/npm
+COPY packages /packages
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
+ENV npm_config_cache=/packages npm_config_offline=true
+`;
 
 /** A cache of npm's with which `npm ci` works offline. */
 const packageCache = async (report: Report): Promise<string> => {
@@ -74,8 +74,8 @@ const packageCache = async (report: Report): Promise<string> => {
 };
 
 /** Answers every request with a text. */
-async function makeEcho(root: string): Promise<void> {
+async function makeEcho(image: string, root: string): Promise<void> {
   await writeProgramRoot(root, { 'usr/bin/node': process.execPath });
   await cp(join(repository, 'test', 'cluster', 'apps', 'echo.ts'), join(root, 'echo.ts'));
-  await importImage(demoImages.shop, root, ['USER 65534:65534', 'ENTRYPOINT ["/usr/bin/node", "/echo.ts"]']);
+  await importImage(image, root, ['USER 65534:65534', 'ENTRYPOINT ["/usr/bin/node", "/echo.ts"]']);
 }

@@ -1,4 +1,4 @@
-module keelson/test/cluster/kind
+module keelson/test/tools/kind
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-module keelson/test/cluster/coredns
+module keelson/test/tools/coredns
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-module keelson/test/cluster/cni
+module keelson/test/tools/cni
 
 go 1.26.0
 
