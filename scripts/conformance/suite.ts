@@ -8,11 +8,10 @@ import { insideResult } from '../cluster/docker.ts';
 import { kubeconfig } from '../cluster/kind.ts';
 import { program } from './go-module.ts';
 
-const profiles = 'GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,MESH-HTTP,MESH-GRPC';
+const profiles = 'GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP,MESH-HTTP,MESH-GRPC';
 /** By feature: why it is not claimed. */
 export const notClaimed: Readonly<Record<string, string>> = {
   GatewayStaticAddresses: "a Gateway has the addresses that the cluster's load balancer gives its Service",
-  UDPRoute: 'there are no listeners for datagrams',
 };
 const minutes = 80;
 

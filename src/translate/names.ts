@@ -15,6 +15,9 @@ export const outboundCluster = (host: string, port: number, subset = ''): string
   `outbound|${port}|${subset}|${host}`;
 export const inboundCluster = (targetPort: number): string => `inbound|${targetPort}||`;
 
+/** Istio has no clusters for datagrams. A port may have a cluster for connections, too. */
+export const datagramCluster = (host: string, port: number): string => `keelson.udp|${port}||${host}`;
+
 /** Of a waypoint: the listeners and clusters at the ends of tunnels, and between them where services are told apart. */
 export const connectTerminate = 'connect_terminate';
 export const connectOriginate = 'connect_originate';

@@ -28,6 +28,8 @@ import type { Guard } from '../envoy/rbac/guard.ts';
 import { autoPassthroughChains, isAutoPassthrough } from './auto-passthrough.ts';
 import type { ListenerSocket, SourcedChain } from './gateway-chains.ts';
 import { httpsChain, passthroughChains, plainHttpChain, tcpChain } from './gateway-chains.ts';
+import { datagramListeners } from './datagrams/datagram-listeners.ts';
+import type { DatagramServer } from './datagrams/datagram-servers.ts';
 import type { GatewayFacts } from './gateway-facts.ts';
 import type { GatewayRouting } from './gateway-routing.ts';
 import type { MergedServer, Socket } from './merged-servers.ts';
@@ -51,14 +53,23 @@ export interface GatewayListeners {
   readonly problems: readonly Problem[];
 }
 
-export function gatewayListeners(context: ListenerContext, sockets: readonly Socket[]): GatewayListeners {
+export function gatewayListeners(
+  context: ListenerContext,
+  sockets: readonly Socket[],
+  datagrams: readonly DatagramServer[],
+): GatewayListeners {
   const [wildcard] = context.facts.wildcards;
   const bound = sockets.filter(({ port }) => canListen(context.facts, port));
   const byName = Map.groupBy(bound, ({ bind, port }) => listenerName(bind === '' ? wildcard : bind, port));
+  const over = datagramListeners(context, datagrams);
+  const taken = new Set(over.listeners.map(({ name }) => name));
   const made = [...byName].map(([name, own]) => socketListeners(context, name, own));
   return {
-    listeners: made.flatMap(({ listeners }) => listeners),
-    problems: made.flatMap(({ problems }) => problems),
+    listeners: [
+      ...made.flatMap(({ listeners }) => listeners.filter(({ name }) => !taken.has(name))),
+      ...over.listeners,
+    ],
+    problems: [...made.flatMap(({ problems }) => problems), ...over.problems],
   };
 }
 

@@ -10,7 +10,7 @@ import type { SourceRef } from '../../model/source.ts';
 import { describeSource } from '../../model/source.ts';
 import { isHttp, istioProtocol } from '../resolve/protocol.ts';
 import type { ServicePortTarget } from './selected-gateways.ts';
-import { hasUdpPort, listeningPorts } from './selected-gateways.ts';
+import { hasUdpPort, listeningPorts, takesDatagrams } from './selected-gateways.ts';
 import type { ServerHost } from './server-hosts.ts';
 import { serverHosts } from './server-hosts.ts';
 
@@ -61,7 +61,7 @@ export const mergedServers = memo(
     const byRoute = new Map<string, readonly MergedServer[]>();
     const problems: Problem[] = [];
     for (const gateway of gateways) {
-      for (const sourced of gateway.servers) {
+      for (const sourced of gateway.servers.filter((one) => !takesDatagrams(gateway, one))) {
         for (const port of listeningPorts(gateway, sourced.server.port.number, targets)) {
           const bind = sourced.server.bind ?? '';
           const socket = sockets.get(`${bind} ${port}`) ?? newSocket(bind, port);
@@ -86,19 +86,21 @@ export const mergedServers = memo(
 );
 
 /** The same object as long as the server is the same, whatever other gateways and servers there are. */
-const mergedServer = memo((gateway: Gateway, sourced: SourcedServer, port: number, udp: boolean): MergedServer => {
-  const { server, source } = sourced;
-  const protocol = istioProtocol(server.port.protocol);
-  return sharedValue<MergedServer>({
-    source,
-    server,
-    gateway: gatewayKey(gateway),
-    protocol,
-    hosts: serverHosts(server.hosts, gateway.namespace),
-    routeName: routeName(gateway, server, protocol, port),
-    http3: udp && protocol === 'HTTPS' && !isPassthrough(server),
-  });
-});
+export const mergedServer = memo(
+  (gateway: Gateway, sourced: SourcedServer, port: number, udp: boolean): MergedServer => {
+    const { server, source } = sourced;
+    const protocol = istioProtocol(server.port.protocol);
+    return sharedValue<MergedServer>({
+      source,
+      server,
+      gateway: gatewayKey(gateway),
+      protocol,
+      hosts: serverHosts(server.hosts, gateway.namespace),
+      routeName: routeName(gateway, server, protocol, port),
+      http3: udp && protocol === 'HTTPS' && !isPassthrough(server),
+    });
+  },
+);
 
 /** What routes bind to. */
 export const gatewayKey = ({ namespace, name }: Gateway): string => `${namespace}/${name}`;
@@ -154,7 +156,11 @@ function join(
   return undefined;
 }
 
-const portConflict = ({ port }: OpenSocket, { source, server }: MergedServer, winner: MergedServer): Problem => ({
+export const portConflict = (
+  { port }: Pick<OpenSocket, 'port'>,
+  { source, server }: MergedServer,
+  winner: MergedServer,
+): Problem => ({
   code: 'port-conflict',
   severity: 'warning',
   message: `Port ${port} of the gateway is taken already for ${winner.server.port.protocol} because of ${describeSource(winner.source)}: this ${server.port.protocol} server is left out.`,

@@ -14,6 +14,9 @@ import { missingDestinations } from '../diagnosis/route-destinations.ts';
 import { endpointLayers, layer, outboundClusterLayers } from '../outbound-layers.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { hasAutoPassthrough, meshServices } from './auto-passthrough.ts';
+import { datagramLayers } from './datagrams/datagram-clusters.ts';
+import type { DatagramServers } from './datagrams/datagram-servers.ts';
+import { datagramServers } from './datagrams/datagram-servers.ts';
 import type { ServedCertificate } from './credential-problems.ts';
 import { credentialProblems, servedCertificates } from './credential-problems.ts';
 import { gatewayFacts } from './gateway-facts.ts';
@@ -35,10 +38,23 @@ export function routerConfiguration(resolved: ResolvedMesh, view: ProxyView, cal
   const { merged, routing } = servers;
   const { listeners } = listenersOf(view, servers, caller);
   const { namespace, labels } = proxy;
+  const datagrams = datagramLayers(
+    resolved,
+    servers.datagrams.servers,
+    routing,
+    caller,
+    `${outbound.scope}|${proxy.id}`,
+  );
   const views = clusterViews(view, servers, withCertificate(caller, shownCertificate(resolved, view)));
   return {
-    cluster: views.flatMap(([own, from]) => outboundClusterLayers(settings, own, endpoints, from)),
-    endpoint: views.flatMap(([own, from]) => endpointLayers(settings, own, endpoints, from)),
+    cluster: [
+      ...views.flatMap(([own, from]) => outboundClusterLayers(settings, own, endpoints, from)),
+      ...datagrams.cluster,
+    ],
+    endpoint: [
+      ...views.flatMap(([own, from]) => endpointLayers(settings, own, endpoints, from)),
+      ...datagrams.endpoint,
+    ],
     listener: [layer(`router|${proxy.id}`, listeners)],
     route: [
       layer(
@@ -62,6 +78,7 @@ export function gatewayConflicts(
   const routes = new Set([...servers.routing.values()].flat());
   return [
     ...servers.merged.problems,
+    ...servers.datagrams.problems,
     ...[...routes].flatMap((each) => missingDestinations(each)),
     ...listenersOf(view, servers, caller).problems,
     ...credentialProblems(servers.merged, view.proxy.namespace, secrets),
@@ -99,6 +116,7 @@ const asksForCertificates = ({ server: { tls } }: MergedServer): boolean =>
 
 interface RouterServers {
   readonly merged: MergedServers;
+  readonly datagrams: DatagramServers;
   readonly routing: GatewayRouting;
 }
 
@@ -107,11 +125,16 @@ function serversOf(resolved: ResolvedMesh, { settings, proxy, outbound }: ProxyV
   const names = sharedValue(gateways.map(gatewayKey));
   return {
     merged: mergedServers(gateways, targets, settings.features.http3),
+    datagrams: datagramServers(gateways, targets),
     routing: gatewayRouting(resolved.mesh.virtualServices, proxy.namespace, names, outbound.services),
   };
 }
 
-const listenersOf = (view: ProxyView, { merged, routing }: RouterServers, caller: CallerFacts): GatewayListeners =>
+const listenersOf = (
+  view: ProxyView,
+  { merged, datagrams, routing }: RouterServers,
+  caller: CallerFacts,
+): GatewayListeners =>
   gatewayListeners(
     {
       settings: view.settings,
@@ -122,6 +145,7 @@ const listenersOf = (view: ProxyView, { merged, routing }: RouterServers, caller
       passed: meshServices(view.outbound.services),
     },
     merged.sockets,
+    datagrams.servers,
   );
 
 /** Of several Gateways that one router serves the oldest with a certificate says which one its backends see. */

@@ -1,6 +1,6 @@
 // Which gateways a router serves, and on which ports of its own: servers name the ports of the Services in front of it.
 // https://istio.io/latest/docs/reference/config/networking/gateway/
-import type { Gateway } from '../../model/mesh/gateway.ts';
+import type { Gateway, SourcedServer } from '../../model/mesh/gateway.ts';
 import { selects } from '../../model/mesh/labels.ts';
 import { sharedList, sharedValue } from '../../model/memo.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
@@ -66,12 +66,17 @@ export function listeningPorts(
   { workloads }: Gateway,
   port: number,
   targets: readonly ServicePortTarget[],
+  over: 'connections' | 'datagrams' = 'connections',
 ): readonly number[] {
-  const named = targets.filter((target) => target.number === port && !target.udp);
+  const named = targets.filter((target) => target.number === port && target.udp === (over === 'datagrams'));
   if (workloads.by === 'labels') return [named.find(({ untranslated }) => !untranslated)?.targetPort ?? port];
   const own = named.filter((target) => leadsTo(target, workloads)).map(({ targetPort }) => targetPort);
   return [...new Set(own)].toSorted((a, b) => a - b);
 }
+
+/** Istio's Gateways have no servers for datagrams. */
+export const takesDatagrams = ({ workloads }: Gateway, { server }: SourcedServer): boolean =>
+  workloads.by === 'services' && server.port.protocol === 'UDP';
 
 /** Whether clients can reach the server's port over UDP, too. */
 export const hasUdpPort = ({ workloads }: Gateway, port: number, targets: readonly ServicePortTarget[]): boolean =>

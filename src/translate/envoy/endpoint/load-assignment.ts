@@ -6,7 +6,7 @@ import type { Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { ServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { clusterName, connectOriginate } from '../../names.ts';
+import { clusterName, connectOriginate, datagramCluster } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { selects } from '../../../model/mesh/labels.ts';
 import type { LocalityGroup, LocalityRule, CallerPlace } from './locality.ts';
@@ -22,9 +22,9 @@ type LbEndpoint = MessageOf['envoy.config.endpoint.v3.LbEndpoint'];
 /**
  * What a cluster is for: connections to the endpoints themselves, mutual TLS that is passed through by its server name (only
  * to endpoints that take it), or connections that are led into tunnels where endpoints take those: all of them, or those
- * whose transport socket is for tunnels.
+ * whose transport socket is for tunnels. Datagrams have neither TLS nor tunnels.
  */
-export type AssignmentKind = 'direct' | 'byServerName' | 'tunnels' | 'matchedTunnels';
+export type AssignmentKind = 'direct' | 'datagrams' | 'byServerName' | 'tunnels' | 'matchedTunnels';
 
 /** Of outbound clusters. */
 export const assignmentKind = ({
@@ -72,7 +72,11 @@ const build = memo(
     reach: Reach | undefined,
     kind: AssignmentKind,
   ): Resource => {
-    const name = clusterName(kind === 'byServerName', view.service.hostname, port, subset?.name ?? '');
+    const { hostname } = view.service;
+    const name =
+      kind === 'datagrams'
+        ? datagramCluster(hostname, port)
+        : clusterName(kind === 'byServerName', hostname, port, subset?.name ?? '');
     const policy = clusterPolicy(settings, view.policy, port, subset);
     const local = nodeName === '' ? endpoints : endpoints.filter((endpoint) => endpoint.nodeName === nodeName);
     const rule = localityRule(settings, view.service, policy);
@@ -104,7 +108,7 @@ export function assignment(
         !(readyOnly && endpoint.health === 'unhealthy'),
     )
     .toSorted((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port));
-  const secured = mayUseMeshTls(policy) ? chosen : chosen.map(withoutMeshTls);
+  const secured = kind !== 'datagrams' && mayUseMeshTls(policy) ? chosen : chosen.map(withoutMeshTls);
   const all = reach === undefined ? byLocality(secured) : localityGroups(reachable(secured, reach));
   const groups = applyLocality(kind === 'byServerName' ? takingMeshTls(all) : all, rule, place);
   return {

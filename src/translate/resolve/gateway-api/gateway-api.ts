@@ -55,7 +55,7 @@ export function gatewayApi(
     points: attachPoints(results),
   };
   const routes = sharedList(
-    routeObjects(objects.HTTPRoute, objects.GRPCRoute, objects.TLSRoute, objects.TCPRoute)
+    routeObjects(objects.HTTPRoute, objects.GRPCRoute, objects.TLSRoute, objects.TCPRoute, settings.features.strictGateways ? objects.UDPRoute : none) // prettier-ignore
       .filter(({ metadata }) => seen(metadata.namespace))
       .map((object) => routeResult(object, sharedValue(routeFacts(object, lookup)))),
   );
@@ -93,6 +93,8 @@ const servicesByHost = memo((services: readonly Service[]): ReadonlyMap<string, 
   Map.groupBy(services, ({ hostname }) => hostname),
 );
 
+const none: SnapshotObjects['UDPRoute'] = new Map();
+
 type Routes<K extends RouteKind> = ReadonlyMap<string, KindMap[K]>;
 
 const routeObjects = memo(
@@ -101,8 +103,9 @@ const routeObjects = memo(
     grpc: Routes<'GRPCRoute'>,
     tls: Routes<'TLSRoute'>,
     tcp: Routes<'TCPRoute'>,
+    udp: Routes<'UDPRoute'>,
   ): readonly RouteObject[] =>
-    [http, grpc, tls, tcp].flatMap((objects) =>
+    [http, grpc, tls, tcp, udp].flatMap((objects) =>
       [...(objects as ReadonlyMap<string, RouteObject>).values()].toSorted(byObjectAge),
     ),
 );

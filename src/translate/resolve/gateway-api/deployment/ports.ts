@@ -13,18 +13,21 @@ interface ServicePort extends Listened {
 const statusPort: ServicePort = { name: 'status-port', port: 15021, protocol: 'TCP', appProtocol: 'tcp' };
 const implied: Readonly<Record<string, number>> = { HTTP: 80, HTTPS: 443 };
 
-/** The first listener on a port names it. Names of listeners may be longer than those of ports. */
+/** The first listener on a port names it, of connections and of datagrams. Names of listeners may be longer than those of ports. */
 export function servicePorts(listeners: readonly Listened[]): readonly ServicePort[] {
-  const ports = new Map([[statusPort.port, statusPort]]);
+  const ports = new Map([[`TCP ${statusPort.port}`, statusPort]]);
   const names = new Set([statusPort.name]);
   for (const listener of listeners) {
     const port = listener.port || (implied[listener.protocol] ?? 0);
-    if (port === 0 || ports.has(port)) continue;
+    const protocol = listener.protocol === 'UDP' ? 'UDP' : 'TCP';
+    const key = `${protocol} ${port}`;
+    if (port === 0 || ports.has(key)) continue;
     const fits = isPortName(listener.name) && !names.has(listener.name);
     const appProtocol = listener.protocol.toLowerCase();
-    const name = fits ? listener.name : `port-${port}`;
+    const plain = `port-${port}`;
+    const name = fits ? listener.name : names.has(plain) ? `${plain}-${appProtocol}` : plain;
     names.add(name);
-    ports.set(port, { name, port, protocol: listener.protocol === 'UDP' ? 'UDP' : 'TCP', appProtocol });
+    ports.set(key, { name, port, protocol, appProtocol });
   }
   return [...ports.values()];
 }

@@ -49,7 +49,7 @@ export interface GatewayInputs extends References {
   readonly sets: ReadonlyMap<string, ListenerSet>;
   readonly namespaces: ReadonlyMap<string, KindMap['Namespace']>;
   readonly clusterDomain: string;
-  /** Whether backends are shown the certificates that Gateways have for them. */
+  /** Whether Gateways show their certificates to backends, and listen for datagrams. */
   readonly strict: boolean;
 }
 
@@ -143,7 +143,10 @@ function ownListeners(
     { object: gateway, kind: 'Gateway' as const, listeners: gateway.spec.listeners ?? [] },
     ...sets.map((object) => ({ object, kind: 'ListenerSet' as const, listeners: object.spec.listeners.map(withPort) })),
   ];
-  const conflicts = listenerConflicts(owners.flatMap(({ listeners }) => listeners));
+  const conflicts = listenerConflicts(
+    owners.flatMap(({ listeners }) => listeners),
+    inputs.strict,
+  );
   let next = 0;
   return new Map(
     owners.map(({ object, kind, listeners }) => [
@@ -153,7 +156,7 @@ function ownListeners(
         const owner = ownerOf(object, kind);
         return conflict === undefined
           ? builtListener(gateway, owner, object.metadata.labels, listener, i, ours, inputs)
-          : conflictedListener(owner, listener, i, conflict);
+          : conflictedListener(owner, listener, i, conflict, inputs.strict);
       }),
     ]),
   );
@@ -186,6 +189,7 @@ function builtListener(
     gatewayClass: ours,
     namespaces: routeNamespaces(listener.allowedRoutes, owner.namespace, inputs.namespaces),
     tls: listenerTls(owner, listener, frontend, isBetweenNetworks(labels, listener), inputs),
+    datagrams: inputs.strict && ours.kind === 'gateway',
   });
 }
 

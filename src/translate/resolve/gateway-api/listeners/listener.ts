@@ -57,6 +57,8 @@ interface Surroundings {
   /** Whose routes may attach; `*` for everybody's. */
   readonly namespaces: readonly string[];
   readonly tls: TlsOutcome;
+  /** Whether there are listeners for datagrams. */
+  readonly datagrams: boolean;
 }
 
 /** What a gateway made of one listener is called. */
@@ -67,14 +69,15 @@ export function resolveListener(
   owner: Owner,
   listener: Listener,
   index: number,
-  { gatewayClass, namespaces, tls }: Surroundings,
+  { gatewayClass, namespaces, tls, datagrams }: Surroundings,
 ): ListenerResult {
-  const protocolFault = unsupportedProtocol(listener, gatewayClass) ?? unexpectedListener(listener, gatewayClass);
+  const unsupported = unsupportedProtocol(listener, gatewayClass, datagrams);
+  const protocolFault = unsupported ?? unexpectedListener(listener, gatewayClass);
   const needsTls = tls.settings === undefined && (listener.protocol === 'HTTPS' || listener.protocol === 'TLS');
   const bare = needsTls
     ? { reason: 'UnsupportedProtocol', message: `The protocol ${listener.protocol} needs TLS settings` }
     : undefined;
-  const kinds = supportedKinds(listener);
+  const kinds = supportedKinds(listener, datagrams);
   const hostname = listener.hostname ?? '';
   // What is allowed by namespace are routes: services that connections are passed on to have none.
   const open = tls.settings?.mode === 'AUTO_PASSTHROUGH' ? ['*'] : namespaces;
@@ -83,7 +86,7 @@ export function resolveListener(
   const programmed = tls.fault ?? bare;
   const result: ListenerResult = {
     name: listener.name,
-    valid: tls.fault === undefined && bare === undefined && unsupportedProtocol(listener, gatewayClass) === undefined,
+    valid: tls.fault === undefined && bare === undefined && unsupported === undefined,
     source: at(owner.source, `spec.listeners[${index}]`),
     supportedKinds: kinds.supported.map((kind) => ({ group: 'gateway.networking.k8s.io', kind })),
     conditions: [
@@ -123,13 +126,22 @@ export function resolveListener(
 }
 
 /** Of a listener whose place another one has. */
-export function conflictedListener(owner: Owner, listener: Listener, index: number, reason: string): ListenerResult {
+export function conflictedListener(
+  owner: Owner,
+  listener: Listener,
+  index: number,
+  reason: string,
+  datagrams: boolean,
+): ListenerResult {
   const message = 'Another listener of the same Gateway has its port and host name already';
   return {
     name: listener.name,
     valid: false,
     source: at(owner.source, `spec.listeners[${index}]`),
-    supportedKinds: supportedKinds(listener).supported.map((kind) => ({ group: 'gateway.networking.k8s.io', kind })),
+    supportedKinds: supportedKinds(listener, datagrams).supported.map((kind) => ({
+      group: 'gateway.networking.k8s.io',
+      kind,
+    })),
     conditions: [
       { type: 'Accepted', status: 'False', reason, message, observedGeneration: owner.generation },
       { type: 'Conflicted', status: 'True', reason, message, observedGeneration: owner.generation },
@@ -150,10 +162,14 @@ const noConflict = (observedGeneration: number): Condition => ({
 
 const protocols: ReadonlySet<string> = new Set(['HTTP', 'HTTPS', 'TLS', 'TCP']);
 
-function unsupportedProtocol({ protocol, port }: Listener, { kind }: GatewayClass): Fault | undefined {
+function unsupportedProtocol(
+  { protocol, port }: Listener,
+  { kind }: GatewayClass,
+  datagrams: boolean,
+): Fault | undefined {
   if (port === 0)
     return { reason: 'UnsupportedProtocol', message: `A listener with the protocol ${protocol} needs a port` };
-  if (protocols.has(protocol)) return undefined;
+  if (protocols.has(protocol) || (protocol === 'UDP' && datagrams)) return undefined;
   if (protocol === 'HBONE' && (kind === 'waypoint' || kind === 'east-west')) return undefined;
   const upper = protocol.toUpperCase();
   const hint = protocols.has(upper) && upper !== protocol ? `; did you mean ${upper}?` : '';

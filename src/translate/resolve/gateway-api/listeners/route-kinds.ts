@@ -2,12 +2,12 @@
 // https://gateway-api.sigs.k8s.io/reference/spec/#allowedroutes
 import type { Listener } from './listener.ts';
 
-/** `valid` is false when the listener asks for kinds that it cannot take. */
-export function supportedKinds({ protocol, tls, allowedRoutes }: Listener): {
-  readonly supported: readonly string[];
-  readonly valid: boolean;
-} {
-  const possible = kindsOf(protocol, tls?.mode === 'Terminate');
+/** `valid` is false when the listener asks for kinds that it cannot take; `datagrams`: whether there are listeners for those. */
+export function supportedKinds(
+  { protocol, tls, allowedRoutes }: Listener,
+  datagrams: boolean,
+): { readonly supported: readonly string[]; readonly valid: boolean } {
+  const possible = protocol === 'UDP' && datagrams ? ['UDPRoute'] : kindsOf(protocol, tls?.mode === 'Terminate');
   const wanted = allowedRoutes.kinds ?? [];
   if (wanted.length === 0) return { supported: possible, valid: true };
   const supported = possible.filter((kind) =>

@@ -5,7 +5,7 @@ import { hostMatches, isWildcard } from '../../host.ts';
 import type { AttachPoint } from '../listeners/listener.ts';
 import type { Fault } from '../status/conditions.ts';
 
-export type RouteKind = 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute' | 'TCPRoute';
+export type RouteKind = 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute' | 'TCPRoute' | 'UDPRoute';
 
 /** A route as far as attaching goes. */
 export interface AttachingRoute {

@@ -22,20 +22,19 @@ export interface RouteLookup {
 }
 
 export const routeFacts = (object: RouteObject, lookup: RouteLookup): RouteFacts => ({
-  parents: (object.spec.parentRefs ?? []).map(
-    (reference) => parentTarget(reference, object.metadata.namespace, lookup) ?? null,
-  ),
+  parents: (object.spec.parentRefs ?? []).map((reference) => parentTarget(reference, object, lookup) ?? null),
   backends: backends(object, lookup),
 });
 
-/** Undefined for what is no parent that we know. */
+/** Undefined for what is no parent that we know. Sidecars see no datagrams, so that services are none of UDPRoutes. */
 function parentTarget(
   { group, kind, name, namespace }: gatewayApi.ParentReference,
-  ownNamespace: string,
+  route: RouteObject,
   { points, services, entries, clusterDomain }: RouteLookup,
 ): ParentTarget | undefined {
-  const key = objectKey(namespace ?? ownNamespace, name);
-  const owner = namespace ?? ownNamespace;
+  const owner = namespace ?? route.metadata.namespace;
+  const key = objectKey(owner, name);
+  if (route.kind === 'UDPRoute' && group !== 'gateway.networking.k8s.io') return undefined;
   switch (`${group}/${kind}`) {
     case 'gateway.networking.k8s.io/Gateway':
     case 'gateway.networking.k8s.io/ListenerSet': {

@@ -1,4 +1,4 @@
-// Rules of TCPRoutes and TLSRoutes as routes of a VirtualService.
+// Rules of TCPRoutes, UDPRoutes and TLSRoutes as routes of a VirtualService.
 // https://gateway-api.sigs.k8s.io/reference/spec/#tcproute
 import type { gatewayApi, KindMap, RouteDestination, TCPRoute, TLSRoute } from '../../../../model/schema/index.ts';
 import type { SourceRef } from '../../../../model/source.ts';
@@ -8,8 +8,11 @@ import type { Fault } from '../status/conditions.ts';
 import type { BackendOf } from './filters.ts';
 import type { ConvertedRules } from './http-rules.ts';
 
-export const tcpRules = ({ spec, source }: KindMap['TCPRoute'], backendOf: BackendOf): ConvertedRules<TCPRoute> =>
-  convert(spec.rules ?? [], source, backendOf, (route) => ({ route }));
+/** Of connections, or of datagrams: nothing but the port tells them apart. */
+export const connectionRules = (
+  { spec, source }: KindMap['TCPRoute'] | KindMap['UDPRoute'],
+  backendOf: BackendOf,
+): ConvertedRules<TCPRoute> => convert(spec.rules ?? [], source, backendOf, (route) => ({ route }));
 
 /** A rule whose backends all have no share takes no connections: others may have them. */
 export const tlsRules = ({ spec, source }: KindMap['TLSRoute'], backendOf: BackendOf): ConvertedRules<TLSRoute> => {

@@ -54,12 +54,12 @@ export function httpParts(
 }
 
 /** One for each listener or host of a service. */
-export const tcpParts = (
-  object: KindMap['TCPRoute'],
+export const connectionParts = (
+  object: KindMap['TCPRoute'] | KindMap['UDPRoute'],
   routes: Routes<TCPRoute>,
   accepted: readonly Attachment[],
 ): readonly RoutePart[] =>
-  layer4Parts(object, 'tcp', accepted, (attachment) => {
+  layer4Parts(object, object.kind === 'UDPRoute' ? 'udp' : 'tcp', accepted, (attachment) => {
     if (attachment.to === 'listener') return ['*'].map((host) => ({ host, routes: { tcp: routes } }));
     const { port, parent } = attachment;
     const onPort =
@@ -103,8 +103,8 @@ interface HostRoutes {
 }
 
 function layer4Parts(
-  object: KindMap['TCPRoute'] | KindMap['TLSRoute'],
-  protocol: 'tcp' | 'tls',
+  object: KindMap['TCPRoute'] | KindMap['UDPRoute'] | KindMap['TLSRoute'],
+  protocol: 'tcp' | 'udp' | 'tls',
   accepted: readonly Attachment[],
   hostsOf: (attachment: Attachment) => readonly HostRoutes[],
 ): readonly RoutePart[] {

@@ -9,11 +9,11 @@ import { attachToListeners, attachToMesh } from './attachment.ts';
 import type { Backend } from './backends.ts';
 import type { ConvertedRules } from './http-rules.ts';
 import { grpcRules, httpRules } from './http-rules.ts';
-import { tcpRules, tlsRules } from './l4-rules.ts';
+import { connectionRules, tlsRules } from './l4-rules.ts';
 import type { RouteParent } from './parents.ts';
 import { parentStatuses } from './parents.ts';
 import type { RoutePart } from './parts.ts';
-import { httpParts, tcpParts, tlsParts } from './parts.ts';
+import { connectionParts, httpParts, tlsParts } from './parts.ts';
 
 export type RouteObject = KindMap[RouteKind];
 
@@ -103,7 +103,7 @@ function convertedRules(
     case 'TLSRoute':
       return (side) => withParts(tlsRules(object as KindMap['TLSRoute'], of(side)), (rules, accepted) => tlsParts(object as KindMap['TLSRoute'], rules, accepted)); // prettier-ignore
     default:
-      return (side) => withParts(tcpRules(object as KindMap['TCPRoute'], of(side)), (rules, accepted) => tcpParts(object as KindMap['TCPRoute'], rules, accepted)); // prettier-ignore
+      return (side) => withParts(connectionRules(object as KindMap['TCPRoute'], of(side)), (rules, accepted) => connectionParts(object as KindMap['TCPRoute'], rules, accepted)); // prettier-ignore
   }
 }
 

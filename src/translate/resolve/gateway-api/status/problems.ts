@@ -21,8 +21,7 @@ export const gatewayApiProblems = (
   ...gatewayProblems(results),
   ...routeProblems(routes),
   ...policyProblems(objects.BackendTLSPolicy, policies),
-  ...udpRoutes(objects.UDPRoute),
-  ...(strict ? [] : [...unboundSessions(routes), ...unusedCertificates(results)]),
+  ...(strict ? [] : [...udpRoutes(objects.UDPRoute), ...unboundSessions(routes), ...unusedCertificates(results)]),
 ];
 
 const warning = (object: ObjectBase, code: string, message: string, ...path: readonly string[]): Problem => ({
@@ -116,5 +115,5 @@ const unusedCertificates = memo((results: readonly GatewayResult[]): readonly Pr
 );
 
 const udpRoutes = memo((objects: SnapshotObjects['UDPRoute']): readonly Problem[] =>
-  [...objects.values()].map((object) => warning(object, 'no-effect', 'UDPRoutes are read and have no effect yet')),
+  [...objects.values()].map((object) => warning(object, 'no-effect', `A UDPRoute ${needsSwitch}`)),
 );
