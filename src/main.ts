@@ -19,7 +19,9 @@ import { clusterPart } from './daemon/cluster/cluster-part.ts';
 import { clusterMachines } from './daemon/cluster/machines.ts';
 import { followMesh, withAnswers } from './daemon/follow-mesh.ts';
 import { listen, listenXds } from './daemon/cluster/ports.ts';
+import { noPeers } from './model/proxy/replica.ts';
 import { replicaService } from './daemon/cluster/replica-service.ts';
+import { ownAnswer } from './daemon/introspection/replicas.ts';
 import { startUp } from './daemon/start-up.ts';
 import { measurement } from './daemon/introspection/measurement.ts';
 import type { DaemonMetrics } from './metrics/daemon-metrics.ts';
@@ -128,10 +130,10 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const certificates = await daemonCertificates(mesh, credentials, options, metrics);
   atEnd(() => certificates.stop());
   const { trustDomain, authenticate } = certificates;
-  const known = knownOf(mesh, authenticate, () => server, metrics, options, signal);
+  const known = knownOf({ mesh, authenticate, metrics, options, signal, server: () => server, cluster: () => cluster });
   const plane = controlPlane(known);
   const conflicts = conflictWatch(mesh, () => server, log, signal);
-  const service = replicaService(authenticate, trustDomain, mesh.installation.systemNamespace);
+  const service = replicaService(certificates, mesh.installation, (question) => ownAnswer(plane, question));
   const machines = clusterMachines(options, mesh, authenticate, signal);
   const server: XdsServer = createXdsServer({
     presence: machines,
@@ -145,7 +147,15 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
     ...serverSettings(options, history),
     observer: withAnswers(history.beside(metrics), () => touched()),
   });
-  const cluster = clusterPart(options, { mesh, certificates, trustDomain, server, service, machines, signal });
+  const cluster: ClusterPart | undefined = clusterPart(options, {
+    mesh,
+    certificates,
+    trustDomain,
+    server,
+    service,
+    machines,
+    signal,
+  });
   touched = () => cluster?.touched();
   followMesh(mesh, { certificates, credentials, server, cluster });
   const served = await listenXds(server, options);
@@ -153,8 +163,8 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const webhooks = webhookServer(mesh, certificates.identity, log, metrics);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const authority = () => certificates.status();
-  const live = { proxies: () => server.status(), problems: () => plane.problems(), authority };
-  const console = consoleSource({ mesh, history, ...live, ...trafficOf(options) });
+  const everywhere = () => plane.everywhere(false).then((found) => found.plane);
+  const console = consoleSource({ mesh, history, everywhere, authority, ...trafficOf(options) });
   await beginning.end();
   const ports = await listenAdmin(plane, { module: (path) => mesh.module(path), console }, options, atEnd);
   return {
@@ -200,23 +210,28 @@ function logRejection(log: Log, rejection: Rejection, change: number | undefined
   log.error('a resource is rejected', { change, type, name, inForce: instead, causes, error });
 }
 
-const knownOf = (
-  mesh: LiveMesh,
-  authenticate: Authenticate,
-  server: () => XdsServer,
-  metrics: DaemonMetrics,
-  { webhookAddress }: DaemonOptions,
-  stopping: AbortSignal,
-): Known => ({
-  replica: replicaName(),
+interface KnownParts {
+  readonly mesh: LiveMesh;
+  readonly authenticate: Authenticate;
+  readonly metrics: DaemonMetrics;
+  readonly options: DaemonOptions;
+  readonly signal: AbortSignal;
+  readonly server: () => XdsServer;
+  readonly cluster: () => ClusterPart | undefined;
+}
+
+const knownOf = ({ mesh, authenticate, metrics, options, signal, server, cluster }: KnownParts): Known => ({
+  replica: options.replica ?? replicaName(),
   systemNamespaces: [mesh.installation.systemNamespace, ...debugAccess().namespaces],
   server,
   translation: () => mesh.translation,
   configuration: (node) => mesh.configuration(node),
   snapshot: () => mesh.snapshot,
   problems: () => mesh.problems,
-  injection: () => (webhookAddress === undefined ? undefined : injectionState(mesh)),
-  isReady: () => !stopping.aborted,
+  injection: () => (options.webhookAddress === undefined ? undefined : injectionState(mesh)),
+  isReady: () => !signal.aborted,
+  peers: async (question) => cluster()?.ask(question) ?? noPeers,
+  isForwarded: (peer) => cluster()?.isForwarded(peer) === true,
   authenticate,
   metricsText: metrics.text,
 });

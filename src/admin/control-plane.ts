@@ -4,6 +4,7 @@ import type { WorkloadIdentity } from '../model/proxy/identity.ts';
 import type { Mesh } from '../model/mesh/mesh.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ProxyStatus } from '../model/proxy/proxy-status.ts';
+import type { RejectedResource } from '../model/proxy/replica.ts';
 import type { NodeInfo, TypeUrl } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { SourceRef } from '../model/source.ts';
@@ -18,15 +19,11 @@ export interface VersionInfo {
   readonly tag: string;
 }
 
-/** A version of a resource that proxies reject, and the objects it came from. */
-export interface RejectedResource {
-  readonly type: TypeUrl;
-  readonly name: string;
-  readonly error: string;
-  readonly nodes: readonly string[];
-  /** Milliseconds since 1970. */
-  readonly since: number;
-  readonly causes: readonly SourceRef[];
+/** What is known of the proxies of all replicas. */
+export interface Everywhere {
+  readonly plane: ControlPlane;
+  /** Replicas that are alive and did not answer: their proxies are missing. */
+  readonly unheard: readonly string[];
 }
 
 /** A Kubernetes cluster that objects come from. */
@@ -40,6 +37,8 @@ export interface ControlPlane {
   readonly version: VersionInfo;
   /** Namespaces whose callers see the whole mesh. */
   readonly systemNamespaces: readonly string[];
+  /** The same control plane with the proxies of all its replicas; `held`: with the names of what they have, too. */
+  everywhere(held: boolean): Promise<Everywhere>;
   /** Proxies can connect and would get a configuration. */
   isReady(): boolean;
   snapshot(): Snapshot;
@@ -47,7 +46,7 @@ export interface ControlPlane {
   view(node: NodeInfo): ProxyView | undefined;
   proxies(): readonly ProxyStatus[];
   /** Names of what a proxy has, by type. */
-  held(connection: string): ReadonlyMap<TypeUrl, readonly string[]> | undefined;
+  held(proxy: Pick<ProxyStatus, 'connection' | 'replica'>): ReadonlyMap<TypeUrl, readonly string[]> | undefined;
   /** Sections of Envoy's config dump as proto JSON, private keys redacted. */
   configDump(node: NodeInfo, withEndpoints: boolean): readonly object[];
   /** What a proxy is to have, with the causes of every field. */

@@ -10,11 +10,14 @@ const longestPath = 4096;
 const longestAnswer = 256 << 20;
 
 /** `path` is what follows `/debug/`: `syncz?namespace=shop`. Answers of any kind are values; bugs are thrown. */
-export function debugPage(plane: ControlPlane, path: string, scope: DebugScope): DebugAnswer {
-  if (path.length > longestPath) return print(refused(400, 'the path is too long'), false);
+export async function debugPage(own: ControlPlane, path: string, scope: DebugScope): Promise<DebugAnswer> {
+  if (path.length > longestPath) return { ...print(refused(400, 'the path is too long'), false), unheard: [] };
   const url = new URL(`http://debug/${path.replace(/^\/*(?:debug\/)?/, '')}`);
   const { searchParams: query } = url;
-  return print(answer(url.pathname.slice(1), { plane, scope, query }), query.has('pretty'));
+  const name = url.pathname.slice(1);
+  const about = pages.get(name)?.about ?? 'mesh';
+  const { plane, unheard } = about === 'mesh' ? { plane: own, unheard: [] } : await own.everywhere(about === 'streams');
+  return { ...print(answer(name, { plane, scope, query }), query.has('pretty')), unheard };
 }
 
 function answer(name: string, question: Parameters<Page['answer']>[0]): Answer {
@@ -26,7 +29,9 @@ function answer(name: string, question: Parameters<Page['answer']>[0]): Answer {
   return page.answer(question);
 }
 
-function print(given: Answer, pretty: boolean): DebugAnswer {
+type Printed = Omit<DebugAnswer, 'unheard'>;
+
+function print(given: Answer, pretty: boolean): Printed {
   if ('refused' in given) return text(given.refused.status, `${given.refused.message}\n`);
   if ('text' in given) return text(200, `${given.text}\n`);
   const body = JSON.stringify(given.json, undefined, pretty ? 2 : undefined);
@@ -34,7 +39,7 @@ function print(given: Answer, pretty: boolean): DebugAnswer {
   return { status: 200, body, contentType: 'application/json' };
 }
 
-const text = (status: number, body: string): DebugAnswer => ({
+const text = (status: number, body: string): Printed => ({
   status,
   body,
   contentType: 'text/plain; charset=utf-8',

@@ -10,6 +10,7 @@ import { addConsole } from './console/routes.ts';
 import type { ConsoleSource } from './console/source.ts';
 import type { ControlPlane, VersionInfo } from './control-plane.ts';
 import { debugPage } from './debug-page.ts';
+import { unheardWarning } from './unheard.ts';
 
 /** How much the daemon's log tells. */
 export interface LogLevelSwitch {
@@ -113,7 +114,9 @@ function addDebugPages(app: FastifyInstance, plane: ControlPlane, { guarded }: A
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const scope = await scopeOf(plane, request, guarded);
     if (scope === undefined) return reply.code(401).type('text/plain').send('a token of the mesh is needed\n');
-    const { status, contentType, body } = debugPage(plane, request.raw.url?.slice('/debug'.length) ?? '', scope);
+    const path = request.raw.url?.slice('/debug'.length) ?? '';
+    const { status, contentType, body, unheard } = await debugPage(plane, path, scope);
+    if (unheard.length > 0) void reply.header('warning', unheardWarning(unheard));
     return reply.code(status).type(contentType).send(body);
   };
   app.get('/debug', answer);

@@ -81,7 +81,7 @@ class AdsServer implements XdsServer {
     this.#turnstile = new Turnstile({ most, patience });
     const { debug, now = Date.now } = options;
     this.#ledger = new Ledger(now, options.observer);
-    this.#debug = debug && new DebugCalls({ source: debug, proxies: () => this.status() }, options.log);
+    this.#debug = debug && new DebugCalls(debug, options.authenticate, options.log);
     this.#server = this.#serving((call) => this.#authenticated(call));
     for (const { definition, implementation } of options.services ?? [])
       this.#server.addService(definition, implementation);

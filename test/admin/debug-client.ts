@@ -14,7 +14,8 @@ export interface DebugResponse {
 
 export interface Asked {
   readonly port: number;
-  readonly roots: string;
+  /** Without them there is no TLS. */
+  readonly roots?: string;
   readonly token?: string;
   readonly type: string;
   readonly names?: readonly string[];
@@ -22,7 +23,10 @@ export interface Asked {
 
 /** Rejects with the stream's status. */
 export async function askDebug({ port, roots, token, type, names = [] }: Asked): Promise<DebugResponse> {
-  const client = new Client(`localhost:${port}`, credentials.createSsl(Buffer.from(roots)));
+  const client = new Client(
+    `localhost:${port}`,
+    roots === undefined ? credentials.createInsecure() : credentials.createSsl(Buffer.from(roots)),
+  );
   const { path, requestSerialize, responseDeserialize } = adsService.StreamAggregatedResources;
   const metadata = new Metadata();
   if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);

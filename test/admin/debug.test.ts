@@ -66,6 +66,7 @@ beforeAll(async () => {
     config,
     state: join(directory, 'state'),
     xdsAddress: '127.0.0.1:0',
+    plaintextAddress: '127.0.0.1:0',
     monitoringAddress: '127.0.0.1:0',
     httpAddress: '127.0.0.1:0',
     log: { info: () => {}, warn: () => {}, error: () => {} },
@@ -154,6 +155,13 @@ describe('over xDS', () => {
   test('who has no token is told nothing', async () => {
     const asked = askDebug({ port: daemon.port, roots, type: 'istio.io/debug/syncz' });
     await expect(asked).rejects.toThrow('no valid credentials');
+  });
+
+  test('without TLS it is the same for who shows a token', async () => {
+    const asked = { port: daemon.plaintextPort ?? 0, type: 'istio.io/debug/syncz' };
+    const { resources } = await askDebug({ ...asked, token: await token('bank') });
+    expect(resources.map(resourceJson)).toMatchObject([{ node: { id: 'till-1.bank' } }]);
+    await expect(askDebug({ ...asked, token: 'no.such.token' })).rejects.toThrow('authenticated caller');
   });
 
   test('who looks is no proxy', async () => {

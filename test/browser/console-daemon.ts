@@ -8,6 +8,7 @@ import type { ExplainedRejection } from '../../src/daemon/introspection/introspe
 import type { XdsServer } from '../../src/xds/server.ts';
 
 import { monitoringServer } from '../../src/admin/http.ts';
+import { noPeers } from '../../src/model/proxy/replica.ts';
 import { consoleSource } from '../../src/daemon/introspection/console-source.ts';
 import { installation } from '../../src/daemon/mesh/installation.ts';
 import { controlPlane } from '../../src/daemon/introspection/introspection.ts';
@@ -78,6 +79,8 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
     problems: () => mesh.problems,
     injection: () => undefined,
     isReady: () => true,
+    peers: () => Promise.resolve(noPeers),
+    isForwarded: () => false,
     authenticate: (metadata) => {
       const [token] = metadata.get('authorization');
       const namespace = /^Bearer token-of-(.+)$/.exec(String(token))?.[1];
@@ -89,8 +92,7 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
   const source = consoleSource({
     mesh,
     history,
-    proxies: () => statuses,
-    problems: () => plane.problems(),
+    everywhere: () => Promise.resolve(plane),
     authority: () => ({ ...settled, ...options.authority }),
   });
   const counted = Object.fromEntries(

@@ -21,6 +21,8 @@ export interface Overview {
   readonly proxies: Readonly<Record<SyncState | 'total', number>>;
   readonly problems: { readonly error: number; readonly warning: number };
   readonly rejections: number;
+  /** Replicas that do not answer: their proxies are missing. */
+  readonly unheard: readonly string[];
   readonly authority: Authority | undefined;
 }
 
@@ -28,6 +30,8 @@ export type SyncState = 'synced' | 'pending' | 'rejecting';
 
 export interface ProxyRow {
   readonly connection: string;
+  /** Which it is connected to, where there are several. */
+  readonly replica: string | undefined;
   readonly proxy: string;
   readonly namespace: string;
   readonly role: string;

@@ -9,7 +9,7 @@ import { visible } from './question.ts';
 
 /** For callers of one namespace nothing but their proxies. */
 export function overview(question: Question): Overview {
-  const { plane, source, scope } = question;
+  const { plane, source, scope, unheard } = question;
   const isWhole = scope === 'mesh';
   const problems = isWhole ? plane.problems() : [];
   const errors = problems.filter(({ severity }) => severity === 'error').length;
@@ -25,6 +25,7 @@ export function overview(question: Question): Overview {
     proxies: states,
     problems: { error: errors, warning: problems.length - errors },
     rejections: isWhole ? plane.rejections().length : 0,
+    unheard,
     authority: isWhole ? source.authority() : undefined,
   };
 }

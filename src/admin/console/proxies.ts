@@ -9,11 +9,12 @@ import type { Question } from './question.ts';
 import { askedProxy, NoAnswer, visible } from './question.ts';
 
 export function proxyRow(status: ProxyStatus): ProxyRow {
-  const { connection, proxy, namespace, node, connectedSince, types } = status;
+  const { connection, replica, proxy, namespace, node, connectedSince, types } = status;
   const [role = '', address = ''] = node.id.split('~');
   const waiting = types.filter(({ synced, sentAt }) => !synced && sentAt > 0).map(({ sentAt }) => sentAt);
   return {
     connection,
+    replica,
     proxy,
     namespace,
     role: role === 'router' ? 'gateway' : role,

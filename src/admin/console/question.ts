@@ -6,7 +6,9 @@ import type { ControlPlane } from '../control-plane.ts';
 import type { ConsoleSource } from './source.ts';
 
 export interface Question {
+  /** With the proxies of all replicas but those that were not heard. */
   readonly plane: ControlPlane;
+  readonly unheard: readonly string[];
   readonly source: ConsoleSource;
   readonly scope: DebugScope;
   readonly query: URLSearchParams;
@@ -33,6 +35,6 @@ export const visible = ({ plane, scope }: Question): readonly ProxyStatus[] =>
 export function askedProxy(question: Question): ProxyStatus {
   const name = question.query.get('proxy') ?? '';
   const found = visible(question).find(({ proxy }) => proxy === name);
-  if (found === undefined) throw new NoAnswer(404, `the proxy '${name}' is not connected to this replica`);
+  if (found === undefined) throw new NoAnswer(404, `the proxy '${name}' is not connected`);
   return found;
 }

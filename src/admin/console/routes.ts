@@ -6,6 +6,7 @@ import type { ControlPlane } from '../control-plane.ts';
 import type { Answer } from './answers.ts';
 import { answers, posted } from './answers.ts';
 import { asset, headers } from './assets.ts';
+import { unheardWarning } from '../unheard.ts';
 import { Events } from './events.ts';
 import { NoAnswer } from './question.ts';
 import type { ConsoleSource } from './source.ts';
@@ -65,8 +66,10 @@ async function replyWith(
   if (scope === undefined) return refuse(reply, 401, tokenNeeded);
   if (!scoped && scope !== 'mesh') return refuse(reply, 403, 'this is for callers of a system namespace');
   const { searchParams: query } = new URL(request.raw.url ?? '', 'http://console');
+  const { plane: joint, unheard } = await plane.everywhere(false);
+  if (unheard.length > 0) void reply.header('warning', unheardWarning(unheard));
   try {
-    return await answer({ plane, source, scope, query, now: Date.now(), body: request.body });
+    return await answer({ plane: joint, unheard, source, scope, query, now: Date.now(), body: request.body });
   } catch (error) {
     if (error instanceof NoAnswer) return refuse(reply, error.status, error.message);
     throw error;

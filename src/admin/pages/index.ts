@@ -13,15 +13,17 @@ import type { Page } from './page.ts';
 import { connections, streams, syncStatus } from './proxies.ts';
 import { endpointShards, instances, registry } from './services.ts';
 
-const own = (summary: string, answer: Page['answer']): Page => ({ summary, scoped: true, answer });
-const whole = (summary: string, answer: Page['answer']): Page => ({ summary, scoped: false, answer });
+const own = (summary: string, answer: Page['answer']): Page => ({ summary, scoped: true, about: 'proxies', answer });
+const whole = (summary: string, answer: Page['answer'], about: Page['about'] = 'mesh'): Page => {
+  return { summary, scoped: false, about, answer };
+};
 const nothing =
   (json: unknown): Page['answer'] =>
   () => ({ json });
 
 export const pages: ReadonlyMap<string, Page> = new Map(
   Object.entries({
-    adsz: whole('streams of proxies and what they have; push=true pushes', streams),
+    adsz: whole('streams of proxies and what they have; push=true pushes', streams, 'streams'),
     authorizationz: whole('AuthorizationPolicies by namespace', objects.authorization),
     cachez: whole('what the server has sent', objects.counters),
     clusterz: whole('clusters that objects come from', objects.clusters),
@@ -33,20 +35,20 @@ export const pages: ReadonlyMap<string, Page> = new Map(
     edsz: own('endpoints of a proxy: proxyID', endpointsOfProxy),
     endpointShardz: whole('endpoints of services', endpointShards),
     endpointz: whole('endpoints of services', endpointShards),
-    host: whole('why a proxy does not know a host: proxyID, host', hostOfProxy),
+    host: whole('why a proxy does not know a host: proxyID, host', hostOfProxy, 'proxies'),
     inject: whole("the injector's configuration", objects.injection),
-    instancesz: whole('services that proxies receive for', instances),
+    instancesz: whole('services that proxies receive for', instances, 'proxies'),
     mesh: whole('settings of the mesh', objects.meshConfig),
     ndsz: own('name table of a proxy: its Envoy has it as a listener', nothing({})),
     networkz: whole('gateways between networks', objects.networkGateways),
-    object: whole('why an object has nothing to say to a proxy: proxyID, kind, name', objectOfProxy),
-    problems: whole('mistakes in what users wrote', objects.problems),
-    push_status: whole('mistakes by kind and object', objects.pushStatus),
+    object: whole('why an object has nothing to say to a proxy: proxyID, kind, name', objectOfProxy, 'proxies'),
+    problems: whole('mistakes in what users wrote', objects.problems, 'proxies'),
+    push_status: whole('mistakes by kind and object', objects.pushStatus, 'proxies'),
     pushcontext: whole('settings of the mesh', objects.meshConfig),
     registryz: whole('services', registry),
-    rejections: whole('resources that proxies reject', objects.rejections),
+    rejections: whole('resources that proxies reject', objects.rejections, 'proxies'),
     resources: own('what a proxy is to have, with the causes of every field: proxyID', resourcesOfProxy),
-    sidecarz: whole('what a proxy sees: proxyID', scopeOfProxy),
+    sidecarz: whole('what a proxy sees: proxyID', scopeOfProxy, 'proxies'),
     syncz: own('what proxies were sent and have accepted: namespace', syncStatus),
     telemetryz: whole('Telemetry objects by namespace', objects.telemetry),
   }),

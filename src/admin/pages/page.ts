@@ -23,6 +23,8 @@ export interface Page {
   readonly summary: string;
   /** Whether it shows nothing but proxies of the caller's own scope; others are for the system's namespaces alone. */
   readonly scoped: boolean;
+  /** What it tells of: what every replica knows, proxies wherever they are connected, or those and what they have. */
+  readonly about: 'mesh' | 'proxies' | 'streams';
   readonly answer: (question: Question) => Answer;
 }
 

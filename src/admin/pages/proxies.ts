@@ -14,7 +14,7 @@ const legacyNames = {
   endpoint: resourceTypes.endpoint,
 } as const;
 
-function proxySync({ proxy, node, types }: ProxyStatus): object {
+function proxySync({ replica, proxy, node, types }: ProxyStatus): object {
   const byType = new Map(types.map((status) => [status.type, status]));
   const legacy = Object.entries(legacyNames).flatMap(([name, type]): [string, string][] => {
     const status = byType.get(type);
@@ -28,6 +28,7 @@ function proxySync({ proxy, node, types }: ProxyStatus): object {
     ...optional({ cluster_id: node.metadata['CLUSTER_ID'] }),
     proxy,
     proxy_type: node.id.split('~')[0],
+    ...optional({ replica }),
     ...optional({ istio_version: node.metadata['ISTIO_VERSION'] }),
     ...Object.fromEntries(legacy.filter(([, version]) => version !== '')),
     resources: Object.fromEntries(types.map((status) => [status.type, resourceSync(status)])),
@@ -76,12 +77,13 @@ export const streams = (question: Question): Answer => {
     labels: status.node.metadata['LABELS'] ?? {},
     metadata: status.node.metadata,
     locality: status.node.locality ?? {},
-    watches: Object.fromEntries(question.plane.held(status.connection) ?? []),
+    watches: Object.fromEntries(question.plane.held(status) ?? []),
   }));
   return { json: { totalClients: clients.length, clients } };
 };
 
 const connection = (status: ProxyStatus): object => ({
+  ...optional({ replica: status.replica }),
   connectionId: status.connection,
   connectedAt: new Date(status.connectedSince).toISOString(),
   address: status.peer,

@@ -19,6 +19,11 @@ export function MeshView({ place }: { readonly place: Place }) {
       <Asked live={overview}>
         {(mesh) => (
           <>
+            {mesh.unheard.length > 0 && (
+              <p role="alert">
+                {mesh.unheard.join(', ')} does not answer: proxies that are connected there are missing.
+              </p>
+            )}
             <Tiles mesh={mesh} />
             {mesh.scope === 'mesh' && <MeshGraph place={place} />}
           </>

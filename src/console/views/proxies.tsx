@@ -62,6 +62,6 @@ const columns = (now: number): readonly Column<ProxyRow>[] => [
   { head: 'Lag', cell: ({ waitingSince }) => (waitingSince === 0 ? '–' : duration(now - waitingSince)), number: true },
   { head: 'Resources', cell: ({ resources }) => resources.toLocaleString('en'), number: true },
   { head: 'Address', cell: ({ address }) => <code>{address}</code> },
-  { head: 'Connected', cell: ({ since }) => ago(since, now) },
+  { head: 'Connected', cell: ({ since, replica = '' }) => `${ago(since, now)}${replica && ` to ${replica}`}` },
   { head: 'Last rejection', cell: ({ error }) => (error === undefined ? '' : <span class="clip">{error}</span>) },
 ];

@@ -8,6 +8,9 @@ import type { KubernetesClient } from '../../kubernetes/client.ts';
 import type { KubernetesObject } from '../../kubernetes/resource.ts';
 import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
 import type { TlsIdentity } from '../../model/external/secret-source.ts';
+import type { AskPeers } from '../../model/proxy/replica.ts';
+import { noPeers } from '../../model/proxy/replica.ts';
+import { peerAnswers } from './peer-answers.ts';
 import type { PeerReports } from './peer-reports.ts';
 import { followPeers } from './peer-reports.ts';
 import type { ReplicaService } from './replica-service.ts';
@@ -56,6 +59,8 @@ export const clusterPart = (options: DaemonOptions, context: ClusterContext): Cl
 export class ClusterPart {
   /** Absent where the authority is this process's own. */
   readonly replicas: Replicas | undefined;
+  /** Asks the other replicas about their proxies. */
+  readonly ask: AskPeers;
   /** Resolves after the signal, when what was held is given back. */
   readonly ended: Promise<unknown>;
   readonly #options: DaemonOptions;
@@ -73,7 +78,7 @@ export class ClusterPart {
 
   constructor(options: DaemonOptions, client: KubernetesClient, context: ClusterContext) {
     const { mesh, certificates, server, service, signal } = context;
-    const { log, replica = replicaName(), xdsAddress } = options;
+    const { log, replica = replicaName() } = options;
     this.#options = options;
     this.#client = client;
     this.#context = context;
@@ -91,12 +96,15 @@ export class ClusterPart {
       systemNamespace: mesh.installation.systemNamespace,
       revision: mesh.installation.revision,
       replica,
-      address: () => (this.#port === undefined ? undefined : reachedAt(xdsAddress, this.#port)),
+      address: () => this.#reachedAt(),
       trust: certificates.trust,
       onElected: (leading) => this.#lead(leading),
       signal,
       log,
     });
+    this.ask = this.#isShared
+      ? peerAnswers({ peers: () => this.#duties.peers(), ...this.#shownToPeers() })
+      : () => Promise.resolve(noPeers);
     this.replicas = this.#isShared ? this.#duties.replicas : undefined;
     this.ended = this.#duties.ended;
     this.#authority = this.#authoritySecret();
@@ -131,15 +139,30 @@ export class ClusterPart {
     this.#port = port;
   }
 
-  #lead(leading: AbortSignal): void {
+  /** Whether a call comes from within the Pod although others reach it from outside: through a port that is forwarded to it. */
+  isForwarded(peer: string): boolean {
+    const address = this.#reachedAt();
+    return address !== undefined && isLoopback(peer) && !isLoopback(address);
+  }
+
+  #reachedAt(): string | undefined {
+    return this.#port === undefined ? undefined : reachedAt(this.#options.xdsAddress, this.#port);
+  }
+
+  #shownToPeers() {
     const { mesh, certificates, trustDomain } = this.#context;
     const { systemNamespace } = mesh.installation;
+    const account = replicaIdentity(trustDomain, systemNamespace);
+    return { identity: () => certificates.issueFor(account), serverName: `istiod.${systemNamespace}.svc` };
+  }
+
+  #lead(leading: AbortSignal): void {
+    const { mesh } = this.#context;
     if (this.#isShared) {
       this.#refresh();
       this.#peers = followPeers({
         peers: () => this.#duties.peers(),
-        identity: () => certificates.issueFor(replicaIdentity(trustDomain, systemNamespace)),
-        serverName: `istiod.${systemNamespace}.svc`,
+        ...this.#shownToPeers(),
         onChange: () => this.#statuses.touch(),
         signal: leading,
       });
@@ -188,6 +211,9 @@ function reachedAt(address: string, port: number): string {
   const found = host === '' || host === '0.0.0.0' || host === '::' ? ownAddress() : host;
   return found.includes(':') ? `[${found}]:${port}` : `${found}:${port}`;
 }
+
+/** Of `address:port`. */
+const isLoopback = (peer: string): boolean => /^(?:\[?::1\]?|(?:\[?::ffff:)?127\.[\d.]+\]?|localhost):\d+$/.test(peer);
 
 /** Proxies that come and go answer nothing. */
 function followConnections(server: XdsServer, statuses: Statuses, signal: AbortSignal): void {

@@ -70,7 +70,7 @@ export function startDuties(options: DutiesOptions): Duties {
       waiting: (step) => leases.waiting(step),
       isLeading: () => term !== undefined && !term.aborted && leases.isKnown(),
     },
-    peers: () => leases.peers(),
+    peers: () => new Map([...leases.peers()].map(([name, address]) => [name.slice(leasePrefix.length), address])),
     areOthersKnown: () => leases.isKnown(),
     isAlive: (name) => name === options.replica || leases.peers().has(leaseName(name)),
     ended: Promise.all([ended, leases.ended]),
@@ -98,7 +98,8 @@ function write({ client, systemNamespace, revision, trust, log }: DutiesOptions,
   });
 }
 
-const leaseName = (replica: string): string => `keelson-replica-${dnsName(replica)}`;
+const leasePrefix = 'keelson-replica-';
+const leaseName = (replica: string): string => `${leasePrefix}${dnsName(replica)}`;
 
 /** As it may stand in the name of an object. */
 const dnsName = (name: string): string =>

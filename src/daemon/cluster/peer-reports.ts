@@ -1,10 +1,10 @@
 // What other replicas report of their proxies, followed by the one that writes. A replica that cannot be reached keeps what it
 // last said for as long as it is alive.
 import type { ClientReadableStream } from '@grpc/grpc-js';
-import { Client, credentials } from '@grpc/grpc-js';
 
 import type { DeliveryReport, ObjectDelivery } from '../../conditions/delivery-report.ts';
 import type { TlsIdentity } from '../../model/external/secret-source.ts';
+import { peerClient } from './peer-client.ts';
 import type { ReportChange } from './replica-service.ts';
 import { replicaServiceDefinition } from './replica-service.ts';
 
@@ -29,7 +29,6 @@ interface Peer {
   isHeard: boolean;
 }
 
-const largestMessage = 64 << 20;
 const method = replicaServiceDefinition.FollowDelivery;
 
 export interface PeerReports {
@@ -73,13 +72,9 @@ export function followPeers(options: PeerReportsOptions): PeerReports {
 async function follow({ identity, serverName, onChange, signal }: PeerReportsOptions, peer: Peer): Promise<void> {
   peer.isOpen = true;
   try {
-    const { roots, privateKey, certificateChain } = await identity();
+    const shown = await identity();
     if (signal.aborted) return;
-    const tls = credentials.createSsl(Buffer.from(roots), Buffer.from(privateKey), Buffer.from(certificateChain));
-    const client = new Client(peer.address, tls, {
-      'grpc.ssl_target_name_override': serverName,
-      'grpc.max_receive_message_length': largestMessage,
-    });
+    const client = peerClient(peer.address, shown, serverName);
     const stream: ClientReadableStream<ReportChange> = client.makeServerStreamRequest(
       method.path,
       method.requestSerialize,

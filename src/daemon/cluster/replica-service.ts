@@ -1,19 +1,20 @@
-// What replicas tell the one that writes, over gRPC: what their own proxies have of every object. All of it first, then what has
-// changed. They know each other by certificates that they issue to themselves, of an account that nobody else has.
-import type { Metadata, ServerWritableStream, ServiceDefinition } from '@grpc/grpc-js';
+// What replicas tell each other, over gRPC. The one that writes: what their own proxies have of every object, all of it first,
+// then what has changed. Whoever is asked about the mesh: the state of their own proxies. They know each other by certificates
+// that they issue to themselves, of an account that nobody else has.
+import type { Metadata, sendUnaryData, ServerUnaryCall, ServerWritableStream, ServiceDefinition } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
 
 import type { DeliveryReport, ObjectDelivery } from '../../conditions/delivery-report.ts';
 import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
 import { spiffeId } from '../../model/proxy/identity.ts';
+import type { ReplicaAnswer, ReplicaQuestion } from '../../model/proxy/replica.ts';
 import type { Authenticate, FurtherService } from '../../xds/server.ts';
 
 /** Objects by their keys; null for one that is gone. */
 export type ReportChange = Readonly<Record<string, ObjectDelivery | null>>;
 
 const asBytes = (message: object): Buffer => Buffer.from(JSON.stringify(message));
-const fromBytes = (bytes: Buffer): ReportChange =>
-  bytes.length === 0 ? {} : (JSON.parse(bytes.toString()) as ReportChange);
+const fromBytes = <T extends object>(bytes: Buffer): T => (bytes.length === 0 ? {} : JSON.parse(bytes.toString())) as T;
 
 export const replicaServiceDefinition = {
   FollowDelivery: {
@@ -21,9 +22,18 @@ export const replicaServiceDefinition = {
     requestStream: false,
     responseStream: true,
     requestSerialize: asBytes,
-    requestDeserialize: fromBytes,
+    requestDeserialize: fromBytes<ReportChange>,
     responseSerialize: asBytes,
-    responseDeserialize: fromBytes,
+    responseDeserialize: fromBytes<ReportChange>,
+  },
+  Ask: {
+    path: '/keelson.v1.Replicas/Ask',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: asBytes,
+    requestDeserialize: fromBytes<ReplicaQuestion>,
+    responseSerialize: asBytes,
+    responseDeserialize: fromBytes<ReplicaAnswer>,
   },
 } as const satisfies ServiceDefinition;
 
@@ -34,41 +44,51 @@ export const replicaIdentity = (trustDomain: string, systemNamespace: string): W
   serviceAccount: 'keelson.replica',
 });
 
-/** For the server of a replica. */
-export function replicaService(authenticate: Authenticate, trustDomain: string, systemNamespace: string) {
-  const replica = spiffeId(replicaIdentity(trustDomain, systemNamespace));
-  return new ReplicaService({ authenticate, isReplica: (caller) => spiffeId(caller) === replica });
-}
+/** For the server of a replica. `answer`: of this replica alone. */
+export const replicaService = (
+  { authenticate, trustDomain }: Pick<ReplicaServiceOptions, 'authenticate' | 'trustDomain'>,
+  { systemNamespace }: Pick<ReplicaServiceOptions, 'systemNamespace'>,
+  answer: ReplicaServiceOptions['answer'],
+): ReplicaService => new ReplicaService({ authenticate, trustDomain, systemNamespace, answer });
 
 type Call = ServerWritableStream<ReportChange, ReportChange>;
+type Asking = ServerUnaryCall<ReplicaQuestion, ReplicaAnswer>;
 
 export interface ReplicaServiceOptions {
   readonly authenticate: Authenticate;
-  readonly isReplica: (caller: WorkloadIdentity) => boolean;
+  readonly trustDomain: string;
+  readonly systemNamespace: string;
+  readonly answer: (question: ReplicaQuestion) => ReplicaAnswer;
 }
 
-/** Tells whoever follows. */
+const refusal = { code: status.PERMISSION_DENIED, details: 'for replicas only' };
+
+/** Tells whoever follows, and whoever asks. */
 export class ReplicaService implements FurtherService {
   readonly definition = replicaServiceDefinition;
   readonly implementation: FurtherService['implementation'];
   readonly #followers = new Set<Call>();
   #report: DeliveryReport = new Map();
 
-  constructor({ authenticate, isReplica }: ReplicaServiceOptions) {
-    const certificateOf = (call: Call) => call.getAuthContext().sslPeerCertificate;
+  constructor({ authenticate, trustDomain, systemNamespace, answer }: ReplicaServiceOptions) {
+    const replica = spiffeId(replicaIdentity(trustDomain, systemNamespace));
     // A token is none of these: what counts is a certificate that only a replica can have made.
-    const known = async (call: Call): Promise<boolean> => {
-      const caller = await authenticate(withoutToken(call.metadata), certificateOf(call));
-      return caller !== undefined && isReplica(caller);
+    const known = async (call: Call | Asking): Promise<boolean> => {
+      const caller = await authenticate(withoutToken(call.metadata), call.getAuthContext().sslPeerCertificate);
+      return caller !== undefined && spiffeId(caller) === replica;
     };
-    const refuse = (call: Call): void =>
-      void call.emit('error', { code: status.PERMISSION_DENIED, details: 'for replicas only' });
     this.implementation = {
-      FollowDelivery: (call: Call) =>
-        void known(call).then(
-          (isKnown) => (isKnown ? this.#follow(call) : refuse(call)),
-          () => refuse(call),
-        ),
+      FollowDelivery: (call: Call) => {
+        const refuse = (): void => void call.emit('error', refusal);
+        void known(call).then((isKnown) => (isKnown ? this.#follow(call) : refuse()), refuse);
+      },
+      Ask: (call: Asking, reply: sendUnaryData<ReplicaAnswer>) => {
+        const answered = known(call).then((isKnown) => (isKnown ? answer(call.request) : undefined));
+        answered.then(
+          (value) => (value === undefined ? reply(refusal) : reply(null, value)),
+          () => reply({ code: status.UNAVAILABLE, details: 'no answer' }),
+        );
+      },
     };
   }
 

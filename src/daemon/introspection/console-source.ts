@@ -4,6 +4,7 @@ import { setImmediate as breath } from 'node:timers/promises';
 
 import type { Authority, Difference, Effect, Hits, ResourceName, WrittenChange } from '../../admin/console/api.ts';
 import type { ConsoleSource } from '../../admin/console/source.ts';
+import type { ControlPlane } from '../../admin/control-plane.ts';
 import { decodedConfiguration, decodedResource } from '../../inspect/decoded.ts';
 import { WrongQuestion } from '../../inspect/mesh-reader.ts';
 import { proxyProblems } from '../../inspect/proxy-problems.ts';
@@ -13,8 +14,6 @@ import { configurationDifference } from './configuration-difference.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
 import { decodedKinds, originsAt } from '../../model/envoy/decoded.ts';
 import { memo } from '../../model/memo.ts';
-import type { Problem } from '../../model/problem.ts';
-import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
 import type { Layer, NodeInfo } from '../../model/envoy/resource.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
@@ -25,9 +24,8 @@ import { causingObjects, resourceOrigins } from '../../translate/origins.ts';
 
 export interface ConsoleParts {
   readonly mesh: LiveMesh;
-  readonly proxies: () => readonly ProxyStatus[];
-  /** Everything that is wrong, what proxies reject included. */
-  readonly problems: () => readonly Problem[];
+  /** The proxies of all replicas, and everything that is wrong, what proxies reject included. */
+  readonly everywhere: () => Promise<Pick<ControlPlane, 'proxies' | 'problems'>>;
   readonly authority: () => Authority;
   readonly history: PushHistory;
   /** What was measured between services; without it the console shows what is configured. */
@@ -41,7 +39,7 @@ export const consoleSource = (parts: ConsoleParts): ConsoleSource => ({
   effect: (object) => effect(parts, object),
   authority: parts.authority,
   pushes: () => parts.history.latest(),
-  trace: (question) => refusals(() => tracedRequest(reader(parts), question)),
+  trace: (question) => refusals(async () => tracedRequest(await reader(parts), question)),
   difference: (change) => difference(parts, change),
   traffic: parts.traffic ?? (() => Promise.resolve(undefined)),
   onChange: (listener) => parts.history.onChange(listener),
@@ -110,9 +108,9 @@ const resourcesByCause = memo((layer: Layer): ReadonlyMap<string, readonly strin
 
 const mostShown = 50;
 
-async function effect({ mesh, proxies }: ConsoleParts, object: SourceRef): Promise<Effect> {
+async function effect({ mesh, everywhere }: ConsoleParts, object: SourceRef): Promise<Effect> {
   const key = keyOf(object);
-  const all = proxies();
+  const all = (await everywhere()).proxies();
   const affected: string[] = [];
   const resources = new Map<string, ResourceName>();
   let live = 0;
@@ -140,11 +138,13 @@ async function effect({ mesh, proxies }: ConsoleParts, object: SourceRef): Promi
 }
 
 /** The running mesh, for what commands ask of one. */
-function reader({ mesh, proxies, problems }: ConsoleParts): TracedMesh {
+async function reader({ mesh, everywhere }: ConsoleParts): Promise<TracedMesh> {
   const { settings, services } = mesh.translation.mesh;
+  const plane = await everywhere();
+  const proxies = plane.proxies();
   const nodeOf = (name: string): NodeInfo => {
-    const found = proxies().find(({ proxy }) => proxy === name);
-    if (found === undefined) throw new WrongQuestion(`the proxy '${name}' is not connected to this replica`);
+    const found = proxies.find(({ proxy }) => proxy === name);
+    if (found === undefined) throw new WrongQuestion(`the proxy '${name}' is not connected`);
     return found.node;
   };
   return {
@@ -152,8 +152,8 @@ function reader({ mesh, proxies, problems }: ConsoleParts): TracedMesh {
     services: services.map(({ hostname, namespace, addresses }) => {
       return { hostname, namespace, address: addresses[0] ?? '' };
     }),
-    proxies: proxies().map(({ proxy, node }) => ({ name: proxy, address: node.id.split('~')[1] ?? '' })),
-    problems: problems(),
+    proxies: proxies.map(({ proxy, node }) => ({ name: proxy, address: node.id.split('~')[1] ?? '' })),
+    problems: plane.problems(),
     conflicts: (name) => Promise.resolve(proxyProblems(mesh.translation, nodeOf(name), Date.now())),
     hostProblems: (name, host) => Promise.resolve(mesh.translation.hostProblems(nodeOf(name), host)),
     read: (name) => {
@@ -172,9 +172,11 @@ async function refusals<T>(answer: () => Promise<T>): Promise<T | { readonly ref
   }
 }
 
-const difference = ({ mesh, proxies }: ConsoleParts, change: WrittenChange): Promise<Difference> =>
-  configurationDifference(
+async function difference({ mesh, everywhere }: ConsoleParts, change: WrittenChange): Promise<Difference> {
+  const proxies = (await everywhere()).proxies();
+  return configurationDifference(
     mesh,
-    proxies().map(({ proxy, node }) => ({ proxy, node })),
+    proxies.map(({ proxy, node }) => ({ proxy, node })),
     change,
   );
+}

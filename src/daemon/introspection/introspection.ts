@@ -7,10 +7,9 @@ import type { ControlPlane, VersionInfo } from '../../admin/control-plane.ts';
 import { debugPage } from '../../admin/debug-page.ts';
 import { decodedConfiguration } from '../../inspect/decoded.ts';
 import { proxyProblems } from '../../inspect/proxy-problems.ts';
-import { rejectionProblem } from '../../inspect/rejection-problem.ts';
+import { blamedSource, rejectionProblem } from '../../inspect/rejection-problem.ts';
 import type { DebugSource } from '../../model/proxy/debug.ts';
 import type { Problem } from '../../model/problem.ts';
-import { proxyName } from '../../model/proxy/proxy-status.ts';
 import type { Configuration, NodeInfo } from '../../model/envoy/resource.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { SourceRef } from '../../model/source.ts';
@@ -19,15 +18,20 @@ import type { Translation } from '../../translate/translate.ts';
 import { configDump, printSection } from '../../xds/debug/config-dump.ts';
 import type { Authenticate, XdsServer } from '../../xds/server.ts';
 import type { Rejection } from '../../xds/subscription/quarantine.ts';
+import type { AskPeers } from '../../model/proxy/replica.ts';
+import { everywhere } from './replicas.ts';
 
 export interface ExplainedRejection extends Rejection {
   /** The objects that the rejected resource came from. */
   readonly causes: readonly SourceRef[];
+  /** The field that is likeliest to blame. */
+  readonly source: SourceRef | undefined;
 }
 
 export const explainRejection = (rejection: Rejection): ExplainedRejection => ({
   ...rejection,
   causes: causingObjects(resourceOrigins(rejection.resource)),
+  source: blamedSource(rejection.resource),
 });
 
 /** The parts that know the answers; all but the names are asked anew each time. */
@@ -43,6 +47,10 @@ export interface Known {
   /** How Pods are injected; undefined where none are. */
   readonly injection: () => object | undefined;
   readonly isReady: () => boolean;
+  /** What the other replicas say. */
+  readonly peers: AskPeers;
+  /** Whether a call from there comes through a port that is forwarded to this replica. */
+  readonly isForwarded: (peer: string) => boolean;
   readonly authenticate: Authenticate;
   readonly metricsText: () => Promise<string>;
 }
@@ -62,8 +70,10 @@ export const versionInfo: VersionInfo = {
 };
 
 export function controlPlane(known: Known): ControlPlane {
-  const { server, translation, configuration } = known;
-  return {
+  const { server, translation, configuration, replica, peers } = known;
+  const rejections = () => server().rejections().map(explainRejection).map(shownRejection);
+  const plane: ControlPlane = {
+    everywhere: (held) => everywhere({ replica, plane, problems: known.problems, peers }, held),
     version: versionInfo,
     systemNamespaces: known.systemNamespaces,
     isReady: known.isReady,
@@ -71,14 +81,14 @@ export function controlPlane(known: Known): ControlPlane {
     mesh: () => translation().mesh,
     view: (node) => translation().view(node),
     proxies: () => server().status(),
-    held: (connection) => server().held(connection),
+    held: ({ connection }) => server().held(connection),
     configDump: (node, withEndpoints) => configDump(configuration(node), withEndpoints).map(printSection),
     resources: (node) => decodedConfiguration(configuration(node)),
-    problems: () => [...known.problems(), ...server().rejections().map(rejectionProblem)],
+    problems: () => [...known.problems(), ...rejections().map(rejectionProblem)],
     conflicts: (node) => proxyProblems(translation(), node, Date.now()),
     hostProblems: (node, host) => translation().hostProblems(node, host),
     objectProblems: (node, object) => translation().objectProblems(node, object),
-    rejections: () => server().rejections().map(explainRejection).map(shownRejection),
+    rejections,
     clusters: () => [{ id: translation().mesh.settings.clusterId, secretName: '', syncStatus: 'synced' }],
     counters: () => server().counters(),
     injection: known.injection,
@@ -90,19 +100,35 @@ export function controlPlane(known: Known): ControlPlane {
     },
     metricsText: known.metricsText,
   };
+  return plane;
 }
 
-const shownRejection = ({ type, name, error, nodes, since, causes }: ExplainedRejection) => {
-  return { type, name, error, nodes, since, causes };
+const shownRejection = ({ type, name, error, nodes, since, causes, source }: ExplainedRejection) => {
+  return { type, name, error, nodes, since, causes, source };
 };
 
-/** The same answers for istioctl, which asks over xDS. */
-export const debugSource = (known: Known, plane: ControlPlane): DebugSource => ({
-  systemNamespaces: known.systemNamespaces,
-  page: (path, scope) => Promise.resolve(debugPage(plane, path, scope)),
-  configDump: (proxy) => {
-    const status = plane.proxies().find((each) => each.proxy === proxy || proxyName(each.node) === proxy);
-    return status === undefined ? undefined : configDump(known.configuration(status.node));
-  },
-  controlPlane: JSON.stringify({ Component: 'istiod', ID: known.replica, Info: versionInfo }),
-});
+/**
+ * The same answers for istioctl, which asks over xDS. It goes through a forwarded port to one replica after the other and
+ * prints all their answers: whom each of them listed would be there as often as there are replicas.
+ */
+export function debugSource(known: Known, plane: ControlPlane): DebugSource {
+  const everyProxy = async () => {
+    const { plane: joint, unheard } = await plane.everywhere(false);
+    return { proxies: joint.proxies(), unheard };
+  };
+  return {
+    systemNamespaces: known.systemNamespaces,
+    page: (path, scope) => debugPage(plane, path, scope),
+    proxies: (peer) =>
+      known.isForwarded(peer) ? Promise.resolve({ proxies: plane.proxies(), unheard: [] }) : everyProxy(),
+    everyProxy,
+    configDump: (node) => configDump(known.configuration(node)),
+    controlPlane: (unheard) =>
+      JSON.stringify({
+        Component: 'istiod',
+        ID: known.replica,
+        Info: versionInfo,
+        ...(unheard.length > 0 && { Unheard: unheard }),
+      }),
+  };
+}

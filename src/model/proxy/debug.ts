@@ -2,7 +2,8 @@
 // over xDS, where istioctl asks.
 // https://istio.io/latest/docs/ops/diagnostic-tools/proxy-cmd/
 import type { WorkloadIdentity } from './identity.ts';
-import type { TypeUrl } from '../envoy/resource.ts';
+import type { NodeInfo, TypeUrl } from '../envoy/resource.ts';
+import type { ProxyStatus } from './proxy-status.ts';
 
 /** Whose proxies a caller may see: everybody's, or those of one namespace. */
 export type DebugScope = 'mesh' | { readonly namespace: string };
@@ -21,6 +22,14 @@ export interface DebugAnswer {
   readonly status: number;
   readonly body: string;
   readonly contentType: string;
+  /** Replicas that are alive and were not heard: their proxies are missing. */
+  readonly unheard: readonly string[];
+}
+
+/** Proxies of all replicas that were heard. */
+export interface ListedProxies {
+  readonly proxies: readonly ProxyStatus[];
+  readonly unheard: readonly string[];
 }
 
 /** One part of what a proxy is to have, with the bytes of its message. */
@@ -34,10 +43,14 @@ export interface DebugSource {
   readonly systemNamespaces: readonly string[];
   /** What HTTP answers at `/debug/` + `path`; the path may have a query. */
   page(path: string, scope: DebugScope): Promise<DebugAnswer>;
-  /** Envoy's config dump as the control plane means it; undefined if the proxy is not connected here. */
-  configDump(proxy: string): readonly DumpSection[] | undefined;
-  /** JSON: names the replica that answers. */
-  readonly controlPlane: string;
+  /** Whom to list to a caller who connects from there: everybody, or who is connected to this replica. */
+  proxies(peer: string): Promise<ListedProxies>;
+  /** Wherever they are connected. */
+  everyProxy(): Promise<ListedProxies>;
+  /** Envoy's config dump as the control plane means it. */
+  configDump(node: NodeInfo): readonly DumpSection[];
+  /** JSON: names the replica that answers, and those that it has not heard. */
+  controlPlane(unheard: readonly string[]): string;
 }
 
 /** What istioctl looks for, to go on to the next replica. */

@@ -23,6 +23,8 @@ export interface TypeStatus {
 }
 
 export interface ProxyStatus {
+  /** The replica that it is connected to, where several are looked at. */
+  readonly replica?: string;
   /** Unique among the streams of this control plane: `pod.namespace-7`. */
   readonly connection: string;
   /** `pod.namespace` */

@@ -2,9 +2,10 @@
 // first request.
 import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
 import type { Log } from '../log.ts';
+import type { Authenticate } from '../server-options.ts';
 import type { AdsCall } from '../service.ts';
 import type { DeltaRequest, SotwRequest } from '../subscription/requests.ts';
-import type { DebugEnvironment } from './debug-stream.ts';
+import type { DebugSource } from '../../model/proxy/debug.ts';
 import { status } from '@grpc/grpc-js';
 import { endCall } from '../service.ts';
 import { DebugStream, isDebugClient, RefusedRequest } from './debug-stream.ts';
@@ -12,12 +13,15 @@ import { DebugStream, isDebugClient, RefusedRequest } from './debug-stream.ts';
 const codes = { denied: status.UNAUTHENTICATED, invalid: status.INVALID_ARGUMENT, missing: status.NOT_FOUND } as const;
 
 export class DebugCalls {
-  readonly #environment: DebugEnvironment;
+  readonly #source: DebugSource;
   readonly #log: Log;
-  readonly #streams = new WeakMap<AdsCall, DebugStream>();
+  readonly #authenticate: Authenticate | undefined;
+  readonly #streams = new WeakMap<AdsCall, Promise<DebugStream>>();
 
-  constructor(environment: DebugEnvironment, log: Log) {
-    this.#environment = environment;
+  /** `authenticate`: for those whom nobody has asked yet who they are, at the port without TLS. */
+  constructor(source: DebugSource, authenticate: Authenticate | undefined, log: Log) {
+    this.#source = source;
+    this.#authenticate = authenticate;
     this.#log = log;
   }
 
@@ -34,10 +38,17 @@ export class DebugCalls {
     identity: WorkloadIdentity | undefined,
     request: DeltaRequest | SotwRequest,
   ): Promise<void> {
-    const stream = this.#streams.get(call) ?? new DebugStream(identity, this.#environment);
-    this.#streams.set(call, stream);
+    const known = this.#streams.get(call) ?? this.#opened(call, identity);
+    this.#streams.set(call, known);
+    const stream = await known;
     const response = await stream.answer(request);
     if (response !== undefined && !call.cancelled) call.write(response);
+  }
+
+  async #opened(call: AdsCall, known: WorkloadIdentity | undefined): Promise<DebugStream> {
+    const shows = call.metadata.get('authorization').length > 0;
+    const identity = known ?? (shows ? await this.#authenticate?.(call.metadata, undefined) : undefined);
+    return new DebugStream({ identity, peer: call.getPeer() }, this.#source);
   }
 
   #refuse(call: AdsCall, error: unknown): void {

@@ -22,9 +22,11 @@ const types = {
 /** Of the state of the world only; in bytes. */
 const longestAnswer = 256 << 20;
 
-export interface DebugEnvironment {
-  readonly source: DebugSource;
-  readonly proxies: () => readonly ProxyStatus[];
+/** Who asks, and from where. */
+export interface DebugCaller {
+  readonly identity: WorkloadIdentity | undefined;
+  /** `address:port` */
+  readonly peer: string;
 }
 
 /** The caller's mistake; its message is for them. */
@@ -42,53 +44,69 @@ export class RefusedRequest extends Error {
 export const isDebugClient = (node: NodeInfo): boolean => node.metadata['GENERATOR'] === 'event';
 
 export class DebugStream {
-  readonly #environment: DebugEnvironment;
+  readonly #source: DebugSource;
+  readonly #peer: string;
   readonly #scope: DebugScope;
   #nonce = 0;
 
   /** Throws a RefusedRequest when nobody vouches for the caller. */
-  constructor(identity: WorkloadIdentity | undefined, environment: DebugEnvironment) {
-    const scope = debugScope(identity, environment.source.systemNamespaces);
+  constructor({ identity, peer }: DebugCaller, source: DebugSource) {
+    const scope = debugScope(identity, source.systemNamespaces);
     if (scope === undefined) throw new RefusedRequest('denied', 'debug types need an authenticated caller');
     this.#scope = scope;
-    this.#environment = environment;
+    this.#source = source;
+    this.#peer = peer;
   }
 
   /** The response; undefined if the request only acknowledges one. Throws a RefusedRequest. */
   async answer(request: DeltaRequest | SotwRequest): Promise<Buffer | undefined> {
     if (request.nonce !== '') return undefined;
     if (!('names' in request)) throw new RefusedRequest('invalid', 'debug types are served state of the world only');
-    const resources = await this.#resources(request);
+    const { resources, unheard } = await this.#answer(request);
     if (resources.reduce((sum, { bytes }) => sum + bytes.length, 0) > longestAnswer)
       throw new RefusedRequest('invalid', 'the answer is too long: ask for one namespace');
     const nonce = String(++this.#nonce);
-    const { controlPlane } = this.#environment.source;
-    return debugResponse({ typeUrl: request.typeUrl, nonce, resources, controlPlane });
+    return debugResponse({
+      typeUrl: request.typeUrl,
+      nonce,
+      resources,
+      controlPlane: this.#source.controlPlane(unheard),
+    });
   }
 
-  async #resources({ typeUrl, names }: SotwRequest): Promise<readonly AnyBytes[]> {
-    if (typeUrl === types.syncStatus) return this.#proxies().map(clientConfigAny);
+  async #answer({ typeUrl, names }: SotwRequest): Promise<Answered> {
+    if (typeUrl === types.syncStatus) return this.#listed(clientConfigAny);
     if (typeUrl === types.configDump) return this.#configDump(onlyName(names));
-    if (typeUrl === types.page) return [await this.#page(onlyName(names))];
-    if (types.nodes.some((type) => type === typeUrl)) return this.#proxies().map(nodeAny);
+    if (typeUrl === types.page) return this.#page(onlyName(names));
+    if (types.nodes.some((type) => type === typeUrl)) return this.#listed(nodeAny);
     throw new RefusedRequest('invalid', `there is nothing of the type '${typeUrl}' for who only looks`);
   }
 
-  #proxies(): readonly ProxyStatus[] {
-    return this.#environment.proxies().filter(({ namespace }) => isInScope(this.#scope, namespace));
+  async #listed(print: (status: ProxyStatus) => AnyBytes): Promise<Answered> {
+    const { proxies, unheard } = await this.#source.proxies(this.#peer);
+    return { resources: proxies.filter((status) => this.#isVisible(status)).map(print), unheard };
   }
 
-  #configDump(name: string): readonly AnyBytes[] {
-    const isVisible = this.#proxies().some(({ proxy }) => proxy === name);
-    const sections = isVisible ? this.#environment.source.configDump(name) : undefined;
-    if (sections === undefined) throw new RefusedRequest('missing', notConnected);
-    return sections;
+  #isVisible({ namespace }: ProxyStatus): boolean {
+    return isInScope(this.#scope, namespace);
   }
 
-  async #page(path: string): Promise<AnyBytes> {
-    const { body } = await this.#environment.source.page(path, this.#scope);
-    return { type: types.page, bytes: Buffer.from(body) };
+  async #configDump(name: string): Promise<Answered> {
+    const { proxies, unheard } = await this.#source.everyProxy();
+    const found = proxies.find((status) => status.proxy === name && this.#isVisible(status));
+    if (found === undefined) throw new RefusedRequest('missing', notConnected);
+    return { resources: this.#source.configDump(found.node), unheard };
   }
+
+  async #page(path: string): Promise<Answered> {
+    const { body, unheard } = await this.#source.page(path, this.#scope);
+    return { resources: [{ type: types.page, bytes: Buffer.from(body) }], unheard };
+  }
+}
+
+interface Answered {
+  readonly resources: readonly AnyBytes[];
+  readonly unheard: readonly string[];
 }
 
 function onlyName(names: readonly string[]): string {

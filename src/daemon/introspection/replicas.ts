@@ -1,0 +1,64 @@
+// A control plane with the proxies of all its replicas: each makes the same configurations, so whoever is asked needs to know
+// of the others nothing but who is connected to them, and what those answered.
+import type { ControlPlane, Everywhere } from '../../admin/control-plane.ts';
+import { rejectionProblem } from '../../inspect/rejection-problem.ts';
+import type { Problem } from '../../model/problem.ts';
+import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
+import type { AskPeers, RejectedResource, ReplicaAnswer, ReplicaQuestion } from '../../model/proxy/replica.ts';
+
+/** `problems`: those that have nothing to do with proxies of one replica or another. */
+export interface OwnPart {
+  readonly replica: string;
+  readonly plane: ControlPlane;
+  readonly problems: () => readonly Problem[];
+  readonly peers: AskPeers;
+}
+
+/** What this replica tells another one. */
+export function ownAnswer(plane: ControlPlane, { held = false, push = false }: ReplicaQuestion): ReplicaAnswer {
+  if (push) plane.push();
+  const proxies = plane.proxies();
+  const names = held ? proxies.map((status) => [status.connection, heldBy(plane, status)] as const) : [];
+  return { proxies, rejections: plane.rejections(), held: Object.fromEntries(names) };
+}
+
+const heldBy = (plane: ControlPlane, status: ProxyStatus): ReplicaAnswer['held'][string] =>
+  Object.fromEntries(plane.held(status) ?? []);
+
+/** `held`: with the names of what proxies have. */
+export async function everywhere({ replica, plane, problems, peers }: OwnPart, held: boolean): Promise<Everywhere> {
+  const { answers, silent } = await peers({ held });
+  if (answers.size === 0) return { plane, unheard: silent };
+  const here = plane.proxies().map((status) => ({ ...status, replica }));
+  const there = [...answers].flatMap(([name, { proxies }]) => proxies.map((status) => ({ ...status, replica: name })));
+  const proxies = [...here, ...there];
+  const rejections = joined([...plane.rejections(), ...[...answers.values()].flatMap((answer) => answer.rejections)]);
+  const joint: ControlPlane = {
+    ...plane,
+    proxies: () => proxies,
+    rejections: () => rejections,
+    problems: () => [...problems(), ...rejections.map(rejectionProblem)],
+    held: (proxy) => {
+      if (proxy.replica === replica) return plane.held(proxy);
+      const names = answers.get(proxy.replica ?? '')?.held[proxy.connection];
+      return names && new Map(Object.entries(names));
+    },
+    push: () => {
+      plane.push();
+      void peers({ push: true });
+    },
+  };
+  return { plane: joint, unheard: silent };
+}
+
+/** One version of a resource is rejected for one reason, whichever replica hears of it. */
+function joined(rejections: readonly RejectedResource[]): readonly RejectedResource[] {
+  const found = new Map<string, RejectedResource>();
+  for (const rejection of rejections) {
+    const key = JSON.stringify([rejection.type, rejection.name, rejection.error]);
+    const known = found.get(key);
+    const nodes = [...new Set([...(known?.nodes ?? []), ...rejection.nodes])];
+    found.set(key, { ...rejection, nodes, since: Math.min(known?.since ?? rejection.since, rejection.since) });
+  }
+  return [...found.values()];
+}
