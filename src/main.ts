@@ -163,22 +163,19 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const webhooks = webhookServer(mesh, certificates.identity, log, metrics);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const authority = () => certificates.status();
-  const everywhere = () => plane.everywhere(false).then((found) => found.plane);
-  const console = consoleSource({ mesh, history, everywhere, authority, ...trafficOf(options) });
+  const console = consoleSource({ mesh, history, plane, authority, ...trafficOf(options) });
   await beginning.end();
   const ports = await listenAdmin(plane, { module: (path) => mesh.module(path), console }, options, atEnd);
-  return {
-    ...served,
-    ...ports,
-    webhookPort,
-    status: () => server.status(),
-    rejections: () => server.rejections().map(explainRejection),
-    problems: () => mesh.problems,
-    modulesFetched: () => mesh.modulesFetched(),
-    authority,
-    close: () => ended(stopping, server, cluster, tracing),
-  };
+  const close = (): Promise<void> => ended(stopping, server, cluster, tracing);
+  return { ...served, ...ports, webhookPort, ...shown(mesh, server), authority, close };
 }
+
+const shown = (mesh: LiveMesh, server: XdsServer) => ({
+  status: () => server.status(),
+  rejections: () => server.rejections().map(explainRejection),
+  problems: () => mesh.problems,
+  modulesFetched: () => mesh.modulesFetched(),
+});
 
 /** Stops everything; what is shared is given back. */
 async function ended(

@@ -92,7 +92,7 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
   const source = consoleSource({
     mesh,
     history,
-    everywhere: () => Promise.resolve(plane),
+    plane,
     authority: () => ({ ...settled, ...options.authority }),
   });
   const counted = Object.fromEntries(

@@ -25,7 +25,7 @@ import { causingObjects, resourceOrigins } from '../../translate/origins.ts';
 export interface ConsoleParts {
   readonly mesh: LiveMesh;
   /** The proxies of all replicas, and everything that is wrong, what proxies reject included. */
-  readonly everywhere: () => Promise<Pick<ControlPlane, 'proxies' | 'problems'>>;
+  readonly plane: Pick<ControlPlane, 'everywhere'>;
   readonly authority: () => Authority;
   readonly history: PushHistory;
   /** What was measured between services; without it the console shows what is configured. */
@@ -108,9 +108,9 @@ const resourcesByCause = memo((layer: Layer): ReadonlyMap<string, readonly strin
 
 const mostShown = 50;
 
-async function effect({ mesh, everywhere }: ConsoleParts, object: SourceRef): Promise<Effect> {
+async function effect({ mesh, plane }: ConsoleParts, object: SourceRef): Promise<Effect> {
   const key = keyOf(object);
-  const all = (await everywhere()).proxies();
+  const all = (await plane.everywhere(false)).plane.proxies();
   const affected: string[] = [];
   const resources = new Map<string, ResourceName>();
   let live = 0;
@@ -138,10 +138,10 @@ async function effect({ mesh, everywhere }: ConsoleParts, object: SourceRef): Pr
 }
 
 /** The running mesh, for what commands ask of one. */
-async function reader({ mesh, everywhere }: ConsoleParts): Promise<TracedMesh> {
+async function reader({ mesh, plane }: ConsoleParts): Promise<TracedMesh> {
   const { settings, services } = mesh.translation.mesh;
-  const plane = await everywhere();
-  const proxies = plane.proxies();
+  const { plane: joint } = await plane.everywhere(false);
+  const proxies = joint.proxies();
   const nodeOf = (name: string): NodeInfo => {
     const found = proxies.find(({ proxy }) => proxy === name);
     if (found === undefined) throw new WrongQuestion(`the proxy '${name}' is not connected`);
@@ -153,7 +153,7 @@ async function reader({ mesh, everywhere }: ConsoleParts): Promise<TracedMesh> {
       return { hostname, namespace, address: addresses[0] ?? '' };
     }),
     proxies: proxies.map(({ proxy, node }) => ({ name: proxy, address: node.id.split('~')[1] ?? '' })),
-    problems: plane.problems(),
+    problems: joint.problems(),
     conflicts: (name) => Promise.resolve(proxyProblems(mesh.translation, nodeOf(name), Date.now())),
     hostProblems: (name, host) => Promise.resolve(mesh.translation.hostProblems(nodeOf(name), host)),
     read: (name) => {
@@ -172,8 +172,8 @@ async function refusals<T>(answer: () => Promise<T>): Promise<T | { readonly ref
   }
 }
 
-async function difference({ mesh, everywhere }: ConsoleParts, change: WrittenChange): Promise<Difference> {
-  const proxies = (await everywhere()).proxies();
+async function difference({ mesh, plane }: ConsoleParts, change: WrittenChange): Promise<Difference> {
+  const proxies = (await plane.everywhere(false)).plane.proxies();
   return configurationDifference(
     mesh,
     proxies.map(({ proxy, node }) => ({ proxy, node })),
