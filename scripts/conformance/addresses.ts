@@ -1,5 +1,5 @@
-// In the place of a load balancer: every Service that wants one gets 10.97.x.y for its 10.96.x.y, which the nodes' own packet
-// filters then serve, and what runs beside the cluster gets routes to a node.
+// In the place of a load balancer: every Service that wants one gets 10.97.x.y for its 10.96.x.y, or the address that it asks for
+// if that is one of these, which the nodes' own packet filters then serve; what runs beside the cluster gets routes to a node.
 // https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -8,10 +8,13 @@ import { kubectl } from '../cluster/kind.ts';
 
 const services = '10.96.0.0/15';
 const pods = '10.244.0.0/16';
+const given = '10.97.';
+/** What Gateways may ask for, and what nobody here has: no Service gets the last addresses of the range by itself. */
+export const staticAddresses = { usable: `${given}255.250`, unusable: '192.0.2.1' };
 
 interface Service {
   readonly metadata: { readonly name: string; readonly namespace: string };
-  readonly spec: { readonly type?: string; readonly clusterIP: string };
+  readonly spec: { readonly type?: string; readonly clusterIP: string; readonly loadBalancerIP?: string };
   readonly status: { readonly loadBalancer?: { readonly ingress?: readonly object[] } };
 }
 
@@ -45,10 +48,12 @@ async function refuseUnknown(node: string): Promise<void> {
 }
 
 const isWaiting = ({ spec, status }: Service): boolean =>
-  spec.type === 'LoadBalancer' && status.loadBalancer?.ingress === undefined;
+  spec.type === 'LoadBalancer' &&
+  status.loadBalancer?.ingress === undefined &&
+  (spec.loadBalancerIP ?? given).startsWith(given);
 
 async function giveAddress({ metadata, spec }: Service): Promise<void> {
-  const ip = spec.clusterIP.replace(/^10\.96\./, '10.97.');
+  const ip = spec.loadBalancerIP ?? spec.clusterIP.replace(/^10\.96\./, given);
   const patch = JSON.stringify({ status: { loadBalancer: { ingress: [{ ip }] } } });
   const target = ['--namespace', metadata.namespace, 'patch', 'service', metadata.name, '--subresource=status'];
   // A Service that is gone by now needs none.

@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 
 import { output } from '../cluster/command.ts';
-import { notClaimed } from './suite.ts';
 
 interface Part {
   readonly result: string;
@@ -85,6 +84,17 @@ function figures(part: Part | undefined): string {
   return `${Passed} passed${Failed > 0 ? `, ${Failed} failed` : ''}${Skipped > 0 ? `, ${Skipped} skipped` : ''}`;
 }
 
+/** What the suite has and the run did not ask for. */
+function notClaimed(profiles: readonly Profile[]): string {
+  const names = new Set(profiles.flatMap(({ extended }) => extended?.unsupportedFeatures ?? []));
+  return names.size === 0
+    ? 'These are all that the suite has for these profiles.'
+    : `Not claimed:\n\n${[...names]
+        .toSorted()
+        .map((name) => `- ${name}`)
+        .join('\n')}`;
+}
+
 function claims(profiles: readonly Profile[]): string {
   const supported = new Set(profiles.flatMap(({ extended }) => extended?.supportedFeatures ?? []));
   return `
@@ -97,10 +107,6 @@ ${[...supported]
   .map((name) => `- ${name}`)
   .join('\n')}
 
-Not claimed:
-
-${Object.entries(notClaimed)
-  .map(([name, reason]) => `- ${name}: ${reason}`)
-  .join('\n')}
+${notClaimed(profiles)}
 `;
 }

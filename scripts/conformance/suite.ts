@@ -6,13 +6,10 @@ import { join } from 'node:path';
 import { cacheDirectory } from '../cluster/cache.ts';
 import { insideResult } from '../cluster/docker.ts';
 import { kubeconfig } from '../cluster/kind.ts';
+import { staticAddresses } from './addresses.ts';
 import { program } from './go-module.ts';
 
 const profiles = 'GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP,MESH-HTTP,MESH-GRPC';
-/** By feature: why it is not claimed. */
-export const notClaimed: Readonly<Record<string, string>> = {
-  GatewayStaticAddresses: "a Gateway has the addresses that the cluster's load balancer gives its Service",
-};
 const minutes = 80;
 
 export interface TestResult {
@@ -43,7 +40,8 @@ export async function runSuite(
 
 const suiteFlags = (version: string): readonly string[] =>
   `-test.v=test2json -test.timeout ${minutes}m -test.run TestGatewayAPI
-  --gateway-class istio --all-features --exempt-features ${Object.keys(notClaimed).join()} --conformance-profiles ${profiles}
+  --gateway-class istio --all-features --conformance-profiles ${profiles}
+  --usable-address ${staticAddresses.usable} --unusable-address ${staticAddresses.unusable}
   --namespace-labels istio-injection=enabled --debug=false
   --organization keelson --project keelson --version ${version} --url https://example.com --contact none`.split(/\s+/);
 

@@ -163,3 +163,33 @@ describe('the certificate for backends', () => {
     expect(problemsOf(withCertificate(), quay)).toEqual(['unsupported-field spec.tls.backend.clientCertificateRef']);
   });
 });
+
+describe('the addresses of a Gateway', () => {
+  const asking = (addresses: string, given: string): string =>
+    harbor(`, addresses: [${addresses}]`).replace('spec: {clusterIP: 10.1.0.1,', `status: ${given}\nspec: {type: LoadBalancer, clusterIP: 10.1.0.1,`); // prettier-ignore
+  const ip = (value: string): string => `{type: IPAddress, value: ${value}}`;
+  const gave = (value: string): string => `{loadBalancer: {ingress: [{ip: ${value}}]}}`;
+  const told = (yaml: string, features: Asking): string =>
+    translation(yaml, features)
+      .statuses()
+      .filter(({ kind }) => kind === 'Gateway')
+      .flatMap(({ status }) => status['conditions'] as readonly { type: string; status: string; reason: string }[])
+      .filter(({ type }) => type !== 'ResolvedRefs')
+      .map(({ type, status, reason }) => `${type} ${status} ${reason}`)
+      .join(', ');
+
+  it.each([
+    ['is given', ip('203.0.113.1'), gave('203.0.113.1'), 'Accepted True Accepted, Programmed True Programmed'],
+    ['is not given yet', ip('203.0.113.1'), '{}', 'Accepted True Accepted, Programmed False AddressNotAssigned'],
+    ['is another one', ip('203.0.113.1'), gave('203.0.113.9'), 'Accepted True Accepted, Programmed False AddressNotUsable'], // prettier-ignore
+    ['is one of two', `${ip('203.0.113.1')}, ${ip('203.0.113.2')}`, gave('203.0.113.1'), 'Accepted True Accepted, Programmed False AddressNotUsable'], // prettier-ignore
+    ['is of an unknown type', `${ip('203.0.113.1')}, {type: a.b/c, value: x}`, '{}', 'Accepted False UnsupportedAddress, Programmed False UnsupportedAddress'], // prettier-ignore
+  ])('are told when one %s', (_what, addresses, given, expected) => {
+    expect(told(asking(addresses, given), strict)).toBe(expected);
+  });
+
+  it('are not looked at as from Istio', () => {
+    expect(told(asking(ip('203.0.113.1'), gave('203.0.113.9')), quay)).toBe('Accepted True Accepted, Programmed True Programmed'); // prettier-ignore
+    expect(told(asking(`${ip('203.0.113.1')}, ${ip('203.0.113.2')}`, gave('203.0.113.1')), quay)).toContain('Accepted False UnsupportedAddress'); // prettier-ignore
+  });
+});

@@ -6,7 +6,7 @@ import type { KindMap } from '../../../../model/schema/index.ts';
 import { objectKey } from '../../../../model/object.ts';
 import { byObjectAge } from '../../order.ts';
 import type { GatewayClass } from '../gateway-class.ts';
-import { deployedName, isManaged } from '../listeners/gateway-services.ts';
+import { deployedName } from '../listeners/gateway-services.ts';
 import type { GatewayResult } from '../listeners/gateways.ts';
 import { gatewayLabels, ownMetadata, podLabels, type Metadata } from './metadata.ts';
 import { servicePorts } from './ports.ts';
@@ -37,20 +37,19 @@ export interface DeploymentPlan {
 /** Undefined for Gateways whose proxies are none of ours. `systemNamespace` has the overlays of classes. */
 export const deploymentPlan = memo(
   (
-    { object, gatewayClass, sets }: GatewayResult,
+    { object, gatewayClass, sets, serviceAccount }: GatewayResult,
     configMaps: ReadonlyMap<string, KindMap['ConfigMap']>,
     systemNamespace: string,
   ): DeploymentPlan | undefined => {
-    if (gatewayClass.kind === 'remote' || !isManaged(object)) return undefined;
+    if (gatewayClass.kind === 'remote' || serviceAccount === undefined) return undefined;
     const name = deployedName(object, gatewayClass);
-    const account = deployedName(object, gatewayClass, 'gateway.istio.io/service-account');
     const listeners = [
       ...(object.spec.listeners ?? []),
       ...sets.flatMap((set) => (set.refusal === undefined ? set.object.spec.listeners : [])),
     ];
     const always = [
-      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: ownMetadata(object, gatewayClass, account) },
-      deployment(object, gatewayClass, name, account),
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: ownMetadata(object, gatewayClass, serviceAccount) },
+      deployment(object, gatewayClass, name, serviceAccount),
       service(object, gatewayClass, name, listeners),
     ];
     const overlays = overlaysOf(object, configMaps, systemNamespace);

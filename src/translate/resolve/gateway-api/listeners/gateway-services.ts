@@ -7,11 +7,16 @@ import type { Fault } from '../status/conditions.ts';
 
 type KubernetesGateway = KindMap['KubernetesGateway'];
 
-/** Whether proxies are deployed for it; with a host name for its address it uses others. */
-export function isManaged({ spec: { addresses = [] } }: KubernetesGateway): boolean {
-  const [only, ...others] = addresses;
-  return only === undefined || (others.length === 0 && only.type === 'IPAddress');
-}
+/**
+ * Whether proxies are deployed for it; with a host name for its address it uses others. More than one IP address is asked for
+ * only strictly.
+ */
+export const isManaged = ({ spec: { addresses = [] } }: KubernetesGateway, strict: boolean): boolean =>
+  addresses.every(({ type }) => type === 'IPAddress') && (strict || addresses.length <= 1);
+
+/** What a deployed gateway has to be reached at; as from Istio nobody looks whether it is. */
+export const askedAddresses = (gateway: KubernetesGateway, strict: boolean): readonly string[] =>
+  strict && isManaged(gateway, strict) ? (gateway.spec.addresses ?? []).flatMap(({ value }) => value || []) : [];
 
 /** What is deployed for it is called so, unless the annotation says otherwise. */
 export function deployedName(
@@ -29,12 +34,17 @@ export function gatewayServices(
   {
     clusterDomain,
     configMaps,
-  }: { readonly clusterDomain: string; readonly configMaps: ReadonlyMap<string, KindMap['ConfigMap']> },
+    strict,
+  }: {
+    readonly clusterDomain: string;
+    readonly configMaps: ReadonlyMap<string, KindMap['ConfigMap']>;
+    readonly strict: boolean;
+  },
 ): { readonly hostnames: readonly string[]; readonly fault?: Fault } {
   const { namespace } = gateway.metadata;
   const inFull = (name: string): string => (name.includes('.') ? name : `${name}.${namespace}.svc.${clusterDomain}`);
   const parameters = parametersFault(gateway, configMaps);
-  if (isManaged(gateway))
+  if (isManaged(gateway, strict))
     return { hostnames: [`${deployedName(gateway, gatewayClass)}.${namespace}.svc.${clusterDomain}`], ...parameters };
   const addresses = gateway.spec.addresses ?? [];
   const hostnames = addresses.flatMap(({ type, value = '' }) => (type === 'Hostname' ? inFull(value) : []));

@@ -13,7 +13,7 @@ import { generationOf, type Fault } from '../status/conditions.ts';
 import { routeNamespaces, takesListenersOf } from './allowed-namespaces.ts';
 import { isBetweenNetworks } from './between-networks.ts';
 import { listenerConflicts } from './conflicts.ts';
-import { deployedName, gatewayServices, isManaged } from './gateway-services.ts';
+import { askedAddresses, deployedName, gatewayServices, isManaged } from './gateway-services.ts';
 import { internalName, conflictedListener, resolveListener } from './listener.ts';
 import type { AttachPoint, Listener, ListenerResult, Owner } from './listener.ts';
 import type { References } from './tls.ts';
@@ -29,6 +29,8 @@ export interface GatewayResult {
   readonly services: readonly string[];
   /** The service account of what is deployed for it; absent when something else runs it. */
   readonly serviceAccount?: string;
+  /** Each has to be one of those that it is reached at. */
+  readonly askedAddresses: readonly string[];
   readonly addressFault?: Fault;
   readonly listeners: readonly ListenerResult[];
   readonly sets: readonly ListenerSetResult[];
@@ -85,7 +87,10 @@ function resolveGateway(
     gatewayClass: ours,
     services: hostnames,
     ...(fault !== undefined && { addressFault: fault }),
-    ...(isManaged(object) && { serviceAccount: deployedName(object, ours, 'gateway.istio.io/service-account') }),
+    askedAddresses: askedAddresses(object, inputs.strict),
+    ...(isManaged(object, inputs.strict) && {
+      serviceAccount: deployedName(object, ours, 'gateway.istio.io/service-account'),
+    }),
   };
   const refused = sets.flatMap((set): readonly ListenerSetResult[] => {
     const refusal = refusalOf(set, object, ours, inputs.namespaces);

@@ -28,7 +28,7 @@ export const gatewayStatus = memo(
 );
 
 function ownStatus(
-  { object, listeners, sets, services, addressFault, gatewayClass }: GatewayResult,
+  { object, listeners, sets, services, askedAddresses, addressFault, gatewayClass }: GatewayResult,
   addresses: GatewayAddresses,
   clientFault: Fault | undefined,
   attached: AttachedRoutes,
@@ -41,7 +41,7 @@ function ownStatus(
     ...(attachedSets > 0 && { attachedListenerSets: attachedSets }),
     conditions: [
       acceptance(generation, listeners, addressFault),
-      programmed(generation, addresses, services),
+      programmed(generation, addresses, services, askedAddresses),
       ...insecureFrontend(generation, object),
       condition(
         'ResolvedRefs',
@@ -66,13 +66,29 @@ function acceptance(generation: number, listeners: readonly ListenerResult[], fa
   return condition('Accepted', generation, good, fault ?? (listeners.length > 0 && valid === 0 ? none : undefined));
 }
 
-function programmed(generation: number, addresses: GatewayAddresses, services: readonly string[]): Condition {
-  const { internal, warnings, usable } = addresses;
+function programmed(
+  generation: number,
+  addresses: GatewayAddresses,
+  services: readonly string[],
+  asked: readonly string[],
+): Condition {
+  const { internal } = addresses;
   const where = internal.length > 0 ? `, reached at ${internal.join(', ')}` : '';
-  return condition('Programmed', generation, { reason: 'Programmed', message: `Proxies are configured${where}` }, unreached(services, warnings, usable)); // prettier-ignore
+  return condition('Programmed', generation, { reason: 'Programmed', message: `Proxies are configured${where}` }, ungiven(addresses, asked) ?? unreached(services, addresses)); // prettier-ignore
 }
 
-function unreached(services: readonly string[], warnings: readonly string[], usable: boolean): Fault | undefined {
+/** A load balancer is asked for one address, and gives another one, or none, where it has not got that. */
+function ungiven({ external }: GatewayAddresses, asked: readonly string[]): Fault | undefined {
+  const missing = asked.filter((address) => !external.includes(address));
+  if (missing.length === 0 || (asked.length === 1 && external.length === 0)) return undefined;
+  const message =
+    asked.length > 1
+      ? `A Service has one address that it asks for, and cannot have ${missing.join(' and ')} as well`
+      : `The Service was given ${external.join(', ')}, not ${missing.join(', ')}`;
+  return { reason: 'AddressNotUsable', message };
+}
+
+function unreached(services: readonly string[], { warnings, usable }: GatewayAddresses): Fault | undefined {
   if (services.length === 0) return { reason: 'UnsupportedAddress', message: 'None of the addresses can be used' };
   return warnings.length === 0
     ? undefined
@@ -161,7 +177,7 @@ export const listenerSetStatus = memo(
       conditions: [
         condition('Accepted', generation, accepted, fault),
         unprogrammed === undefined
-          ? programmed(generation, addresses, result.services)
+          ? programmed(generation, addresses, result.services, result.askedAddresses)
           : condition('Programmed', generation, accepted, unprogrammed),
       ],
       ...(refusal === undefined && { listeners: listenerStatuses(listeners, attached) }),
