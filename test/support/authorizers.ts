@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { startEnvoyService } from '../../scripts/envoy-service.ts';
 
 export interface AuthorizerServer {
   readonly port: number;
@@ -35,37 +35,17 @@ export async function startHttpAuthorizer(): Promise<AuthorizerServer> {
   };
 }
 
-/** CheckResponse with a google.rpc.Status: code 0 (OK), or 7 (PERMISSION_DENIED). */
-const passes = Buffer.from([0x0a, 0x00]);
-const refuses = Buffer.from([0x0a, 0x02, 0x08, 0x07]);
+interface CheckRequest {
+  readonly attributes?: { readonly request?: { readonly http?: { readonly path?: string } } };
+}
 
+/** Its answer is a google.rpc.Status: OK, or PERMISSION_DENIED. */
 export async function startGrpcAuthorizer(): Promise<AuthorizerServer> {
   const asked: AuthorizerServer['asked'] = [];
-  const server = new Server();
-  const bytes = (value: Buffer): Buffer => value;
-  const check = {
-    path: '/envoy.service.auth.v3.Authorization/Check',
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: bytes,
-    requestDeserialize: bytes,
-    responseSerialize: bytes,
-    responseDeserialize: bytes,
-  } as const;
-  server.addService(
-    { check },
-    {
-      check: ({ request }: { request: Buffer }, answer: (error: null, value: Buffer) => void) => {
-        const text = request.toString('latin1');
-        asked.push({ path: text, headers: {} });
-        answer(null, text.includes('forbidden') ? refuses : passes);
-      },
-    },
-  );
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    );
+  const service = await startEnvoyService('envoy.service.auth.v3.Authorization', ({ attributes }: CheckRequest) => {
+    const path = attributes?.request?.http?.path ?? '';
+    asked.push({ path, headers: {} });
+    return { status: { code: path.includes('forbidden') ? 7 : 0 } };
   });
-  return { port, asked, close: async () => server.forceShutdown() };
+  return { port: service.port, asked, close: () => Promise.resolve(service.close()) };
 }

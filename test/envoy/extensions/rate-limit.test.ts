@@ -1,23 +1,36 @@
 // Limits in real Envoys: as many requests pass as were allowed, for each value on its own, counted by the proxy or by a
 // service, and what happens when that service is gone. Buckets are filled once an hour, so that time plays no part.
+import { readFileSync } from 'node:fs';
+
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+
+import type { Question, Quota } from '../../../demo/quotas/quota-service.ts';
+import { counter } from '../../../demo/quotas/quota-service.ts';
+import type { EnvoyService } from '../../../scripts/envoy-service.ts';
+import { startEnvoyService } from '../../../scripts/envoy-service.ts';
 
 import { freePort } from '../../../scripts/ports.ts';
 import type { Lab } from '../../support/lab.ts';
 import { namespace, startLab, yaml } from '../../support/lab.ts';
-import type { RateLimitService } from '../../support/rate-limit-service.ts';
-import { startRateLimitService } from '../../support/rate-limit-service.ts';
+import { tokenIssuer } from '../../support/tokens.ts';
 
 let lab: Lab;
-let service: RateLimitService;
+let service: EnvoyService;
+let questions: Question[];
 let quotasPort: number;
 
 beforeAll(async () => {
-  service = await startRateLimitService(2);
+  questions = [];
+  const decide = counter([...demoQuotas, { domain: 'lab', entries: [{ key: 'shop' }, { key: 'x-user' }], requests: 2, seconds: 3600 }], Date.now); // prettier-ignore
+  service = await startEnvoyService('envoy.service.ratelimit.v3.RateLimitService', (question: Question) => {
+    questions.push(question);
+    return decide(question);
+  });
   quotasPort = await freePort();
   lab = await startLab({
     workloads: [{ name: 'store-v1', sidecar: true, sees: ['./quotas.example'] }],
-    files: { 'quotas.yaml': quotas(), 'fresh.yaml': freshConnections },
+    files: { 'quotas.yaml': quotas(), 'fresh.yaml': freshConnections, 'tokens.yaml': tokens },
   });
 }, 120_000);
 
@@ -25,6 +38,18 @@ afterAll(async () => {
   await lab?.stop();
   service?.close();
 });
+
+const demo = (file: string): string => readFileSync(new URL(`../../../demo/quotas/${file}`, import.meta.url), 'utf8');
+const demoQuotas = parse(demo('quotas.yaml')) as readonly Quota[];
+
+const issuer = tokenIssuer('https://wren.example');
+const tokens = yaml({
+  apiVersion: 'security.istio.io/v1',
+  kind: 'RequestAuthentication',
+  metadata: { name: 'tokens', namespace },
+  spec: { jwtRules: [{ issuer: 'https://wren.example', jwks: issuer.jwks }] },
+});
+const bearer = (claims: object) => ({ authorization: `Bearer ${issuer.token({ ...claims })}` });
 
 /** Connections keep the limits that they were opened under. */
 const freshConnections = yaml({
@@ -86,6 +111,9 @@ it('for each caller, path, address and claim', async () => {
   expect(await statuses(2, {}, '/a?x=1')).toEqual([200, 429]);
   expect(await statuses(2, {}, '/a?x=2')).toEqual([429, 429]);
   expect(await statuses(2, {}, '/b')).toEqual([200, 429]);
+  expect(await statuses(2, bearer({ sub: 'ann' }), '/b')).toEqual([200, 429]);
+  expect(await statuses(2, bearer({ sub: 'bob' }), '/b')).toEqual([200, 429]);
+  expect((await lab.call('store', { path: '/b', headers: { authorization: 'Bearer a.b.c' } })).status).toBe(401);
 });
 
 it('only where a rule matches', async () => {
@@ -111,13 +139,24 @@ it('as a service says that counts for all', async () => {
   await limitTo(shared());
   expect(await statuses(3, { 'x-user': 'ann' })).toEqual([200, 200, 429]);
   expect(await statuses(1, { 'x-user': 'bob' })).toEqual([200]);
-  const [question = ''] = service.asked.keys();
-  for (const part of ['lab', 'shop', 'store', 'x-user', 'ann']) expect(question).toContain(part);
+  const entries = [{ key: 'shop', value: 'store' }, { key: 'x-user', value: 'ann' }]; // prettier-ignore
+  expect(questions.at(0)).toMatchObject({ domain: 'lab', descriptors: [{ entries }] });
 });
 
-it('and adaptive limits come into force', async () => {
-  await limitTo({ adaptiveConcurrency: { maxConcurrency: 100 }, admissionControl: { successThreshold: 90 } });
-  expect(await statuses(2)).toEqual([200, 200]);
+it('with the quotas of the example, by path, principal and claim', async () => {
+  const [, policy] = parseAllDocuments(demo('policy.yaml')).map((each) => each.toJS() as { spec: { global: object } });
+  await limitTo({ global: { ...policy?.spec.global, service: 'quotas.example', port: quotasPort, timeout: '5s' } });
+  questions.length = 0;
+  const times = await statuses(12, bearer({ plan: 'gold' }), '/checkout?fast');
+  expect([times.indexOf(429), times.filter((status) => status === 200).length]).toEqual([10, 10]);
+  const asked = questions
+    .at(-1)
+    ?.descriptors?.map(({ entries = [] }) => entries.map(({ key, value = '' }) => [key, value]));
+  expect(asked).toEqual([
+    [['shop', 'store'], ['x-customer', '']],
+    [['match', 'yes'], ['path', '/checkout']],
+    [['plan', 'gold'], ['principal', 'spiffe://cluster.local/ns/lab/sa/caller']],
+  ]); // prettier-ignore
 });
 
 it.each([

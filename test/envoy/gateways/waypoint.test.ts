@@ -151,3 +151,28 @@ test('policies know who began the tunnel', { timeout: 60_000 }, async () => {
   expect(await get('keeper', 80, '/den')).toBe('HTTP/1.1 403 Forbidden');
   expect(await get('thief', 80, '/den')).toBe('HTTP/1.1 200 OK');
 });
+
+test('callers of a service have limits of their own', { timeout: 60_000 }, async () => {
+  await mesh.change('policy.yaml', undefined);
+  const limit = {
+    apiVersion: 'policy.keelson.io/v1alpha1',
+    kind: 'RateLimitPolicy',
+    metadata: metadata('limit'),
+    spec: {
+      targetRefs: [{ kind: 'Service', name: 'lion' }],
+      local: [{ per: [{ principal: true }], requests: 2, interval: '1h' }],
+      circuitBreaker: { maxRequests: 100 },
+    },
+  };
+  await mesh.change('limit.yaml', yaml(limit));
+  const statuses = async (who: string): Promise<readonly string[]> => {
+    const found: string[] = [];
+    for (let i = 0; i < 4; i++) found.push((await get(who)).slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
+    return found;
+  };
+  expect(await statuses('keeper')).toEqual(['200', '200', '429', '429']);
+  expect(await statuses('thief')).toEqual(['200', '200', '429', '429']);
+  const targetRefs = [{ kind: 'Gateway', group: 'gateway.networking.k8s.io', name: 'way' }];
+  await mesh.change('limit.yaml', yaml({ ...limit, spec: { targetRefs, local: [{ requests: 3, interval: '1h' }] } }));
+  expect(await statuses('keeper')).toEqual(['200', '200', '200', '429']);
+});

@@ -4,8 +4,12 @@
 import type { RequestAttribute, RequestMatch } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
+import type { Identities } from '../rbac/attribute.ts';
+import { tunnelPeer } from '../rbac/attribute.ts';
 import { quoted } from '../rbac/pattern.ts';
 
+/** Where the caller's identity is. */
+export type Peer = Identities['peer'];
 export type Action = NonNullable<MessageOf['envoy.config.route.v3.RateLimit']['actions']>[number];
 type HeaderMatcher = MessageOf['envoy.config.route.v3.HeaderMatcher'];
 
@@ -43,7 +47,7 @@ export const attributeKey = ({ address }: RequestAttribute, key: string): string
   address === true ? 'remote_address' : key;
 
 /** The value of a request's attribute, under its key. Exactly one of the fields is set. */
-export function attributeAction(attribute: RequestAttribute, key: string): Action {
+export function attributeAction(attribute: RequestAttribute, key: string, peer: Peer): Action {
   const { header, claim, path, principal } = attribute;
   if (claim !== undefined) return claimAction(claim, key);
   if (header !== undefined) {
@@ -52,8 +56,13 @@ export function attributeAction(attribute: RequestAttribute, key: string): Actio
   }
   if (path === true) return expression(key, 'request.url_path');
   if (principal !== true) return { remote_address: {} };
-  return expression(key, "has(connection.uri_san_peer_certificate) ? connection.uri_san_peer_certificate : ''");
+  return expression(key, principals[peer]);
 }
+
+const principals: Readonly<Record<Peer, string>> = {
+  connection: "has(connection.uri_san_peer_certificate) ? connection.uri_san_peer_certificate : ''",
+  tunnel: `'${tunnelPeer}' in filter_state ? filter_state['${tunnelPeer}'] : ''`,
+};
 
 /** An expression in CEL; it must not fail. */
 export const expression = (key: string, text: string): Action => ({

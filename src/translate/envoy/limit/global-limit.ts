@@ -9,7 +9,7 @@ import { duration } from '../../duration.ts';
 import { outboundCluster } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
-import type { Action } from './descriptor.ts';
+import type { Action, Peer } from './descriptor.ts';
 import { attributeAction, genericAction, matchActions } from './descriptor.ts';
 
 type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
@@ -18,7 +18,7 @@ type RateLimit = MessageOf['envoy.extensions.filters.http.ratelimit.v3.RateLimit
 const defaultTimeout = '100ms';
 
 /** A service that is not there counts as one that never answers. */
-export function globalLimitFilters({ policy, service }: WorkloadLimits): readonly HttpFilter[] {
+export function globalLimitFilters({ policy, service }: WorkloadLimits, peer: Peer): readonly HttpFilter[] {
   const { global } = policy.spec;
   if (global === undefined) return [];
   const denies = global.onFailure === 'DENY';
@@ -35,7 +35,7 @@ export function globalLimitFilters({ policy, service }: WorkloadLimits): readonl
       transport_api_version: 'V3',
     },
     stat_prefix: name,
-    rate_limits: global.descriptors.map((descriptor) => ({ actions: actions(descriptor) })),
+    rate_limits: global.descriptors.map((descriptor) => ({ actions: actions(descriptor, peer) })),
   };
   return [
     extension(
@@ -46,11 +46,11 @@ export function globalLimitFilters({ policy, service }: WorkloadLimits): readonl
   ];
 }
 
-const actions = ({ match, entries }: LimitDescriptor): readonly Action[] => [
+const actions = ({ match, entries }: LimitDescriptor, peer: Peer): readonly Action[] => [
   ...matchActions(match),
   ...entries.map(({ key, value, ...attribute }) =>
     value === undefined
-      ? attributeAction(attribute, key ?? attribute.header?.toLowerCase() ?? attribute.claim ?? kindOf(attribute))
+      ? attributeAction(attribute, key ?? attribute.header?.toLowerCase() ?? attribute.claim ?? kindOf(attribute), peer)
       : genericAction(key ?? 'generic_key', value),
   ),
 ];

@@ -8,7 +8,7 @@ import { duration } from '../../duration.ts';
 import { from } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
 import { quoted } from '../rbac/pattern.ts';
-import type { Action } from './descriptor.ts';
+import type { Action, Peer } from './descriptor.ts';
 import { attributeAction, attributeKey, expression, genericAction, matchActions, matched } from './descriptor.ts';
 
 type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
@@ -22,14 +22,22 @@ const always = { default_value: { numerator: 100, denominator: 'HUNDRED' } } as 
 /** For requests that no rule is about. */
 const unlimited: Bucket = { max_tokens: 4_294_967_295, tokens_per_fill: 4_294_967_295, fill_interval: '0.05s' };
 
-export const localLimitFilters = ({ policy, routes }: WorkloadLimits): readonly HttpFilter[] =>
+export const localLimitFilters = ({ policy, routes }: WorkloadLimits, peer: Peer): readonly HttpFilter[] =>
   (policy.spec.local ?? []).map((limit, i) => {
     const name = `${policy.metadata.namespace}.${policy.metadata.name}.${i}`;
-    const message = from<LocalRateLimit>(at(policy.source, `spec.local[${i}]`), localRateLimit(limit, routes, name));
+    const message = from<LocalRateLimit>(
+      at(policy.source, `spec.local[${i}]`),
+      localRateLimit(limit, routes, name, peer),
+    );
     return extension(`keelson.local_rate_limit.${name}`, local, message);
   });
 
-function localRateLimit(limit: LocalLimit, routes: readonly LimitedRoute[] | undefined, name: string): LocalRateLimit {
+function localRateLimit(
+  limit: LocalLimit,
+  routes: readonly LimitedRoute[] | undefined,
+  name: string,
+  peer: Peer,
+): LocalRateLimit {
   const { per = [], maxValues = defaultValues } = limit;
   const places: readonly (LimitedRoute | undefined)[] = routes ?? [undefined];
   return {
@@ -39,7 +47,7 @@ function localRateLimit(limit: LocalLimit, routes: readonly LimitedRoute[] | und
     filter_enforced: always,
     always_consume_default_token_bucket: false,
     ...(per.length > 0 && { max_dynamic_descriptors: maxValues }),
-    rate_limits: places.map((route, i) => ({ actions: actions(limit, route, String(i)) })),
+    rate_limits: places.map((route, i) => ({ actions: actions(limit, route, String(i), peer) })),
     descriptors: places.map((route, i) => ({ entries: entries(limit, route, String(i)), token_bucket: bucket(limit) })),
   };
 }
@@ -48,11 +56,12 @@ const actions = (
   { match, per = [] }: LocalLimit,
   route: LimitedRoute | undefined,
   place: string,
+  peer: Peer,
 ): readonly Action[] => [
   genericAction('place', place),
   ...(route === undefined ? [] : [expression('route', `${isRoute(route)} ? 'yes' : 'no'`)]),
   ...matchActions(match),
-  ...per.map((attribute, i) => attributeAction(attribute, `value${i}`)),
+  ...per.map((attribute, i) => attributeAction(attribute, `value${i}`, peer)),
 ];
 
 /** An entry without a value stands for all values, each on its own. */

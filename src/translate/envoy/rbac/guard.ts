@@ -48,13 +48,13 @@ const built = memo((settings: MeshSettings, policies: WorkloadPolicies, place: G
     external: externalAuthorizationFilters(several, authorizers, authorization, identities),
     authentication: { http: jwtFilters(tokens, place !== 'workload'), tcp: [] },
     authorization: authorizationFilters(authorization, identities),
-    limits: limits.flatMap(limitFilters),
+    limits: limits.flatMap((each) => limitFilters(each, identities)),
   };
 });
 
 /** What costs least goes first. */
-const limitFilters = (limits: WorkloadLimits): Guard['limits'] => [
-  ...localLimitFilters(limits),
-  ...globalLimitFilters(limits),
+const limitFilters = (limits: WorkloadLimits, { peer }: Identities): Guard['limits'] => [
+  ...localLimitFilters(limits, peer),
+  ...globalLimitFilters(limits, peer),
   ...overloadFilters(limits),
 ];
