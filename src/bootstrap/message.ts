@@ -12,6 +12,7 @@ import { keptStats } from './kept-stats.ts';
 import { unprefixedMetrics } from './metric-names.ts';
 import type { StaticServices } from './static-services.ts';
 import { assignment, socket } from './static-services.ts';
+import { histogramBuckets, statsIntervals } from './stats-annotations.ts';
 
 type Bootstrap = MessageOf['envoy.config.bootstrap.v3.Bootstrap'];
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
@@ -40,6 +41,8 @@ const xdsCluster = 'xds-grpc';
 /** envoy.config.bootstrap.v3.Bootstrap as proto JSON. */
 export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
   const { node, controlPlane, adminPort, services, directory } = options;
+  const annotations = (node?.metadata['ANNOTATIONS'] ?? {}) as Readonly<Record<string, unknown>>;
+  const buckets = histogramBuckets(annotations);
   return {
     ...(node === undefined ? {} : { node: { ...node, metadata: { ...routeDelivery, ...node.metadata } } }),
     admin: { address: socket('127.0.0.1', adminPort) },
@@ -49,7 +52,12 @@ export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
       clusters: [xdsServer(controlPlane, directory), ...(services === undefined ? [] : services.clusters)],
       ...(services === undefined ? {} : { listeners: services.listeners }),
     },
-    stats_config: { stats_matcher: { inclusion_list: { patterns: keptStats(node) } } },
+    stats_config: {
+      stats_matcher: { inclusion_list: { patterns: keptStats(node) } },
+      ...(buckets.length > 0 && { histogram_bucket_settings: buckets }),
+    },
+    // Series that nothing was counted in for long are forgotten.
+    ...statsIntervals(annotations),
     ...processSettings,
   };
 }
@@ -147,9 +155,6 @@ const internalListeners = extension(
 
 const processSettings: Bootstrap = {
   bootstrap_extensions: [unprefixedMetrics, internalListeners],
-  stats_flush_interval: '5s',
-  // Series that nothing was counted in for this long are forgotten.
-  stats_eviction_interval: '3600s',
   deferred_stat_options: { enable_deferred_creation_stats: true },
   cluster_manager: { enable_deferred_cluster_creation: true },
   layered_runtime: {

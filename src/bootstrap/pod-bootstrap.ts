@@ -12,6 +12,7 @@ import { bootstrapMessage } from './message.ts';
 import { metadataPrefix, ownVariables, podFiles, servicePorts } from './pod-environment.ts';
 import { podServices } from './pod-services.ts';
 import { podAppAddress } from './probes.ts';
+import { nodeAnnotations } from './stats-annotations.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,6 +20,7 @@ export interface PodFacts {
   readonly type: 'sidecar' | 'router';
   readonly environment: Environment;
   readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
   /** What EnvoyFilters do to it. */
   readonly patch?: (bootstrap: object) => object;
   /** Laid over the bootstrap as Envoy's --config-yaml would be. */
@@ -37,6 +39,7 @@ export function podBootstrap({
   type,
   environment,
   labels,
+  annotations,
   patch,
   override,
 }: PodFacts): Readonly<Record<string, object>> {
@@ -60,7 +63,7 @@ export function podBootstrap({
       drain: { token, seconds: drainSeconds(config), listeners: type === 'router' ? 'all' : 'inbound' },
     }),
   });
-  const node = podNode(type, environment, labels, config);
+  const node = podNode({ type, environment, labels, annotations }, config);
   const message = bootstrapMessage({ node, controlPlane, adminPort, services, directory: podFiles.directory });
   const patched = patch?.(message) ?? message;
   return {
@@ -70,7 +73,7 @@ export function podBootstrap({
   };
 }
 
-function podNode(type: string, environment: Environment, labels: PodFacts['labels'], config: Json): NodeInfo {
+function podNode({ type, environment, labels, annotations }: PodFacts, config: Json): NodeInfo {
   const [address, name, namespace] = ['INSTANCE_IP', 'POD_NAME', 'POD_NAMESPACE'].map((variable) =>
     required(environment, variable),
   );
@@ -88,6 +91,7 @@ function podNode(type: string, environment: Environment, labels: PodFacts['label
       NAME: name,
       NAMESPACE: namespace,
       LABELS: labels,
+      ...nodeAnnotations(annotations),
       SERVICE_ACCOUNT: environment['SERVICE_ACCOUNT'] || 'default',
       INSTANCE_IPS: environment[ownVariables.addresses] || address,
       PROXY_CONFIG: config,

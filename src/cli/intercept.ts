@@ -97,7 +97,8 @@ async function bootstrapFiles(
   return podBootstrap({
     type,
     environment: variables,
-    labels: downwardLabels(await readFile(join(podInfo, 'labels'), 'utf8').catch(() => '')),
+    labels: await downward(podInfo, 'labels'),
+    annotations: await downward(podInfo, 'annotations'),
     ...(patches.length > 0 && { patch: (message) => patchedBootstrap(message, patches, io) }),
     ...(overridePath !== undefined && { override: await override(overridePath) }),
   });
@@ -111,8 +112,11 @@ async function override(file: string): Promise<{ readonly [field: string]: unkno
   }
 }
 
+const downward = async (podInfo: string, file: string): Promise<Readonly<Record<string, string>>> =>
+  downwardPairs(await readFile(join(podInfo, file), 'utf8').catch(() => ''));
+
 /** Lines of the form `key="value"`, as the kubelet writes them. */
-export function downwardLabels(text: string): Readonly<Record<string, string>> {
+export function downwardPairs(text: string): Readonly<Record<string, string>> {
   const pairs = text.split('\n').flatMap((line): [string, string][] => {
     const equals = line.indexOf('=');
     return equals < 1 ? [] : [[line.slice(0, equals), unquoted(line.slice(equals + 1))]];
@@ -120,7 +124,7 @@ export function downwardLabels(text: string): Readonly<Record<string, string>> {
   return Object.fromEntries(pairs);
 }
 
-/** Label values have nothing in them that Go would quote differently from JSON. */
+/** What is read of labels and annotations has nothing in it that Go would quote differently from JSON. */
 function unquoted(text: string): string {
   try {
     return String(JSON.parse(text));

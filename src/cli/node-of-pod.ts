@@ -10,6 +10,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 
 import { parse } from 'yaml';
 
+import { nodeAnnotations } from '../bootstrap/stats-annotations.ts';
 import { defaultInstallation, meshSettings } from '../translate/resolve/mesh-settings.ts';
 import { podLocality, podWorkload } from '../translate/resolve/workload.ts';
 import { proxyEnvironment } from './proxy-environment.ts';
@@ -35,6 +36,7 @@ export function nodeOfPod(pod: Pod, snapshot: Snapshot): NodeInfo | undefined {
       NAME: name,
       NAMESPACE: namespace,
       LABELS: labels,
+      ...nodeAnnotations(pod.metadata.annotations),
       SERVICE_ACCOUNT: pod.spec.serviceAccountName ?? 'default',
       WORKLOAD_NAME: workload,
       INSTANCE_IPS: addresses.join(','),

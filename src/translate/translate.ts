@@ -54,6 +54,7 @@ import { inboundConflicts, inboundView } from './view/inbound.ts';
 import type { Target } from './view/targets.ts';
 import { serviceTargets } from './view/targets.ts';
 import { outboundView } from './view/outbound.ts';
+import { providerHosts } from './view/providers.ts';
 import { proxyOf } from './view/proxy.ts';
 import { waypointConflicts } from './waypoint/served.ts';
 import { waypointConfiguration } from './waypoint/waypoint-configuration.ts';
@@ -185,7 +186,9 @@ function viewOf(resolved: ResolvedMesh, read: Proxy): ProxyView {
   const extensions = extensionsFor(resolved.extensions, read, settings.rootNamespace);
   const proxy = extensions.length === 0 ? read : extended(read, extensions);
   const telemetry = workloadTelemetry(resolved.mesh, resolved.telemetries, proxy);
-  return seenBy(settings, extensions, telemetry, outboundView(resolved, proxy), inboundView(resolved, proxy), proxy);
+  const inbound = inboundView(resolved, proxy);
+  const outbound = outboundView(resolved, proxy, providerHosts(telemetry, inbound.policies));
+  return seenBy(settings, extensions, telemetry, outbound, inbound, proxy);
 }
 
 const extended = memo((proxy: Proxy, extensions: readonly Extension[]): Proxy => ({

@@ -51,6 +51,7 @@ function written(text: string | undefined): unknown {
     type: 'sidecar',
     environment,
     labels: {},
+    annotations: {},
     patch: (message) => patchedBootstrap(message, givenPatches(text), io),
     override: { flags_path: '/last' },
   });

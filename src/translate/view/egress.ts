@@ -135,17 +135,18 @@ const withPortsOf = memo((first: Service, second: Service): Service => {
 const distinctServices = memo((services: readonly Service[]): readonly Service[] => sharedList(onePerHost(services)));
 
 /**
- * All services in sight through any listener, each with all the ports in sight, and those that only routes lead to:
- * `destinations` are their hosts.
+ * All services in sight through any listener, each with all the ports in sight, those that only routes lead to
+ * (`destinations` are their hosts), and `further` ones, whoever may see them.
  */
 export function servicesInSight(
   scopes: readonly EgressScope[],
   visible: readonly Service[],
   destinations: Iterable<string>,
+  further: readonly Service[],
 ): readonly Service[] {
   const listed = listedServices(scopes);
   const [known, existing] = [byHost(listed), byHost(distinctServices(visible))];
-  const routed = new Set<Service>();
+  const routed = new Set(further.filter((service) => service !== known.get(service.hostname)));
   for (const host of destinations) {
     const service = existing.get(host);
     if (service !== undefined && service !== known.get(host)) routed.add(service);

@@ -27,16 +27,25 @@ import {
   visibleServices,
   visibleVirtualServices,
 } from './egress.ts';
+import { hiddenProviders } from './providers.ts';
 import { sidecarFor } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];
 type Labels = Readonly<Record<string, string>>;
 
-export function outboundView(resolved: ResolvedMesh, proxy: Proxy): OutboundView {
+/** `providers`: hosts that the proxy itself talks to. */
+export function outboundView(
+  resolved: ResolvedMesh,
+  proxy: Proxy,
+  providers: readonly string[] = noProviders,
+): OutboundView {
   const { mesh, sidecars, facts } = resolved;
   const { settings } = mesh;
   const { namespace, labels } = proxy;
   const virtualServices = visibleVirtualServices(mesh.virtualServices, namespace);
+  // Sidecar objects are not about gateways.
+  const sidecar =
+    proxy.type !== 'sidecar' ? undefined : sidecarFor(sidecars, namespace, labels, settings.rootNamespace);
   return build(
     settings,
     mesh.services,
@@ -44,8 +53,8 @@ export function outboundView(resolved: ResolvedMesh, proxy: Proxy): OutboundView
     mesh.destinationPolicies,
     resolved.serviceLimits,
     virtualServices,
-    // Sidecar objects are not about gateways.
-    proxy.type !== 'sidecar' ? undefined : sidecarFor(sidecars, namespace, labels, settings.rootNamespace),
+    sidecar,
+    hiddenProviders(mesh.services, providers, namespace, sidecar !== undefined),
     namespace,
     proxy.dnsDomain,
     addressFamilies(settings, proxy),
@@ -54,6 +63,7 @@ export function outboundView(resolved: ResolvedMesh, proxy: Proxy): OutboundView
   );
 }
 
+const noProviders: readonly string[] = [];
 const noLabels: Labels = sharedValue({});
 
 /** Whether it matters to some policy of the namespace which of its workloads is calling. */
@@ -76,6 +86,7 @@ const build = memo(
     limits: readonly ServiceLimit[],
     virtualServices: readonly VirtualService[],
     sidecar: Sidecar | undefined,
+    providers: readonly Service[],
     namespace: string,
     dnsDomain: string,
     families: AddressFamilies,
@@ -87,9 +98,9 @@ const build = memo(
     const inForce = viewer(settings, services, facts, policies, limits, namespace, policyLabels);
     const admitted = scopes.map((scope) => admittedVirtualServices(scope, namespace, virtualServices));
     const destinations = new Set(admitted.flat().flatMap(destinationHosts));
-    const inSight = inForce(servicesInSight(scopes, visible, destinations));
+    const inSight = inForce(servicesInSight(scopes, visible, destinations, providers));
     return {
-      scope: scopeName(namespace, dnsDomain, families, sidecar, policyLabels, routeLabels),
+      scope: scopeName(namespace, dnsDomain, families, sidecar, providers, policyLabels, routeLabels),
       consumer: sharedValue<Consumer>({ namespace, dnsDomain, families, labels: routeLabels }),
       egress: scopes.map((scope, i) => ({
         ...listenerOf(scope),
@@ -188,6 +199,7 @@ function scopeName(
   dnsDomain: string,
   families: AddressFamilies,
   sidecar: Sidecar | undefined,
+  providers: readonly Service[],
   ...labels: readonly (Labels | undefined)[]
 ): string {
   const parts = [
@@ -196,6 +208,7 @@ function scopeName(
     dnsDomain,
     families,
     sidecar === undefined ? '' : `${sidecar.metadata.namespace}/${sidecar.metadata.name}`,
+    ...providers.map(({ hostname }) => hostname),
   ];
   return [...parts, ...labels.map((set) => (set === undefined || set === noLabels ? '' : JSON.stringify(set)))].join(
     '|',

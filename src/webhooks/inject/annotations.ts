@@ -5,6 +5,7 @@ import type { StringMap } from './pod/pod.ts';
 
 import { isIP } from 'node:net';
 
+import { statsAnnotationChecks } from '../../bootstrap/stats-annotations.ts';
 import { configAnnotation, readProxyConfig } from './proxy-config.ts';
 import { isObject } from './pod/pod.ts';
 
@@ -91,6 +92,7 @@ const checks: Readonly<Record<string, Check>> = {
   'traffic.sidecar.istio.io/kubevirtInterfaces': interfaces,
   'istio.io/reroute-virtual-interfaces': interfaces,
   'prometheus.istio.io/merge-metrics': truth,
+  ...statsAnnotationChecks,
   [configAnnotation]: proxyConfig,
 };
 

@@ -150,6 +150,7 @@ const networkFilters: Record<string, readonly NewerField[]> = {
 };
 
 const telemetry: Record<string, readonly NewerField[]> = {
+  'envoy.config.metrics.v3.HistogramBucketSettings': [field('bins', 3, uint32)],
   'envoy.type.tracing.v3.CustomTag': [member('type', 'value', 6, 'string')],
   'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig': [
     field('http_service', 8, httpService),

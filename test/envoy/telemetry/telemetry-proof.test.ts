@@ -29,14 +29,27 @@ const calls: readonly (GrpcCall & { readonly times: number })[] = [
 ];
 const lines = { 1: 200, 40: 200, 3000: 100 };
 
+/** Of the caller's Pod: its buckets, and how often statistics are flushed. */
+const bounds = [1, 5, 50, 500, 5000, 60_000];
+const asked = {
+  'sidecar.istio.io/statsHistogramBuckets': JSON.stringify({
+    'istiocustom.istio_request_duration_milliseconds': bounds,
+  }),
+  'sidecar.istio.io/statsHistogramBins': JSON.stringify({ istiocustom: 200 }),
+  'sidecar.istio.io/statsFlushInterval': '1s',
+  'sidecar.istio.io/statsEvictionInterval': '1h',
+};
+
 interface Count {
   requests: Record<string, number>;
   questions: number;
   answers: number;
   tcpSent: number;
   tcpReceived: number;
+  /** All HTTP and gRPC requests together, as the client has waited for them. */
+  milliseconds: number;
 }
-const counted: Count = { requests: {}, questions: 0, answers: 0, tcpSent: 0, tcpReceived: 0 };
+const counted: Count = { requests: {}, questions: 0, answers: 0, tcpSent: 0, tcpReceived: 0, milliseconds: 0 };
 const count = (key: string): number => (counted.requests[key] = (counted.requests[key] ?? 0) + 1);
 
 let lab: Lab;
@@ -46,6 +59,7 @@ beforeAll(async () => {
   lab = await startLab({
     workloads: [{ name: 'store-v1', sidecar: true }],
     ports: [http, grpc, tcp],
+    caller: { annotations: asked },
     files: {
       'mesh.yaml': stringify({
         apiVersion: 'v1',
@@ -75,9 +89,16 @@ async function sendHttp(): Promise<void> {
   const app = lab.app('store-v1');
   for (const [code, times] of Object.entries(codes)) {
     app.behaviors.push(...Array<number>(times).fill(Number(code)));
-    await repeat(times, async () => count(`http ${await status(agent)} -`));
+    await repeat(times, async () => count(`http ${await timed(status(agent))} -`));
   }
   agent.destroy();
+}
+
+async function timed<T>(answer: Promise<T>): Promise<T> {
+  const start = performance.now();
+  const result = await answer;
+  counted.milliseconds += performance.now() - start;
+  return result;
 }
 
 async function status(agent: Agent): Promise<number> {
@@ -93,7 +114,7 @@ async function sendGrpc(): Promise<void> {
   const client = grpcClient(lab.egress(grpc), 'store.lab');
   for (const call of calls)
     await repeat(call.times, async () => {
-      const { status: ended, answers } = await client.ask(call);
+      const { status: ended, answers } = await timed(client.ask(call));
       count(`grpc 200 ${ended}`);
       counted.questions += call.questions;
       counted.answers += answers;
@@ -202,6 +223,17 @@ describe.each(['source', 'destination'] as const)('the %s', (reporter) => {
       }, 0);
       expect(sum, metric).toBeGreaterThanOrEqual(least);
     }
+  });
+
+  test('has not measured longer than the client has waited', () => {
+    const metric = 'istio_request_duration_milliseconds';
+    const sum = total(series(`${metric}_sum`), `${metric}_sum`);
+    // Buckets blur values by a twentieth at most: https://github.com/openhistogram/libcircllhist
+    expect(sum).toBeGreaterThan(0);
+    expect(sum).toBeLessThan(counted.milliseconds * 1.05);
+    const own = bucketsOf(metric).map(([bound]) => bound);
+    if (reporter === 'source') expect(own).toEqual([...bounds, Infinity]);
+    else expect(own.length).toBeGreaterThan(bounds.length + 1);
   });
 
   test('counts connections and their bytes exactly', () => {
