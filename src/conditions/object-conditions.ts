@@ -22,6 +22,7 @@ const references: ReadonlySet<string> = new Set([
   'keys-unavailable',
   'module-unavailable',
   'unknown-delegate',
+  'unknown-processor',
   'unknown-rate-limit-service',
   'unresolved-reference',
   'unusable-credential',

@@ -39,7 +39,7 @@ import { patchedProxy } from './patch/proxy-patches.ts';
 import { groupEnvoyFilters, patchProblems } from './patch/selection.ts';
 import type { DeploymentPlan } from './resolve/gateway-api/deployment/plan.ts';
 import { deploymentPlan } from './resolve/gateway-api/deployment/plan.ts';
-import { extensionsFor } from './resolve/extension.ts';
+import { extensionsFor, processorProblems } from './resolve/extension.ts';
 import type { Installation } from './resolve/mesh-settings.ts';
 import { defaultInstallation } from './resolve/mesh-settings.ts';
 import { unresolvedReferences } from './resolve/references/unresolved.ts';
@@ -105,6 +105,7 @@ export const translate = (
   return {
     problems: [
       ...resolved.problems,
+      ...processorProblems(snapshot.objects.ExternalProcessor, resolved.mesh),
       ...limitProblems(snapshot.objects.RateLimitPolicy, resolved.mesh.services, resolved.mesh.settings),
       ...patchProblems(types, snapshot.objects.EnvoyFilter),
     ],
@@ -183,7 +184,7 @@ const deploymentPlans = (
 
 function viewOf(resolved: ResolvedMesh, read: Proxy): ProxyView {
   const settings = settingsOf(resolved.mesh.settings, read);
-  const extensions = extensionsFor(resolved.extensions, read, settings.rootNamespace);
+  const extensions = extensionsFor(resolved.extensions, read, resolved.mesh);
   const proxy = extensions.length === 0 ? read : extended(read, extensions);
   const telemetry = workloadTelemetry(resolved.mesh, resolved.telemetries, proxy);
   const inbound = inboundView(resolved, proxy);

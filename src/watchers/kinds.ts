@@ -10,6 +10,7 @@ import { withoutDryRun } from './rules/common.ts';
 import { destinationRule } from './rules/destination-rule.ts';
 import { envoyFilter } from './rules/envoy-filter.ts';
 import { trafficExtension, wasmPlugin } from './rules/extensions.ts';
+import { externalProcessor } from './rules/external-processor.ts';
 import { gateway } from './rules/gateway.ts';
 import { ingress } from './rules/ingress.ts';
 import { endpointSlice, service } from './rules/kubernetes.ts';
@@ -111,6 +112,9 @@ export const kindTable: { readonly [K in Kind]: KindRow<K> } = {
     trafficExtension,
   ]),
   RateLimitPolicy: row('RateLimitPolicy', 'policy.keelson.io', ['v1alpha1'], 'ratelimitpolicies', [rateLimitPolicy]),
+  ExternalProcessor: row('ExternalProcessor', 'policy.keelson.io', ['v1alpha1'], 'externalprocessors', [
+    externalProcessor,
+  ]),
 };
 
 export const apiVersions = ({ group, versions }: Pick<KindRow, 'group' | 'versions'>): readonly string[] =>

@@ -101,6 +101,14 @@ describe('WasmPlugin and TrafficExtension', () => {
     ['neither', {}, ['error required-field spec']],
     ['both', { lua: { inlineCode: 'x' }, wasm: { url: 'a' } }, ['error conflicting-fields spec']],
   ]);
+  const asked = { service: 'marker', port: 9000 };
+  run('ExternalProcessor', [
+    ['a service', asked, []],
+    ['no service', { port: 9000 }, ['error required-field spec']],
+    ['workloads and objects', { ...asked, selector: { matchLabels: { app: 'a' } }, targetRefs: [{ kind: 'Gateway', group: 'gateway.networking.k8s.io', name: 'a' }] }, ['error conflicting-fields spec']],
+    ['nothing to see', { ...asked, request: { headers: false }, response: { headers: false } }, ['warning doubtful-value spec']],
+    ['less than a millisecond', { ...asked, timeout: '1us' }, ['error invalid-value spec.timeout']],
+  ]); // prettier-ignore
 });
 
 describe('Service', () =>

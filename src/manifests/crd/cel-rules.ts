@@ -3,6 +3,7 @@
 // its cost has a bound that the API server accepts.
 // https://kubernetes.io/docs/reference/using-api/cel/
 import * as common from '../../model/schema/common.ts';
+import { ExternalProcessorSpec } from '../../model/schema/external-processor.ts';
 import { EnvoyFilterSpec } from '../../model/schema/envoy-filter.ts';
 import * as extensions from '../../model/schema/extensions.ts';
 import * as limits from '../../model/schema/rate-limit.ts';
@@ -95,6 +96,7 @@ const table: readonly (readonly [object, readonly CelRule[]])[] = [
       ownNamespace,
     ],
   ],
+  [ExternalProcessorSpec, [atMostOne('selector', 'targetRefs')]],
   [limits.RateLimitPolicySpec, [atMostOne('selector', 'targetRefs')]],
   [security.RequestAuthenticationSpec, targets],
   [security.AuthorizationPolicySpec, targets],

@@ -86,6 +86,7 @@ const traits: { readonly [K in Kind]?: Traits } = {
   WasmPlugin: {},
   TrafficExtension: {},
   RateLimitPolicy: { shortNames: ['rlp'] },
+  ExternalProcessor: {},
 };
 
 /** One for each of Istio's kinds and of our own, by name. */

@@ -52,12 +52,18 @@ export interface LimitedRoute {
   readonly name: string;
 }
 
+/** A service that filters ask. */
+export interface AskedService {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface WorkloadLimits {
   readonly policy: RateLimitPolicy;
   /** Only requests of these; absent: all. */
   readonly routes?: readonly LimitedRoute[];
   /** Who counts for all proxies; absent: nobody, or it is not in the mesh. */
-  readonly service?: { readonly host: string; readonly port: number };
+  readonly service?: AskedService;
 }
 
 /** How much one proxy may have under way with a destination at a time, by one policy. */

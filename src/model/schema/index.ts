@@ -16,6 +16,7 @@ import { TCPRouteBody, TLSRouteBody, UDPRouteBody } from './gateway-api/l4-route
 import { BackendTLSPolicyBody, ReferenceGrantBody } from './gateway-api/policies.ts';
 import type { MeshConfigSpec, MeshNetworksSpec } from './mesh-config.ts';
 import { ProxyConfigResourceSpec } from './proxy-config.ts';
+import { ExternalProcessorSpec } from './external-processor.ts';
 import { RateLimitPolicySpec } from './rate-limit.ts';
 import { AuthorizationPolicySpec, PeerAuthenticationSpec, RequestAuthenticationSpec } from './security.ts';
 import { ServiceEntryBody, WorkloadEntryBody, WorkloadGroupSpec } from './service-entry.ts';
@@ -63,6 +64,7 @@ export const bodySchemas = {
   WasmPlugin: spec(WasmPluginSpec),
   TrafficExtension: spec(TrafficExtensionSpec),
   RateLimitPolicy: spec(RateLimitPolicySpec),
+  ExternalProcessor: spec(ExternalProcessorSpec),
 } as const;
 
 export type Kind = keyof typeof bodySchemas;
@@ -91,6 +93,7 @@ export type * from './destination-rule.ts';
 export type * from './endpoint-slice.ts';
 export type * from './envoy-filter.ts';
 export type * from './extensions.ts';
+export type * from './external-processor.ts';
 export type * from './gateway.ts';
 export type * as gatewayApi from './gateway-api/index.ts';
 export type * from './ingress.ts';

@@ -164,14 +164,19 @@ const namedByServer = memo((caller: CallerFacts): CallerFacts => ({
 }));
 
 function clusterViews(
-  { settings, outbound, inbound }: ProxyView,
+  { settings, proxy, outbound, inbound }: ProxyView,
   { merged, routing }: RouterServers,
   caller: CallerFacts,
 ): readonly (readonly [OutboundView, CallerFacts])[] {
   const { clientCertificate } = caller.facts;
   const scope = ['router', outbound.scope, ...(clientCertificate === undefined ? [] : [clientCertificate])].join('|');
   const services = settings.features.routedClustersOnly
-    ? routedServices(settings, outbound.services, sharedList([...routing.values()]), askedHosts([inbound.policies]))
+    ? routedServices(
+        settings,
+        outbound.services,
+        sharedList([...routing.values()]),
+        askedHosts([inbound.policies], proxy),
+      )
     : outbound.services;
   const own: OutboundView = { ...outbound, services, scope };
   if (!hasAutoPassthrough(merged)) return [[own, caller]];

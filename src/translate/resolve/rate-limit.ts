@@ -1,13 +1,17 @@
 // RateLimitPolicies: which ones hold for one proxy, for which of its routes, and the services that count for them.
-import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import { memo, sharedList } from '../../model/memo.ts';
 import type { Mesh, MeshSettings, Service } from '../../model/mesh/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
-import { at } from '../../model/source.ts';
-import type { LimitedRoute, RateLimitPolicy, WorkloadLimits } from '../../model/mesh/workload-policies.ts';
+import type {
+  AskedService,
+  LimitedRoute,
+  RateLimitPolicy,
+  WorkloadLimits,
+} from '../../model/mesh/workload-policies.ts';
+import { askedService, nobodyToAsk } from './asked-service.ts';
 import type { ResolvedMesh } from './mesh.ts';
 import { targetedBy, targetsService } from './policy-target.ts';
-import { hostOf, namespacesByHost } from './security/extension-provider.ts';
 
 /** What limits are found in. */
 interface Limiting {
@@ -38,9 +42,7 @@ export function limitsFor({ mesh, limits }: Limiting, proxy: Proxy, served?: Ser
 
 const none: readonly WorkloadLimits[] = [];
 
-type Counting = NonNullable<WorkloadLimits['service']>;
-
-const workloadLimits = memo((policy: RateLimitPolicy, service: Counting | undefined): WorkloadLimits => ({
+const workloadLimits = memo((policy: RateLimitPolicy, service: AskedService | undefined): WorkloadLimits => ({
   policy,
   ...(service !== undefined && { service }),
 }));
@@ -53,18 +55,11 @@ const routeLimits = memo((policy: RateLimitPolicy): WorkloadLimits | undefined =
   return routes.length === 0 ? undefined : { policy, routes };
 });
 
-/** A short name is one of the policy's own namespace. */
-function serviceOf(
-  { metadata, spec }: RateLimitPolicy,
+const serviceOf = (
+  { metadata: { namespace }, spec: { global } }: RateLimitPolicy,
   services: readonly Service[],
-  { clusterDomain }: MeshSettings,
-): Counting | undefined {
-  if (spec.global === undefined) return undefined;
-  const { service, port } = spec.global;
-  const name = /[./]/.test(service) ? service : `${service}.${metadata.namespace}.svc.${clusterDomain}`;
-  const host = hostOf(namespacesByHost(services), name);
-  return host === undefined ? undefined : sharedValue({ host, port });
-}
+  settings: MeshSettings,
+): AskedService | undefined => (global === undefined ? undefined : askedService(global, namespace, services, settings));
 
 /** Services that nobody knows: then limits of the mesh as a whole are not kept, or everything is refused. */
 export const limitProblems = (
@@ -76,13 +71,5 @@ export const limitProblems = (
     const { global } = policy.spec;
     if (global === undefined || serviceOf(policy, services, settings) !== undefined) return [];
     const effect = global.onFailure === 'DENY' ? 'every request is refused' : 'nothing is limited by it';
-    return [
-      {
-        code: 'unknown-rate-limit-service',
-        severity: 'warning',
-        message: `"${global.service}" is not exactly one service of the mesh: ${effect}`,
-        source: at(policy.source, 'spec.global.service'),
-        ...(policy.position !== undefined && { position: policy.position }),
-      },
-    ];
+    return [nobodyToAsk(policy, 'unknown-rate-limit-service', 'spec.global.service', global.service, effect)];
   });

@@ -27,7 +27,7 @@ export function waypointConfiguration(resolved: ResolvedMesh, view: ProxyView, c
   const { endpoints } = resolved.mesh;
   const { services, workloads } = servedBy(resolved, proxy, outbound);
   const scope = `waypoint|${proxy.id}`;
-  const asked = askedHosts([inbound.policies, ...services.map(({ policies }) => policies)]);
+  const asked = askedHosts([inbound.policies, ...services.map(({ policies }) => policies)], proxy);
   const others = elsewhere(settings, outbound, sharedList(services), asked, `${scope}|${outbound.scope}`);
   const facts = httpFacts(settings, proxy, view.telemetry.server);
   const self = callerOf(view, services);

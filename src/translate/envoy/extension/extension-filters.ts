@@ -1,11 +1,12 @@
 // Extensions as filters of a chain, by the place where they run. A module's configuration is delivered on its own, so that
-// it can change without the listener; a script stands in the chain.
+// it can change without the listener; scripts and processors stand in the chain.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/overview/extension
 import type { ExtensionPhase, ExtensionUse } from '../../../model/mesh/extension.ts';
 import { memo } from '../../../model/memo.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { from } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
+import { externalProcessor } from './external-processor.ts';
 
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
@@ -55,14 +56,12 @@ const sees = ({ match }: ExtensionUse, { side, port }: ChainTraffic): boolean =>
     return sideMeant && (ports.length === 0 || ports.some(({ number }) => number === port));
   });
 
-const httpFilter = memo(({ source, name, lua }: ExtensionUse): HttpFilter =>
-  from(
-    source,
-    lua === undefined
-      ? { name, config_discovery: delivered('http') }
-      : extension(name, 'envoy.extensions.filters.http.lua.v3.Lua', { default_source_code: { inline_string: lua } }),
-  ),
-);
+const httpFilter = memo(({ source, name, lua, processor }: ExtensionUse): HttpFilter => {
+  if (processor !== undefined) return from(source, externalProcessor(name, processor));
+  if (lua === undefined) return from(source, { name, config_discovery: delivered('http') });
+  const script = { default_source_code: { inline_string: lua } };
+  return from(source, extension(name, 'envoy.extensions.filters.http.lua.v3.Lua', script));
+});
 
 const networkFilter = memo(({ source, name }: ExtensionUse): Filter =>
   from(source, { name, config_discovery: delivered('network') }),

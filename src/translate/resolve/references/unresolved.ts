@@ -57,6 +57,7 @@ const targeting = [
   'TrafficExtension',
   'EnvoyFilter',
   'RateLimitPolicy',
+  'ExternalProcessor',
 ] as const;
 
 const inVirtualServices = ofEach(virtualServiceFaults);

@@ -15,7 +15,7 @@ export const attachedPolicies = (
 ): Pick<ResolvedMesh, 'authorization' | 'authentication' | 'extensions' | 'limits' | 'serviceLimits'> => ({
   authorization: groupedAuthorization(objects.AuthorizationPolicy),
   authentication: groupedAuthentication(objects.RequestAuthentication),
-  extensions: groupExtensions(objects.WasmPlugin, objects.TrafficExtension),
+  extensions: groupExtensions(objects.WasmPlugin, objects.TrafficExtension, objects.ExternalProcessor),
   limits: groupedLimits(objects.RateLimitPolicy),
   serviceLimits: serviceLimits(objects.RateLimitPolicy),
 });
