@@ -26,6 +26,24 @@ export interface VirtualService {
   readonly problems: readonly Problem[];
 }
 
+/** A service that says whether a request may go on; plain data. */
+export interface RouteAuthorizer {
+  /** Of all routes only this one has it. */
+  readonly name: string;
+  readonly source: SourceRef;
+  readonly protocol: 'HTTP' | 'GRPC';
+  readonly host: string;
+  readonly port: number;
+  /** Goes before the path of the request, over HTTP. */
+  readonly pathPrefix: string;
+  /** What it sees of the headers: over HTTP beside those that say what is asked for, over gRPC these alone, or all. */
+  readonly requestHeaders: readonly string[];
+  /** What of its answer over HTTP goes on with the request; all when empty. */
+  readonly responseHeaders: readonly string[];
+  /** Bytes of the body that it sees; a larger one is refused. 0: nothing of it. */
+  readonly body: number;
+}
+
 export type RouteApi = 'istio' | 'gateway-api' | 'ingress';
 
 /** A route and the fields that it came from; a delegate's route has its own object as source, with the root's as `root`. */
@@ -35,6 +53,8 @@ export interface SourcedRoute<R> {
   readonly route: R;
   /** A client of the route stays with the endpoint that it talked to first. */
   readonly session?: PersistentSession;
+  /** Who is asked about each of its requests. */
+  readonly authorizer?: RouteAuthorizer;
   /** For a route written in another API: where the fields of `route` stand below `source`. */
   readonly fields?: Readonly<Record<string, string>>;
 }

@@ -24,8 +24,8 @@ const harmless =
 /** What an HTTP filter does; its place is that of its configuration. */
 export function runFilter(filter: HttpFilter, place: Place, context: FilterContext): readonly Possibility[] {
   const { typed_config: config = { '@type': '' }, disabled } = filter;
-  const override = context.ofRoute(filter.name ?? '')?.config['disabled'];
-  if (override === true || (disabled === true && override === undefined)) return goesOn();
+  const override = context.ofRoute(filter.name ?? '');
+  if (override === undefined ? disabled === true : override.config['disabled'] === true) return goesOn();
   const type = config['@type'].slice(prefix.length);
   const run = Object.hasOwn(known, type) ? known[type] : undefined;
   if (run !== undefined) return run(config, place.below('typed_config'), context);

@@ -8,7 +8,8 @@ import type { Resource } from '../../model/envoy/resource.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { describeSource } from '../../model/source.ts';
-import type { ServiceView } from '../../model/view.ts';
+import type { RouteAuthorizer } from '../../model/mesh/virtual-service.ts';
+import type { ServiceView, VirtualServiceView } from '../../model/view.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { listenerName } from '../names.ts';
 import { from } from '../provenance.ts';
@@ -25,6 +26,7 @@ import {
 } from '../envoy/listener/listener-address.ts';
 import { proxyProtocol, tlsInspector } from '../envoy/listener/listener-filters.ts';
 import type { Guard } from '../envoy/rbac/guard.ts';
+import { withAuthorizers } from '../envoy/rbac/route-authorizer.ts';
 import { autoPassthroughChains, isAutoPassthrough } from './auto-passthrough.ts';
 import type { ListenerSocket, SourcedChain } from './gateway-chains.ts';
 import { httpsChain, passthroughChains, plainHttpChain, tcpChain } from './gateway-chains.ts';
@@ -95,24 +97,40 @@ function socketListeners(context: ListenerContext, name: string, sockets: readon
 }
 
 function quicChains(
-  { settings, facts, guard }: ListenerContext,
+  context: ListenerContext,
   servers: readonly MergedServer[],
   name: string,
   port: number,
 ): readonly SourcedChain[] {
   const own = sharedValue<ListenerSocket>({ name: `udp_${name}`, port });
-  return servers.filter(({ http3 }) => http3).map((server) => httpsChain(settings, facts, guard, server, own, true));
+  const { settings, facts } = context;
+  return servers
+    .filter(({ http3 }) => http3)
+    .map((server) => httpsChain(settings, facts, guardOfServers(context, [server]), server, own, true));
 }
+
+/** Routes of the servers may ask others about their requests. */
+const guardOfServers = ({ guard, routing }: ListenerContext, servers: readonly MergedServer[]): Guard =>
+  withAuthorizers(
+    guard,
+    servers.flatMap(({ gateway }) => authorizersOf(routing.get(gateway) ?? none)),
+  );
+
+const none: readonly VirtualServiceView[] = [];
+
+const authorizersOf = memo((routes: readonly VirtualServiceView[]): readonly RouteAuthorizer[] =>
+  routes.flatMap(({ virtualService }) => virtualService.http.flatMap(({ authorizer }) => authorizer ?? [])),
+);
 
 function groupChains(
   context: ListenerContext,
   group: readonly MergedServer[],
   listener: ListenerSocket,
 ): readonly SourcedChain[] {
-  const { settings, facts, guard } = context;
+  const { settings, facts } = context;
   const [first] = group;
   if (first === undefined) return [];
-  if (isHttp(first.protocol)) return [plainHttpChain(settings, facts, guard, first, listener)];
+  if (isHttp(first.protocol)) return [plainHttpChain(settings, facts, guardOfServers(context, group), first, listener)];
   return group.flatMap((server) => serverChains(context, server, listener));
 }
 
@@ -124,7 +142,8 @@ function serverChains(
   const { settings, facts, guard, clusters, passed } = context;
   if (isAutoPassthrough(server))
     return autoPassthroughChains(settings, clusters, facts.http.connection, server, passed);
-  if (terminatesHttps(server)) return [httpsChain(settings, facts, guard, server, listener, false)];
+  if (terminatesHttps(server))
+    return [httpsChain(settings, facts, guardOfServers(context, [server]), server, listener, false)];
   const routes = context.routing.get(server.gateway) ?? [];
   if (isPassthrough(server.server)) return passthroughChains(settings, facts, guard, server, routes);
   const chain = tcpChain(settings, facts, guard, server, routes);

@@ -50,7 +50,8 @@ export const destinationHosts = memo((service: VirtualService): readonly string[
   const other = [...service.tls, ...service.tcp].flatMap(({ route }) =>
     (route.route ?? []).map((weighted) => weighted.destination),
   );
-  return [...new Set([...http, ...other].map((destination) => destination.host))].toSorted();
+  const asked = service.http.flatMap(({ authorizer }) => authorizer ?? []);
+  return [...new Set([...http, ...other, ...asked].map(({ host }) => host))].toSorted();
 });
 
 /** Whether some match asks for labels of the calling workload. */

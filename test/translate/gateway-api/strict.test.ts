@@ -193,3 +193,39 @@ describe('the addresses of a Gateway', () => {
     expect(told(asking(`${ip('203.0.113.1')}, ${ip('203.0.113.2')}`, gave('203.0.113.1')), quay)).toContain('Accepted False UnsupportedAddress'); // prettier-ignore
   });
 });
+
+describe('an ExternalAuth filter', () => {
+  const asking = (parent: string): string => `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: cargo, namespace: harbor}
+spec:
+  parentRefs: [${parent}]
+  rules: [{filters: [{type: ExternalAuth, externalAuth: {protocol: GRPC, backendRef: {name: hold, port: 443}}}], backendRefs: [{name: other, port: 443}]}]
+`;
+  const reasons = (yaml: string, features: Asking): readonly string[] =>
+    translation(yaml, features)
+      .statuses()
+      .filter(({ kind }) => kind === 'HTTPRoute')
+      .flatMap(({ status }) => status['parents'] as readonly { conditions: readonly { reason: string }[] }[])
+      .map(({ conditions }) => conditions.map(({ reason }) => reason).join(' '));
+
+  it('is asked by the gateway where a route says so', () => {
+    const yaml = harbor() + asking('{name: quay}');
+    const [listener] = [...translated(yaml, 'listener', strict).values()];
+    const filters: readonly Message[] = listener.filter_chains[0].filters[0].typed_config.http_filters;
+    expect(filters.find(({ name }) => name === 'keelson.ext_authz.harbor.cargo.0')).toMatchObject({ disabled: true });
+    const [routes] = [...translated(yaml, 'route', strict).values()];
+    expect(routes.virtual_hosts[0].routes[0].typed_per_filter_config).toHaveProperty([
+      'keelson.ext_authz.harbor.cargo.0',
+    ]);
+    expect(reasons(yaml, strict)).toEqual(['Accepted ResolvedRefs']);
+  });
+
+  it.each([
+    ['as from Istio', '{name: quay}', quay],
+    ['in the mesh', "{kind: Service, group: '', name: other}", strict],
+  ])('takes its route out of service %s', (_what, parent, features) => {
+    expect(reasons(harbor() + asking(parent), features)).toEqual(['Accepted InvalidFilter']);
+  });
+});

@@ -1,8 +1,9 @@
 // HTTPRoute: how requests for a host are matched, changed and sent on.
 // https://gateway-api.sigs.k8s.io/reference/spec/#httproute
 import type { Static } from '../fields.ts';
-import { boolean, integer, list, oneOf, openMessage, positivePort, string, struct, withDefault } from '../fields.ts';
+import { boolean, integer, list, oneOf, openMessage, positivePort, string, text, withDefault } from '../fields.ts';
 import {
+  BackendObjectReference,
   gatewayDuration,
   HeaderModifier,
   hostname,
@@ -73,6 +74,22 @@ export const HTTPCorsFilter = openMessage(
 );
 export type HTTPCorsFilter = Static<typeof HTTPCorsFilter>;
 
+const headerNames = list(string, { maxItems: 64 });
+const authorizedPath = text({ maxLength: 1024, pattern: "^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})*$" });
+
+/** https://gateway-api.sigs.k8s.io/geps/gep-1494/ */
+export const HTTPExternalAuthFilter = openMessage(
+  {
+    protocol: oneOf('HTTP', 'GRPC'),
+    backendRef: BackendObjectReference,
+    grpc: openMessage({ allowedHeaders: headerNames }),
+    http: openMessage({ path: authorizedPath, allowedHeaders: headerNames, allowedResponseHeaders: headerNames }),
+    forwardBody: openMessage({ maxSize: integer(0, 65535) }),
+  },
+  ['protocol', 'backendRef'],
+);
+export type HTTPExternalAuthFilter = Static<typeof HTTPExternalAuthFilter>;
+
 export const HTTPRouteFilter = openMessage(
   {
     type: string,
@@ -82,7 +99,7 @@ export const HTTPRouteFilter = openMessage(
     requestRedirect: RequestRedirect,
     urlRewrite: UrlRewrite,
     cors: HTTPCorsFilter,
-    externalAuth: struct,
+    externalAuth: HTTPExternalAuthFilter,
     extensionRef: LocalObjectReference,
   },
   ['type'],

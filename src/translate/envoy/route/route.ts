@@ -11,6 +11,7 @@ import { typed } from '../../typed.ts';
 import { selects } from '../../../model/mesh/labels.ts';
 import { meshGateway } from '../../resolve/virtual-service.ts';
 import { perRoute, sessionConfig } from '../filter/stateful-session.ts';
+import { askedOnRoute } from '../rbac/route-authorizer.ts';
 import { httpCors } from './cors.ts';
 import { httpFault } from './fault.ts';
 import { hashPolicy } from './hash-policy.ts';
@@ -171,7 +172,8 @@ function filterSettings(context: ActionContext, sourced: SourcedRoute<HTTPRoute>
   const { fault, corsPolicy } = sourced.route;
   const session = context.settings.features.strictGateways ? sourced.session : undefined;
   const bound = session === undefined ? boundService(context, sourced.route) : undefined;
-  if (fault === undefined && corsPolicy === undefined && bound === undefined && session === undefined) return undefined;
+  const { authorizer } = sourced;
+  if ([fault, corsPolicy, bound, session, authorizer].every((each) => each === undefined)) return undefined;
   const settings = merge<NonNullable<Route['typed_per_filter_config']>>(
     fault === undefined
       ? undefined
@@ -185,6 +187,7 @@ function filterSettings(context: ActionContext, sourced: SourcedRoute<HTTPRoute>
         }),
     bound === undefined ? undefined : sessionConfig(bound),
     session === undefined ? undefined : from(causes(sourced, 'session'), perRoute(session)),
+    authorizer === undefined ? undefined : from(authorizer.source, askedOnRoute(authorizer)),
   );
   return { typed_per_filter_config: settings };
 }

@@ -49,6 +49,7 @@ export function gatewayApi(
   const lookup = {
     grants,
     clusterDomain,
+    authorizes: settings.features.strictGateways,
     services: objects.Service,
     entries: objects.ServiceEntry,
     byHost,

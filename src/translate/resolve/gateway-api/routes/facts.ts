@@ -13,6 +13,8 @@ import { referenceKey } from './route.ts';
 export interface RouteLookup {
   readonly grants: ReferenceGrants;
   readonly clusterDomain: string;
+  /** Whether gateways ask others about requests. */
+  readonly authorizes: boolean;
   readonly services: ReadonlyMap<string, KindMap['Service']>;
   readonly entries: ReadonlyMap<string, KindMap['ServiceEntry']>;
   /** All services of the mesh by host name. */
@@ -24,6 +26,7 @@ export interface RouteLookup {
 export const routeFacts = (object: RouteObject, lookup: RouteLookup): RouteFacts => ({
   parents: (object.spec.parentRefs ?? []).map((reference) => parentTarget(reference, object, lookup) ?? null),
   backends: backends(object, lookup),
+  authorizes: lookup.authorizes,
 });
 
 /** Undefined for what is no parent that we know. Sidecars see no datagrams, so that services are none of UDPRoutes. */
@@ -77,11 +80,14 @@ function backends(
 
 interface Rule {
   readonly backendRefs?: readonly gatewayApi.BackendObjectReference[];
-  readonly filters?: readonly Pick<gatewayApi.HTTPRouteFilter, 'requestMirror'>[];
+  readonly filters?: readonly Pick<gatewayApi.HTTPRouteFilter, 'requestMirror' | 'externalAuth'>[];
 }
 
 const references = ({ spec }: RouteObject): readonly gatewayApi.BackendObjectReference[] =>
   ((spec.rules ?? []) as readonly Rule[]).flatMap(({ backendRefs = [], filters = [] }) => [
     ...backendRefs,
-    ...filters.flatMap(({ requestMirror }) => requestMirror?.backendRef ?? []),
+    ...filters.flatMap(({ requestMirror, externalAuth }) => [
+      ...(requestMirror === undefined ? [] : [requestMirror.backendRef]),
+      ...(externalAuth === undefined ? [] : [externalAuth.backendRef]),
+    ]),
   ]);

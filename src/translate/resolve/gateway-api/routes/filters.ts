@@ -28,13 +28,13 @@ export interface Filtered {
   readonly broken?: Fault;
 }
 
-/** Where several filters say the same, the last one counts; mirrors add up. */
-export function filtered(filters: readonly Filter[] = [], backendOf: BackendOf): Filtered {
+/** Where several filters say the same, the last one counts; mirrors add up. `authorizes`: whether others can be asked. */
+export function filtered(filters: readonly Filter[] = [], backendOf: BackendOf, authorizes: boolean): Filtered {
   const route: { -readonly [K in keyof Filtered['route']]: Filtered['route'][K] } = {};
   const fields: Record<string, string> = {};
   let fault: Fault | undefined;
   for (const [i, filter] of filters.entries()) {
-    const part = partOf(filter, backendOf);
+    const part = filter.type === 'ExternalAuth' && authorizes ? {} : partOf(filter, backendOf);
     if (part === undefined)
       return {
         route,

@@ -13,6 +13,7 @@ import { at } from '../../../../model/source.ts';
 import type { SourcedRoute } from '../../../../model/mesh/virtual-service.ts';
 import type { Fault } from '../status/conditions.ts';
 import { backendHeaders, filtered, type BackendOf } from './filters.ts';
+import { authorizerOf } from './external-auth.ts';
 import { grpcMatch, httpMatch, regexLiteral } from './matches.ts';
 import { persistentSession } from './session.ts';
 
@@ -32,11 +33,17 @@ interface Rule {
   readonly sessionPersistence?: gatewayApi.SessionPersistence;
 }
 
-export const httpRules = (object: KindMap['HTTPRoute'], backendOf: BackendOf): ConvertedRules<HTTPRoute> =>
+/** `authorizes`: whether others can be asked about requests. */
+export const httpRules = (
+  object: KindMap['HTTPRoute'],
+  backendOf: BackendOf,
+  authorizes: boolean,
+): ConvertedRules<HTTPRoute> =>
   convert(
     object,
     object.spec.rules.map((rule) => ({ rule, matches: rule.matches.map(httpMatch), more: timing(rule) })),
     backendOf,
+    authorizes,
   );
 
 export const grpcRules = (object: KindMap['GRPCRoute'], backendOf: BackendOf): ConvertedRules<HTTPRoute> =>
@@ -44,6 +51,7 @@ export const grpcRules = (object: KindMap['GRPCRoute'], backendOf: BackendOf): C
     object,
     (object.spec.rules ?? []).map((rule) => ({ rule, matches: (rule.matches ?? []).map(grpcMatch), more: {} })),
     backendOf,
+    false,
   );
 
 interface Convertible {
@@ -56,18 +64,26 @@ function convert(
   { source, metadata }: KindMap['HTTPRoute'] | KindMap['GRPCRoute'],
   rules: readonly Convertible[],
   backendOf: BackendOf,
+  authorizes: boolean,
 ): ConvertedRules<HTTPRoute> {
   const routes: SourcedRoute<HTTPRoute>[] = [];
   let fault: Fault | undefined;
   for (const [i, { rule, matches, more }] of rules.entries()) {
-    const filters = filtered(rule.filters, backendOf);
+    const place = at(source, `spec.rules[${i}]`);
+    const filters = filtered(rule.filters, backendOf, authorizes);
     if (filters.broken !== undefined) return { routes: [], fault: filters.broken };
-    const backends = destinations(rule, filters.route.redirect !== undefined, backendOf);
+    const asked = authorizerOf(rule.filters, backendOf, `${metadata.namespace}.${metadata.name}.${i}`, place);
+    if ('broken' in asked) return { routes: [], fault: asked.broken };
+    const refused = 'refused' in asked ? asked.refused : undefined;
+    const backends: Destinations =
+      refused === undefined
+        ? destinations(rule, filters.route.redirect !== undefined, backendOf)
+        : { route: answered, fields: {}, fault: refused };
     if (backends.broken !== undefined) return { routes: [], fault: backends.broken };
     fault = joined(backends.fault, filters.fault) ?? fault;
     const route: HTTPRoute = {
       name: rule.name ?? `${metadata.namespace}.${metadata.name}.${i}`,
-      ...filters.route,
+      ...(refused === undefined && filters.route),
       ...backends.route,
       ...more,
     };
@@ -78,8 +94,10 @@ function convert(
       session: 'sessionPersistence',
       ...backends.fields,
     };
-    const place = at(source, `spec.rules[${i}]`);
-    const bound = sessionOf(rule, `session.${metadata.namespace}.${metadata.name}.${i}`);
+    const bound = {
+      ...sessionOf(rule, `session.${metadata.namespace}.${metadata.name}.${i}`),
+      ...('authorizer' in asked && asked),
+    };
     if (matches.length === 0) routes.push({ source: place, route, fields, ...bound });
     for (const [j, match] of matches.entries())
       routes.push({
@@ -113,10 +131,12 @@ interface Destinations {
   readonly broken?: Fault;
 }
 
+const answered = { directResponse: { status: 500 } };
+
 /** Those with a share of the requests; where there are none, requests are answered with 500. */
 function destinations({ backendRefs = [] }: Rule, redirected: boolean, backendOf: BackendOf): Destinations {
   const used = backendRefs.flatMap((reference, i) => (reference.weight > 0 ? [{ reference, i }] : []));
-  if (used.length === 0) return { route: redirected ? {} : { directResponse: { status: 500 } }, fields: {} };
+  if (used.length === 0) return { route: redirected ? {} : answered, fields: {} };
   const route: HTTPRouteDestination[] = [];
   const fields: Record<string, string> = { route: 'backendRefs' };
   let fault: Fault | undefined;

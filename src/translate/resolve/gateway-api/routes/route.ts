@@ -37,6 +37,8 @@ export interface RouteFacts {
   readonly parents: readonly (ParentTarget | null)[];
   /** By `referenceKey`, for listeners and for the mesh. */
   readonly backends: Readonly<Record<string, { readonly listener: Backend; readonly mesh: Backend }>>;
+  /** Whether gateways ask others about requests. */
+  readonly authorizes: boolean;
 }
 
 export const referenceKey = ({ group, kind, namespace, name, port }: gatewayApi.BackendObjectReference): string =>
@@ -91,13 +93,13 @@ const noRules = [undefined, (): readonly RoutePart[] => []] as const;
 /** The fault of its rules and what they become, on each side. */
 function convertedRules(
   object: RouteObject,
-  { backends }: RouteFacts,
+  { backends, authorizes }: RouteFacts,
 ): (side: Side) => readonly [ConvertedRules<unknown>['fault'], Parts] {
   const of = (side: Side) => (reference: gatewayApi.BackendObjectReference) =>
     backends[referenceKey(reference)]?.[side] ?? unknownBackend;
   switch (object.kind) {
     case 'HTTPRoute':
-      return (side) => withParts(httpRules(object as KindMap['HTTPRoute'], of(side)), (rules, accepted) => httpParts(object as KindMap['HTTPRoute'], rules, accepted)); // prettier-ignore
+      return (side) => withParts(httpRules(object as KindMap['HTTPRoute'], of(side), authorizes && side === 'listener'), (rules, accepted) => httpParts(object as KindMap['HTTPRoute'], rules, accepted)); // prettier-ignore
     case 'GRPCRoute':
       return (side) => withParts(grpcRules(object as KindMap['GRPCRoute'], of(side)), (rules, accepted) => httpParts(object as KindMap['GRPCRoute'], rules, accepted)); // prettier-ignore
     case 'TLSRoute':
