@@ -12,6 +12,8 @@ export interface Gateway {
   readonly created: string;
   readonly workloads: GatewayWorkloads;
   readonly servers: readonly SourcedServer[];
+  /** Proxies are deployed for it. */
+  readonly deployed?: true;
   /** The credential that it shows to backends whose TLS is Gateway API's doing. */
   readonly clientCertificate?: string;
 }

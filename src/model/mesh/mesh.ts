@@ -144,7 +144,7 @@ export interface AddressBlock {
   readonly length: number;
 }
 
-/** What Istio has behind environment variables of the control plane, and is off unless asked for. */
+/** What Istio has behind environment variables of the control plane. */
 export interface Features {
   /** PILOT_ENABLE_PERSISTENT_SESSION_FILTER */
   readonly persistentSessions: boolean;
@@ -154,6 +154,12 @@ export interface Features {
   readonly multipleAuthorizers: boolean;
   /** PILOT_TRACE_SAMPLING: percent of the requests that are traced where nothing else says how many. */
   readonly traceSampling: number;
+  /** PILOT_HTTP10: whether every proxy takes requests of HTTP/1.0. */
+  readonly http10: boolean;
+  /** ENABLE_HCM_INTERNAL_NETWORKS: whether sidecars, too, take clients of the mesh's networks for its own. */
+  readonly internalNetworks: boolean;
+  /** PILOT_ENABLE_STRICT_GATEWAY_MERGING: whether what is deployed for a Gateway of Gateway API serves Istio's Gateways of its namespace only. */
+  readonly strictGatewayMerging: boolean;
   /** PILOT_SCOPE_GATEWAY_TO_NAMESPACE: whether a Gateway selects workloads of its own namespace only. */
   readonly gatewaysOfOwnNamespace: boolean;
   /** KEELSON_HOST_OWNERSHIP: what becomes of objects that claim hosts of other namespaces for everybody. */

@@ -31,9 +31,16 @@ const untranslatedLabel = 'experimental.istio.io/disable-gateway-port-translatio
 export function selectedGateways(resolved: ResolvedMesh, proxy: Proxy): SelectedGateways {
   const { mesh } = resolved;
   const targets = sharedList(workloadTargets(resolved, proxy).map(serviceTarget));
-  const onlyOwn = mesh.settings.features.gatewaysOfOwnNamespace;
-  const gateways = mesh.gateways.filter((gateway) => isFor(gateway, proxy, targets, onlyOwn));
-  return { gateways: sharedList(gateways), targets };
+  const { gatewaysOfOwnNamespace, strictGatewayMerging } = mesh.settings.features;
+  const gateways = mesh.gateways.filter((gateway) => isFor(gateway, proxy, targets, gatewaysOfOwnNamespace));
+  return { gateways: sharedList(strictGatewayMerging ? withoutStrangers(gateways) : gateways), targets };
+}
+
+/** What is deployed for a Gateway takes others that select it by labels only if they are of its namespace. */
+function withoutStrangers(gateways: readonly Gateway[]): readonly Gateway[] {
+  const owners = new Set(gateways.flatMap(({ deployed, namespace }) => (deployed === true ? namespace : [])));
+  if (owners.size === 0) return gateways;
+  return gateways.filter(({ workloads, namespace }) => workloads.by === 'services' || owners.has(namespace));
 }
 
 const serviceTarget = ({ service, servicePort, targetPort }: Target): ServicePortTarget =>

@@ -174,3 +174,43 @@ describe('what is wrong with a listener', () => {
     expect(problemsOf(gateway(listener(passthrough), remote))).toEqual([]);
   });
 });
+
+describe('what is deployed for a Gateway', () => {
+  const front = (deployed: boolean): string => `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: front, namespace: edge}
+spec: {gatewayClassName: istio, ${deployed ? '' : 'addresses: [{type: Hostname, value: front-istio}], '}listeners: [{name: web, port: 80, protocol: HTTP}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: front-istio, namespace: edge}
+spec: {clusterIP: 10.1.0.9, selector: {app: front}, ports: [{name: web, port: 80}, {name: one, port: 8001}, {name: two, port: 8002}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: front-1, namespace: edge, labels: {kubernetes.io/service-name: front-istio}}
+addressType: IPv4
+endpoints: [{addresses: [10.2.0.9]}]
+ports: [{name: web, port: 80}, {name: one, port: 8001}, {name: two, port: 8002}]
+`;
+  const istio = (namespace: string, port: number): string => `---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: more, namespace: ${namespace}}
+spec: {selector: {app: front}, servers: [{port: {number: ${port}, name: http, protocol: HTTP}, hosts: ["*"]}]}
+`;
+  const router: Asking = { type: 'router', name: 'front-1', namespace: 'edge', address: '10.2.0.9', metadata: { LABELS: { app: 'front' } } }; // prettier-ignore
+  const listening = (deployed: boolean, asking: Asking): readonly string[] =>
+    [...translated(front(deployed) + istio('edge', 8001) + istio('far', 8002), 'listener', asking).keys()].sort();
+  const [web, own, far] = ['0.0.0.0_80', '0.0.0.0_8001', '0.0.0.0_8002'];
+
+  it("serves Istio's Gateways of its namespace, and of others only where that is asked for", () => {
+    expect(listening(true, router)).toEqual([web, own]);
+    expect(listening(true, { ...router, features: { strictGatewayMerging: false } })).toEqual([web, own, far]);
+  });
+
+  it('is told from what was there before: that serves whatever selects it', () => {
+    expect(listening(false, router)).toEqual([web, own, far]);
+  });
+});

@@ -1,4 +1,4 @@
-// Which clients a gateway takes for the mesh's own: those of its networks.
+// What all connection managers have in common: which clients they take for the mesh's own, and HTTP/1.0.
 import { expect, it } from 'vitest';
 
 import { frontGateway, gate } from '../../support/front-gateway.ts';
@@ -19,11 +19,23 @@ ${frontGateway}`;
 const manager = (asking: Asking) =>
   translated(yaml, 'listener', asking).get('0.0.0.0_80').filter_chains[0].filters.at(-1).typed_config;
 
-it('keeps the headers of Envoy for clients of the mesh’s networks', () => {
-  const ranges = manager(gate).internal_address_config.cidr_ranges.map(
+const blocks = (asking: Asking): readonly string[] | undefined =>
+  manager(asking).internal_address_config?.cidr_ranges.map(
     ({ address_prefix: address, prefix_len: length }: { address_prefix: string; prefix_len: number }) => `${address}/${length}`, // prettier-ignore
   );
-  expect(ranges).toEqual(['10.9.0.0/12', '10.9.0.0/16', '10.20.0.0/16', '192.0.2.1/32', 'fd00:1::/32']);
+
+it('keeps the headers of Envoy for clients of the mesh’s networks', () => {
+  const ranges = ['10.9.0.0/12', '10.9.0.0/16', '10.20.0.0/16', '192.0.2.1/32', 'fd00:1::/32'];
+  expect(blocks(gate)).toEqual(ranges);
   // Sidecars know who calls.
-  expect(manager({}).internal_address_config).toBeUndefined();
+  expect(blocks({})).toBeUndefined();
+  expect(blocks({ features: { internalNetworks: true } })).toEqual(ranges);
+});
+
+it.each<[string, Asking]>([
+  ['gateways', gate],
+  ['sidecars', {}],
+])('lets %s take requests of HTTP/1.0 where all proxies are to', (_what, asking) => {
+  expect(manager(asking).http_protocol_options?.accept_http_10).toBeUndefined();
+  expect(manager({ ...asking, features: { http10: true } }).http_protocol_options.accept_http_10).toBe(true);
 });

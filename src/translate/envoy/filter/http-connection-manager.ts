@@ -122,7 +122,7 @@ export const gatewayHttpConnectionManager = memo(
 );
 
 function edgeOptions(
-  { internalBlocks = [] }: MeshSettings,
+  settings: MeshSettings,
   { headers }: HttpFacts,
   http: GatewayHttp,
 ): Partial<HttpConnectionManager> {
@@ -132,7 +132,7 @@ function edgeOptions(
     stat_prefix: http.statPrefix,
     use_remote_address: true,
     // Whose requests keep Envoy's own headers.
-    ...(internalBlocks.length > 0 && { internal_address_config: { cidr_ranges: internalBlocks.map(cidrRange) } }),
+    ...internalAddresses(settings),
     ...(headers.keepServerHeader !== true && { server_name: headers.serverName ?? meshServerHeader }),
     ...(http.trustedProxies > 0 && { xff_num_trusted_hops: http.trustedProxies }),
     forward_client_cert_details: mode,
@@ -143,6 +143,9 @@ function edgeOptions(
 
 /** Whether routes can bind clients to endpoints. */
 const mayBind = ({ features }: MeshSettings): boolean => features.persistentSessions || features.strictGateways;
+
+const internalAddresses = ({ internalBlocks = [] }: MeshSettings): Partial<HttpConnectionManager> =>
+  internalBlocks.length === 0 ? {} : { internal_address_config: { cidr_ranges: internalBlocks.map(cidrRange) } };
 
 const cidrRange = ({ address, length }: AddressBlock): MessageOf['envoy.config.core.v3.CidrRange'] => ({
   address_prefix: address,
@@ -177,6 +180,7 @@ function common(
       stream_idle_timeout: '0s',
       upgrade_configs: [{ upgrade_type: 'websocket' }],
       use_remote_address: false,
+      ...(settings.features.internalNetworks && internalAddresses(settings)),
       ...(idleTimeout !== undefined && { common_http_protocol_options: { idle_timeout: idleTimeout } }),
     },
     pathNormalization(settings),

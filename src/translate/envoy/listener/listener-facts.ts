@@ -72,7 +72,7 @@ export const httpFacts = memo(
     const traced = tracedBy(settings, proxy, telemetry);
     const limits = connectionLimits(settings, proxy);
     const own = sharedValue({
-      acceptHttp10: ['1', 'true'].includes(String(proxy.metadata['HTTP10'])),
+      acceptHttp10: settings.features.http10 || ['1', 'true'].includes(String(proxy.metadata['HTTP10'])),
       ...(traced !== undefined && { traced }),
       headers: headerSettings(settings, proxy),
       ...(limits !== undefined && { limits }),

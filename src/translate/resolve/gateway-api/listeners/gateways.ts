@@ -111,7 +111,7 @@ function resolveGateway(
     listeners: own,
     sets: [...refused, ...results],
     gateways: [{ object, listeners: own }, ...results].flatMap((owner) =>
-      owner.listeners.flatMap((listener) => gatewayOf(owner.object, listener, ours, object, hostnames, certificate)),
+      owner.listeners.flatMap((listener) => gatewayOf(owner.object, listener, common, hostnames, certificate)),
     ),
     attach: ours.kind === 'waypoint' ? [] : attaching.flatMap(({ attach }) => attach ?? []),
   };
@@ -210,8 +210,11 @@ function shownCertificate(object: KubernetesGateway, { strict, grants, secrets }
 function gatewayOf(
   owner: ObjectBase,
   { valid, server, source, name }: ListenerResult,
-  { kind }: GatewayClass,
-  { metadata }: KubernetesGateway,
+  {
+    gatewayClass: { kind },
+    object: { metadata },
+    serviceAccount,
+  }: Pick<GatewayResult, 'gatewayClass' | 'object' | 'serviceAccount'>,
   hostnames: readonly string[],
   clientCertificate: string | undefined,
 ): readonly Gateway[] {
@@ -225,6 +228,7 @@ function gatewayOf(
       created: owner.metadata.creationTimestamp,
       workloads,
       servers: [{ source, server }],
+      ...(serviceAccount !== undefined && { deployed: true }),
       ...(clientCertificate !== undefined && { clientCertificate }),
     }),
   ];
