@@ -33,10 +33,13 @@ export interface DaemonMetrics extends AdmissionMetrics {
 
 export type CertificateOutcome = 'issued' | 'unauthenticated' | 'unreadable' | 'turned away' | 'failed';
 
+/** How often it is looked whether the event loop is late. Each look wakes the process, however idle it is. */
+const delayStepMs = 100;
+
 /** `state` is asked whenever the metrics are. */
 export function daemonMetrics(version: string, state: () => CurrentState): DaemonMetrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: delayStepMs });
   registerState(registry, version, state);
   const certificate = certificateMetrics(registry);
   const changes = changeMetrics(registry);
