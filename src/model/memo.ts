@@ -77,6 +77,18 @@ export function memoPairs<C extends readonly Key[], A, B, R>(
   };
 }
 
+/** Likewise of three. */
+export function memoTriples<C extends readonly Key[], A, B, D, R>(
+  fn: (...args: readonly [...C, A, B, D]) => R,
+): (...args: readonly [...C, readonly A[], readonly B[], readonly D[]]) => readonly R[] {
+  const lastOf = memo((..._context: readonly Key[]): Last => ({}));
+  return (...args) => {
+    const context = args.slice(0, -3) as unknown as C;
+    const [as, bs, ds] = args.slice(-3) as unknown as [readonly A[], readonly B[], readonly D[]];
+    return mapKept(lastOf(...context), [as, bs, ds], (i) => fn(...context, as[i] as A, bs[i] as B, ds[i] as D));
+  };
+}
+
 type Lists = readonly [readonly unknown[], ...(readonly unknown[])[]];
 
 /** Who has the results can ask again for the lists that they came from, and for lists like them. */

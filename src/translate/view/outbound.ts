@@ -1,10 +1,11 @@
 // What a proxy may send to: services with the policies in force for it, routes, and where everything else goes.
 // Proxies of one namespace under the same Sidecar object share one view.
-import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import { memo, memoTriples, sharedList, sharedValue } from '../../model/memo.ts';
 import type { AddressFamilies } from '../../model/mesh/address-families.ts';
 import { addressFamilies } from '../../model/mesh/address-families.ts';
 import type { DestinationPolicy, MeshSettings, Service } from '../../model/mesh/mesh.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
+import { memoAligned } from '../../model/patched-map.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { at } from '../../model/source.ts';
@@ -131,29 +132,62 @@ const viewer = memo(
     namespace: string,
     labels: Labels,
   ): ((seen: readonly Service[]) => readonly ServiceView[]) => {
-    const known = factsByHost(services, facts);
+    const known = factsByKey(services, facts);
     const index = indexPolicies(policies);
-    return memo((seen: readonly Service[]) =>
-      sharedList(
-        seen.map((service) =>
-          serviceView(
-            service,
-            known.get(serviceKey(service)) ?? noFacts,
-            policyFor(index, service, namespace, labels, settings.rootNamespace),
-            limitsOfService(limits, service),
-          ),
-        ),
-      ),
+    return memo((seen: readonly Service[]) => {
+      const inForce = seen.flatMap((service) => {
+        const policy = policyFor(index, service, namespace, labels, settings.rootNamespace);
+        const own = limitsOfService(limits, service);
+        return policy === undefined && own.length === 0 ? none : [service, settled(policy, own)];
+      });
+      return joined(seen, factsOf(seen, known), sharedList<Service | Settled>(inForce));
+    });
+  },
+);
+
+/** What namespaces say of a service. */
+interface Settled {
+  readonly policy: DestinationPolicy | undefined;
+  readonly limits: readonly LoadLimit[];
+}
+
+const settled = memo((policy: DestinationPolicy | undefined, limits: readonly LoadLimit[]): Settled => ({
+  policy,
+  limits,
+}));
+const nothingSettled = settled(undefined, sharedList<LoadLimit>([]));
+
+const factsByKey = memo(
+  (services: readonly Service[], facts: readonly ServiceFacts[]): ReadonlyMap<string, ServiceFacts> =>
+    new Map(services.map((service, i) => [serviceKey(service), facts[i] ?? noFacts])),
+);
+
+const none: readonly [] = [];
+const factsOf = memoAligned(serviceKey);
+
+const noFacts: ServiceFacts = { subjectAltNames: [], autoMtls: false, instanceAddresses: [] };
+
+/** `inForce` has the services of which something is said, each before that: where it is the same, so is the list. */
+const joined = memo(
+  (
+    seen: readonly Service[],
+    facts: readonly (ServiceFacts | undefined)[],
+    inForce: readonly (Service | Settled)[],
+  ): readonly ServiceView[] => {
+    const said = new Map<object, Settled>();
+    for (let i = 0; i < inForce.length; i += 2) said.set(inForce[i] as Service, inForce[i + 1] as Settled);
+    return serviceViews(
+      seen,
+      facts,
+      seen.map((service) => said.get(service) ?? nothingSettled),
     );
   },
 );
 
-const factsByHost = memo(
-  (services: readonly Service[], facts: readonly ServiceFacts[]): ReadonlyMap<string, ServiceFacts | undefined> =>
-    new Map(services.map((service, i) => [serviceKey(service), facts[i]])),
+const serviceViews = memoTriples(
+  (service: Service, facts: ServiceFacts | undefined, { policy, limits }: Settled): ServiceView =>
+    serviceView(service, facts ?? noFacts, policy, limits),
 );
-
-const noFacts: ServiceFacts = { subjectAltNames: [], autoMtls: false, instanceAddresses: [] };
 
 const serviceView = memo(
   (

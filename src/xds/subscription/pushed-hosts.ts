@@ -2,7 +2,8 @@
 // resources of their own. So a changed rule costs one virtual host, and not all the others of its port once more.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/vhds
 import type { Configuration, Layer, NodeInfo, Resource } from '../../model/envoy/resource.ts';
-import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import { nextLayer } from '../../model/envoy/next-layer.ts';
+import { memo, memoEach, sharedList, sharedValue } from '../../model/memo.ts';
 
 /** Whether a proxy says that it takes them so. */
 export const takesHosts = ({ metadata }: NodeInfo): boolean => metadata['ROUTE_DELIVERY'] === 'virtual-hosts';
@@ -35,16 +36,21 @@ const divide = memo(({ scope, resources }: Layer): Divided => {
   const left = new Set(divisible);
   return {
     routes: routeLayer(sharedList(all.map((one) => (left.has(one) ? withoutHosts(one) : one))), scope),
-    hosts: divisible.map(({ name, parts }) => hostLayer(sharedList(parts?.resources ?? []), `${scope}|${name}`)),
+    hosts: divisible.map(({ name, parts }) => hostLayer(parts?.resources ?? [], `${scope}|${name}`)),
   };
 });
 
 /** Envoy finds the route configuration of a virtual host by the resource's name: all before its last slash. */
-const isDivisible = memo(({ name, parts }: Resource): boolean => {
-  const hosts = parts?.field === 'virtual_hosts' ? parts.resources : [];
-  const names = new Set(hosts.map((host) => host.name));
-  return hosts.length > 1 && names.size === hosts.length && [...names].every((each) => routeOf(each) === name);
-});
+const isDivisible = ({ name, parts }: Resource): boolean =>
+  parts?.field === 'virtual_hosts' && areNamedAfter(name, hostNames(name, parts.resources));
+
+/** The same list as long as there are the same. */
+const hostNames = memoEach((_route: string, { name }: Resource): string => name);
+
+const areNamedAfter = memo(
+  (route: string, names: readonly string[]): boolean =>
+    names.length > 1 && new Set(names).size === names.length && names.every((each) => routeOf(each) === route),
+);
 
 const withoutHosts = ({ type, name, message }: Resource): Resource =>
   sharedValue({ type, name, message: { ...message, vhds: { config_source: ads } } });
@@ -57,10 +63,10 @@ const routeLayer = memo((resources: readonly Resource[], scope: string): Layer =
   resources: new Map(resources.map((resource) => [resource.name, resource])),
 }));
 
-const hostLayer = memo((hosts: readonly Resource[], scope: string): Layer => ({
-  scope,
-  resources: new Map(hosts.map((host) => [host.name, named(host)])),
-}));
+const hostLayer = (hosts: readonly Resource[], scope: string): Layer =>
+  nextLayer(['virtual hosts'], scope, namedHosts(scope, hosts));
+
+const namedHosts = memoEach((_scope: string, host: Resource): readonly Resource[] => [named(host)]);
 
 /** The virtual host's name is the resource's: Envoy finds what it is to remove by it. */
 const named = memo((host: Resource): Resource => ({ ...host, message: { ...host.message, name: host.name } }));

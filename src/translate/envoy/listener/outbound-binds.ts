@@ -27,7 +27,9 @@ export interface Claim {
   readonly kind: ListenerKind;
   readonly protocol: Protocol;
   readonly source: SourceRef;
-  readonly view: ServiceView;
+  readonly service: Service;
+  /** Absent where nothing but requests is taken: their routes are delivered on their own. */
+  readonly view?: ServiceView;
   /** Address blocks of the service behind a wildcard bind. */
   readonly destinations: readonly string[];
   readonly byServerName: boolean;
@@ -76,11 +78,24 @@ const allInstances = memo(
     new Set(services.flatMap((view) => view.instanceAddresses)),
 );
 
-/** The claims of one egress listener, in the order of its services and their ports. */
-export function claims(facts: BindFacts, egress: EgressListener): readonly Claim[] {
-  const { services, virtualServices, ...listener } = egress;
-  return serviceClaims(facts, sharedValue(listener), connectionRoutes(virtualServices), services).flat();
+/** The claims of one egress listener; the very same as long as they say the same. */
+export interface EgressClaims {
+  /** Whether the listener has a port of its own. */
+  readonly isExplicit: boolean;
+  /** Those of each service, in the order of its ports. */
+  readonly byService: readonly (readonly Claim[])[];
 }
+
+export function egressClaims(facts: BindFacts, egress: EgressListener): EgressClaims {
+  const { services, virtualServices, ...listener } = egress;
+  const routes = connectionRoutes(virtualServices);
+  return claimsOf(egress.port !== undefined, serviceClaims(facts, sharedValue(listener), routes, services));
+}
+
+const claimsOf = memo((isExplicit: boolean, byService: EgressClaims['byService']): EgressClaims => ({
+  isExplicit,
+  byService,
+}));
 
 type Listener = Omit<EgressListener, 'services' | 'virtualServices'>;
 
@@ -97,10 +112,12 @@ const serviceClaims = memoEach(
         virtualService.hosts.some((host) => hostsOverlap(host, view.service.hostname)),
       ),
     );
-    return portsOf(listener, view.service)
-      .filter((port) => port.protocol !== 'UDP')
-      .flatMap((port) => portClaims(facts, listener, view, port, own))
-      .filter((claim) => isAllowed(facts, claim));
+    return sharedList(
+      portsOf(listener, view.service)
+        .filter((port) => port.protocol !== 'UDP')
+        .flatMap((port) => portClaims(facts, listener, view, port, own))
+        .filter((claim) => isAllowed(facts, claim)),
+    );
   },
 );
 
@@ -120,31 +137,53 @@ function portClaims(
   port: ServicePort,
   routes: readonly VirtualServiceView[],
 ): readonly Claim[] {
+  const { service } = view;
   const kind = kindOf(port.protocol);
-  const bound = !facts.intercepted || !egress.captured || egress.bind?.startsWith('unix://') === true;
-  const bind = egress.bind === undefined ? (bound ? facts.local.loopbacks : undefined) : ([egress.bind] as const);
-  const source =
-    egress.port === undefined
-      ? at(view.service.source, `spec.ports[${view.service.ports.indexOf(port)}]`)
-      : egress.source;
-  const claim = { port: port.number, bound, kind, protocol: port.protocol, source, view, routes };
+  const bound = isBound(facts, egress);
+  const bind = explicitBind(facts, egress);
+  const addresses = serviceBinds(facts, service);
+  const claim = { port: port.number, bound, kind, protocol: port.protocol, service, view, routes };
+  const source = sourceOf(egress, service, port);
   const { wildcards } = facts.local;
-  const addresses = serviceBinds(facts, view.service);
   if (kind === 'http') {
-    const shared = { ...claim, addresses: bind ?? wildcards, destinations: [], byServerName: false };
+    const shared = requestClaim(facts, egress, service, port);
     const alone = facts.byAddress && bind === undefined && egress.port === undefined;
-    if (!alone || view.service.registry !== 'Kubernetes') return [shared];
-    return [...addresses.map((own) => ({ ...shared, kind: 'auto', addresses: own }) as const), shared];
+    if (!alone || service.registry !== 'Kubernetes') return [shared];
+    return [...addresses.map((own) => ({ ...shared, view, routes, kind: 'auto', addresses: own }) as const), shared];
   }
   if (bind !== undefined) {
     const byServerName = addresses.length === 0 && bind[0] === wildcards[0];
-    return [{ ...claim, addresses: bind, destinations: [], byServerName }];
+    return [{ ...claim, source, addresses: bind, destinations: [], byServerName }];
   }
-  if (addresses.length > 0) return addresses.map((own) => ({ ...claim, ...addressBind(own, wildcards) }));
-  const anywhere = egress.port !== undefined || (!view.service.headless && view.service.resolution !== 'passthrough');
-  if (anywhere) return [{ ...claim, addresses: wildcards, destinations: [], byServerName: true }];
-  return instanceBinds(facts, view).map((instance) => ({ ...claim, ...instance }));
+  if (addresses.length > 0) return addresses.map((own) => ({ ...claim, source, ...addressBind(own, wildcards) }));
+  const anywhere = egress.port !== undefined || (!service.headless && service.resolution !== 'passthrough');
+  if (anywhere) return [{ ...claim, source, addresses: wildcards, destinations: [], byServerName: true }];
+  return instanceBinds(facts, view).map((instance) => ({ ...claim, source, ...instance }));
 }
+
+const isBound = ({ intercepted }: BindFacts, { captured, bind }: Listener): boolean =>
+  !intercepted || !captured || bind?.startsWith('unix://') === true;
+
+/** Undefined where it depends on the service. */
+const explicitBind = (facts: BindFacts, egress: Listener): Claim['addresses'] | undefined =>
+  egress.bind === undefined ? (isBound(facts, egress) ? facts.local.loopbacks : undefined) : [egress.bind];
+
+const sourceOf = (egress: Listener, service: Service, port: ServicePort): SourceRef =>
+  egress.port === undefined ? at(service.source, `spec.ports[${service.ports.indexOf(port)}]`) : egress.source;
+
+/** Whatever policies and endpoints the service has. */
+const requestClaim = memo((facts: BindFacts, egress: Listener, service: Service, port: ServicePort): Claim => ({
+  addresses: explicitBind(facts, egress) ?? facts.local.wildcards,
+  port: port.number,
+  bound: isBound(facts, egress),
+  kind: 'http',
+  protocol: port.protocol,
+  source: sourceOf(egress, service, port),
+  service,
+  destinations: [],
+  byServerName: false,
+  routes: [],
+}));
 
 type Bind = Pick<Claim, 'addresses' | 'destinations' | 'byServerName'>;
 

@@ -20,8 +20,8 @@ import { acceptSlowly, additionalAddresses, listenerAddress } from './listener-a
 import type { ConnectionFacts, HttpFacts } from './listener-facts.ts';
 import { httpFacts, withoutIdleTimeout } from './listener-facts.ts';
 import { httpInspector, tlsInspector } from './listener-filters.ts';
-import type { BindFacts, Claim } from './outbound-binds.ts';
-import { bindFacts, connectionRoutes } from './outbound-binds.ts';
+import type { BindFacts, Claim, EgressClaims } from './outbound-binds.ts';
+import { bindFacts, connectionRoutes, egressClaims } from './outbound-binds.ts';
 import type { OutboundContext, PlannedListener } from './outbound-plan.ts';
 import { httpProxyListener, plannedListeners, settledClaims } from './outbound-plan.ts';
 import type { Caller } from './tcp-route.ts';
@@ -48,7 +48,7 @@ export function outboundListeners({ settings, proxy, outbound, telemetry }: Prox
   const binds = bindFacts(settings, proxy, outbound.services);
   const proxyPort = proxy.httpProxyPort ?? settings.proxyHttpPort ?? 0;
   const unknown = unknownCluster(outbound.unknownDestinations);
-  const { effective, problems } = claimed(settings, consumer, binds, connections(outbound));
+  const { effective, problems } = claimed(settings, consumer, binds, allClaims(binds, connections(outbound)));
   const caller = callerOf(consumer, facts.connection);
   const own = build(settings, facts, caller, binds, effective, unknown, proxyPort, proxy.interceptionMode);
   return withProblems(own, problems);
@@ -64,11 +64,15 @@ const claimed = memo(
     settings: MeshSettings,
     caller: Omit<Caller, 'connection'>,
     binds: BindFacts,
-    egress: readonly EgressListener[],
+    egress: readonly EgressClaims[],
   ): { readonly effective: readonly Claim[]; readonly problems: readonly Problem[] } => {
     const { effective, lost } = settledClaims({ settings, caller, binds }, egress);
     return { effective, problems: bindProblems(lost) };
   },
+);
+
+const allClaims = memo((binds: BindFacts, egress: readonly EgressListener[]): readonly EgressClaims[] =>
+  sharedList(egress.map((listener) => egressClaims(binds, listener))),
 );
 
 const consumerOf = memo(({ consumer: { namespace, labels } }: OutboundView): Omit<Caller, 'connection'> =>

@@ -5,7 +5,6 @@
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings, Protocol } from '../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
-import type { EgressListener } from '../../../model/view.ts';
 import { listenerName } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import type { LostBind } from './bind-conflicts.ts';
@@ -15,8 +14,7 @@ import { networkExtensionList } from '../extension/extension-filters.ts';
 import type { OutboundHttp } from '../filter/http-connection-manager.ts';
 import { outboundHttpConnectionManager } from '../filter/http-connection-manager.ts';
 import type { HttpFacts } from './listener-facts.ts';
-import type { BindFacts, Claim, ListenerKind } from './outbound-binds.ts';
-import { claims } from './outbound-binds.ts';
+import type { BindFacts, Claim, EgressClaims, ListenerKind } from './outbound-binds.ts';
 import type { Caller } from './tcp-route.ts';
 import { handshakeTimeout, tcpServiceChains } from './tcp-route.ts';
 
@@ -53,14 +51,14 @@ export type Claiming = Pick<OutboundContext, 'settings' | 'binds'> & { readonly 
  * Goes through the claims of all services. Explicit egress listeners keep their binds from the catch-all one. What is to be
  * known of the workload itself beyond that makes no difference here: which chains there are does not depend on it.
  */
-export function settledClaims({ settings, binds, caller }: Claiming, egress: readonly EgressListener[]): SettledClaims {
+export function settledClaims({ settings, binds, caller }: Claiming, egress: readonly EgressClaims[]): SettledClaims {
   const context: OutboundContext = { settings, binds, caller: anonymous(caller), http: anyHttp };
   const planned = new Map<string, PlannedListener>();
   const effective: Claim[] = [];
   const lost: LostBind[] = [];
-  for (const listener of egress) {
-    const locked = listener.port === undefined ? new Set(planned.keys()) : new Set<string>();
-    for (const claim of claims(binds, listener)) {
+  for (const { isExplicit, byService } of egress) {
+    const locked = isExplicit ? new Set<string>() : new Set(planned.keys());
+    for (const claim of byService.flat()) {
       const key = bindOf(claim);
       const current = planned.get(key);
       if (locked.has(key)) continue;
@@ -97,11 +95,11 @@ function withClaim(context: OutboundContext, current: PlannedListener | undefine
   return current === undefined ? wanted : settle(current, wanted);
 }
 
-const lostBind = (winner: PlannedListener, { source, protocol, view }: Claim): LostBind => ({
+const lostBind = (winner: PlannedListener, { source, protocol, service }: Claim): LostBind => ({
   bind: winner.addresses[0],
   port: winner.port,
   winner,
-  loser: { source, protocol, host: view.service.hostname },
+  loser: { source, protocol, host: service.hostname },
 });
 
 /** Requests are told apart by their hosts, whatever listener they come in by. */
@@ -138,13 +136,14 @@ const detected = (listener: PlannedListener, chains: readonly PlannedChain[]): P
 
 function plan(context: OutboundContext, claim: Claim): PlannedListener {
   const { addresses, port, bound, source, kind, protocol } = claim;
-  const connections = kind === 'http' ? [] : connectionChains(context, claim);
+  const connections = connectionChains(context, claim);
   const requests = kind === 'tcp' ? [] : [requestChain(context, claim)];
   return { addresses, port, bound, source: sharedValue(source), kind, protocol, chains: [...connections, ...requests] };
 }
 
 function connectionChains({ settings, caller }: OutboundContext, claim: Claim): readonly PlannedChain[] {
-  const { port: number, protocol, destinations, byServerName, view, routes } = claim;
+  const { port: number, kind, protocol, destinations, byServerName, view, routes } = claim;
+  if (kind === 'http' || view === undefined) return [];
   return tcpServiceChains(
     settings,
     caller,
@@ -156,10 +155,10 @@ function connectionChains({ settings, caller }: OutboundContext, claim: Claim): 
 
 /** Everything may arrive at a wildcard bind, so HTTP is taken there only for what looks like it. */
 function requestChain({ settings, http, binds }: OutboundContext, claim: Claim): PlannedChain {
-  const { port, kind, protocol, source, view } = claim;
+  const { port, kind, protocol, source, service } = claim;
   const [bind] = claim.addresses;
   const shared = bind === binds.local.wildcards[0];
-  const hostRoute = kind === 'auto' && !shared ? `${view.service.hostname}:${port}` : String(port);
+  const hostRoute = kind === 'auto' && !shared ? `${service.hostname}:${port}` : String(port);
   const routed: OutboundHttp = sharedValue({
     routeName: port === 0 ? bind : hostRoute,
     statPrefix: `outbound_${listenerName(bind, port)}`,

@@ -39,8 +39,7 @@ export function routeConfiguration(
       ? undefined
       : assemble(sharedList([built(settings, host, consumer, routeName)]), routeName);
   }
-  const hosts = plans(listener, consumer, parsed).flatMap((plan) => plan.hosts);
-  const known = sharedList(hosts.toSorted((a, b) => compareText(a.name, b.name)));
+  const known = hostsByName(sharedList(plans(listener, consumer, parsed)));
   return withUnknownHosts(settings, known, consumer, sharedValue(outbound.unknownDestinations), routeName);
 }
 
@@ -52,6 +51,14 @@ export function routeProblems(outbound: OutboundView, routeName: string): readon
   return plans(listener, sharedValue(outbound.consumer), parsed).flatMap((plan) => plan.problems);
 }
 
+/** Those of one plan are in order. */
+const hostsByName = memo((all: readonly PortPlan[]): readonly PlannedHost[] => {
+  const [only, ...others] = all;
+  return only !== undefined && others.length === 0
+    ? only.hosts
+    : sharedList(all.flatMap(({ hosts }) => hosts).toSorted((a, b) => compareText(a.name, b.name)));
+});
+
 const withUnknownHosts = memo(
   (
     settings: MeshSettings,
@@ -61,9 +68,11 @@ const withUnknownHosts = memo(
     routeName: string,
   ): Resource => {
     const known = builtHosts(settings, consumer, routeName, hosts);
-    return assemble(sharedList([...known, unknownHosts(settings, unknown, routeName)]), routeName);
+    return assemble(followedBy(known, unknownHosts(settings, unknown, routeName)), routeName);
   },
 );
+
+const followedBy = memo((hosts: readonly Resource[], last: Resource): readonly Resource[] => [...hosts, last]);
 
 const builtHosts = memoEach(
   (settings: MeshSettings, consumer: Consumer, routeName: string, host: PlannedHost): Resource =>
@@ -100,7 +109,7 @@ const egressListener = (outbound: OutboundView, name: RouteName): EgressListener
 
 /** One plan, or one for each port where the listener serves all of them. */
 function plans(listener: EgressListener, consumer: Consumer, name: RouteName): readonly PortPlan[] {
-  const { byPort } = servicesByPort(listener.services);
+  const { byPort } = targetsByPort(routeTargets(listener.services));
   if (name.kind === 'port' && !isHttpProxy(listener)) return [plan(listener, consumer, name.port, 'host')];
   return [...byPort.keys()].toSorted((a, b) => a - b).map((port) => plan(listener, consumer, port, 'host-and-port'));
 }
@@ -111,7 +120,7 @@ const isHttpProxy = (listener: EgressListener): boolean => {
 };
 
 function plan(listener: EgressListener, consumer: Consumer, port: number, form: DomainForm): PortPlan {
-  const targets = servicesByPort(listener.services).byPort.get(port) ?? none;
+  const targets = targetsByPort(routeTargets(listener.services)).byPort.get(port) ?? none;
   const all = allRouted(listener.virtualServices);
   const chosen = port === 80 && form === 'host' ? all : selectVirtualServices(all, namesOn(targets));
   return planPort(targets, chosen, consumer, port, form);
@@ -126,13 +135,18 @@ function ownHost(listener: EgressListener, consumer: Consumer, host: string, por
 
 const none: readonly RouteTarget[] = sharedList([]);
 
-const servicesByPort = memo((services: readonly ServiceView[]) => {
-  const pairs = services.flatMap((view) => {
-    const target = routeTarget(view);
-    return [...new Set(view.service.ports.map((port) => port.number))].map((port) => ({ port, target }));
-  });
-  const groups = Map.groupBy(pairs, ({ port }) => port);
-  return { byPort: new Map([...groups].map(([port, own]) => [port, sharedList(own.map(({ target }) => target))])) };
+/** The same list while policies are the same, whatever endpoints do. */
+const routeTargets = memoEach((view: ServiceView): RouteTarget => routeTarget(view));
+
+const targetsByPort = memo((targets: readonly RouteTarget[]) => {
+  const byPort = new Map<number, Set<RouteTarget>>();
+  for (const target of targets)
+    for (const { number } of target.service.ports) {
+      const known = byPort.get(number);
+      if (known === undefined) byPort.set(number, new Set([target]));
+      else known.add(target);
+    }
+  return { byPort: new Map([...byPort].map(([port, own]) => [port, sharedList([...own])])) };
 });
 
 const allRouted = memo((views: readonly VirtualServiceView[]): readonly RoutedVirtualService[] =>

@@ -7,7 +7,7 @@ import type { AddressFamilies } from '../../../model/mesh/address-families.ts';
 import type { Service } from '../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import type { Consumer } from '../../../model/view.ts';
-import { memo, sharedList } from '../../../model/memo.ts';
+import { memo, memoTriples, sharedList } from '../../../model/memo.ts';
 import { describeSource } from '../../../model/source.ts';
 import { virtualHostName } from '../../names.ts';
 import { compareText } from '../../resolve/order.ts';
@@ -42,21 +42,30 @@ export const planPort = memo(
     form: DomainForm,
   ): PortPlan => {
     const claimants = sharedList(virtualServices.map((routed) => claimantOf(consumer, routed, number)));
-    const services = sharedList(targets.map(({ service }) => service));
-    const layout = layoutOf(services, claimants, number, form, consumer.dnsDomain, consumer.families);
+    const layout = layoutOf(servicesOf(targets), claimants, number, form, consumer.dnsDomain, consumer.families);
     const routedBy = new Map(claimants.map((claimant, i) => [claimant, virtualServices[i]]));
-    const targetOf = new Map(targets.map((target) => [target.service, target]));
-    const withRoutes = (place: Place): PlannedHost =>
-      planned(place, place.service && targetOf.get(place.service), place.by && routedBy.get(place.by));
+    const byService = targetsByService(targets);
+    const targetOf = ({ service }: Place): RouteTarget | undefined => service && byService.get(service);
+    const routedOf = ({ by }: Place): RoutedVirtualService | undefined => by && routedBy.get(by);
+    const { places, byName } = layout;
     return {
-      hosts: layout.places.map(withRoutes),
+      hosts: allPlanned(consumer, number, form, places, places.map(targetOf), places.map(routedOf)),
       named: (name) => {
-        const place = layout.byName.get(name);
-        return place === undefined ? undefined : withRoutes(place);
+        const place = byName.get(name);
+        return place === undefined ? undefined : planned(place, targetOf(place), routedOf(place));
       },
       problems: layout.problems,
     };
   },
+);
+
+const servicesOf = memo((targets: readonly RouteTarget[]): readonly Service[] =>
+  sharedList(targets.map(({ service }) => service)),
+);
+
+const targetsByService = memo(
+  (targets: readonly RouteTarget[]): ReadonlyMap<Service, RouteTarget> =>
+    new Map(targets.map((target) => [target.service, target])),
 );
 
 /** A virtual host without its routes. */
@@ -102,6 +111,17 @@ const planned = memo(
     target: RouteTarget | undefined,
     routed: RoutedVirtualService | undefined,
   ): PlannedHost => plannedHost(target, routed, domains, name, port),
+);
+
+const allPlanned = memoTriples(
+  (
+    _consumer: Consumer,
+    _port: number,
+    _form: DomainForm,
+    place: Place,
+    target: RouteTarget | undefined,
+    routed: RoutedVirtualService | undefined,
+  ): PlannedHost => planned(place, target, routed),
 );
 
 /** One object for each content, too. */

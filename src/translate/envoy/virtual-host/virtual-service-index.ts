@@ -37,17 +37,16 @@ export const candidates = <T>(index: VirtualServiceIndex<T>, host: string): read
   index.exact.get(host) ?? index.wildcards.find(([pattern]) => hostMatches(pattern, host))?.[1] ?? [];
 
 /** Those of `all` that compete for one of the hosts, in the order of `all`. */
-export function selectVirtualServices(
-  all: readonly RoutedVirtualService[],
-  hosts: readonly string[],
-): readonly RoutedVirtualService[] {
-  const index = indexRouted(all);
-  const wanted = new Set(hosts.flatMap((host) => index.exact.get(host) ?? []));
-  for (const [pattern, named] of index.wildcards) {
-    if (hosts.some((host) => hostMatches(pattern, host))) for (const one of named) wanted.add(one);
-  }
-  return sharedList(all.filter(({ virtualService }) => wanted.has(virtualService)));
-}
+export const selectVirtualServices = memo(
+  (all: readonly RoutedVirtualService[], hosts: readonly string[]): readonly RoutedVirtualService[] => {
+    const index = indexRouted(all);
+    const wanted = new Set(hosts.flatMap((host) => index.exact.get(host) ?? []));
+    for (const [pattern, named] of index.wildcards) {
+      if (hosts.some((host) => hostMatches(pattern, host))) for (const one of named) wanted.add(one);
+    }
+    return sharedList(all.filter(({ virtualService }) => wanted.has(virtualService)));
+  },
+);
 
 const indexRouted = memo((all: readonly RoutedVirtualService[]) =>
   indexVirtualServices(all.map(({ virtualService }) => virtualService)),
