@@ -16,14 +16,26 @@ const written = [
   /'([a-z]+(?:-[a-z]+)+)', '(?:error|warning)'\)/g,
 ];
 
+const sources = globSync('src/**/*.ts', { cwd: root })
+  .filter((file) => !file.includes('generated'))
+  .map((file) => readFileSync(join(root, file), 'utf8'));
+
 test('every code has a page', () => {
-  const sources = globSync('src/**/*.ts', { cwd: root }).filter((file) => !file.includes('generated'));
-  const codes = sources.flatMap((file) => {
-    const text = readFileSync(join(root, file), 'utf8');
-    return written.flatMap((pattern) => [...text.matchAll(pattern)].map(([, code]) => code ?? ''));
-  });
+  const codes = sources.flatMap((text) =>
+    written.flatMap((pattern) => [...text.matchAll(pattern)].map(([, code]) => code ?? '')),
+  );
   expect(codes.length).toBeGreaterThan(20);
   expect([...new Set(codes)].filter((code) => !pages.includes(code))).toEqual([]);
+});
+
+test('every page has a code, says what happens and what to do', () => {
+  const pagesWithout = pages.filter((page) => !sources.some((text) => text.includes(`'${page}'`)));
+  expect(pagesWithout).toEqual([]);
+  const incomplete = pages.filter((page) => {
+    const text = readFileSync(join(root, 'docs/problems', `${page}.md`), 'utf8');
+    return ![`Code: \`${page}\``, '**What happens:**', '**What to do:**'].every((part) => text.includes(part));
+  });
+  expect(incomplete).toEqual([]);
 });
 
 test('the index names every page', () => {

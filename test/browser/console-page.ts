@@ -1,21 +1,14 @@
 // A page of the console in a browser: opened without anything it complains about, looked over by axe, and kept as a picture.
-import { execFile } from 'node:child_process';
 import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { expect } from 'vitest';
 
 const screenshots = join(import.meta.dirname, 'screenshots');
+await mkdir(screenshots, { recursive: true });
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** What `make build` does for the console. */
-export async function buildConsole(): Promise<void> {
-  await promisify(execFile)(process.execPath, [join(import.meta.dirname, '../../scripts/console.ts')]);
-  await mkdir(screenshots, { recursive: true });
-}
 
 export interface ConsolePage {
   readonly page: Page;

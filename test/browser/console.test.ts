@@ -7,7 +7,8 @@ import { chromiumPath, launchChromium } from './chromium.ts';
 import type { ConsoleDaemon } from './console-daemon.ts';
 import { startConsoleDaemon } from './console-daemon.ts';
 import type { ConsolePage } from './console-page.ts';
-import { buildConsole, dark, expectUsable, openPage, phone, picture, wide } from './console-page.ts';
+import { buildConsole } from './console-build.ts';
+import { dark, expectUsable, openPage, phone, picture, wide } from './console-page.ts';
 import { largeMesh, largeProxies, shop, shopProxies } from './shop.ts';
 
 if (chromiumPath === undefined) process.stderr.write('No Chromium (set CHROMIUM): the console is not tested.\n');

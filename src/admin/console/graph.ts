@@ -2,8 +2,11 @@
 // mesh first its namespaces, then one of them with what it is connected to.
 import type { Mesh, MtlsMode, Service, ServiceEndpoints } from '../../model/mesh/mesh.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
+import { memo } from '../../model/memo.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type { VirtualService } from '../../model/mesh/virtual-service.ts';
+import type { ControlPlane } from '../control-plane.ts';
 import type { Graph, GraphEdge, GraphNode, Traffic } from './api.ts';
 import { problemsByObject } from './objects.ts';
 import type { Question } from './question.ts';
@@ -57,7 +60,7 @@ function wholeGraph(question: Question, measured: readonly MeasuredEdge[]): Whol
     const id = serviceId(service);
     const role = service.meshExternal ? 'external' : 'service';
     const name = service.registry === 'Kubernetes' ? service.name : service.hostname;
-    const ends = endpointCounts(mesh.endpoints.get(serviceKey(service)));
+    const ends = endpointCounts(mesh.endpoints.get(serviceKey(service)) ?? noEndpoints);
     const node = { ...bare(id, role, name, service.namespace), ...ends, services: 1 };
     nodes.set(id, { ...node, mtls: modeOf(modes.get(id)), problems: count(service.source) });
   }
@@ -75,24 +78,37 @@ const serviceId = ({ namespace, hostname }: Pick<Service, 'namespace' | 'hostnam
   `service/${namespace}/${hostname}`;
 const gatewayId = (name: string): string => `gateway/${name}`;
 
-function endpointCounts(byPort: ServiceEndpoints | undefined): Pick<GraphNode, 'healthy' | 'endpoints'> {
-  const counted = [...(byPort?.values() ?? [])].map((endpoints) => ({
+const endpointCounts = memo((byPort: ServiceEndpoints): Pick<GraphNode, 'healthy' | 'endpoints'> => {
+  const counted = [...byPort.values()].map((endpoints) => ({
     endpoints: endpoints.length,
     healthy: endpoints.filter(({ health }) => health === undefined || health === 'healthy').length,
   }));
   return counted.toSorted((a, b) => b.endpoints - a.endpoints)[0] ?? { healthy: 0, endpoints: 0 };
+});
+
+const noEndpoints: ServiceEndpoints = new Map();
+
+type Asked = readonly (readonly [node: string, mode: MtlsMode])[];
+
+/** What proxies of this mesh ask of who connects to them, as far as somebody wanted to know. */
+const askedIn = memo((_mesh: Mesh): WeakMap<NodeInfo, Asked> => new WeakMap());
+
+function askedBy(plane: ControlPlane, node: NodeInfo): Asked {
+  const known = askedIn(plane.mesh());
+  let asked = known.get(node);
+  if (asked === undefined) {
+    const ports = plane.view(node)?.inbound.ports ?? [];
+    asked = ports.flatMap(({ service, mtls }) => (service === undefined ? [] : [[serviceId(service), mtls] as const]));
+    known.set(node, asked);
+  }
+  return asked;
 }
 
 /** What connected proxies ask of who connects to a service, by node. */
 function mtlsModes(question: Question): ReadonlyMap<string, ReadonlySet<MtlsMode>> {
   const modes = new Map<string, Set<MtlsMode>>();
-  for (const { node } of visible(question)) {
-    for (const { service, mtls } of question.plane.view(node)?.inbound.ports ?? []) {
-      if (service === undefined) continue;
-      const id = serviceId(service);
-      modes.set(id, (modes.get(id) ?? new Set()).add(mtls));
-    }
-  }
+  for (const { node } of visible(question))
+    for (const [id, mtls] of askedBy(question.plane, node)) modes.set(id, (modes.get(id) ?? new Set()).add(mtls));
   return modes;
 }
 
@@ -105,7 +121,7 @@ function modeOf(modes: ReadonlySet<MtlsMode> | undefined): GraphNode['mtls'] {
 }
 
 /** From gateways, and from hosts that lead elsewhere, to the services that routes name. */
-function routed({ virtualServices, services }: Mesh): readonly GraphEdge[] {
+const routed = memo(({ virtualServices, services }: Mesh): readonly GraphEdge[] => {
   const byHost = new Map<string, Service>();
   for (const service of services) if (!byHost.has(service.hostname)) byHost.set(service.hostname, service);
   return virtualServices.flatMap((virtualService) => {
@@ -117,7 +133,7 @@ function routed({ virtualServices, services }: Mesh): readonly GraphEdge[] {
     ];
     return from.flatMap((start) => to.map((end) => edge(start, serviceId(end), [virtualService.source], undefined)));
   });
-}
+});
 
 const edge = (from: string, to: string, causes: readonly SourceRef[], traffic: Traffic | undefined): GraphEdge => {
   return { from, to, causes, traffic };

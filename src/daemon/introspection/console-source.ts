@@ -12,15 +12,16 @@ import type { TracedMesh } from '../../inspect/traced-request.ts';
 import { tracedRequest } from '../../inspect/traced-request.ts';
 import { configurationDifference } from './configuration-difference.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
-import { decodedKinds, originsAt } from '../../model/envoy/decoded.ts';
+import type { DecodedResource } from '../../model/envoy/decoded.ts';
+import { decodedKinds } from '../../model/envoy/decoded.ts';
 import { memo } from '../../model/memo.ts';
-import type { Layer, NodeInfo } from '../../model/envoy/resource.ts';
+import type { Layer, NodeInfo, Resource } from '../../model/envoy/resource.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { describeSource } from '../../model/source.ts';
 import type { Traffic } from './prometheus-traffic.ts';
 import type { PushHistory } from './push-history.ts';
-import { causingObjects, resourceOrigins } from '../../translate/origins.ts';
+import { sourcesOf } from '../../translate/provenance.ts';
 
 export interface ConsoleParts {
   readonly mesh: LiveMesh;
@@ -74,32 +75,51 @@ async function search(parts: ConsoleParts, node: NodeInfo, text: string): Promis
     if (resource === undefined) continue;
     const isNamed = name.toLowerCase().includes(wanted);
     if (isNamed) hits.push({ kind, name, field: '', value: '', causes: [] });
-    for (const [field, value] of leaves(resource.message, '')) {
-      if (hits.length >= mostHits) return { hits, complete: false };
-      const causes = originsAt(resource, field);
-      const words = `${field} ${String(value)} ${causes.map(describeSource).join(' ')}`;
-      const isOwn = !isNamed && words.toLowerCase().includes(wanted);
-      if (isOwn) hits.push({ kind, name, field, value: String(value).slice(0, longestValue), causes });
-    }
+    else
+      eachLeaf(resource, (field, value, causes) => {
+        if (hits.length > mostHits) return;
+        if (`${field} ${String(value)} ${describedCauses(causes)}`.toLowerCase().includes(wanted))
+          hits.push({ kind, name, field, value: String(value).slice(0, longestValue), causes });
+      });
+    if (hits.length > mostHits) return { hits: hits.slice(0, mostHits), complete: false };
   }
   return { hits, complete: true };
 }
 
-function* leaves(value: unknown, path: string): Generator<readonly [string, unknown]> {
-  if (Array.isArray(value)) for (const [i, item] of value.entries()) yield* leaves(item, `${path}[${i}]`);
-  else if (typeof value !== 'object' || value === null) yield [path, value];
-  else for (const [field, each] of Object.entries(value)) yield* leaves(each, path === '' ? field : `${path}.${field}`);
+const describedCauses = memo((causes: readonly SourceRef[]): string => causes.map(describeSource).join(' '));
+
+type OnLeaf = (field: string, value: unknown, causes: readonly SourceRef[]) => void;
+
+/** With the causes of each leaf: its own, else those of the nearest part that it is in. */
+function eachLeaf({ message, origins }: DecodedResource, onLeaf: OnLeaf): void {
+  const visit = (value: unknown, field: string, above: readonly SourceRef[]): void => {
+    const causes = origins[field] ?? above;
+    if (Array.isArray(value)) for (let i = 0; i < value.length; i++) visit(value[i], `${field}[${i}]`, causes);
+    else if (typeof value !== 'object' || value === null) onLeaf(field, value, causes);
+    else for (const name in value) visit((value as Fields)[name], field === '' ? name : `${field}.${name}`, causes);
+  };
+  visit(message, '', []);
 }
 
+type Fields = Readonly<Record<string, unknown>>;
+
 const keyOf = ({ kind, namespace, name }: SourceRef): string => `${kind}/${namespace}/${name}`;
+
+const messageCauses = memo((message: object): ReadonlySet<string> => new Set([...sourcesOf(message)].map(keyOf)));
+
+/** Parts are shared by many resources. */
+function resourceCauses({ message, parts }: Resource): ReadonlySet<string> {
+  const own = messageCauses(message);
+  return parts === undefined ? own : new Set([...own, ...parts.resources.flatMap((part) => [...resourceCauses(part)])]);
+}
 
 /** Names of a layer's resources by the objects behind them. */
 const resourcesByCause = memo((layer: Layer): ReadonlyMap<string, readonly string[]> => {
   const found = new Map<string, string[]>();
   for (const [name, resource] of layer.resources) {
-    for (const cause of causingObjects(resourceOrigins(resource))) {
-      const known = found.get(keyOf(cause));
-      if (known === undefined) found.set(keyOf(cause), [name]);
+    for (const cause of resourceCauses(resource)) {
+      const known = found.get(cause);
+      if (known === undefined) found.set(cause, [name]);
       else known.push(name);
     }
   }

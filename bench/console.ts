@@ -1,0 +1,182 @@
+// How long the console takes in a real Chromium when the mesh is large: until a view is there, and from what one does until it
+// is on the screen. Medians and the worst of several times.
+import type { Browser, Page } from 'playwright-core';
+
+import { chromiumPath, launchChromium } from '../test/browser/chromium.ts';
+import { startConsoleDaemon } from '../test/browser/console-daemon.ts';
+import { buildConsole } from '../test/browser/console-build.ts';
+import { largeMesh, largeProxies } from '../test/browser/shop.ts';
+
+const times = Number(process.env['TIMES'] ?? 7);
+const [services = 1000, proxies = 2000] = process.argv.slice(2).map(Number);
+
+/** In the page: when something that is looked for was first painted after `begin`. */
+const stopwatch = `
+  globalThis.watched = (isThere, begin) => new Promise((resolve) => {
+    const painted = () => requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - begin)));
+    if (isThere()) return painted();
+    const observer = new MutationObserver(() => {
+      if (!isThere()) return;
+      observer.disconnect();
+      painted();
+    });
+    observer.observe(document, { childList: true, subtree: true, characterData: true, attributes: true });
+  });
+`;
+
+const views: readonly (readonly [name: string, hash: string, shown: string])[] = [
+  ['mesh', '#/', 'svg .node'],
+  ['one namespace', '#/?namespace=team-3', 'svg .node'],
+  ['proxies', '#/proxies', 'tbody tr'],
+  ['a proxy', '#/proxy/proxy-7.team-7?kind=route&name=80', '.tree li'],
+  ['objects', '#/objects', 'tbody tr'],
+  ['problems', '#/problems', 'main h1'],
+  ['pushes', '#/pushes', 'main h1'],
+  ['certificates', '#/certificates', 'meter'],
+];
+
+interface Interaction {
+  readonly name: string;
+  readonly hash: string;
+  readonly ready: string;
+  /** In the page: does it. */
+  readonly act: string;
+  /** In the page: whether it is there. */
+  readonly done: string;
+}
+
+const type = (text: string): string => `
+  const field = document.querySelector('input[type=search]');
+  field.value = ${JSON.stringify(text)};
+  field.dispatchEvent(new Event('input', { bubbles: true }));`;
+const first = `(document.querySelector('tbody tr td:first-child') ?? {}).innerText`;
+
+const interactions: readonly Interaction[] = [
+  {
+    name: 'another view: proxies',
+    hash: '#/',
+    ready: 'svg .node',
+    act: `document.querySelector('nav a[href="#/proxies"]').click();`,
+    done: `document.querySelector('tbody tr')`,
+  },
+  {
+    name: 'proxies: a name is typed',
+    hash: '#/proxies',
+    ready: 'tbody tr',
+    act: type('proxy-1999'),
+    done: `${first} === 'proxy-1999.team-19'`,
+  },
+  {
+    name: 'proxies: a state is chosen',
+    hash: '#/proxies',
+    ready: 'tbody tr',
+    act: `const choice = document.querySelector('select'); choice.value = 'rejecting';
+          choice.dispatchEvent(new Event('change', { bubbles: true }));`,
+    done: `document.querySelector('tbody')?.innerText.includes('No proxy') || !document.querySelector('tbody tr td:nth-child(3)')`,
+  },
+  {
+    name: 'proxies: the next page',
+    hash: '#/proxies',
+    ready: 'tbody tr',
+    act: `globalThis.before = ${first}; [...document.querySelectorAll('button')].find((b) => /next/i.test(b.innerText + b.ariaLabel)).click();`,
+    done: `${first} !== undefined && ${first} !== globalThis.before`,
+  },
+  {
+    name: 'proxies: one is opened',
+    hash: '#/proxies',
+    ready: 'tbody tr',
+    act: `document.querySelector('tbody tr a').click();`,
+    done: `document.querySelector('main h1')?.innerText.startsWith('proxy-') && document.querySelector('.kinds, .names, .resources, main nav')`,
+  },
+  {
+    name: 'a proxy: a branch is opened',
+    hash: '#/proxy/proxy-7.team-7?kind=route&name=80',
+    ready: '.tree li',
+    act: `globalThis.before = document.querySelectorAll('.tree li').length;
+          document.querySelector('.tree button[aria-expanded=false]').click();`,
+    done: `document.querySelectorAll('.tree li').length > globalThis.before`,
+  },
+  {
+    name: 'a proxy: its configuration is searched',
+    hash: '#/proxy/proxy-7.team-7',
+    ready: 'input[type=search]',
+    act: type('service-7.team-7'),
+    done: `document.querySelector('.hits li')`,
+  },
+  {
+    name: 'objects: a name is typed',
+    hash: '#/objects',
+    ready: 'tbody tr',
+    act: type('service-999'),
+    done: `document.querySelectorAll('tbody tr').length === 1`,
+  },
+  {
+    name: 'mesh: a namespace is chosen',
+    hash: '#/',
+    ready: 'svg .node',
+    act: `globalThis.before = document.querySelectorAll('svg .node').length;
+          const choice = document.querySelector('.mesh select'); choice.value = 'team-3';
+          choice.dispatchEvent(new Event('change', { bubbles: true }));`,
+    done: `document.querySelectorAll('svg .node').length > 30`,
+  },
+];
+
+async function opened(browser: Browser): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  await page.addInitScript(stopwatch);
+  return page;
+}
+
+async function view(browser: Browser, url: string, shown: string): Promise<number> {
+  const page = await opened(browser);
+  await page.goto(url, { waitUntil: 'commit' });
+  const took = await page.evaluate<number>(`watched(() => document.querySelector(${JSON.stringify(shown)}), 0)`);
+  await page.context().close();
+  return took;
+}
+
+async function interaction(browser: Browser, url: string, { hash, ready, act, done }: Interaction): Promise<number> {
+  const page = await opened(browser);
+  await page.goto(`${url}${hash}`);
+  await page.locator(ready).first().waitFor();
+  await page.locator('.live.on').waitFor();
+  await page.waitForLoadState('networkidle', { timeout: 2000 }).catch(() => {});
+  const took = await page.evaluate<number>(`{
+    const begin = performance.now();
+    ${act}
+    watched(() => ${done}, begin);
+  }`);
+  await page.context().close();
+  return took;
+}
+
+function told(name: string, taken: readonly number[]): void {
+  const sorted = taken.toSorted((a, b) => a - b);
+  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  process.stdout.write(
+    `${name.padEnd(42)}${median.toFixed(0).padStart(8)}${(sorted.at(-1) ?? 0).toFixed(0).padStart(8)}\n`,
+  );
+}
+
+async function several(run: () => Promise<number>): Promise<readonly number[]> {
+  const taken: number[] = [];
+  for (let i = 0; i < times; i++) taken.push(await run());
+  return taken;
+}
+
+if (chromiumPath === undefined) throw new Error('there is no Chromium: set CHROMIUM');
+await buildConsole();
+const daemon = await startConsoleDaemon({ yaml: largeMesh(services), proxies: largeProxies(proxies) });
+const browser = await launchChromium();
+process.stdout.write(
+  `${services} services, ${proxies} proxies, ${times} times; ms:${'median'.padStart(8)}${'worst'.padStart(8)}\n`,
+);
+try {
+  for (const [name, hash, shown] of views)
+    told(`first view: ${name}`, await several(() => view(browser, `${daemon.url}${hash}`, shown)));
+  for (const each of interactions) told(each.name, await several(() => interaction(browser, daemon.url, each)));
+} finally {
+  await browser.close();
+  await daemon.close();
+}
