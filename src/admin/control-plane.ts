@@ -33,6 +33,13 @@ export interface ClusterState {
   readonly syncStatus: 'synced' | 'syncing' | 'timeout' | 'closed';
 }
 
+/** As Kubernetes names it. */
+export interface ReadKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
 export interface ControlPlane {
   readonly version: VersionInfo;
   /** Namespaces whose callers see the whole mesh. */
@@ -60,6 +67,8 @@ export interface ControlPlane {
   objectProblems(node: NodeInfo, object: Pick<SourceRef, 'kind' | 'namespace' | 'name'>): readonly Problem[];
   rejections(): readonly RejectedResource[];
   clusters(): readonly ClusterState[];
+  /** The kinds of objects that are read. */
+  kinds(): readonly ReadKind[];
   counters(): object;
   /** The injector's configuration; undefined where nothing is injected. */
   injection(): unknown;

@@ -21,7 +21,8 @@ export async function debugPage(own: ControlPlane, path: string, scope: DebugSco
 }
 
 function answer(name: string, question: Parameters<Page['answer']>[0]): Answer {
-  if (name === '' || name === 'list') return { json: [...pages.keys()] };
+  if (name === '') return { html: index };
+  if (name === 'list') return { json: [...pages.keys()] };
   const page = pages.get(name);
   if (page === undefined) return refused(404, `there is no debug page '${name}'; 'list' names all`);
   if (!page.scoped && question.scope !== 'mesh')
@@ -29,10 +30,16 @@ function answer(name: string, question: Parameters<Page['answer']>[0]): Answer {
   return page.answer(question);
 }
 
+const links = [...pages].map(([name, { summary }]) => `<li><a href="/debug/${name}">${name}</a> ${summary}</li>`);
+
+/** For browsers: what there is. */
+const index = `<!doctype html><html lang="en"><title>Debug pages</title><h1>Debug pages</h1><ul>${links.join('')}</ul></html>`;
+
 type Printed = Omit<DebugAnswer, 'unheard'>;
 
 function print(given: Answer, pretty: boolean): Printed {
   if ('refused' in given) return text(given.refused.status, `${given.refused.message}\n`);
+  if ('html' in given) return { status: 200, body: given.html, contentType: 'text/html; charset=utf-8' };
   if ('text' in given) return text(200, `${given.text}\n`);
   const body = JSON.stringify(given.json, undefined, pretty ? 2 : undefined);
   if (body.length > longestAnswer) return text(400, 'the answer is too long: ask for one namespace or one proxy\n');

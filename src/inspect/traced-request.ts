@@ -5,6 +5,7 @@ import { traceJourney } from '../trace/journey.ts';
 import type { Connection } from '../trace/request.ts';
 import type { MeshReader } from './mesh-reader.ts';
 import { WrongQuestion } from './mesh-reader.ts';
+import { withRefusedHandshakes } from './refused-handshakes.ts';
 import { traceProblems } from './trace-problems.ts';
 
 /** What is asked of a mesh for it. */
@@ -45,7 +46,8 @@ export async function tracedRequest(mesh: TracedMesh, written: WrittenRequest): 
     source: { address: isGateway ? (written.source ?? someClient) : proxy.address, principal: undefined },
     destination: { address, port: wanted.port },
   };
-  const hop = await journey(mesh, proxy, connection);
+  const seen = [...mesh.problems, ...(await mesh.conflicts(proxy.name))];
+  const hop = withRefusedHandshakes(await journey(mesh, proxy, connection), seen);
   // Gateways know the hosts of their servers, and no others.
   const host = isGateway ? undefined : `${wanted.hostname}:${wanted.port}`;
   return { ...hop, problems: await traceProblems(mesh, hop, host) };

@@ -29,6 +29,33 @@ apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: nobody, namespace: shop }
 spec: {}
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: script, namespace: shop }
+spec:
+  configPatches:
+    - applyTo: EXTENSION_CONFIG
+      patch:
+        operation: ADD
+        value:
+          name: script
+          typed_config: { '@type': type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua, stat_prefix: script }
+    - applyTo: HTTP_FILTER
+      match:
+        context: SIDECAR_INBOUND
+        listener:
+          filterChain:
+            filter:
+              name: envoy.filters.network.http_connection_manager
+              subFilter: { name: envoy.filters.http.router }
+      patch:
+        operation: INSERT_BEFORE
+        value:
+          name: script
+          config_discovery:
+            config_source: { ads: {} }
+            type_urls: [type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua]
 `;
 
 let directory: string;
@@ -46,7 +73,13 @@ async function token(namespace: string, serviceAccount = 'default'): Promise<str
 async function connectProxy(name: string, namespace: string): Promise<DeltaClient> {
   const node = {
     id: `sidecar~10.2.0.1~${name}.${namespace}~${namespace}.svc.cluster.local`,
-    metadata: { NAMESPACE: namespace, CLUSTER_ID: 'Kubernetes', ISTIO_VERSION: '1.30.0', LABELS: { app: 'store' } },
+    metadata: {
+      NAMESPACE: namespace,
+      CLUSTER_ID: 'Kubernetes',
+      ISTIO_VERSION: '1.30.0',
+      LABELS: { app: 'store' },
+      DNS_CAPTURE: 'true',
+    },
   };
   const channel = credentials.createSsl(Buffer.from(roots));
   const client = new DeltaClient(daemon.port, { node, token: await token(namespace), channel });
@@ -203,13 +236,52 @@ describe('over HTTP', () => {
     expect(await json('authorizationz')).toMatchObject({
       authorization_policies: { namespace_to_policies: { shop: [{ name: 'nobody' }] }, root_namespace: 'istio-system' },
     });
-    expect(await json('configz')).toMatchObject([{ kind: 'AuthorizationPolicy', metadata: { name: 'nobody' } }]);
+    const configs = (await json('configz')) as readonly { kind: string }[];
+    expect(configs.map(({ kind }) => kind).toSorted()).toEqual(['AuthorizationPolicy', 'EnvoyFilter']);
     expect(await json('clusterz')).toEqual([{ id: 'Kubernetes', secretName: '', syncStatus: 'synced' }]);
     expect(await json('connections')).toMatchObject({ totalClients: 2 });
     expect(await json('mesh')).toMatchObject({ trustDomain: 'cluster.local', rootNamespace: 'istio-system' });
     expect(await json('instancesz')).toMatchObject({ 'store-1.shop': [{ Port: { TargetPort: 80 } }] });
     expect(await json('list')).toContain('sidecarz');
     expect(await json('sidecarz?proxyID=till-1.bank')).toMatchObject({ sidecar: null, namespace: 'bank' });
+  });
+
+  test('what a proxy gets besides: extensions, and the names that it resolves', async () => {
+    const type = 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua';
+    const script = { name: 'script', typedConfig: { '@type': type, statPrefix: 'script' } };
+    expect(await json('ecdsz?proxyID=store-1.shop')).toMatchObject([script]);
+    expect(await json('ecdsz?proxyID=till-1.bank')).toEqual([]);
+    expect(await json('config_dump?proxyID=store-1.shop&types=ecds')).toMatchObject({
+      configs: [{ ecdsFilters: [{ ecdsFilter: script }] }],
+    });
+    const { table } = (await json('ndsz?proxyID=store-1.shop')) as { table: Readonly<Record<string, unknown>> };
+    const store = { ips: ['10.1.0.1'], registry: 'Kubernetes', shortname: 'store', namespace: 'shop' };
+    expect(table['store.shop.svc.cluster.local']).toEqual(store);
+  });
+
+  test('what is read, and how much is made of it', async () => {
+    expect(await json('resourcesz')).toContainEqual({ group: '', version: 'v1', kind: 'Service' });
+    expect(await json('krtz')).toEqual(
+      expect.arrayContaining([
+        { name: 'objects/Service', state: { outputs: 1 } },
+        { name: 'mesh/services', state: { outputs: 1 } },
+        { name: 'proxies', state: { outputs: 2 } },
+      ]),
+    );
+    expect(await json('ambientz')).toEqual({ workloads: [], services: [], policies: [], waypoints: [] });
+    expect(await json('mcsz')).toEqual([]);
+  });
+
+  test('every page that is listed is there, and in the index for browsers', async () => {
+    const index = await page('/debug');
+    expect(index.headers.get('content-type')).toContain('text/html');
+    const text = await index.text();
+    for (const name of (await json('list')) as readonly string[]) {
+      expect(text).toContain(`href="/debug/${name}"`);
+      const answer = await page(`/debug/${name}`);
+      expect([200, 400]).toContain(answer.status);
+      if (answer.status === 400) expect(await answer.text()).toContain('You must provide');
+    }
   });
 
   test('resources have the causes of their fields', async () => {

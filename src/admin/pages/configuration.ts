@@ -6,7 +6,7 @@ import { refused } from './page.ts';
 import { serviceJson } from './services.ts';
 
 /** Answers about the proxy that `proxyID` names: by `pod.namespace`, or a part of its connection's id. */
-function ofProxy(question: Question, answer: (status: ProxyStatus) => Answer): Answer {
+export function ofProxy(question: Question, answer: (status: ProxyStatus) => Answer): Answer {
   const id = question.query.get('proxyID') ?? '';
   if (id === '') return refused(400, 'You must provide a proxyID in the query string');
   const proxies = question.plane.proxies().filter(({ namespace }) => isInScope(question.scope, namespace));
@@ -32,7 +32,9 @@ export const configDumpPage = (question: Question): Answer =>
 /** `lds`, `clusters` or `type.googleapis.com/envoy.config.cluster.v3.Cluster`. */
 function isNamed(section: { readonly '@type': string }, type: string): boolean {
   const name = section['@type'].slice(dumpPrefix.length).toLowerCase();
-  const short = { lds: 'listener', cds: 'cluster', rds: 'route', eds: 'endpoint', sds: 'secret' }[type.toLowerCase()];
+  const short = { lds: 'listener', cds: 'cluster', rds: 'route', eds: 'endpoint', sds: 'secret', ecds: 'ecds' }[
+    type.toLowerCase()
+  ];
   const wanted = short ?? type.slice(type.lastIndexOf('.') + 1).toLowerCase();
   return name.startsWith(wanted.replace(/s$|configuration$|loadassignment$/, ''));
 }

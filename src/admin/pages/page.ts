@@ -16,8 +16,9 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** `json`: any value; `text`: as it stands. */
-export type Answer = { readonly json: unknown } | { readonly text: string } | { readonly refused: Refusal };
+/** `json`: any value; `text` and `html`: as they stand. */
+export type Answer =
+  { readonly json: unknown } | { readonly text: string } | { readonly html: string } | { readonly refused: Refusal };
 
 export interface Page {
   readonly summary: string;

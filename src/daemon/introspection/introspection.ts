@@ -15,6 +15,7 @@ import type { Snapshot } from '../../model/snapshot.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { causingObjects, resourceOrigins } from '../../translate/origins.ts';
 import type { Translation } from '../../translate/translate.ts';
+import { kindRows } from '../../watchers/kinds.ts';
 import { configDump, printSection } from '../../xds/debug/config-dump.ts';
 import type { Authenticate, XdsServer } from '../../xds/server.ts';
 import type { Rejection } from '../../xds/subscription/quarantine.ts';
@@ -90,6 +91,7 @@ export function controlPlane(known: Known): ControlPlane {
     objectProblems: (node, object) => translation().objectProblems(node, object),
     rejections,
     clusters: () => [{ id: translation().mesh.settings.clusterId, secretName: '', syncStatus: 'synced' }],
+    kinds: () => readKinds,
     counters: () => server().counters(),
     injection: known.injection,
     push: () => void server().update(),
@@ -102,6 +104,8 @@ export function controlPlane(known: Known): ControlPlane {
   };
   return plane;
 }
+
+const readKinds = kindRows.map(({ group, versions: [version = ''], objectKind: kind }) => ({ group, version, kind }));
 
 const shownRejection = ({ type, name, error, nodes, since, causes, source }: ExplainedRejection) => {
   return { type, name, error, nodes, since, causes, source };

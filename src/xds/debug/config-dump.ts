@@ -24,7 +24,7 @@ export function configDump(configuration: Configuration, withEndpoints = false):
     section('ScopedRoutesConfigDump', []),
     section('RoutesConfigDump', resources('route').map(versioned)),
     section('SecretsConfigDump', []),
-    section('EcdsConfigDump', []),
+    section('EcdsConfigDump', resources('extension').map(versioned), 1),
   ];
 }
 
@@ -32,14 +32,14 @@ export function configDump(configuration: Configuration, withEndpoints = false):
 export const printSection = ({ type, bytes }: DumpSection): JsonObject =>
   findMessage(type.slice('type.googleapis.com/'.length)) === undefined ? { '@type': type } : printAny(type, bytes);
 
-/** What is dynamic is field 3 of every section. */
-function section(name: string, entries: readonly Uint8Array[]): DumpSection {
+/** What is dynamic is field 3 of most sections. */
+function section(name: string, entries: readonly Uint8Array[], field = 3): DumpSection {
   const writer = protobuf.Writer.create();
-  for (const entry of entries) writer.uint32(tag(3)).bytes(entry);
+  for (const entry of entries) writer.uint32(tag(field)).bytes(entry);
   return { type: prefix + name, bytes: writer.finish() };
 }
 
-/** DynamicCluster, DynamicRouteConfig, DynamicEndpointConfig: 1 version_info, 2 the resource. */
+/** DynamicCluster, DynamicRouteConfig, DynamicEndpointConfig, EcdsFilterConfig: 1 version_info, 2 the resource. */
 function versioned(resource: Resource): Uint8Array {
   const { type, bytes, version } = cachedResource(resource);
   const writer = protobuf.Writer.create().uint32(tag(1)).string(version).uint32(tag(2));

@@ -10,6 +10,7 @@ import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createRoot, openAuthority } from '../../../src/ca/authority.ts';
+import { exit } from '../../../src/cli/io.ts';
 import { keelson } from '../../../src/cli/keelson.ts';
 import { waitFor } from '../../support/live-mesh.ts';
 import type { MessageOf } from '../../../src/xds/generated/messages.ts';
@@ -313,11 +314,11 @@ const breakages: readonly Breakage[] = [
   },
 ];
 
-async function run(argv: readonly string[]): Promise<string> {
+async function run(argv: readonly string[]): Promise<{ readonly said: string; readonly code: number }> {
   const said: string[] = [];
   const io = { stdout: (text: string) => said.push(text), stderr: (text: string) => said.push(text) };
-  await keelson([...argv, '--server', `http://127.0.0.1:${lab.mesh.daemon.monitoringPort}`], io);
-  return said.join('');
+  const code = await keelson([...argv, '--server', `http://127.0.0.1:${lab.mesh.daemon.monitoringPort}`], io);
+  return { said: said.join(''), code };
 }
 
 test('there are ten, in a mesh of eleven Envoys', () => {
@@ -330,11 +331,11 @@ test('the daemon tells before what such a thing would do, and changes nothing', 
   try {
     const file = join(directory, 'routes.yaml');
     await writeFile(file, virtualService('tax', 'http: [{ route: [{ destination: { host: tax, subset: v9 } }] }]'));
-    const said = await run(['diff', '--file', file, '--proxy', `caller.${namespace}`]);
+    const { said } = await run(['diff', '--file', file, '--proxy', `caller.${namespace}`]);
     expect(said).toContain('how requests are routed at 18080 changes');
     expect(said).toContain('VirtualService lab/tax spec.http[0].route[0].destination.subset');
     await writeFile(file, depotOf('tax'));
-    expect(await run(['diff', '--delete', file])).toContain(
+    expect((await run(['diff', '--delete', file])).said).toContain(
       'tax.lab.svc.cluster.local:18080 is connected to disappears',
     );
     expect(await ask('tax')).toBe('tax-v1');
@@ -356,8 +357,9 @@ test.each(breakages)('$name', { timeout: 120_000 }, async (breakage) => {
   await settled(fine);
   await lab.mesh.change(file, broken());
   await settled(symptom);
-  const said = await run(command());
+  const { said, code } = await run(command());
   for (const words of named) expect(said).toContain(words);
+  if (command()[0] === 'trace') expect(code).toBe(exit.bad);
   await lab.mesh.change(file, whole?.());
   await settled(fine);
   if (whole !== undefined && !isThere) await lab.mesh.change(file, undefined);
