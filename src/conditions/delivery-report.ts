@@ -65,18 +65,30 @@ export async function deliveryReport(
   );
 }
 
+/** What another replica reports of its proxies. */
+export interface PeerReport {
+  readonly revision: string;
+  readonly report: DeliveryReport;
+}
+
 /** What several replicas report, as one. */
 export interface JoinedDelivery extends ObjectDelivery {
   /** Of how many others nothing is known about this version of the object. */
   readonly unheard: number;
 }
 
-/** Of the objects that this replica knows. */
+/** Of the objects that this replica knows; `isKnownTo` a replica of a revision, too. */
 export function joinedReports(
   own: DeliveryReport,
-  others: readonly DeliveryReport[],
+  others: readonly PeerReport[],
+  isKnownTo: (key: string, revision: string) => boolean,
 ): ReadonlyMap<string, JoinedDelivery> {
-  return new Map([...own].map(([key, delivery]) => [key, joined(key, delivery, others)]));
+  return new Map(
+    [...own].map(([key, delivery]) => {
+      const concerned = others.filter(({ revision }) => isKnownTo(key, revision)).map(({ report }) => report);
+      return [key, joined(key, delivery, concerned)];
+    }),
+  );
 }
 
 function joined(key: string, own: ObjectDelivery, others: readonly DeliveryReport[]): JoinedDelivery {

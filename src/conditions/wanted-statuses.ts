@@ -7,14 +7,27 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { SourceRef } from '../model/source.ts';
 import type { Condition, ObjectStatus } from '../model/status.ts';
 import type { WantedStatus } from '../controllers/status/status-writer.ts';
+import { revisionLabel } from '../watchers/cluster/revision.ts';
 import type { KindRow } from '../watchers/kinds.ts';
 import { kindRows } from '../watchers/kinds.ts';
 import type { JoinedDelivery } from './delivery-report.ts';
 import { causeKey } from './delivery-report.ts';
 import { objectConditions, ownConditions } from './object-conditions.ts';
 
+/**
+ * Who writes a status, of all the replicas that know the object. Those of Istio's kinds that name no revision are everybody's;
+ * Gateway API's belong to one revision each.
+ */
+export type Writer = 'leader of the cluster' | 'leader of the revision' | 'another revision';
+
+export interface AssignedStatus extends WantedStatus {
+  readonly writer: Writer;
+}
+
 export interface StatusFacts {
   readonly snapshot: Snapshot;
+  /** Of this control plane, or one that it goes by. */
+  readonly isOwnRevision: (label: string | undefined) => boolean;
   readonly problems: readonly Problem[];
   /** Of the front ends. */
   readonly statuses: readonly ObjectStatus[];
@@ -48,6 +61,16 @@ export function statusKey({ kind, group, objectKind }: KindRow, namespace: strin
 const frontEndKey = (group: string, kind: string, namespace: string, name: string): string =>
   `${group} ${kind} ${namespace}/${name}`;
 
+/** Objects that only control planes of one revision read: this one's. */
+export function labelledObjects({ objects }: Snapshot): ReadonlySet<string> {
+  const labelled = istioRows.flatMap(({ kind }) =>
+    [...(objects[kind] as ReadonlyMap<string, AnyObject>).values()]
+      .filter(({ metadata }) => revisionLabel in metadata.labels)
+      .map(({ metadata }) => causeKey({ kind, ...metadata })),
+  );
+  return new Set(labelled);
+}
+
 /** The version of every object that has conditions, by its key. */
 export function generationsOf({ objects }: Snapshot): ReadonlyMap<string, number> {
   return new Map(
@@ -59,17 +82,18 @@ export function generationsOf({ objects }: Snapshot): ReadonlyMap<string, number
   );
 }
 
-export function wantedStatuses(facts: StatusFacts): ReadonlyMap<string, WantedStatus> {
+export function wantedStatuses(facts: StatusFacts): ReadonlyMap<string, AssignedStatus> {
   const problems = Map.groupBy(
     facts.problems.filter(({ source }) => source !== undefined && hasConditions(source)),
     ({ source }) => causeKey(source as SourceRef),
   );
-  const wanted = new Map<string, WantedStatus>();
+  const wanted = new Map<string, AssignedStatus>();
   for (const row of istioRows) {
     const objects = facts.snapshot.objects[row.kind] as ReadonlyMap<string, AnyObject>;
     for (const { metadata } of objects.values()) {
-      const { namespace, name, uid, generation } = metadata;
-      addIstio(wanted, facts, row, problems, { namespace, name, uid, generation });
+      const { namespace, name, uid, generation, labels } = metadata;
+      const writer = revisionLabel in labels ? 'leader of the revision' : 'leader of the cluster';
+      addIstio(wanted, facts, row, problems, { namespace, name, uid, generation, writer });
     }
   }
   // What cannot be read is not in the snapshot, or is there as it was before.
@@ -78,7 +102,9 @@ export function wantedStatuses(facts: StatusFacts): ReadonlyMap<string, WantedSt
     const row = istioRows.find(({ kind }) => kind === source?.kind);
     if (source === undefined || row === undefined) continue;
     const { namespace, name } = source;
-    addIstio(wanted, facts, row, problems, { namespace, name, uid: undefined, generation: undefined });
+    const before = wanted.get(causeKey({ kind: row.kind, namespace, name }));
+    const writer = before?.writer ?? 'leader of the cluster';
+    addIstio(wanted, facts, row, problems, { namespace, name, uid: undefined, generation: undefined, writer });
   }
   for (const status of facts.statuses) addFrontEnd(wanted, facts, status);
   return wanted;
@@ -89,14 +115,15 @@ interface ObjectName {
   readonly name: string;
   readonly uid: string | undefined;
   readonly generation: number | undefined;
+  readonly writer: Writer;
 }
 
 function addIstio(
-  wanted: Map<string, WantedStatus>,
+  wanted: Map<string, AssignedStatus>,
   { report, addresses }: StatusFacts,
   row: KindRow,
   problems: ReadonlyMap<string, readonly Problem[]>,
-  { namespace, name, uid, generation }: ObjectName,
+  { namespace, name, uid, generation, writer }: ObjectName,
 ): void {
   const key = causeKey({ kind: row.kind, namespace, name });
   const facts = { kind: row.kind, generation, problems: problems.get(key) ?? [], delivery: report.get(key) };
@@ -107,6 +134,7 @@ function addIstio(
     ref: { namespace, name },
     uid,
     generation,
+    writer,
     status: {
       ...(generation !== undefined && { observedGeneration: generation }),
       conditions,
@@ -137,11 +165,8 @@ const newsOf = (conditions: readonly Condition[], uid: string | undefined, gener
     ]),
   ]);
 
-function addFrontEnd(
-  wanted: Map<string, WantedStatus>,
-  { controllers, snapshot }: StatusFacts,
-  said: ObjectStatus,
-): void {
+function addFrontEnd(wanted: Map<string, AssignedStatus>, facts: StatusFacts, said: ObjectStatus): void {
+  const { controllers, snapshot } = facts;
   const { kind, namespace, name, status } = said;
   const row = frontEndRows.get(kind);
   if (row === undefined) return addConditions(wanted, said);
@@ -150,13 +175,37 @@ function addFrontEnd(
     ref: { name, ...(row.namespaced && { namespace }) },
     uid: snapshot.objects[row.kind].get(objectKey(namespace, name))?.metadata.uid,
     generation: observedGeneration(status),
+    writer: frontEndWriter(row, namespace, name, facts),
     status,
     owned: { controllers },
   });
 }
 
+/** https://istio.io/latest/docs/setup/upgrade/gateways/ */
+function frontEndWriter(
+  { kind, group, namespaced }: KindRow,
+  namespace: string,
+  name: string,
+  facts: StatusFacts,
+): Writer {
+  if (group !== 'gateway.networking.k8s.io' || !namespaced) return 'leader of the cluster';
+  const { objects } = facts.snapshot;
+  const object = objects[kind].get(objectKey(namespace, name));
+  return facts.isOwnRevision(revisionOfObject(object?.metadata.labels, namespace, objects.Namespace))
+    ? 'leader of the revision'
+    : 'another revision';
+}
+
+/** What the object names, or else its namespace. */
+export const revisionOfObject = (
+  labels: Readonly<Record<string, string>> | undefined,
+  namespace: string,
+  namespaces: Snapshot['objects']['Namespace'],
+): string | undefined =>
+  labels?.[revisionLabel] ?? namespaces.get(objectKey('', namespace))?.metadata.labels[revisionLabel];
+
 /** What waypoints and the like say of an object of Istio's kinds, beside what is said of all of them. */
-function addConditions(wanted: Map<string, WantedStatus>, { kind, namespace, name, status }: ObjectStatus): void {
+function addConditions(wanted: Map<string, AssignedStatus>, { kind, namespace, name, status }: ObjectStatus): void {
   const key = causeKey({ kind, namespace, name });
   const common = wanted.get(key);
   const further = (status['conditions'] ?? []) as readonly Condition[];

@@ -13,12 +13,17 @@ export interface ElectionOptions {
   /** Of this process, and of no other there ever was. */
   readonly identity: string;
   readonly signal: AbortSignal;
+  /** Why the Lease may be taken from its holder, though it does not expire; undefined if it may not. */
+  readonly precedence?: (holder: string) => Precedence | undefined;
   /** The Lease is ours, until `signal` aborts: then nothing may be written any more. */
   readonly onElected: (signal: AbortSignal) => void;
   /** Why the Lease could not be looked at; tried again. */
   readonly onFault: (error: unknown) => void;
   readonly pace?: Partial<ElectionPace>;
 }
+
+/** `ended`: who had it is known to lead no more; `lower`: somebody else should have it, and it has yet to notice. */
+export type Precedence = 'ended' | 'lower';
 
 export interface ElectionPace {
   /** How long others wait for a leader that does not renew; whole seconds. */
@@ -54,6 +59,10 @@ class Candidate {
   /** The Lease as it was last seen to be another, and when that was, by our own clock: other clocks do not count. */
   #seen = { version: '', at: 0 };
   #term: AbortController | undefined;
+  /** As far as the last attempt told. */
+  #isOurs = false;
+  /** Until then who had it before may still act. */
+  #quietUntil = 0;
   #expiry: NodeJS.Timeout | undefined;
 
   constructor(options: ElectionOptions) {
@@ -68,7 +77,8 @@ class Candidate {
       // An attempt that takes longer than the leader may go on without is none.
       const inTime = AbortSignal.any([signal, AbortSignal.timeout(this.#pace.patienceMs)]);
       try {
-        if (await this.#hold(inTime)) this.#renewed(asked);
+        this.#isOurs = await this.#hold(inTime);
+        if (this.#isOurs) this.#renewed(asked);
         else this.#end();
       } catch (error) {
         if (!isApiError(error)) throw error;
@@ -76,20 +86,21 @@ class Candidate {
       }
       await pause(this.#pace.retryMs * (0.8 + Math.random() * 0.4), signal);
     }
-    const wasLeading = this.#term !== undefined;
     this.#end();
-    if (wasLeading) await this.#release().catch(onFault);
+    if (this.#isOurs) await this.#release().catch(onFault);
   }
 
   /** Whether it is ours after the attempt to take or to renew it. */
   async #hold(signal: AbortSignal): Promise<boolean> {
-    const { client, lease, identity } = this.#options;
+    const { client, lease, identity, precedence } = this.#options;
     const found = await client.get<Lease>(leases, lease, signal).catch(absent);
     if (found === undefined) return this.#create(signal);
     const { holderIdentity } = found.spec;
-    if (holderIdentity !== identity && !this.#isVacant(found)) return false;
-    const now = microTime();
     const isNew = holderIdentity !== identity;
+    const isHeld = isNew && !this.#isVacant(found);
+    const reason = isHeld ? precedence?.(holderIdentity ?? '') : undefined;
+    if (isHeld && reason === undefined) return false;
+    const now = microTime();
     const spec: LeaseSpec = {
       ...found.spec,
       holderIdentity: identity,
@@ -98,6 +109,7 @@ class Candidate {
       ...(isNew && { acquireTime: now, leaseTransitions: (found.spec.leaseTransitions ?? 0) + 1 }),
     };
     await client.update(leases, { ...found, spec }, { signal });
+    if (reason === 'lower') this.#quietUntil = performance.now() + this.#pace.patienceMs;
     return true;
   }
 
@@ -131,7 +143,7 @@ class Candidate {
     const left = this.#pace.patienceMs - (performance.now() - asked);
     if (left <= 0) return this.#end();
     this.#expiry = setTimeout(() => this.#end(), left);
-    if (this.#term !== undefined) return;
+    if (this.#term !== undefined || performance.now() < this.#quietUntil) return;
     this.#term = new AbortController();
     this.#options.onElected(this.#term.signal);
   }

@@ -14,6 +14,7 @@ export interface ReplicaLeasesOptions {
   readonly namespace: string;
   /** Of this replica: its Pod's name. */
   readonly name: string;
+  readonly revision: string;
   /** Where others reach this one, `host:port`, once that is known. */
   readonly address: () => string | undefined;
   readonly signal: AbortSignal;
@@ -32,19 +33,23 @@ export interface ReplicaPace {
 export interface ReplicaLeases {
   report(step: string, waiting: readonly string[]): void;
   waiting(step: string): readonly string[];
-  /** Addresses of the others that are alive, by their names. */
-  peers(): ReadonlyMap<string, string>;
+  /** The others that are alive, by their names. */
+  peers(): ReadonlyMap<string, PeerReplica>;
   /** The others have been listed. */
   isKnown(): boolean;
   /** Resolves after `signal`, when the Lease is given back. */
   readonly ended: Promise<void>;
 }
 
-interface Report {
+export interface PeerReplica {
+  readonly address: string;
+  readonly revision: string;
+}
+
+interface Report extends PeerReplica {
   readonly name: string;
   readonly step: string;
   readonly waiting: readonly string[];
-  readonly address: string;
   readonly version: string;
   /** By our own clock. */
   readonly heard: number;
@@ -52,6 +57,7 @@ interface Report {
 
 const defaultPace: ReplicaPace = { renewMs: 10_000, absenceMs: 5 * 60_000 };
 const replicaLabel = 'keelson.io/replica';
+const revisionLabel = 'istio.io/rev';
 const reportAnnotation = 'keelson.io/rotation';
 const addressAnnotation = 'keelson.io/address';
 const mostTold = 20;
@@ -95,12 +101,12 @@ class OwnLease implements ReplicaLeases {
       .flatMap((report) => (report.step === step ? report.waiting : [`the replica ${report.name}`]));
   }
 
-  peers(): ReadonlyMap<string, string> {
+  peers(): ReadonlyMap<string, PeerReplica> {
     const alive = [...this.#others.values()].filter(
       ({ name, address, heard }) =>
         name !== this.#options.name && address !== '' && Date.now() - heard < 3 * this.#pace.renewMs,
     );
-    return new Map(alive.map(({ name, address }) => [name, address]));
+    return new Map(alive.map((report) => [report.name, report]));
   }
 
   #follow(): void {
@@ -156,10 +162,10 @@ class OwnLease implements ReplicaLeases {
   }
 
   async #renew(): Promise<void> {
-    const { client, namespace, name, signal } = this.#options;
+    const { client, namespace, name, revision, signal } = this.#options;
     const news = this.#news();
     const annotations = { [reportAnnotation]: this.#text, [addressAnnotation]: this.#options.address() ?? '' };
-    const metadata = { name, namespace, labels: { [replicaLabel]: 'true' }, annotations };
+    const metadata = { name, namespace, labels: { [replicaLabel]: 'true', [revisionLabel]: revision }, annotations };
     const leaseDurationSeconds = Math.ceil((this.#pace.renewMs * 3) / 1000);
     const spec = { holderIdentity: name, leaseDurationSeconds, renewTime: microTime() };
     const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
@@ -172,14 +178,15 @@ const sameAs = (before: Report | undefined, now: Report): Report => (before?.ver
 
 function reportOf({ metadata }: KubernetesObject): Report {
   const heard = Date.now();
-  const { name = '', resourceVersion: version = '', annotations = {} } = metadata;
+  const { name = '', resourceVersion: version = '', annotations = {}, labels = {} } = metadata;
+  const revision = labels[revisionLabel] ?? '';
   const address = annotations[addressAnnotation] ?? '';
   try {
     const { step, waiting } = JSON.parse(annotations[reportAnnotation] ?? '') as Partial<Report>;
     if (typeof step === 'string' && Array.isArray(waiting))
-      return { name, step, waiting: waiting.map(String), address, version, heard };
+      return { name, step, waiting: waiting.map(String), address, revision, version, heard };
   } catch {
     // Somebody else wrote it.
   }
-  return { name, step: '', waiting: [], address, version, heard };
+  return { name, step: '', waiting: [], address, revision, version, heard };
 }

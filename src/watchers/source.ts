@@ -18,6 +18,8 @@ export interface SourceOptions {
   readonly signal: AbortSignal;
   /** Where the mesh's own ConfigMaps are in a cluster. */
   readonly systemNamespace: string;
+  /** Of this control plane, in a cluster. */
+  readonly revision: string;
   /** What rules may know beside an object. */
   readonly context?: RuleContext;
   /** Told of every object of a cluster as the server has it, whenever it is sent. */
@@ -33,7 +35,7 @@ export interface SourceOptions {
 export async function watchSource(
   config: string | KubernetesClient,
   onChange: OnChange,
-  { signal, systemNamespace, context = {}, onObject, onWaiting }: SourceOptions,
+  { signal, systemNamespace, revision, context = {}, onObject, onWaiting }: SourceOptions,
 ): Promise<void> {
   if (typeof config === 'string') {
     // A directory that is missing at the start is a mistake; later it may come and go.
@@ -46,6 +48,7 @@ export async function watchSource(
     client: config,
     signal,
     systemNamespace,
+    revision,
     context,
     onWaiting,
     ...(onObject !== undefined && { onObject }),

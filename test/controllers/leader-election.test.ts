@@ -45,7 +45,12 @@ function server() {
   return { clientOf, cut, holder: () => (lease?.['spec'] as { holderIdentity?: string } | undefined)?.holderIdentity };
 }
 
-function candidate(name: string, { clientOf }: ReturnType<typeof server>, events: string[]) {
+function candidate(
+  name: string,
+  { clientOf }: ReturnType<typeof server>,
+  events: string[],
+  precedence?: ElectionOptions['precedence'],
+) {
   const stop = new AbortController();
   stopping.push(stop);
   const ended = takePartInElection({
@@ -53,6 +58,7 @@ function candidate(name: string, { clientOf }: ReturnType<typeof server>, events
     lease: { namespace: 'system', name: 'leader' },
     identity: name,
     signal: stop.signal,
+    ...(precedence && { precedence }),
     onElected: (signal) => {
       events.push(`${name} leads`);
       signal.addEventListener('abort', () => events.push(`${name} stops`));
@@ -88,4 +94,26 @@ test('whoever cannot renew stops before anybody else begins, and may come back l
   await expect
     .poll(() => events, { timeout: 10_000 })
     .toEqual(['one leads', 'one stops', 'two leads', 'two stops', 'one leads']);
+});
+
+test('whoever goes before the holder takes the Lease, and leads when that one has stopped for certain', async () => {
+  const events: string[] = [];
+  const api = server();
+  candidate('one', api, events);
+  await expect.poll(() => events).toEqual(['one leads']);
+  candidate('two', api, events, (holder) => (holder === 'one' ? 'lower' : undefined));
+  // It cannot be told.
+  await expect.poll(() => api.holder()).toBe('two');
+  api.cut.add('one');
+  await expect.poll(() => events, { timeout: 10_000 }).toEqual(['one leads', 'one stops', 'two leads']);
+});
+
+test('what is left of one that has ended is taken at once', async () => {
+  const events: string[] = [];
+  const api = server();
+  candidate('one', api, events);
+  await expect.poll(() => events).toEqual(['one leads']);
+  api.cut.add('one');
+  candidate('two', api, events, () => 'ended');
+  await expect.poll(() => events[1]).toBe('two leads');
 });

@@ -115,6 +115,7 @@ describe.skipIf(kubernetesMissing)(`a cluster${unlessKubernetes}`, () => {
           client,
           rows: kinds.map((kind) => kindTable[kind]) as never,
           systemNamespace: 'istio-system',
+          revision: 'default',
           signal: stopping.signal,
           pace: { ...quickPace, watchSeconds: 1, initialListSeconds: 2 },
           onState: (kind, state) => states.set(kind, state),

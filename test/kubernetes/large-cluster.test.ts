@@ -105,6 +105,7 @@ describe('a cluster with 20,000 Pods', () => {
       client,
       rows: [kindTable.Pod] as never,
       systemNamespace: 'istio-system',
+      revision: 'default',
       signal: stopping.signal,
       pace: quickPace,
     });

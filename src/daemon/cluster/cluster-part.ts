@@ -15,10 +15,16 @@ import type { PeerReports } from './peer-reports.ts';
 import { followPeers } from './peer-reports.ts';
 import type { ReplicaService } from './replica-service.ts';
 import { replicaIdentity } from './replica-service.ts';
+import type { RevisionTags } from '../../controllers/revision-tags.ts';
+import { followRevisionTags } from '../../controllers/revision-tags.ts';
 import type { Trust } from '../../controllers/trust-distribution.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
 import type { DaemonOptions } from '../../main.ts';
+import type { Writer } from '../../conditions/wanted-statuses.ts';
+import { revisionOfObject } from '../../conditions/wanted-statuses.ts';
+import type { ObjectKey } from '../../model/object.ts';
 import { objectKey } from '../../model/object.ts';
+import type { DeploymentPlan } from '../../translate/resolve/gateway-api/deployment/plan.ts';
 import { authoritySecretName } from '../authority/authority.ts';
 import type { KindRow } from '../../watchers/kinds.ts';
 import type { XdsServer } from '../../xds/server.ts';
@@ -26,7 +32,7 @@ import { authorityEvents } from './authority-events.ts';
 import type { Duties } from './duties.ts';
 import { startDuties } from './duties.ts';
 import type { GatewayDuties } from './gateway-duties.ts';
-import { gatewayDuties } from './gateway-duties.ts';
+import { gatewayDuties, provideClasses } from './gateway-duties.ts';
 import type { Machines } from './machines.ts';
 import { Statuses } from './statuses.ts';
 
@@ -69,6 +75,7 @@ export class ClusterPart {
   readonly #isShared: boolean;
   readonly #statuses: Statuses;
   readonly #duties: Duties;
+  readonly #tags: RevisionTags;
   #port: number | undefined;
   #peers: PeerReports = { reports: () => [], areHeard: () => true };
   #gateways: GatewayDuties | undefined;
@@ -83,7 +90,11 @@ export class ClusterPart {
     this.#client = client;
     this.#context = context;
     this.#isShared = options.state === undefined;
+    const { revision, systemNamespace } = mesh.installation;
+    this.#tags = followRevisionTags({ client, signal, onChange: () => this.#retagged() });
     this.#statuses = new Statuses({
+      revision,
+      isOwnRevision: (label) => this.#isOwnRevision(label),
       delivery: () => server.delivery(),
       problems: () => mesh.problems,
       others: () => this.#peers.reports(),
@@ -93,12 +104,14 @@ export class ClusterPart {
     });
     this.#duties = startDuties({
       client,
-      systemNamespace: mesh.installation.systemNamespace,
-      revision: mesh.installation.revision,
+      systemNamespace,
+      revision,
+      isDefaultRevision: () => this.#isOwnRevision(undefined),
       replica,
       address: () => this.#reachedAt(),
       trust: certificates.trust,
-      onElected: (leading) => this.#lead(leading),
+      onRevisionElected: (leading) => this.#leadRevision(leading),
+      onClusterElected: (leading) => this.#leadCluster(leading),
       signal,
       log,
     });
@@ -118,7 +131,7 @@ export class ClusterPart {
     const before = this.#authority;
     this.#authority = this.#authoritySecret();
     if (this.#isShared && this.#authority !== before) this.#refresh();
-    this.#gateways?.update(mesh.translation.deployments());
+    this.#updateGateways();
     this.#context.machines?.changed();
     const { snapshot, translation } = mesh;
     void server.update().then(() => this.#statuses.told({ snapshot, translation }));
@@ -156,8 +169,7 @@ export class ClusterPart {
     return { identity: () => certificates.issueFor(account), serverName: `istiod.${systemNamespace}.svc` };
   }
 
-  #lead(leading: AbortSignal): void {
-    const { mesh } = this.#context;
+  #leadRevision(leading: AbortSignal): void {
     if (this.#isShared) {
       this.#refresh();
       this.#peers = followPeers({
@@ -166,12 +178,39 @@ export class ClusterPart {
         onChange: () => this.#statuses.touch(),
         signal: leading,
       });
-      this.#tell = this.#authorityEvents(leading);
     }
-    this.#context.machines?.lead((name) => this.#duties.isAlive(name), leading);
     this.#gateways = gatewayDuties(this.#client, leading, this.#options.log);
-    this.#gateways.update(mesh.translation.deployments());
-    void this.#writeStatuses(leading);
+    this.#updateGateways();
+    void this.#writeStatuses('leader of the revision', leading);
+  }
+
+  #leadCluster(leading: AbortSignal): void {
+    if (this.#isShared) this.#tell = this.#authorityEvents(leading);
+    this.#context.machines?.lead((name) => this.#duties.isAlive(name), leading);
+    provideClasses(this.#client, leading, this.#options.log);
+    void this.#writeStatuses('leader of the cluster', leading);
+  }
+
+  #isOwnRevision(label: string | undefined): boolean {
+    return this.#tags.revisionOf(label) === this.#context.mesh.installation.revision;
+  }
+
+  /** Other Gateways may be this revision's now. */
+  #retagged(): void {
+    this.#updateGateways();
+    this.#statuses.touch();
+  }
+
+  /** Each is deployed by one revision: another one would have its proxies come to itself. */
+  #updateGateways(): void {
+    const { snapshot, translation } = this.#context.mesh;
+    const { KubernetesGateway, Namespace } = snapshot.objects;
+    const isOwn = ({ gateway }: DeploymentPlan): boolean => {
+      const object = KubernetesGateway.get(gateway as ObjectKey);
+      const namespace = object?.metadata.namespace ?? '';
+      return this.#isOwnRevision(revisionOfObject(object?.metadata.labels, namespace, Namespace));
+    };
+    this.#gateways?.update(translation.deployments().filter(isOwn));
   }
 
   #authorityEvents(leading: AbortSignal): (news: AuthorityNews) => void {
@@ -184,10 +223,10 @@ export class ClusterPart {
   }
 
   /** Not before the others have been heard, or could have been: what is known of them would be taken back. */
-  async #writeStatuses(leading: AbortSignal): Promise<void> {
+  async #writeStatuses(writer: Writer, leading: AbortSignal): Promise<void> {
     const isKnown = (): boolean => this.#duties.areOthersKnown() && this.#peers.areHeard();
     for (let waited = 0; waited < patienceMs && !isKnown(); waited += 200) await pause(200, leading);
-    if (!leading.aborted) this.#statuses.lead(this.#client, leading);
+    if (!leading.aborted) this.#statuses.lead(writer, this.#client, leading);
   }
 
   #refresh(): void {

@@ -19,13 +19,16 @@ export interface GatewayDuties {
   update(plans: readonly DeploymentPlan[]): void;
 }
 
-/** Until `signal` aborts. */
-export function gatewayDuties(client: KubernetesClient, signal: AbortSignal, log: Log): GatewayDuties {
+/** For all revisions; until `signal` aborts. */
+export const provideClasses = (client: KubernetesClient, signal: AbortSignal, log: Log): void =>
   provideGatewayClasses({
     client,
     signal,
     onFault: (name, error) => log.warn('a GatewayClass cannot be made', { name, reason: String(error) }),
   });
+
+/** For the Gateways of one revision; until `signal` aborts. */
+export function gatewayDuties(client: KubernetesClient, signal: AbortSignal, log: Log): GatewayDuties {
   const deployments = maintainGatewayDeployments({
     client,
     signal,

@@ -2,15 +2,16 @@
 // last said for as long as it is alive.
 import type { ClientReadableStream } from '@grpc/grpc-js';
 
-import type { DeliveryReport, ObjectDelivery } from '../../conditions/delivery-report.ts';
+import type { ObjectDelivery, PeerReport } from '../../conditions/delivery-report.ts';
+import type { PeerReplica } from '../../controllers/replica-leases.ts';
 import type { TlsIdentity } from '../../model/external/secret-source.ts';
 import { peerClient } from './peer-client.ts';
 import type { ReportChange } from './replica-service.ts';
 import { replicaServiceDefinition } from './replica-service.ts';
 
 export interface PeerReportsOptions {
-  /** Addresses of the replicas that are alive, by name. */
-  readonly peers: () => ReadonlyMap<string, string>;
+  /** The replicas that are alive, by name. */
+  readonly peers: () => ReadonlyMap<string, PeerReplica>;
   /** What this replica shows to the others, issued anew each time. */
   readonly identity: () => Promise<TlsIdentity>;
   /** A name in the certificate of every replica. */
@@ -21,8 +22,7 @@ export interface PeerReportsOptions {
   readonly lookMs?: number;
 }
 
-interface Peer {
-  readonly address: string;
+interface Peer extends PeerReplica {
   readonly report: Map<string, ObjectDelivery>;
   close: () => void;
   isOpen: boolean;
@@ -33,7 +33,7 @@ const method = replicaServiceDefinition.FollowDelivery;
 
 export interface PeerReports {
   /** What they say at the moment, those of them that have said anything. */
-  reports(): readonly DeliveryReport[];
+  reports(): readonly PeerReport[];
   /** All that are alive have. */
   areHeard(): boolean;
 }
@@ -44,13 +44,20 @@ export function followPeers(options: PeerReportsOptions): PeerReports {
   const look = (): void => {
     const alive = options.peers();
     for (const [name, peer] of peers) {
-      if (alive.get(name) === peer.address) continue;
+      if (alive.get(name)?.address === peer.address) continue;
       peer.close();
       peers.delete(name);
       options.onChange();
     }
-    for (const [name, address] of alive) {
-      const peer = peers.get(name) ?? { address, report: new Map(), close: () => {}, isOpen: false, isHeard: false };
+    for (const [name, { address, revision }] of alive) {
+      const peer = peers.get(name) ?? {
+        address,
+        revision,
+        report: new Map(),
+        close: () => {},
+        isOpen: false,
+        isHeard: false,
+      };
       peers.set(name, peer);
       if (!peer.isOpen) void follow(options, peer);
     }
@@ -63,7 +70,7 @@ export function followPeers(options: PeerReportsOptions): PeerReports {
     peers.clear();
   });
   return {
-    reports: () => [...peers.values()].filter(({ isHeard }) => isHeard).map(({ report }) => report),
+    reports: () => [...peers.values()].filter(({ isHeard }) => isHeard),
     areHeard: () => [...options.peers().keys()].every((name) => peers.get(name)?.isHeard === true),
   };
 }

@@ -1,9 +1,16 @@
 // Statuses of the user's objects, as the mesh and its proxies are: looked at again after every batch of changes, never within one.
 import { setImmediate as breath } from 'node:timers/promises';
 
-import type { DeliveryReport } from '../../conditions/delivery-report.ts';
+import type { DeliveryReport, PeerReport } from '../../conditions/delivery-report.ts';
 import { deliveryReport, joinedReports } from '../../conditions/delivery-report.ts';
-import { generationsOf, hasConditions, statusKey, wantedStatuses } from '../../conditions/wanted-statuses.ts';
+import type { Writer } from '../../conditions/wanted-statuses.ts';
+import {
+  generationsOf,
+  hasConditions,
+  labelledObjects,
+  statusKey,
+  wantedStatuses,
+} from '../../conditions/wanted-statuses.ts';
 import { StatusWriter } from '../../controllers/status/status-writer.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import type { KubernetesObject } from '../../kubernetes/resource.ts';
@@ -25,7 +32,10 @@ export interface StatusesOptions {
   readonly delivery: () => Delivery;
   readonly problems: () => readonly Problem[];
   /** What other replicas report of their proxies. */
-  readonly others: () => readonly DeliveryReport[];
+  readonly others: () => readonly PeerReport[];
+  readonly revision: string;
+  /** Whether a label means this revision; undefined is what has no label. */
+  readonly isOwnRevision: (label: string | undefined) => boolean;
   /** Told of this replica's own report, whenever it has been made anew. */
   readonly onReport: (report: DeliveryReport) => void;
   readonly log: Log;
@@ -37,7 +47,7 @@ export interface StatusesOptions {
 export class Statuses {
   readonly #options: StatusesOptions;
   #told: ToldMesh | undefined;
-  #writer: StatusWriter | undefined;
+  readonly #writers = new Map<Writer, StatusWriter>();
   #timer: NodeJS.Timeout | undefined;
   #isTouched = false;
   #isLooking = false;
@@ -53,24 +63,27 @@ export class Statuses {
     this.touch();
   }
 
-  /** Writes from now on, until `signal` aborts. */
-  lead(client: KubernetesClient, signal: AbortSignal): void {
+  /** Writes from now on what this one is to write as `writer`, until `signal` aborts. */
+  lead(writer: Writer, client: KubernetesClient, signal: AbortSignal): void {
     const { log } = this.#options;
-    this.#writer = new StatusWriter({
+    const statusWriter = new StatusWriter({
       client,
       signal,
       onFault: (object, error) => log.warn('a status cannot be written', { object, reason: String(error) }),
     });
-    signal.addEventListener('abort', () => (this.#writer = undefined));
+    this.#writers.set(writer, statusWriter);
+    signal.addEventListener('abort', () => {
+      if (this.#writers.get(writer) === statusWriter) this.#writers.delete(writer);
+    });
     this.touch();
   }
 
   /** Of a status that somebody else has changed what is ours is written again. */
   seen(row: KindRow, object: KubernetesObject): void {
-    if (this.#writer === undefined) return;
+    if (this.#writers.size === 0) return;
     const { namespace = '', name = '' } = object.metadata;
     const key = statusKey(row, namespace, name);
-    if (key !== undefined) this.#writer.seen(key, object);
+    if (key !== undefined) for (const writer of this.#writers.values()) writer.seen(key, object);
   }
 
   /** Something may be different: the mesh, or what proxies have answered. */
@@ -95,24 +108,26 @@ export class Statuses {
   }
 
   async #look(): Promise<void> {
-    const { delivery, problems, others } = this.#options;
+    const { delivery, problems, others, revision, isOwnRevision } = this.#options;
     const told = this.#told;
     if (told === undefined) return;
     const generations = generationsOf(told.snapshot);
     const report = await deliveryReport(delivery(), generations, hasConditions, () => breath());
     this.#options.onReport(report);
-    if (this.#writer === undefined) return;
+    if (this.#writers.size === 0) return;
     const { snapshot, translation } = told;
-    this.#writer.want(
-      wantedStatuses({
-        snapshot,
-        problems: problems(),
-        statuses: translation.statuses(),
-        report: joinedReports(report, others()),
-        controllers: [gatewayController, meshController],
-        addresses: allocatedAddresses(translation),
-      }),
-    );
+    const labelled = labelledObjects(snapshot);
+    const wanted = wantedStatuses({
+      snapshot,
+      isOwnRevision,
+      problems: problems(),
+      statuses: translation.statuses(),
+      report: joinedReports(report, others(), (key, other) => other === revision || !labelled.has(key)),
+      controllers: [gatewayController, meshController],
+      addresses: allocatedAddresses(translation),
+    });
+    for (const [role, writer] of this.#writers)
+      writer.want(new Map([...wanted].filter(([, status]) => status.writer === role)));
   }
 }
 

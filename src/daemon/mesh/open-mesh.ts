@@ -47,6 +47,7 @@ export async function openMesh(
   await watchSource(options.config, replace, {
     signal,
     systemNamespace: mesh.installation.systemNamespace,
+    revision: mesh.installation.revision,
     context: { findMessage },
     onObject: (row, object) => mesh.onObject(row, object),
     onWaiting,

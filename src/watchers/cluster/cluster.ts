@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly signal: AbortSignal;
   /** Where the mesh's own ConfigMaps are. */
   readonly systemNamespace: string;
+  /** Of this control plane. */
+  readonly revision: string;
   /** What is read; default: every kind there is. */
   readonly rows?: readonly KindRow[];
   readonly context?: RuleContext;

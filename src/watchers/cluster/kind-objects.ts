@@ -10,11 +10,16 @@ import type { RuleContext } from '../rules/rule.ts';
 import type { Store } from '../store.ts';
 import { parse } from '../parse.ts';
 import { relevant } from './relevant.ts';
+import { isOfRevision } from './revision.ts';
 
 interface Settings {
   readonly systemNamespace: string;
+  readonly revision: string;
   readonly context?: RuleContext;
 }
+
+/** Of another revision: not there, for this one. */
+const foreign: ParseResult = { problems: [] };
 
 export class KindObjects {
   readonly row: KindRow;
@@ -35,7 +40,8 @@ export class KindObjects {
   }
 
   read(object: KubernetesObject): ParseResult {
-    const { systemNamespace, context } = this.#settings;
+    const { systemNamespace, revision, context } = this.#settings;
+    if (!isOfRevision(this.row, object.metadata, revision)) return foreign;
     return parse(relevant(object, this.row.kind, systemNamespace), context === undefined ? {} : { context });
   }
 
@@ -56,7 +62,9 @@ export class KindObjects {
   }
 
   /** The object that counts from now on. One that is refused now may have been fine `before`. */
-  #take(key: ObjectKey, { object, problems }: ParseResult, before?: AnyObject): AnyObject | undefined {
+  #take(key: ObjectKey, result: ParseResult, before?: AnyObject): AnyObject | undefined {
+    if (result === foreign) return undefined;
+    const { object, problems } = result;
     const kept = object ?? before;
     if (problems.length > 0)
       this.#problems.set(key, object === undefined && kept !== undefined ? problems.map(keptNote) : problems);
