@@ -10,7 +10,19 @@ import { crash, kubectl, startCluster, stopCluster } from '../../scripts/cluster
 import { missingForCluster, missingForContainers } from '../../scripts/cluster/platform.ts';
 import { delivery, described } from './delivery.ts';
 import { diagnostics } from './diagnostics.ts';
-import { apply, applyText, eventually, everything, list, manifests, page, proxies, rolledOut, system } from './mesh.ts';
+import {
+  apply,
+  applyAgain,
+  applyText,
+  eventually,
+  everything,
+  list,
+  manifests,
+  page,
+  proxies,
+  rolledOut,
+  system,
+} from './mesh.ts';
 import { buyer, canary, crowd, deployments, job, namespace, shop, strict, urls } from './shop.ts';
 import { load, request, underLoad } from './traffic.ts';
 
@@ -168,11 +180,11 @@ describe.skipIf(missing !== undefined)('in a cluster', () => {
     let stable = 50;
     const counted = await underLoad(namespace, urls, async () => {
       for (; stable < 60; stable++) {
-        await apply(canary(stable));
+        await applyAgain(canary(stable));
         if (stable === 54) await crash(writing?.status.containerStatuses?.[0]?.containerID ?? 'none');
         await delay(200);
       }
-      await apply(canary(100));
+      await applyAgain(canary(100));
       await eventually(programmed, (message) => message === `${workloads.length}/${workloads.length} proxies`);
     });
     report(`${counted.requests} requests while a replica of the control plane crashed, ${counted.failed} failed`);

@@ -29,6 +29,20 @@ export const apply = (objects: readonly unknown[]): Promise<string> =>
 export const applyText = (text: string): Promise<string> =>
   kubectl(['apply', '--server-side', '--force-conflicts', '--filename', '-'], { input: text });
 
+/** Likewise, again where no webhook answered: that a replica has crashed the API server learns a moment later. */
+export const applyAgain = (objects: readonly unknown[]): Promise<boolean> =>
+  eventually(
+    () =>
+      apply(objects).then(
+        () => true,
+        (error: Error) => {
+          if (!error.message.includes('failed calling webhook')) throw error;
+          return false;
+        },
+      ),
+    (isApplied) => isApplied,
+  );
+
 export const rolledOut = (namespace: string, deployment: string): Promise<string> =>
   kubectl(['--namespace', namespace, 'rollout', 'status', `deployment/${deployment}`, '--timeout=10m'], {
     timeoutMs: 2 * patienceMs,

@@ -80,14 +80,14 @@ describe.skipIf(kubernetesMissing)(`two revisions in a cluster${unlessKubernetes
       kind: 'VirtualService',
       metadata: { name, namespace: 'shop', labels },
       spec: { hosts: [`${name}.example.com`], http: [{ route: [{ destination: { host: 'nobody' } }] }] },
-    } as KubernetesObject);
+    });
   const gateway = (namespace: string, name: string, labels: Readonly<Record<string, string>> = {}): Promise<unknown> =>
     client.create(gateways, {
       apiVersion: `${gatewayApi}/v1`,
       kind: 'Gateway',
       metadata: { name, namespace, labels },
       spec: { gatewayClassName: 'istio', listeners: [{ name: 'web', port: 80, protocol: 'HTTP' }] },
-    } as KubernetesObject);
+    });
   const writtenBy = (replica: Replica | undefined, name: string): number =>
     (replica?.statusesWritten ?? []).filter((each) => each === name).length;
   const deployed = async (): Promise<readonly string[]> => {

@@ -2,6 +2,7 @@
 // time is named; what is asked in quick succession is asked once.
 import type { Client } from '@grpc/grpc-js';
 
+import type { PeerReplica } from '../../controllers/replica-leases.ts';
 import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { TlsIdentity } from '../../model/external/secret-source.ts';
 import { peerClient } from './peer-client.ts';
@@ -10,8 +11,8 @@ import { noPeers } from '../../model/proxy/replica.ts';
 import { replicaServiceDefinition } from './replica-service.ts';
 
 export interface PeerAnswersOptions {
-  /** Addresses of the other replicas that are alive, by name. */
-  readonly peers: () => ReadonlyMap<string, string>;
+  /** The other replicas that are alive, by name. */
+  readonly peers: () => ReadonlyMap<string, PeerReplica>;
   /** What this replica shows to the others. */
   readonly identity: () => Promise<TlsIdentity>;
   /** A name in the certificate of every replica. */
@@ -38,7 +39,7 @@ export function peerAnswers(options: PeerAnswersOptions): AskPeers {
 }
 
 async function askAll(options: PeerAnswersOptions, question: ReplicaQuestion): Promise<PeerAnswers> {
-  const asked = [...options.peers()].map(async ([name, address]) => {
+  const asked = [...options.peers()].map(async ([name, { address }]) => {
     return { name, answer: await ask(options, address, question).catch(() => undefined) };
   });
   const all = await Promise.all(asked);
