@@ -22,7 +22,6 @@ import type { LiveMesh } from '../mesh/live-mesh.ts';
 import type { DaemonOptions } from '../../main.ts';
 import type { Writer } from '../../conditions/wanted-statuses.ts';
 import { revisionOfObject } from '../../conditions/wanted-statuses.ts';
-import type { ObjectKey } from '../../model/object.ts';
 import { objectKey } from '../../model/object.ts';
 import type { DeploymentPlan } from '../../translate/resolve/gateway-api/deployment/plan.ts';
 import { authoritySecretName } from '../authority/authority.ts';
@@ -206,7 +205,7 @@ export class ClusterPart {
     const { snapshot, translation } = this.#context.mesh;
     const { KubernetesGateway, Namespace } = snapshot.objects;
     const isOwn = ({ gateway }: DeploymentPlan): boolean => {
-      const object = KubernetesGateway.get(gateway as ObjectKey);
+      const object = KubernetesGateway.get(gateway);
       const namespace = object?.metadata.namespace ?? '';
       return this.#isOwnRevision(revisionOfObject(object?.metadata.labels, namespace, Namespace));
     };
