@@ -56,6 +56,8 @@ export class StatusWriter {
   readonly #due = new Set<string>();
   /** The version of each object as it was last looked at, or written. */
   readonly #looked = new Map<string, number>();
+  /** What the server made of what was written last, where it left something out: its definition may have fewer fields. */
+  readonly #pruned = new Map<string, string>();
   readonly #disputes = new Disputes();
   /** When they are looked at again, by our own clock. */
   readonly #waiting = new Map<string, number>();
@@ -99,7 +101,7 @@ export class StatusWriter {
     const known = this.#known.get(key);
     // What is still to be looked at is looked at as it is then; what is older than that has been told late.
     if (known === undefined || this.#due.has(key) || versionOf(object) <= (this.#looked.get(key) ?? 0)) return;
-    if (this.#isOfAnother(known.wanted, object) || this.#isInForce(known.wanted, object)) return;
+    if (this.#isOfAnother(known.wanted, object) || this.#isInForce(key, known.wanted, object)) return;
     this.#due.add(key);
     this.#wait(key, this.#disputes.raised(key, this.#now()));
   }
@@ -108,6 +110,7 @@ export class StatusWriter {
     this.#known.delete(key);
     this.#due.delete(key);
     this.#looked.delete(key);
+    this.#pruned.delete(key);
     this.#disputes.forget(key);
   }
 
@@ -117,8 +120,9 @@ export class StatusWriter {
     return isNewer || (uid !== undefined && metadata.uid !== uid);
   }
 
-  #isInForce(wanted: WantedStatus, object: KubernetesObject): boolean {
-    return isWritten(this.#merged(wanted, object), statusOf(object));
+  #isInForce(key: string, wanted: WantedStatus, object: KubernetesObject): boolean {
+    const current = statusOf(object);
+    return JSON.stringify(current) === this.#pruned.get(key) || isWritten(this.#merged(wanted, object), current);
   }
 
   #merged({ status, owned }: WantedStatus, object: KubernetesObject): Status {
@@ -201,7 +205,11 @@ export class StatusWriter {
       .catch((error: unknown) => {
         if (!isNotFound(error)) throw error;
       });
-    if (written !== undefined) this.#looked.set(key, versionOf(written));
+    if (written === undefined) return;
+    this.#looked.set(key, versionOf(written));
+    const stored = statusOf(written);
+    if (isWritten(status, stored)) this.#pruned.delete(key);
+    else this.#pruned.set(key, JSON.stringify(stored));
   }
 
   async #find(resource: ResourceType, ref: ObjectRef): Promise<KubernetesObject | undefined> {
