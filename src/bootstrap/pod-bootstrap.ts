@@ -50,7 +50,7 @@ export function podBootstrap({
   const statusPort = Number(environment[ownVariables.statusPort] ?? servicePorts.status);
   const token = environment[ownVariables.drainToken];
   const services = podServices({
-    address,
+    addresses: (environment[ownVariables.addresses] || address).split(','),
     app: appAddress(environment, address),
     adminPort,
     readinessPort: servicePorts.readiness,

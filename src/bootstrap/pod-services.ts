@@ -33,8 +33,8 @@ export interface Drain {
 }
 
 export interface PodServices {
-  /** Of the Pod: decides the address family. */
-  readonly address: string;
+  /** Of the Pod: one of IPv6 has both families listened for. */
+  readonly addresses: readonly string[];
   readonly app: AppAddress;
   readonly adminPort: number;
   readonly readinessPort: number;
@@ -52,7 +52,7 @@ export interface PodServices {
 export const drainRequest = { path: '/keelson/drain', header: 'x-keelson-drain-token' } as const;
 
 export function podServices(pod: PodServices): StaticServices {
-  const ipv6 = isIPv6(pod.address);
+  const ipv6 = pod.addresses.some((address) => isIPv6(address));
   const compressors = pod.compressed ? compression() : [];
   const listeners = [
     httpListener('readiness', { port: pod.readinessPort, ipv6 }, [], [readinessFilter()]),
