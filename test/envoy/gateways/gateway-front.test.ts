@@ -42,7 +42,7 @@ const files = {
     service('beds', '{name: http, port: 18080}') +
     // An Ingress is for ports 80 and 443 of the Service in front of the gateway.
     service('ingress', `{name: http, port: 80, targetPort: ${plain + 1}}, {name: https, port: 443, targetPort: ${tls + 1}}`, 'istio-system').replace('{app: ingress}', '{istio: ingressgateway}'), // prettier-ignore
-  'gateways.yaml': [...Object.entries({ edge, behind, keeping })]
+  'gateways.yaml': Object.entries({ edge, behind, keeping })
     .map(([app, at]) => gateway(app, app, open(at)))
     .join(''),
   'routes.yaml': routes('web', ['shop.example.com'], 'edge/edge, edge/behind, edge/keeping', 'http: [{route: [{destination: {host: web}}]}]'), // prettier-ignore

@@ -188,6 +188,13 @@ describe('the addresses of a Gateway', () => {
     expect(told(asking(addresses, given), strict)).toBe(expected);
   });
 
+  it('are shown as soon as they are given, before proxies are there', () => {
+    const yaml = asking(ip('203.0.113.1'), gave('203.0.113.1')).replace('addresses: [10.2.0.9]', 'addresses: [10.2.0.9], conditions: {ready: false, terminating: true}'); // prettier-ignore
+    const status = translation(yaml, strict).statuses().find(({ kind }) => kind === 'Gateway'); // prettier-ignore
+    expect(told(yaml, strict)).toContain('Programmed False AddressNotAssigned');
+    expect(status?.status['addresses']).toEqual([{ type: 'IPAddress', value: '203.0.113.1' }]);
+  });
+
   it('are not looked at as from Istio', () => {
     expect(told(asking(ip('203.0.113.1'), gave('203.0.113.9')), quay)).toBe('Accepted True Accepted, Programmed True Programmed'); // prettier-ignore
     expect(told(asking(`${ip('203.0.113.1')}, ${ip('203.0.113.2')}`, gave('203.0.113.1')), quay)).toContain('Accepted False UnsupportedAddress'); // prettier-ignore

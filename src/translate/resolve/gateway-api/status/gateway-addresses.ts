@@ -14,6 +14,8 @@ export interface GatewayAddresses {
   readonly clusterIps: readonly string[];
   /** Addresses that the world reaches. */
   readonly external: readonly string[];
+  /** The same, whether or not proxies are behind them already. */
+  readonly given: readonly string[];
   /** Hosts that wait for an address. */
   readonly pending: readonly string[];
   readonly warnings: readonly string[];
@@ -45,12 +47,13 @@ export function gatewayAddresses(
     const own = endpoints.get(serviceKey(service)) ?? new Map();
     return reached(host, service, own, ports, objects.get(objectKey(service.namespace, service.name)));
   });
-  const all = (field: 'internal' | 'clusterIps' | 'external' | 'pending' | 'warnings'): readonly string[] =>
+  const all = (field: 'internal' | 'clusterIps' | 'external' | 'given' | 'pending' | 'warnings'): readonly string[] =>
     [...new Set(found.flatMap((one) => one[field]))].toSorted(compareText);
   return {
     internal: all('internal'),
     clusterIps: all('clusterIps'),
     external: all('external'),
+    given: all('given'),
     pending: all('pending'),
     warnings: all('warnings'),
     usable: found.every(({ usable }) => usable),
@@ -59,7 +62,15 @@ export function gatewayAddresses(
 
 type Reached = GatewayAddresses;
 
-const nothing: Reached = { internal: [], clusterIps: [], external: [], pending: [], warnings: [], usable: true };
+const nothing: Reached = {
+  internal: [],
+  clusterIps: [],
+  external: [],
+  given: [],
+  pending: [],
+  warnings: [],
+  usable: true,
+};
 
 function reached(
   host: string,
@@ -78,6 +89,7 @@ function reached(
     internal: serving.map((port) => `${host}:${port}`),
     clusterIps: serving.length > 0 ? service.addresses : [],
     external: serving.length > 0 ? external : [],
+    given: external,
     pending: pending ? [host] : [],
     warnings: [...(pending ? [`${host} has no address yet`] : []), ...missing.flatMap(({ warning }) => warning ?? [])],
     usable: missing.every(({ usable }) => usable),

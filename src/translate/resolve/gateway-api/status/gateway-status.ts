@@ -35,7 +35,8 @@ function ownStatus(
 ): ObjectStatus['status'] {
   const generation = generationOf(object.metadata);
   const attachedSets = sets.filter((set) => set.listeners.some(({ valid }) => valid)).length;
-  const shown = shownAddresses(addresses, gatewayClass, object.metadata.annotations);
+  const bound = askedAddresses.filter((address) => addresses.given.includes(address));
+  const shown = shownAddresses(addresses, bound, gatewayClass, object.metadata.annotations);
   return {
     ...(shown.length > 0 && { addresses: shown }),
     ...(attachedSets > 0 && { attachedListenerSets: attachedSets }),
@@ -78,13 +79,13 @@ function programmed(
 }
 
 /** A load balancer is asked for one address, and gives another one, or none, where it has not got that. */
-function ungiven({ external }: GatewayAddresses, asked: readonly string[]): Fault | undefined {
-  const missing = asked.filter((address) => !external.includes(address));
-  if (missing.length === 0 || (asked.length === 1 && external.length === 0)) return undefined;
+function ungiven({ given }: GatewayAddresses, asked: readonly string[]): Fault | undefined {
+  const missing = asked.filter((address) => !given.includes(address));
+  if (missing.length === 0 || (asked.length === 1 && given.length === 0)) return undefined;
   const message =
     asked.length > 1
       ? `A Service has one address that it asks for, and cannot have ${missing.join(' and ')} as well`
-      : `The Service was given ${external.join(', ')}, not ${missing.join(', ')}`;
+      : `The Service was given ${given.join(', ')}, not ${missing.join(', ')}`;
   return { reason: 'AddressNotUsable', message };
 }
 
@@ -109,9 +110,10 @@ const insecureFrontend = (generation: number, { spec: { tls } }: KindMap['Kubern
       ]
     : [];
 
-/** Those that the world reaches, else those within the cluster. */
+/** Those that the world reaches, or will as it was asked for; else those within the cluster. */
 function shownAddresses(
   { external, internal, clusterIps, pending }: GatewayAddresses,
+  bound: readonly string[],
   { addresses }: GatewayClass,
   annotations: Readonly<Record<string, string>>,
 ): readonly { readonly type: string; readonly value: string }[] {
@@ -119,7 +121,8 @@ function shownAddresses(
   const named = hostnames.filter((host) => !pending.includes(host));
   const wanted = annotations['networking.istio.io/address-type'] ?? (addresses === 'hostnames' ? 'Hostname' : '');
   const inside = [...(wanted === 'Hostname' ? [] : clusterIps), ...(wanted === 'IPAddress' ? [] : named)];
-  return (external.length > 0 ? external : inside).map((value) => ({
+  const outside = external.length > 0 ? external : bound;
+  return (outside.length > 0 ? outside : inside).map((value) => ({
     type: isIp(value) ? 'IPAddress' : 'Hostname',
     value,
   }));
