@@ -35,6 +35,32 @@ const sharedLayer = memo((resources: readonly Resource[], scope: string): Layer 
   resources: new Map(resources.map((resource) => [resource.name, resource])),
 }));
 
+/** Clusters and endpoints, remembered for all proxies that see them from a place that makes no difference. */
+export const sendingLayers = (
+  settings: MeshSettings,
+  outbound: OutboundView,
+  endpoints: EndpointMap,
+  { facts, place, reach }: CallerFacts,
+): Readonly<Record<'cluster' | 'endpoint', readonly Layer[]>> =>
+  seenFrom(settings, outbound, endpoints, facts, sufficient(settings, outbound.services, place), reach);
+
+const seenFrom = memo(
+  (
+    settings: MeshSettings,
+    outbound: OutboundView,
+    endpoints: EndpointMap,
+    facts: ClusterFacts,
+    place: CallerPlace,
+    reach: Reach | undefined,
+  ) => ({
+    cluster: sharedList(outboundClusterLayers(settings, outbound, endpoints, { facts, place, reach })),
+    endpoint: sharedList(endpointLayers(settings, outbound, endpoints, { facts, place, reach })),
+  }),
+);
+
+const sufficient = (settings: MeshSettings, services: readonly ServiceView[], place: CallerPlace): CallerPlace =>
+  byPlace(settings, services).workload.length > 0 ? place : localityAlone(place);
+
 /** One for the clusters that are the same wherever the caller is, and one for those that hold endpoints as it sees them. */
 export function outboundClusterLayers(
   settings: MeshSettings,

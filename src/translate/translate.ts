@@ -2,8 +2,7 @@
 // same bytes. What did not change keeps its identity from one snapshot to the next.
 import type { KeySets } from '../model/external/key-source.ts';
 import { noKeySets } from '../model/external/key-source.ts';
-import { memo, sharedList, sharedValue } from '../model/memo.ts';
-import type { Extension } from '../model/mesh/extension.ts';
+import { memo, sharedValue } from '../model/memo.ts';
 import type { Modules } from '../model/external/module-source.ts';
 import { addressFamilies } from '../model/mesh/address-families.ts';
 import type { Mesh, MeshSettings } from '../model/mesh/mesh.ts';
@@ -26,7 +25,7 @@ import { policyProblems } from './envoy/rbac/policy-problems.ts';
 import { outboundListeners } from './envoy/listener/outbound-listeners.ts';
 import { routeProblems } from './envoy/virtual-host/route-configuration.ts';
 import type { CallerFacts } from './outbound-layers.ts';
-import { endpointLayers, layer, outboundClusterLayers, routeLayer } from './outbound-layers.ts';
+import { layer, routeLayer, sendingLayers } from './outbound-layers.ts';
 import type { Diagnosis } from './diagnosis/diagnosis.ts';
 import { diagnosis, unusableRoutes } from './diagnosis/diagnosis.ts';
 import { isCredentialGranted } from './gateway/granted-credentials.ts';
@@ -39,7 +38,7 @@ import { patchedProxy } from './patch/proxy-patches.ts';
 import { groupEnvoyFilters, patchProblems } from './patch/selection.ts';
 import type { DeploymentPlan } from './resolve/gateway-api/deployment/plan.ts';
 import { deploymentPlan } from './resolve/gateway-api/deployment/plan.ts';
-import { extensionsFor, processorProblems } from './resolve/extension.ts';
+import { processorProblems } from './resolve/extension.ts';
 import type { Installation } from './resolve/mesh-settings.ts';
 import { defaultInstallation } from './resolve/mesh-settings.ts';
 import { unresolvedReferences } from './resolve/references/unresolved.ts';
@@ -47,15 +46,12 @@ import { limitsOfWorkload } from './resolve/load-limit.ts';
 import { limitProblems } from './resolve/rate-limit.ts';
 import type { ResolvedMesh } from './resolve/mesh.ts';
 import { resolveMesh } from './resolve/mesh.ts';
-import { workloadTelemetry } from './resolve/telemetry/workload-telemetry.ts';
 import { policyStatuses } from './resolve/waypoint/policy-status.ts';
-import { settingsOf } from './view/own-settings.ts';
-import { inboundConflicts, inboundView } from './view/inbound.ts';
+import { inboundConflicts } from './view/inbound.ts';
 import type { Target } from './view/targets.ts';
 import { serviceTargets } from './view/targets.ts';
-import { outboundView } from './view/outbound.ts';
-import { providerHosts } from './view/providers.ts';
 import { proxyOf } from './view/proxy.ts';
+import { proxyView } from './view/proxy-view.ts';
 import { waypointConflicts } from './waypoint/served.ts';
 import { waypointConfiguration } from './waypoint/waypoint-configuration.ts';
 
@@ -92,7 +88,7 @@ export const translate = (
   const resolved = resolveMesh(installation, snapshot, keySets);
   const view = (node: NodeInfo): ProxyView | undefined => {
     const proxy = proxyOf(node, installation, resolved.pods, resolved.machines);
-    return proxy === undefined ? undefined : viewOf(resolved, proxy);
+    return proxy === undefined ? undefined : proxyView(resolved, proxy);
   };
   const told = <T>(node: NodeInfo, tell: (seen: ProxyView) => readonly T[]): readonly T[] => {
     const seen = view(node);
@@ -182,33 +178,6 @@ const deploymentPlans = (
 ): readonly DeploymentPlan[] =>
   results.flatMap((result) => deploymentPlan(result, objects.ConfigMap, systemNamespace) ?? []);
 
-function viewOf(resolved: ResolvedMesh, read: Proxy): ProxyView {
-  const settings = settingsOf(resolved.mesh.settings, read);
-  const extensions = extensionsFor(resolved.extensions, read, resolved.mesh);
-  const proxy = extensions.length === 0 ? read : extended(read, extensions);
-  const telemetry = workloadTelemetry(resolved.mesh, resolved.telemetries, proxy);
-  const inbound = inboundView(resolved, proxy);
-  const outbound = outboundView(resolved, proxy, providerHosts(telemetry, inbound.policies));
-  return seenBy(settings, extensions, telemetry, outbound, inbound, proxy);
-}
-
-const extended = memo((proxy: Proxy, extensions: readonly Extension[]): Proxy => ({
-  ...proxy,
-  extensions: extensions.map(({ use }) => use),
-}));
-
-/** The same view for a proxy as long as it sees the same. */
-const seenBy = memo(
-  (
-    settings: MeshSettings,
-    extensions: readonly Extension[],
-    telemetry: ProxyView['telemetry'],
-    outbound: ProxyView['outbound'],
-    inbound: InboundView,
-    proxy: Proxy,
-  ): ProxyView => ({ settings, proxy, extensions, outbound, inbound, telemetry }),
-);
-
 function configurationOf(resolved: ResolvedMesh, view: ProxyView): Configuration {
   const caller = callerFacts(resolved.mesh, view);
   switch (view.proxy.type) {
@@ -225,14 +194,17 @@ function configurationOf(resolved: ResolvedMesh, view: ProxyView): Configuration
 function sidecarConfiguration({ endpoints }: Mesh, view: ProxyView, caller: CallerFacts): Configuration {
   const { settings, outbound, inbound } = view;
   const { cluster, listener, route } = ownLayers(view);
+  const sending = sendingLayers(settings, outbound, endpoints, caller);
   const dns = dnsListeners(view, endpoints);
   return configurationWith(
-    sharedList([...outboundClusterLayers(settings, outbound, endpoints, caller), cluster]),
-    sharedList(endpointLayers(settings, outbound, endpoints, caller)),
+    followedBy(sending.cluster, cluster),
+    sending.endpoint,
     dns.length === 0 ? listener : layer(inbound.scope, [...listener.resources.values(), ...dns]),
     route,
   );
 }
+
+const followedBy = memo((layers: readonly Layer[], last: Layer): readonly Layer[] => [...layers, last]);
 
 const configurationWith = memo(
   (cluster: readonly Layer[], endpoint: readonly Layer[], listener: Layer, route: Layer): Configuration => ({

@@ -8,6 +8,7 @@ import { resolveMesh } from '../../src/translate/resolve/mesh.ts';
 import { inboundView } from '../../src/translate/view/inbound.ts';
 import { outboundView } from '../../src/translate/view/outbound.ts';
 import { proxyOf } from '../../src/translate/view/proxy.ts';
+import { serviceTargets } from '../../src/translate/view/targets.ts';
 import { snapshotOf } from '../support/snapshot.ts';
 
 const service = (namespace: string, name: string, ports: string, extra = ''): string => `---
@@ -47,7 +48,10 @@ function view(yaml: string, node: NodeInfo): Pick<ProxyView, 'outbound' | 'inbou
   const resolved = resolveMesh(defaultInstallation, snapshotOf(yaml));
   const proxy = proxyOf(node, defaultInstallation, resolved.pods, resolved.machines);
   if (proxy === undefined) throw new Error('not a proxy');
-  return { outbound: outboundView(resolved, proxy), inbound: inboundView(resolved, proxy) };
+  return {
+    outbound: outboundView(resolved, proxy),
+    inbound: inboundView(resolved, serviceTargets(resolved, proxy), proxy),
+  };
 }
 
 const web = nodeOf('shop', 'web', { app: 'web' });

@@ -11,28 +11,27 @@ import { at, describeSource } from '../../model/source.ts';
 import type { InboundPort, InboundView } from '../../model/view.ts';
 import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
 import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
-import type { ResolvedMesh } from '../resolve/mesh.ts';
 import type { PeerAuthentications, WorkloadMtls } from '../resolve/security/peer-authentication.ts';
 import { mtlsSources, workloadMtls } from '../resolve/security/peer-authentication.ts';
 import { istioProtocol } from '../resolve/protocol.ts';
 import { workloadPolicies } from './policies.ts';
+import type { ViewBasis } from './proxy-view.ts';
 import { sidecarFor } from './sidecar-scope.ts';
 import type { Target } from './targets.ts';
-import { serviceTargets } from './targets.ts';
 
 type Sidecar = KindMap['Sidecar'];
 
-export function inboundView(resolved: ResolvedMesh, proxy: Proxy): InboundView {
-  const { mesh, sidecars, mtls } = resolved;
+/** `targets`: the service ports that lead to the workload, of connections. */
+export function inboundView(from: ViewBasis, targets: readonly Target[], proxy: Proxy): InboundView {
+  const { mesh, sidecars, mtls } = from;
   const { settings } = mesh;
   const { namespace, labels } = proxy;
-  const targets = serviceTargets(resolved, proxy);
   const policies = indexPolicies(mesh.destinationPolicies);
   return build(
     settings,
     sidecarFor(sidecars, namespace, labels, settings.rootNamespace),
     mtls(namespace),
-    workloadPolicies(resolved, proxy),
+    workloadPolicies(from, proxy),
     targets,
     sharedList(
       targets.map(({ service }) => policyFor(policies, service, namespace, labels, settings.rootNamespace) ?? noPolicy),

@@ -17,7 +17,6 @@ import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import { resolveHost } from '../resolve/host.ts';
 import type { ServiceLimit } from '../resolve/load-limit.ts';
 import { limitsOfService } from '../resolve/load-limit.ts';
-import type { ResolvedMesh } from '../resolve/mesh.ts';
 import type { ServiceFacts } from '../resolve/service-facts.ts';
 import { destinationHosts, usesSourceLabels } from '../resolve/virtual-service.ts';
 import type { EgressScope } from './egress.ts';
@@ -29,18 +28,15 @@ import {
   visibleVirtualServices,
 } from './egress.ts';
 import { hiddenProviders } from './providers.ts';
+import type { ViewBasis } from './proxy-view.ts';
 import { sidecarFor } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];
 type Labels = Readonly<Record<string, string>>;
 
 /** `providers`: hosts that the proxy itself talks to. */
-export function outboundView(
-  resolved: ResolvedMesh,
-  proxy: Proxy,
-  providers: readonly string[] = noProviders,
-): OutboundView {
-  const { mesh, sidecars, facts } = resolved;
+export function outboundView(from: ViewBasis, proxy: Proxy, providers: readonly string[] = noProviders): OutboundView {
+  const { mesh, sidecars, facts } = from;
   const { settings } = mesh;
   const { namespace, labels } = proxy;
   const virtualServices = visibleVirtualServices(mesh.virtualServices, namespace);
@@ -52,7 +48,7 @@ export function outboundView(
     mesh.services,
     facts,
     mesh.destinationPolicies,
-    resolved.serviceLimits,
+    from.serviceLimits,
     virtualServices,
     sidecar,
     hiddenProviders(mesh.services, providers, namespace, sidecar !== undefined),
