@@ -110,6 +110,13 @@ export const routeDelivery = (): 'whole' | 'virtual-hosts' | undefined => {
   throw new Error(`KEELSON_ROUTE_DELIVERY is '${text}': by-proxy, whole and virtual-hosts are possible`);
 };
 
+/** Who is told by the webhook what an object changes that is about to be stored: people, everybody or nobody. */
+export const admissionEffects = (): 'people' | 'all' | 'off' => {
+  const text = process.env['KEELSON_ADMISSION_EFFECTS'] || 'people';
+  if (text === 'people' || text === 'all' || text === 'off') return text;
+  throw new Error(`KEELSON_ADMISSION_EFFECTS is '${text}': people, all and off are possible`);
+};
+
 /**
  * CA_TRUSTED_NODE_ACCOUNTS: accounts (`namespace/name`, separated by commas) that may have certificates for the workloads on
  * their node. Throws for what is no account: a slip must not trust another one.

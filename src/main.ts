@@ -160,7 +160,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   followMesh(mesh, { certificates, credentials, server, cluster });
   const served = await listenXds(server, options);
   cluster?.listening(served.port);
-  const webhooks = webhookServer(mesh, certificates.identity, log, metrics);
+  const webhooks = webhookServer(mesh, certificates.identity, log, metrics, plane);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const authority = () => certificates.status();
   const console = consoleSource({ mesh, history, plane, authority, ...trafficOf(options) });

@@ -2,7 +2,7 @@
 import type { Kind, ResourceChange } from './differences.ts';
 
 /** `how requests are routed at 80 changes` */
-export function behavior({ kind, name, change }: ResourceChange): string {
+export function behavior({ kind, name, change }: Pick<ResourceChange, 'kind' | 'name' | 'change'>): string {
   const [direction, port, subset, host] = name.split('|');
   const where = host === undefined || host === '' ? name : `${host}:${port}${subset === '' ? '' : ` subset ${subset}`}`;
   const from = direction === 'inbound' ? `its own port ${port}` : where;

@@ -22,6 +22,8 @@ export interface AdmissionRequest {
   /** `status`, `scale`, ...: absent when the object itself is written. */
   readonly subResource?: string;
   readonly dryRun: boolean;
+  /** Who writes it; '' if that is not said. */
+  readonly username: string;
 }
 
 /** One step of RFC 6902. */
@@ -60,7 +62,18 @@ export function readReview(body: unknown): AdmissionQuestion | { readonly fault:
   const version = versions.find((known) => known === apiVersion);
   if (kind !== 'AdmissionReview' || version === undefined)
     return { fault: `the body is no AdmissionReview of ${versions.join(' or ')}` };
-  const { uid, operation, kind: objectKind, name, namespace, object, oldObject, subResource, dryRun } = record(request);
+  const {
+    uid,
+    operation,
+    kind: objectKind,
+    name,
+    namespace,
+    object,
+    oldObject,
+    subResource,
+    dryRun,
+    userInfo,
+  } = record(request);
   const known = operations.find((each) => each === operation);
   if (typeof uid !== 'string' || uid === '' || known === undefined)
     return { fault: 'the AdmissionReview has no request with a uid and an operation' };
@@ -76,6 +89,7 @@ export function readReview(body: unknown): AdmissionQuestion | { readonly fault:
       ...(isPresent(oldObject) && { oldObject }),
       ...(text(subResource) !== '' && { subResource: text(subResource) }),
       dryRun: dryRun === true,
+      username: text(record(userInfo)['username']),
     },
   };
 }

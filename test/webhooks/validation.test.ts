@@ -31,6 +31,7 @@ const asked = (object: unknown, more: Partial<AdmissionRequest> = {}): Admission
   namespace: 'shop',
   object,
   dryRun: false,
+  username: 'ann',
   ...more,
 });
 

@@ -3,16 +3,19 @@
 import { randomUUID } from 'node:crypto';
 
 import { bootstrapPatchesOf } from './bootstrap-patching.ts';
-import { injectionImages, nativeSidecars } from '../../config.ts';
+import { admissionEffects, injectionImages, nativeSidecars } from '../../config.ts';
+import type { ControlPlane } from '../../admin/control-plane.ts';
+import { admittedEffect, seldom } from './admitted-effect.ts';
 import type { LiveMesh } from './live-mesh.ts';
 import type { AdmissionMetrics } from '../../metrics/admission-metrics.ts';
+import { memo } from '../../model/memo.ts';
 import { objectKey } from '../../model/object.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { AnyObject } from '../../model/schema/index.ts';
 import type { TlsSource } from '../../model/external/secret-source.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { SourceRef } from '../../model/source.ts';
-import type { AdmissionHandler } from '../../webhooks/admission-review.ts';
+import type { AdmissionHandler, AdmissionRequest } from '../../webhooks/admission-review.ts';
 import { findKind } from '../../watchers/kinds.ts';
 import type { WebhookServer } from '../../webhooks/server.ts';
 import { injectionHandler } from '../../webhooks/inject/handler.ts';
@@ -25,7 +28,13 @@ import { findMessage } from '../../xds/codec/descriptors.ts';
 import type { Log } from '../../xds/log.ts';
 
 /** Serves nothing before it listens. */
-export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log, metrics: AdmissionMetrics): WebhookServer {
+export function webhookServer(
+  mesh: LiveMesh,
+  tls: TlsSource,
+  log: Log,
+  metrics: AdmissionMetrics,
+  plane: Pick<ControlPlane, 'everywhere'>,
+): WebhookServer {
   const onFault = (error: unknown): void =>
     log.error('an admission cannot be decided', { reason: error instanceof Error ? error.stack : String(error) });
   return createWebhookServer({
@@ -34,6 +43,7 @@ export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log, metrics:
       validationHandler({
         context: { findMessage },
         crossObjectProblems: (object) => newProblems(mesh, object),
+        effect: effectOf(mesh, plane, admissionEffects()),
         onFault,
       }),
       metrics,
@@ -41,6 +51,34 @@ export function webhookServer(mesh: LiveMesh, tls: TlsSource, log: Log, metrics:
     inject: injection(mesh, log, metrics),
     onFault,
   });
+}
+
+const accounts = 'system:serviceaccount:';
+/** Of work, in milliseconds. */
+const effectBudget = 100;
+
+/** What the object changes for the connected proxies. Programs, that have no use for it, are told where that is asked for. */
+export function effectOf(
+  mesh: Pick<LiveMesh, 'snapshot' | 'translated' | 'translation'>,
+  plane: Pick<ControlPlane, 'everywhere'>,
+  told: ReturnType<typeof admissionEffects>,
+  budget = effectBudget,
+): (object: AnyObject, request: Pick<AdmissionRequest, 'username'>) => Promise<string | undefined> {
+  const effect = seldom(async (object: AnyObject) => {
+    const { plane: joint } = await plane.everywhere(false);
+    const after = withAdmitted(mesh, mesh.snapshot, object);
+    const before = mesh.translation;
+    return admittedEffect(
+      {
+        proxies: joint.proxies(),
+        before: (node) => before.configuration(node),
+        after: (node) => after.configuration(node),
+      },
+      budget,
+    );
+  });
+  const isTold = (username: string): boolean => told === 'all' || (told === 'people' && !username.startsWith(accounts));
+  return async (object, { username }) => (isTold(username) ? effect(object) : undefined);
 }
 
 const measured =
@@ -81,10 +119,15 @@ export function newProblems(
   object: AnyObject,
 ): readonly Problem[] {
   const before = new Set(wrongWith(mesh.translation).map(described));
-  return wrongWith(mesh.translated(withObject(mesh.snapshot, object))).filter(
+  return wrongWith(withAdmitted(mesh, mesh.snapshot, object)).filter(
     (problem) => isAbout(problem, object.source) || !before.has(described(problem)),
   );
 }
+
+/** Both questions about an object look at the same. */
+const withAdmitted = memo((mesh: Pick<LiveMesh, 'translated'>, snapshot: Snapshot, object: AnyObject): Translation =>
+  mesh.translated(withObject(snapshot, object)),
+);
 
 const wrongWith = (translation: Translation): readonly Problem[] => [
   ...translation.problems,

@@ -18,6 +18,10 @@ export interface ValidationOptions {
   readonly crossObjectProblems?: (object: AnyObject) => readonly Problem[] | Promise<readonly Problem[]>;
   /** Milliseconds for the above. */
   readonly patience?: number;
+  /** What it changes, in a sentence for who writes it: shown as a warning. Slow answers and faults are left out. */
+  readonly effect?: (object: AnyObject, request: AdmissionRequest) => Promise<string | undefined>;
+  /** Milliseconds for that. */
+  readonly effectPatience?: number;
   readonly onFault?: (error: unknown) => void;
 }
 
@@ -45,8 +49,12 @@ export const validationHandler =
     const { errors, tolerated } = errorsOf(problems, request);
     if (errors.length > 0) return { allowed: false, message: errors.map((each) => sentence(each)).join('; ') };
     const warnings = [...tolerated, ...problems.filter(({ severity }) => severity === 'warning')];
-    const others = object === undefined ? [] : await crossObjectProblems(object, options);
-    return { allowed: true, warnings: [...warnings, ...others].map((each) => sentence(each, object?.source)) };
+    if (object === undefined) return { allowed: true, warnings: warnings.map((each) => sentence(each)) };
+    const { crossObjectProblems, patience = 2000, effect, effectPatience = 250, onFault } = options;
+    const others = await inTime(() => crossObjectProblems?.(object), patience, onFault);
+    const changes = await inTime(() => effect?.(object, request), effectPatience, onFault);
+    const told = [...warnings, ...(others ?? [])].map((each) => sentence(each, object.source));
+    return { allowed: true, warnings: changes === undefined ? told : [...told, changes] };
   };
 
 /** An object may be told where it is only beside itself, and its name may still have to be made. */
@@ -79,15 +87,18 @@ function isSameContent({ object, oldObject }: AdmissionRequest): boolean {
   return oldObject !== undefined && content(object) === content(oldObject);
 }
 
-async function crossObjectProblems(object: AnyObject, options: ValidationOptions): Promise<readonly Problem[]> {
-  const { crossObjectProblems: find, patience = 2000, onFault } = options;
-  if (find === undefined) return [];
+/** Undefined if it takes longer, and if it fails: an object is not kept waiting for what is only told. */
+async function inTime<T>(
+  find: () => T | Promise<T>,
+  patience: number,
+  onFault: ValidationOptions['onFault'],
+): Promise<T | undefined> {
   const enough = new AbortController();
   try {
-    return await Promise.race([find(object), delay(patience, [], { signal: enough.signal, ref: false })]);
+    return await Promise.race([find(), delay(patience, undefined, { signal: enough.signal, ref: false })]);
   } catch (error) {
     onFault?.(error);
-    return [];
+    return undefined;
   } finally {
     enough.abort();
   }

@@ -28,6 +28,7 @@ const request = (object: unknown): AdmissionRequest => ({
   namespace: 'shop',
   object,
   dryRun: false,
+  username: 'ann',
 });
 
 const notes: InjectionNote[] = [];
