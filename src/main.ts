@@ -132,6 +132,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const { trustDomain, authenticate } = certificates;
   const known = knownOf({ mesh, authenticate, metrics, options, signal, server: () => server, cluster: () => cluster });
   const plane = controlPlane(known);
+  const everyProxy = async () => (await plane.everywhere(false)).plane.proxies();
   const conflicts = conflictWatch(mesh, () => server, log, signal);
   const service = replicaService(certificates, mesh.installation, (question) => ownAnswer(plane, question));
   const machines = clusterMachines(options, mesh, authenticate, signal);
@@ -160,7 +161,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   followMesh(mesh, { certificates, credentials, server, cluster });
   const served = await listenXds(server, options);
   cluster?.listening(served.port);
-  const webhooks = webhookServer(mesh, certificates.identity, log, metrics, plane);
+  const webhooks = webhookServer(mesh, certificates.identity, log, metrics, everyProxy);
   const webhookPort = await listen(webhooks, options.webhookAddress, atEnd);
   const authority = () => certificates.status();
   const console = consoleSource({ mesh, history, plane, authority, ...trafficOf(options) });

@@ -4,13 +4,13 @@ import { randomUUID } from 'node:crypto';
 
 import { bootstrapPatchesOf } from './bootstrap-patching.ts';
 import { admissionEffects, injectionImages, nativeSidecars } from '../../config.ts';
-import type { ControlPlane } from '../../admin/control-plane.ts';
 import { admittedEffect, seldom } from './admitted-effect.ts';
 import type { LiveMesh } from './live-mesh.ts';
 import type { AdmissionMetrics } from '../../metrics/admission-metrics.ts';
 import { memo } from '../../model/memo.ts';
 import { objectKey } from '../../model/object.ts';
 import type { Problem } from '../../model/problem.ts';
+import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
 import type { AnyObject } from '../../model/schema/index.ts';
 import type { TlsSource } from '../../model/external/secret-source.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
@@ -27,13 +27,16 @@ import type { Translation } from '../../translate/translate.ts';
 import { findMessage } from '../../xds/codec/descriptors.ts';
 import type { Log } from '../../xds/log.ts';
 
+/** Those that are connected, to whichever replica. */
+type AllProxies = () => Promise<readonly Pick<ProxyStatus, 'proxy' | 'node'>[]>;
+
 /** Serves nothing before it listens. */
 export function webhookServer(
   mesh: LiveMesh,
   tls: TlsSource,
   log: Log,
   metrics: AdmissionMetrics,
-  plane: Pick<ControlPlane, 'everywhere'>,
+  proxies: AllProxies,
 ): WebhookServer {
   const onFault = (error: unknown): void =>
     log.error('an admission cannot be decided', { reason: error instanceof Error ? error.stack : String(error) });
@@ -43,7 +46,7 @@ export function webhookServer(
       validationHandler({
         context: { findMessage },
         crossObjectProblems: (object) => newProblems(mesh, object),
-        effect: effectOf(mesh, plane, admissionEffects()),
+        effect: effectOf(mesh, proxies, admissionEffects()),
         onFault,
       }),
       metrics,
@@ -60,17 +63,17 @@ const effectBudget = 100;
 /** What the object changes for the connected proxies. Programs, that have no use for it, are told where that is asked for. */
 export function effectOf(
   mesh: Pick<LiveMesh, 'snapshot' | 'translated' | 'translation'>,
-  plane: Pick<ControlPlane, 'everywhere'>,
+  proxies: AllProxies,
   told: ReturnType<typeof admissionEffects>,
   budget = effectBudget,
 ): (object: AnyObject, request: Pick<AdmissionRequest, 'username'>) => Promise<string | undefined> {
   const effect = seldom(async (object: AnyObject) => {
-    const { plane: joint } = await plane.everywhere(false);
+    const connected = await proxies();
     const after = withAdmitted(mesh, mesh.snapshot, object);
     const before = mesh.translation;
     return admittedEffect(
       {
-        proxies: joint.proxies(),
+        proxies: connected,
         before: (node) => before.configuration(node),
         after: (node) => after.configuration(node),
       },

@@ -2,7 +2,6 @@
 // that would take too long to find out.
 import { expect, test } from 'vitest';
 
-import type { ControlPlane } from '../../../src/admin/control-plane.ts';
 import { effectOf } from '../../../src/daemon/mesh/admission.ts';
 import { admittedEffect, seldom } from '../../../src/daemon/mesh/admitted-effect.ts';
 import type { AnyObject } from '../../../src/model/schema/index.ts';
@@ -37,9 +36,7 @@ const installation = installationWith(defaultInstallation.features, messageTypes
 const translated = (snapshot: Snapshot) => translate(snapshot, installation);
 const before = snapshotOf(mesh);
 const live = { snapshot: before, translation: translated(before), translated };
-const plane = {
-  everywhere: () => Promise.resolve({ plane: { proxies: () => proxies } as unknown as ControlPlane, unheard: [] }),
-};
+const connected = () => Promise.resolve(proxies);
 
 function timeout(seconds: number, annotations = {}): AnyObject {
   const { object } = parse({
@@ -53,7 +50,7 @@ function timeout(seconds: number, annotations = {}): AnyObject {
 }
 
 test('names the proxies and the behavior that change, as far as the object is seen', async () => {
-  const effect = await effectOf(live, plane, 'people', Infinity)(timeout(5), { username: 'ann' });
+  const effect = await effectOf(live, connected, 'people', Infinity)(timeout(5), { username: 'ann' });
   expect(effect).toBe(
     'this changes what 2 of 3 connected proxies have (web-1.shop, web-2.shop): how requests are routed at 80 changes',
   );
@@ -63,16 +60,16 @@ test('is silent about what changes nothing', async () => {
   const stored = snapshotOf(mesh + '---\n' + JSON.stringify({ ...timeout(5), source: undefined, position: undefined }));
   const after = { snapshot: stored, translation: translated(stored), translated };
   expect(
-    await effectOf(after, plane, 'people', Infinity)(timeout(5, { note: 'x' }), { username: 'ann' }),
+    await effectOf(after, connected, 'people', Infinity)(timeout(5, { note: 'x' }), { username: 'ann' }),
   ).toBeUndefined();
-  expect(await effectOf(after, plane, 'people', Infinity)(timeout(6), { username: 'ann' })).toContain('2 of 3');
+  expect(await effectOf(after, connected, 'people', Infinity)(timeout(6), { username: 'ann' })).toContain('2 of 3');
 });
 
 test('is for people, unless everybody is to be told', async () => {
   const account = { username: 'system:serviceaccount:argocd:argocd-application-controller' };
-  expect(await effectOf(live, plane, 'people', Infinity)(timeout(7), account)).toBeUndefined();
-  expect(await effectOf(live, plane, 'all', Infinity)(timeout(7), account)).toContain('2 of 3');
-  expect(await effectOf(live, plane, 'off', Infinity)(timeout(7), { username: 'ann' })).toBeUndefined();
+  expect(await effectOf(live, connected, 'people', Infinity)(timeout(7), account)).toBeUndefined();
+  expect(await effectOf(live, connected, 'all', Infinity)(timeout(7), account)).toContain('2 of 3');
+  expect(await effectOf(live, connected, 'off', Infinity)(timeout(7), { username: 'ann' })).toBeUndefined();
 });
 
 test('is given up beyond its budget, and not begun while the last one weighs', async () => {
