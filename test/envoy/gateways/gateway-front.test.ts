@@ -1,13 +1,14 @@
 // Where stock Envoys stand as gateways: behind proxies that they believe, with client certificates that they forward or keep for
-// themselves, and for Ingresses as for any other API.
+// themselves, between networks, and for Ingresses as for any other API.
 import { request as httpsRequest } from 'node:https';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { text } from 'node:stream/consumers';
 import { once } from 'node:events';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Arrival, Backend } from '../../support/backend.ts';
-import { startHttp } from '../../support/backend.ts';
+import { listening, startHttp } from '../../support/backend.ts';
 import { gateway, gatewayTemplate, loopbackNet, pair, pod, routes, secret, selfSigned, server, service } from '../../support/gateway.ts'; // prettier-ignore
 import type { LiveMesh } from '../../support/live-mesh.ts';
 import { startLiveMesh } from '../../support/live-mesh.ts';
@@ -15,9 +16,10 @@ import { arrival, send, whoOf } from '../../support/traffic.ts';
 
 const shop = selfSigned('shop.example.com');
 const client = selfSigned('client.test');
+const inside = selfSigned('inside.test');
 
 const net = loopbackNet();
-const [edge, behind, keeping, ingress, web, beds] = [1, 2, 3, 4, 10, 11].map((last) => `${net}.${last}`) as [string, string, string, string, string, string]; // prettier-ignore
+const [edge, behind, keeping, ingress, between, web, beds, meshed] = [1, 2, 3, 4, 5, 10, 11, 12].map((last) => `${net}.${last}`) as [string, string, string, string, string, string, string, string]; // prettier-ignore
 const [plain, tls] = [18080, 18443];
 
 const standing = (topology: string): string =>
@@ -36,6 +38,9 @@ const files = {
     pod('behind', 'edge', behind, standing('{numTrustedProxies: 1, forwardClientCertDetails: APPEND_FORWARD}')) +
     pod('keeping', 'edge', keeping, standing('{forwardClientCertDetails: SANITIZE}')) +
     pod('ingress', 'istio-system', ingress, gatewayTemplate).replace('{app: ingress}', '{istio: ingressgateway}') +
+    pod('between', 'edge', between, gatewayTemplate) +
+    pod('meshed', 'shop', meshed).replace('{app: meshed}', '{app: meshed, security.istio.io/tlsMode: istio}') +
+    service('meshed', '{name: tcp, port: 18082}') +
     pod('web', 'shop', web) +
     pod('beds', 'shop', beds) +
     service('web', '{name: http, port: 18080}') +
@@ -45,6 +50,7 @@ const files = {
   'gateways.yaml': Object.entries({ edge, behind, keeping })
     .map(([app, at]) => gateway(app, app, open(at)))
     .join(''),
+  'between.yaml': gateway('between', 'between', [server(between, 'tls', 'TLS', tls, '"*.shop.svc.cluster.local"', 'mode: AUTO_PASSTHROUGH')]), // prettier-ignore
   'routes.yaml': routes('web', ['shop.example.com'], 'edge/edge, edge/behind, edge/keeping', 'http: [{route: [{destination: {host: web}}]}]'), // prettier-ignore
   'secrets.yaml':
     secret('shop', { ...pair(shop), 'ca.crt': client.certificate }) +
@@ -56,17 +62,21 @@ const files = {
 };
 
 const apps: Backend[] = [];
+const stops: (() => Promise<void>)[] = [];
 let mesh: LiveMesh;
 
 beforeAll(async () => {
   apps.push(await startHttp('web', { host: web, port: 18080 }), await startHttp('beds', { host: beds, port: 18080 }));
-  const proxies = ['edge-1.edge', 'behind-1.edge', 'keeping-1.edge', 'ingress-1.istio-system'];
+  const proxies = ['edge-1.edge', 'behind-1.edge', 'keeping-1.edge', 'between-1.edge', 'ingress-1.istio-system'];
+  const echo = createTlsServer({ cert: inside.certificate, key: inside.key, ALPNProtocols: ['istio'] }, (socket) => socket.pipe(socket)); // prettier-ignore
+  stops.push(await listening(echo, { host: meshed, port: 18082 }));
   mesh = await startLiveMesh({ files, proxies });
 }, 90_000);
 
 afterAll(async () => {
   await mesh?.stop();
   for (const app of apps) await app.close();
+  for (const stop of stops) await stop();
 });
 
 const host = 'shop.example.com';
@@ -130,5 +140,32 @@ describe('an Ingress', () => {
 
   it('of another class is none of ours', async () => {
     expect(await asked('/', 'foreign.test')).toBe('404');
+  });
+});
+
+describe('a gateway between networks', () => {
+  /** The certificate that is shown, and what comes back; or why nothing does. */
+  const through = (servername: string, ALPNProtocols = ['istio']): Promise<string> =>
+    new Promise((resolve) => {
+      const socket = connectTls({ host: between, port: tls, servername, ALPNProtocols, rejectUnauthorized: false });
+      socket.on('secureConnect', () => socket.write('hello'));
+      socket.on('data', (bytes) => {
+        resolve(`${String(socket.getPeerCertificate().subject.CN)} ${String(bytes)}`);
+        socket.destroy();
+      });
+      socket.on('error', () => resolve('refused'));
+      socket.on('close', () => resolve('refused'));
+    });
+
+  it('passes mutual TLS of the mesh on to the service that its server name says, and decrypts nothing', async () => {
+    expect(await through('outbound_.18082_._.meshed.shop.svc.cluster.local')).toBe('inside.test hello');
+  });
+
+  it.each<[string, string, readonly string[]]>([
+    ['for services that are not there', 'outbound_.18082_._.nobody.shop.svc.cluster.local', ['istio']],
+    ['for endpoints that take no mutual TLS', 'outbound_.18080_._.web.shop.svc.cluster.local', ['istio']],
+    ['from clients that are none of the mesh', 'outbound_.18082_._.meshed.shop.svc.cluster.local', ['h2']],
+  ])('passes nothing on %s', async (_what, name, protocols) => {
+    expect(await through(name, [...protocols])).toBe('refused');
   });
 });
