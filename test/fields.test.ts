@@ -70,7 +70,7 @@ describe.each(sections)('the table of %s', (section, schema, warnings) => {
   });
 });
 
-const gatewayApiKinds = ['GatewayClass', 'ListenerSet', 'HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute', 'ReferenceGrant', 'BackendTLSPolicy'] as const; // prettier-ignore
+const gatewayApiKinds = ['GatewayClass', 'ListenerSet', 'HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute', 'ReferenceGrant', 'BackendTLSPolicy', 'XBackendTrafficPolicy'] as const; // prettier-ignore
 const gatewayApi: readonly (readonly [string, unknown])[] = [
   ['Gateway', bodySchemas.KubernetesGateway],
   ...gatewayApiKinds.map((kind) => [kind, bodySchemas[kind]] as const),

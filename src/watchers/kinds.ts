@@ -97,6 +97,7 @@ export const kindTable: { readonly [K in Kind]: KindRow<K> } = {
   UDPRoute: row('UDPRoute', gatewayApi, ['v1', 'v1alpha2'], 'udproutes'),
   ReferenceGrant: row('ReferenceGrant', gatewayApi, ['v1', 'v1beta1', 'v1alpha2'], 'referencegrants'),
   BackendTLSPolicy: row('BackendTLSPolicy', gatewayApi, ['v1', 'v1alpha3'], 'backendtlspolicies'),
+  XBackendTrafficPolicy: row('XBackendTrafficPolicy', 'gateway.networking.x-k8s.io', ['v1alpha1'], 'xbackendtrafficpolicies'), // prettier-ignore
   ProxyConfig: row('ProxyConfig', networking, ['v1beta1'], 'proxyconfigs', [proxyConfig]),
   EnvoyFilter: row('EnvoyFilter', networking, ['v1alpha3'], 'envoyfilters', [envoyFilter]),
   PeerAuthentication: row('PeerAuthentication', security, sinceV1beta1, 'peerauthentications', [peerAuthentication]),

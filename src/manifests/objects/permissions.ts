@@ -58,6 +58,7 @@ const clusterRules = (): readonly PolicyRule[] => [
   ...istioStatuses(),
   rule(gatewayApi, gatewayKinds, read),
   rule(gatewayApi, gatewayKinds.map((kind) => `${kind}/status`), ['patch']),
+  rule('gateway.networking.x-k8s.io', ['xbackendtrafficpolicies/status'], ['patch']),
   rule(gatewayApi, ['gatewayclasses'], write),
   rule('networking.k8s.io', ['ingresses/status'], ['patch']),
   // Machines register themselves.

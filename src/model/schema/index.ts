@@ -13,7 +13,7 @@ import { GRPCRouteBody } from './gateway-api/grpc-route.ts';
 import { HTTPRouteBody } from './gateway-api/http-route.ts';
 import { IngressBody, IngressClassBody } from './ingress.ts';
 import { TCPRouteBody, TLSRouteBody, UDPRouteBody } from './gateway-api/l4-routes.ts';
-import { BackendTLSPolicyBody, ReferenceGrantBody } from './gateway-api/policies.ts';
+import { BackendTLSPolicyBody, ReferenceGrantBody, XBackendTrafficPolicyBody } from './gateway-api/policies.ts';
 import type { MeshConfigSpec, MeshNetworksSpec } from './mesh-config.ts';
 import { ProxyConfigResourceSpec } from './proxy-config.ts';
 import { ExternalProcessorSpec } from './external-processor.ts';
@@ -55,6 +55,7 @@ export const bodySchemas = {
   UDPRoute: UDPRouteBody,
   ReferenceGrant: ReferenceGrantBody,
   BackendTLSPolicy: BackendTLSPolicyBody,
+  XBackendTrafficPolicy: XBackendTrafficPolicyBody,
   ProxyConfig: spec(ProxyConfigResourceSpec),
   EnvoyFilter: spec(EnvoyFilterSpec),
   PeerAuthentication: spec(PeerAuthenticationSpec),

@@ -13,6 +13,7 @@ import type { VirtualService } from '../../model/mesh/virtual-service.ts';
 import { withAutoAddresses } from './service-entry/auto-addresses.ts';
 import { destinationPolicies } from './destination-policy.ts';
 import { gatewayApi, type GatewayApi } from './gateway-api/gateway-api.ts';
+import { withSessions } from './gateway-api/policies/backend-traffic.ts';
 import { istioGateways } from './gateway/istio-gateway.ts';
 import { ownedClaims } from './host-ownership.ts';
 import type { Ingresses } from './ingress/ingresses.ts';
@@ -87,13 +88,7 @@ export function resolveMesh(
   const mtls = mtlsOf(peerAuthentications, settings.rootNamespace);
   const entries = ownedClaims<'ServiceEntry'>(settings, objects.Namespace, objects.ServiceEntry);
   const routes = ownedClaims<'VirtualService'>(settings, objects.Namespace, objects.VirtualService);
-  const services = allServices(
-    settings,
-    namespaces,
-    objects.Service,
-    entries.objects,
-    serviceEntryExports(settings, objects.Namespace),
-  );
+  const services = knownServices(settings, namespaces, objects, entries.objects);
   const others = otherApis(settings, objects, services, namespaces);
   const policies = allPolicies(settings, namespaces, objects.DestinationRule, others.apis.gatewayApi.destinationRules);
   const virtualServices = allVirtualServices(settings, namespaces, routes.objects, others.virtualServices);
@@ -129,6 +124,18 @@ export function resolveMesh(
       ...mtlsConflicts(settings, services, policies, (namespace) => namespaceMtls(mtls(namespace))),
     ],
   };
+}
+
+function knownServices(
+  settings: MeshSettings,
+  namespaces: NamespaceFilter,
+  { Service, Namespace, XBackendTrafficPolicy }: Snapshot['objects'],
+  entries: Snapshot['objects']['ServiceEntry'],
+): readonly Service[] {
+  const written = allServices(settings, namespaces, Service, entries, serviceEntryExports(settings, Namespace));
+  return settings.features.strictGateways
+    ? withSessions(settings.clusterDomain, written, XBackendTrafficPolicy, Service)
+    : written;
 }
 
 /** What Istio's own APIs have no part in. */

@@ -13,6 +13,7 @@ import { byObjectAge } from '../order.ts';
 import { allGateways, type GatewayResult } from './listeners/gateways.ts';
 import type { AttachPoint } from './listeners/listener.ts';
 import { backendTlsPolicies } from './policies/backend-tls.ts';
+import { backendTraffic, joinedRules } from './policies/backend-traffic.ts';
 import { referenceGrants } from './reference-grants.ts';
 import type { RouteKind } from './routes/attachment.ts';
 import { routeFacts } from './routes/facts.ts';
@@ -25,7 +26,7 @@ export interface GatewayApi {
   /** By age of their objects. */
   readonly gateways: readonly Gateway[];
   readonly virtualServices: readonly VirtualService[];
-  /** What BackendTLSPolicies become. */
+  /** What policies for backends become. */
   readonly destinationRules: readonly KindMap['DestinationRule'][];
   /** Gateways with all that is known of them. */
   readonly results: readonly GatewayResult[];
@@ -61,14 +62,16 @@ export function gatewayApi(
       .map((object) => routeResult(object, sharedValue(routeFacts(object, lookup)))),
   );
   const tls = backendTlsPolicies(clusterDomain, settings.features.strictGateways, objects.BackendTLSPolicy, objects.Service, objects.ServiceEntry, objects.ConfigMap, routes); // prettier-ignore
+  const traffic = backendTraffic(clusterDomain, settings.features.strictGateways ? objects.XBackendTrafficPolicy : noPolicies, objects.Service, routes); // prettier-ignore
+  const policies = sharedList([...tls.statuses, ...traffic.statuses]);
   return {
     gateways: gatewaysOf(results),
     virtualServices: virtualServicesOf(routes),
-    destinationRules: tls.rules,
+    destinationRules: joinedRules(tls.rules, traffic.rules),
     results,
-    problems: gatewayApiProblems(objects, results, routes, tls.statuses, settings.features.strictGateways),
+    problems: gatewayApiProblems(objects, results, routes, policies, settings.features.strictGateways),
     statuses: (endpoints) =>
-      gatewayApiStatuses({ results, routes, objects, grants, policies: tls.statuses, services: byHost, endpoints }),
+      gatewayApiStatuses({ results, routes, objects, grants, policies, services: byHost, endpoints }),
   };
 }
 
@@ -95,6 +98,7 @@ const servicesByHost = memo((services: readonly Service[]): ReadonlyMap<string, 
 );
 
 const none: SnapshotObjects['UDPRoute'] = new Map();
+const noPolicies: SnapshotObjects['XBackendTrafficPolicy'] = new Map();
 
 type Routes<K extends RouteKind> = ReadonlyMap<string, KindMap[K]>;
 

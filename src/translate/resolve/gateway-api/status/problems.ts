@@ -20,8 +20,16 @@ export const gatewayApiProblems = (
   ...ofOtherClasses(objects.KubernetesGateway, results),
   ...gatewayProblems(results),
   ...routeProblems(routes),
-  ...policyProblems(objects.BackendTLSPolicy, policies),
-  ...(strict ? [] : [...udpRoutes(objects.UDPRoute), ...unboundSessions(routes), ...unusedCertificates(results)]),
+  ...policyProblems('BackendTLSPolicy', objects.BackendTLSPolicy, policies),
+  ...policyProblems('XBackendTrafficPolicy', objects.XBackendTrafficPolicy, policies),
+  ...(strict
+    ? []
+    : [
+        ...inVain(objects.UDPRoute),
+        ...inVain(objects.XBackendTrafficPolicy),
+        ...unboundSessions(routes),
+        ...unusedCertificates(results),
+      ]),
 ];
 
 const warning = (object: ObjectBase, code: string, message: string, ...path: readonly string[]): Problem => ({
@@ -83,9 +91,9 @@ const routeProblems = memo((routes: readonly RouteResult[]): readonly Problem[] 
 );
 
 const policyProblems = memo(
-  (objects: SnapshotObjects['BackendTLSPolicy'], statuses: readonly ObjectStatus[]): readonly Problem[] =>
-    statuses.flatMap(({ namespace, name, status }) => {
-      const object = objects.get(`${namespace}/${name}`);
+  (of: string, objects: ReadonlyMap<string, ObjectBase>, statuses: readonly ObjectStatus[]): readonly Problem[] =>
+    statuses.flatMap(({ kind, namespace, name, status }) => {
+      const object = kind === of ? objects.get(`${namespace}/${name}`) : undefined;
       const ancestors = status['ancestors'] as readonly { readonly conditions: readonly Condition[] }[];
       return object === undefined
         ? []
@@ -114,6 +122,7 @@ const unusedCertificates = memo((results: readonly GatewayResult[]): readonly Pr
   ),
 );
 
-const udpRoutes = memo((objects: SnapshotObjects['UDPRoute']): readonly Problem[] =>
-  [...objects.values()].map((object) => warning(object, 'no-effect', `A UDPRoute ${needsSwitch}`)),
+/** Kinds that Istio does not know, or not by default. */
+const inVain = memo((objects: ReadonlyMap<string, ObjectBase>): readonly Problem[] =>
+  [...objects.values()].map((object) => warning(object, 'no-effect', `A ${object.kind} ${needsSwitch}`)),
 );

@@ -1,0 +1,155 @@
+// XBackendTrafficPolicies: how many requests of a Service may be tried again, as DestinationRules, and clients that stay with their
+// endpoint, as sessions of the Service.
+// https://gateway-api.sigs.k8s.io/geps/gep-3388/
+import type { PersistentSession, Service } from '../../../../model/mesh/mesh.ts';
+import { memo, sharedList, sharedValue } from '../../../../model/memo.ts';
+import type { KindMap } from '../../../../model/schema/index.ts';
+import type { ObjectStatus } from '../../../../model/status.ts';
+import { objectKey } from '../../../../model/object.ts';
+import { byObjectAge, compareText } from '../../order.ts';
+import { gatewayController, meshController } from '../gateway-class.ts';
+import type { RouteResult } from '../routes/route.ts';
+import { persistentSession } from '../routes/session.ts';
+import { condition, generationOf, type Fault } from '../status/conditions.ts';
+import { gatewaysByBackend } from './ancestors.ts';
+import type { TargetLookup } from './targets.ts';
+import { policyTarget } from './targets.ts';
+
+type Policy = KindMap['XBackendTrafficPolicy'];
+type Policies = ReadonlyMap<string, Policy>;
+type Services = ReadonlyMap<string, KindMap['Service']>;
+type Rule = KindMap['DestinationRule'];
+
+/** A policy for one of its targets; the oldest has it. */
+interface Attached {
+  readonly policy: Policy;
+  readonly reference: Policy['spec']['targetRefs'][number];
+  readonly host: string;
+  readonly fault: Fault | undefined;
+}
+
+const attachments = memo((clusterDomain: string, objects: Policies, services: Services): readonly Attached[] => {
+  const lookup: TargetLookup = { clusterDomain, services, entries: new Map() };
+  const owners = new Map<string, Policy>();
+  return [...objects.values()].toSorted(byObjectAge).flatMap((policy) =>
+    policy.spec.targetRefs.map((reference): Attached => {
+      const target = policyTarget(reference, policy.metadata.namespace, lookup);
+      if ('reason' in target) return { policy, reference, host: '', fault: target };
+      const [host = ''] = target.hosts;
+      const owner = owners.get(host);
+      if (owner === undefined) owners.set(host, policy);
+      return { policy, reference, host, fault: owner === undefined || owner === policy ? undefined : taken(owner) };
+    }),
+  );
+});
+
+const taken = ({ metadata: { name } }: Policy): Fault => ({
+  reason: 'Conflicted',
+  message: `The XBackendTrafficPolicy ${name}, which is older, has this target`,
+});
+
+/** `services` with the sessions that policies give them; the very same list without any. */
+export const withSessions = memo(
+  (clusterDomain: string, services: readonly Service[], objects: Policies, targets: Services): readonly Service[] => {
+    const sessions = new Map(
+      attachments(clusterDomain, objects, targets).flatMap(({ policy: { spec, metadata }, host, fault }) =>
+        fault === undefined && spec.sessionPersistence !== undefined
+          ? [[host, sharedValue(persistentSession(spec.sessionPersistence, `session.${metadata.namespace}.${metadata.name}`))]] // prettier-ignore
+          : [],
+      ),
+    );
+    if (sessions.size === 0) return services;
+    return sharedList(services.map((service) => withSession(service, sessions.get(service.hostname))));
+  },
+);
+
+const withSession = memo((service: Service, session: PersistentSession | undefined): Service =>
+  session === undefined || service.registry !== 'Kubernetes' ? service : { ...service, session },
+);
+
+export interface BackendTraffic {
+  /** One for each host that a policy limits. */
+  readonly rules: readonly Rule[];
+  readonly statuses: readonly ObjectStatus[];
+}
+
+const none: BackendTraffic = { rules: [], statuses: [] };
+
+export const backendTraffic = memo(
+  (clusterDomain: string, objects: Policies, services: Services, routes: readonly RouteResult[]): BackendTraffic => {
+    if (objects.size === 0) return none;
+    const attached = attachments(clusterDomain, objects, services);
+    const gateways = gatewaysByBackend(routes);
+    return {
+      rules: attached.flatMap((one) => (one.fault === undefined ? retryRule(one.policy, one.host, one.reference.name) : [])), // prettier-ignore
+      statuses: [...objects.values()].map((policy) =>
+        policyStatus(
+          policy,
+          attached.filter((one) => one.policy === policy),
+          gateways,
+        ),
+      ),
+    };
+  },
+);
+
+/** Envoy counts retries that are under way, not how many begin in a time. */
+const retryRule = memo(({ spec, metadata, source }: Policy, host: string, service: string): readonly Rule[] => {
+  const { retryConstraint } = spec;
+  if (retryConstraint === undefined) return [];
+  const { budget, minRetryRate } = retryConstraint;
+  const retryBudget = {
+    percent: budget.percent,
+    minRetryConcurrency: minRetryRate.count,
+    budgetInterval: budget.interval,
+  };
+  return [
+    {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'DestinationRule',
+      metadata: { ...metadata, name: `${service}~istio-autogenerated-k8s-gateway`, creationTimestamp: '' },
+      source,
+      spec: { host, trafficPolicy: { retryBudget } },
+    },
+  ];
+});
+
+/** Rules of one host are one: what a policy says of TLS and what another one says of retries. */
+export const joinedRules = memo((tls: readonly Rule[], traffic: readonly Rule[]): readonly Rule[] => {
+  if (traffic.length === 0) return tls;
+  const key = ({ metadata, spec }: Rule): string => objectKey(metadata.namespace, spec.host ?? '');
+  const groups = Map.groupBy([...tls, ...traffic], key);
+  return [...groups.values()].map((own) => {
+    const [first, ...others] = own as [Rule, ...Rule[]];
+    return others.length === 0
+      ? first
+      : { ...first, spec: { ...first.spec, trafficPolicy: Object.assign({}, ...own.map(({ spec }) => spec.trafficPolicy)) } }; // prettier-ignore
+  });
+});
+
+const mostAncestors = 16;
+
+function policyStatus(
+  { metadata }: Policy,
+  attached: readonly Attached[],
+  gateways: ReadonlyMap<string, readonly string[]>,
+): ObjectStatus {
+  const { namespace, name } = metadata;
+  const accepted = (fault: Fault | undefined) => [
+    condition('Accepted', generationOf(metadata), { reason: 'Accepted', message: 'The policy is in force' }, fault),
+  ];
+  const found = attached.flatMap(({ fault, reference }) => (fault === undefined ? (gateways.get(`${reference.kind}/${namespace}/${reference.name}`) ?? []) : [])); // prettier-ignore
+  const ancestors = [
+    ...attached.map(({ reference, fault }) => ({
+      ancestorRef: reference,
+      controllerName: meshController,
+      conditions: accepted(fault),
+    })),
+    ...[...new Set(found)].toSorted(compareText).map((key) => ({
+      ancestorRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: key.slice(key.indexOf('/') + 1) },
+      controllerName: gatewayController,
+      conditions: accepted(undefined),
+    })),
+  ];
+  return { kind: 'XBackendTrafficPolicy', namespace, name, status: { ancestors: ancestors.slice(0, mostAncestors) } };
+}
