@@ -18,6 +18,7 @@ import { breather } from './breather.ts';
 import { DebugCalls } from './debug/debug-calls.ts';
 import { tlsCredentials } from './credentials.ts';
 import { encodeCount } from './codec/cache.ts';
+import { readDefinitions } from './codec/descriptors.ts';
 import { resourceEncoder } from './codec/encoder.ts';
 import { defaultLimits, serverOptions } from './limits.ts';
 import { Ledger } from './ledger.ts';
@@ -26,6 +27,7 @@ import { healthInformation } from './presence.ts';
 import { Quarantine } from './subscription/quarantine.ts';
 import { InvalidRequest, readRequest } from './subscription/requests.ts';
 import { adsService, endCall } from './service.ts';
+import { StartingQueue } from './starting-queue.ts';
 import { ProxyStream } from './stream.ts';
 import type { Authenticate, FurtherService, XdsServer, XdsServerOptions } from './server-options.ts';
 import { refusals, standingRejections } from './subscription/refusals.ts';
@@ -55,6 +57,7 @@ class AdsServer implements XdsServer {
   readonly #quarantine: Quarantine;
   readonly #streams = new Map<AdsCall, ProxyStream>();
   readonly #turnstile: Turnstile<AdsCall>;
+  readonly #starting = new StartingQueue<AdsCall>(sliceMs);
   readonly #debug: DebugCalls | undefined;
   readonly #counters = { bugs: 0, cycles: 0 };
   readonly #ledger: Ledger;
@@ -100,7 +103,9 @@ class AdsServer implements XdsServer {
     };
   }
 
+  /** What messages consist of is read before somebody waits for one. */
   listen(address: string): Promise<number> {
+    readDefinitions();
     const { tls } = this.#options;
     return bind(this.#server, address, tls === undefined ? ServerCredentials.createInsecure() : tlsCredentials(tls));
   }
@@ -192,12 +197,9 @@ class AdsServer implements XdsServer {
     call.on('close', () => this.#calls--);
     const identity = await authenticated(call);
     if (identity === 'refused' || call.cancelled) return;
-    call.on('data', (bytes: Buffer) => this.#receive(dialect, call, identity, bytes));
+    call.on('data', (bytes: Buffer) => this.#take(call, () => this.#receive(dialect, call, identity, bytes)));
     call.on('drain', () => this.#streams.get(call)?.drained());
-    call.on('end', () => {
-      this.#forget(call);
-      call.end();
-    });
+    call.on('end', () => this.#take(call, () => (this.#forget(call), call.end())));
   }
 
   async #authenticated(call: AdsCall): Promise<WorkloadIdentity | undefined | 'refused'> {
@@ -214,6 +216,13 @@ class AdsServer implements XdsServer {
     return 'refused';
   }
 
+  /** Whoever has all it needs is heard at once. */
+  #take(call: AdsCall, receive: () => void): void {
+    const isStarting = !this.#streams.has(call) || this.#turnstile.holds(call) || this.#starting.holds(call);
+    if (isStarting) this.#starting.add(call, () => call.cancelled || call.destroyed || receive());
+    else receive();
+  }
+
   #receive(dialect: Dialect, call: AdsCall, identity: WorkloadIdentity | undefined, bytes: Buffer): void {
     try {
       const request = readRequest(dialect, bytes, this.#limits);
@@ -222,7 +231,7 @@ class AdsServer implements XdsServer {
       if (stream === undefined) return;
       if (request.typeUrl === healthInformation) return this.#options.presence?.health(stream.client, request.error);
       stream.request(request);
-      if (this.#turnstile.isInside(call) && isComplete(stream.status())) this.#turnstile.leave(call);
+      if (this.#turnstile.holds(call) && isComplete(stream.status())) this.#turnstile.leave(call);
     } catch (error) {
       this.#forget(call);
       if (error instanceof InvalidRequest) return endCall(call, status.INVALID_ARGUMENT, error.message);

@@ -35,8 +35,9 @@ export class Turnstile<T extends object> {
     this.#admit();
   }
 
-  isInside(one: T): boolean {
-    return this.#inside.has(one);
+  /** Whether it waits or is inside. */
+  holds(one: T): boolean {
+    return this.#waiting.has(one) || this.#inside.has(one);
   }
 
   /** It has what it came for, or is gone. */

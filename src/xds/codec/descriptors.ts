@@ -43,6 +43,9 @@ const wellKnown: Readonly<Record<string, WellKnown>> = {
 const messages = new Map<string, MessageDescriptor>();
 const enums = new Map<string, EnumDescriptor>();
 
+/** Else the first who asks for a message waits for half a second. */
+export const readDefinitions = (): void => void protoRoot();
+
 /** The message of this full name, or undefined if there is none. */
 export function findMessage(name: string): MessageDescriptor | undefined {
   const known = messages.get(name);
