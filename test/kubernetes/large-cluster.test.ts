@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiStub } from '../support/api-stub.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
+import type { KubernetesObject } from '../../src/kubernetes/resource.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 
 import { once } from 'node:events';
@@ -15,6 +16,8 @@ import { emptySnapshot } from '../../src/model/snapshot.ts';
 import { watchCluster } from '../../src/watchers/cluster/cluster.ts';
 import { kindTable } from '../../src/watchers/kinds.ts';
 import { startApiStub } from '../support/api-stub.ts';
+import type { TestKubernetes } from '../support/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
 import { quickPace } from '../support/reflected.ts';
 
 const count = 20_000;
@@ -152,4 +155,61 @@ describe('a cluster with 20,000 Pods', () => {
     expect(different(known).toSorted()).toEqual(['ns-7/web-7', 'ns-8/web-8']);
     expect(heapMegabytes() - before).toBeLessThan(kept * 1.3);
   }, 120_000);
+});
+
+describe.skipIf(kubernetesMissing)(`a real API server with 20,000 Pods${unlessKubernetes}`, () => {
+  const stopping = new AbortController();
+  const pods = { group: '', version: 'v1', plural: 'pods', namespaced: true };
+  let kubernetes: TestKubernetes;
+  let snapshot: Snapshot = emptySnapshot;
+  let sent = 0;
+  let before = 0;
+
+  beforeAll(async () => {
+    kubernetes = await startKubernetes();
+    const texts = function* (): Iterable<readonly [string, string]> {
+      for (let index = 0; index < count; index++) {
+        const pod = JSON.parse(podJson(index, 0)) as KubernetesObject;
+        const { resourceVersion: _, ...metadata } = pod.metadata;
+        const json = JSON.stringify({ ...pod, metadata });
+        sent += json.length / 1e6;
+        yield [`ns-${index % 50}/web-${index}`, json];
+      }
+    };
+    await kubernetes.client.create({ group: '', version: 'v1', plural: 'namespaces', namespaced: false }, { metadata: { name: 'ns-7' } }); // prettier-ignore
+    await kubernetes.store('pods', texts());
+    before = heapMegabytes();
+    await watchCluster((next) => void (snapshot = next), {
+      client: kubernetes.client,
+      rows: [kindTable.Pod] as never,
+      systemNamespace: 'istio-system',
+      revision: 'default',
+      signal: stopping.signal,
+    });
+  }, 300_000);
+  afterAll(async () => {
+    stopping.abort();
+    await kubernetes?.stop();
+  });
+
+  it('is listed whole, and a fraction is kept', () => {
+    expect(snapshot.objects.Pod.size).toBe(count);
+    expect(heapMegabytes() - before).toBeLessThan(sent / 3);
+  });
+
+  it('is followed after that, and listed again when it has forgotten what was; nothing is kept twice', async () => {
+    const kept = heapMegabytes() - before;
+    const label = async (version: string): Promise<readonly string[]> => {
+      const known = snapshot.objects.Pod;
+      await kubernetes.client.patch(pods, { namespace: 'ns-7', name: 'web-7' }, { metadata: { labels: { version } } }, { type: 'merge' }); // prettier-ignore
+      await vi.waitFor(() => expect(snapshot.objects.Pod.get('ns-7/web-7')?.metadata.labels['version']).toBe(version), { timeout: 90_000 }); // prettier-ignore
+      return [...snapshot.objects.Pod].filter(([key, pod]) => known.get(key) !== pod).map(([key]) => key);
+    };
+    expect(await label('v2')).toEqual(['ns-7/web-7']);
+    await kubernetes.stopServer();
+    await kubernetes.compact();
+    await kubernetes.startServer();
+    expect(await label('v3')).toEqual(['ns-7/web-7']);
+    expect(heapMegabytes() - before).toBeLessThan(kept * 1.3);
+  }, 240_000);
 });

@@ -1,9 +1,18 @@
 // Who may have the Secrets of a namespace: what is asked of the API server, and for how long and for whom its answers hold.
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { secretAccess } from '../../../src/daemon/authority/credential-access.ts';
 import type { KubernetesClient } from '../../../src/kubernetes/client.ts';
+import type { KubernetesObject, ResourceType } from '../../../src/kubernetes/resource.ts';
 import type { Workload } from '../../../src/model/external/secret-source.ts';
+import { installObjects } from '../../../src/manifests/install.ts';
+import { defaultValues } from '../../../src/manifests/values/values.ts';
+import type { Applied } from '../../support/install.ts';
+import { applyObjects } from '../../support/install.ts';
+import type { TestKubernetes } from '../../support/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../../support/kubernetes.ts';
+import { accountToken } from '../../support/replicas.ts';
+import { openKubernetesClient } from '../../../src/kubernetes/client.ts';
 
 const workload = (serviceAccount: string, namespace = 'edge', id = 'router~10.0.0.1~gate.edge~edge.svc'): Workload => ({
   identity: { trustDomain: 'cluster.local', namespace, serviceAccount },
@@ -100,3 +109,70 @@ test('without a cluster gateways may read the Secrets of their own namespace, an
   expect(await mayRead(workload('gate'), 'shop')).toBe(false);
   expect(await mayRead(workload('web', 'edge', 'sidecar~10.0.0.1~web.edge~edge.svc'), 'edge')).toBe(false);
 });
+
+const rbac = (plural: string): ResourceType => ({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  plural,
+  namespaced: true,
+});
+
+describe.skipIf(kubernetesMissing)(
+  `a real API server is asked with the rights of the install${unlessKubernetes}`,
+  () => {
+    let kubernetes: TestKubernetes;
+    let own: KubernetesClient;
+    let now = 0;
+
+    beforeAll(async () => {
+      kubernetes = await startKubernetes();
+      const { client } = kubernetes;
+      await applyObjects(
+        client,
+        (installObjects(defaultValues, { crds: false }) as readonly Applied[]).filter(
+          ({ apiVersion }) => !apiVersion.includes('istio.io'),
+        ),
+      );
+      const namespaces = { group: '', version: 'v1', plural: 'namespaces', namespaced: false };
+      for (const name of ['edge', 'shop']) await client.create(namespaces, { metadata: { name } });
+      const token = await accountToken(client, { namespace: 'istio-system', name: 'istiod' });
+      own = await openKubernetesClient({ kubeconfig: await kubernetes.kubeconfigOf({ token }) });
+    }, 180_000);
+    afterAll(async () => {
+      await own?.close();
+      await kubernetes?.stop();
+    });
+
+    const grant = async (name: string, rule: object, subject: object): Promise<unknown> => {
+      const metadata = { name, namespace: 'edge' };
+      await kubernetes.client.create<KubernetesObject>(rbac('roles'), { metadata, rules: [{ apiGroups: [''], resources: ['secrets'], ...rule }] }); // prettier-ignore
+      const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name };
+      return kubernetes.client.create<KubernetesObject>(rbac('rolebindings'), {
+        metadata,
+        roleRef,
+        subjects: [subject],
+      });
+    };
+
+    test('who may list the Secrets of a namespace, by account or by group, may have them; nobody else', async () => {
+      await grant('gate', { verbs: ['get', 'list'] }, { kind: 'ServiceAccount', namespace: 'edge', name: 'gate' });
+      await grant('group', { verbs: ['*'] }, { kind: 'Group', name: 'system:serviceaccounts:trusted', apiGroup: 'rbac.authorization.k8s.io' }); // prettier-ignore
+      await grant('one', { verbs: ['get'], resourceNames: ['tls'] }, { kind: 'ServiceAccount', namespace: 'edge', name: 'reader' }); // prettier-ignore
+      const mayRead = secretAccess(own, () => now);
+      const wishes: readonly (readonly [account: string, home: string, namespace: string])[] = [
+        ['gate', 'edge', 'edge'],
+        ['gate', 'edge', 'shop'],
+        ['gate', 'shop', 'edge'],
+        ['anybody', 'trusted', 'edge'],
+        ['reader', 'edge', 'edge'],
+        ['thief', 'edge', 'edge'],
+      ];
+      const answers = await Promise.all(
+        wishes.map(([account, home, namespace]) => mayRead(workload(account, home), namespace)),
+      );
+      expect(answers).toEqual([true, false, false, true, false, false]);
+      await kubernetes.client.delete(rbac('rolebindings'), { name: 'gate', namespace: 'edge' });
+      await expect.poll(() => ((now += 61_000), mayRead(workload('gate'), 'edge')), { timeout: 20_000 }).toBe(false);
+    });
+  },
+);
