@@ -3,6 +3,7 @@
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { removeOrphans } from '../../src/controllers/machines/orphans.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
 import { resourceTypes } from '../../src/model/envoy/resource.ts';
@@ -181,6 +182,46 @@ describe.skipIf(kubernetesMissing)(`machines that register themselves${unlessKub
     expect(await find(client, entries, 'press-10.7.0.9-north', 'shop')).toBeUndefined();
     stranger.close();
   });
+
+  test('that a replica has left behind are removed after a while, unless they are somebody’s again', async () => {
+    const mine = { 'istio.io/autoRegistrationGroup': 'press', 'istio.io/workloadController': 'istiod-1' };
+    const left = { ...mine, 'istio.io/workloadController': 'istiod-gone' };
+    const marks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+      'orphan-gone': left,
+      'orphan-parted': { ...mine, 'istio.io/disconnectedAt': '2026-01-01T00:00:00Z' },
+      'orphan-returned': left,
+      'kept-connected': mine,
+      'kept-by-hand': { 'istio.io/workloadController': 'istiod-gone' },
+    };
+    for (const [each, annotations] of Object.entries(marks))
+      await client.create(entries, { apiVersion: 'networking.istio.io/v1', kind: 'WorkloadEntry', metadata: { name: each, namespace: 'shop', annotations }, spec: { address: '10.7.0.7' } }); // prettier-ignore
+    const known = (await client.list<KubernetesObject>(entries, { namespace: 'shop' })).items
+      .filter(({ metadata }) => marks[metadata.name ?? ''] !== undefined)
+      .map((each) => parse(each).object as KindMap['WorkloadEntry']);
+    expect(known).toHaveLength(5);
+    // It has come back to a replica that is there, which whoever removes has not read yet.
+    await client.patch(entries, { name: 'orphan-returned', namespace: 'shop' }, { metadata: { annotations: mine } }, { type: 'merge' }); // prettier-ignore
+    const stopping = new AbortController();
+    const faults: unknown[] = [];
+    removeOrphans({
+      client,
+      resource: () => Promise.resolve(entries),
+      entries: () => known,
+      isAlive: (controller) => controller === 'istiod-1',
+      signal: stopping.signal,
+      onFault: (_, error) => faults.push(error),
+      lookMs: 50,
+      patienceMs: 200,
+    });
+    const there = async (): Promise<readonly string[]> =>
+      (await client.list<KubernetesObject>(entries, { namespace: 'shop' })).items
+        .map((each) => each.metadata.name ?? '')
+        .filter((each) => marks[each] !== undefined)
+        .toSorted();
+    await expect.poll(there, patience).toEqual(['kept-by-hand', 'kept-connected', 'orphan-returned']);
+    stopping.abort();
+    expect(faults).toEqual([]);
+  }, 120_000);
 
   test('make no complaint beside that', () => {
     const complaints = replicas.flatMap((replica) => replica.complaints);
