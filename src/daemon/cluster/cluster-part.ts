@@ -15,6 +15,7 @@ import type { PeerReports } from './peer-reports.ts';
 import { followPeers } from './peer-reports.ts';
 import type { ReplicaService } from './replica-service.ts';
 import { replicaIdentity } from './replica-service.ts';
+import type { PeerReplica } from '../../controllers/replica-leases.ts';
 import type { RevisionTags } from '../../controllers/revision-tags.ts';
 import { followRevisionTags } from '../../controllers/revision-tags.ts';
 import type { Trust } from '../../controllers/trust-distribution.ts';
@@ -115,7 +116,7 @@ export class ClusterPart {
       log,
     });
     this.ask = this.#isShared
-      ? peerAnswers({ peers: () => this.#duties.peers(), ...this.#shownToPeers() })
+      ? peerAnswers({ peers: () => this.#peersOfRevision(), ...this.#shownToPeers() })
       : () => Promise.resolve(noPeers);
     this.replicas = this.#isShared ? this.#duties.replicas : undefined;
     this.ended = this.#duties.ended;
@@ -166,6 +167,12 @@ export class ClusterPart {
     const { systemNamespace } = mesh.installation;
     const account = replicaIdentity(trustDomain, systemNamespace);
     return { identity: () => certificates.issueFor(account), serverName: `istiod.${systemNamespace}.svc` };
+  }
+
+  /** What others make for their proxies is what this one would make. */
+  #peersOfRevision(): ReadonlyMap<string, PeerReplica> {
+    const { revision } = this.#context.mesh.installation;
+    return new Map([...this.#duties.peers()].filter(([, peer]) => peer.revision === revision));
   }
 
   #leadRevision(leading: AbortSignal): void {

@@ -168,11 +168,13 @@ describe.skipIf(kubernetesMissing)(
         ['thief', 'edge', 'edge'],
       ];
       const answers = await Promise.all(
-        wishes.map(([account, home, namespace]) => mayRead(workload(account, home), namespace)),
+        wishes.map(async ([account, home, namespace]) => mayRead(workload(account, home), namespace)),
       );
       expect(answers).toEqual([true, false, false, true, false, false]);
       await kubernetes.client.delete(rbac('rolebindings'), { name: 'gate', namespace: 'edge' });
-      await expect.poll(() => ((now += 61_000), mayRead(workload('gate'), 'edge')), { timeout: 20_000 }).toBe(false);
+      await expect
+        .poll(async () => ((now += 61_000), mayRead(workload('gate'), 'edge')), { timeout: 20_000 })
+        .toBe(false);
     });
   },
 );
