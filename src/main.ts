@@ -5,6 +5,7 @@ import type { CertificatesOptions } from './ca/certificates.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
 import type { AdminOptions, LogLevelSwitch } from './admin/http.ts';
+import { controlzServer } from './admin/controlz.ts';
 import { debugServer, monitoringServer, startUpServer } from './admin/http.ts';
 import { debugAccess, replicaName, routeDelivery } from './config.ts';
 import { conflictWatch } from './daemon/mesh/conflicts.ts';
@@ -59,6 +60,8 @@ export interface DaemonOptions {
   readonly prometheus?: string;
   /** `host:port` of readiness and debug pages; without it there are none. */
   readonly httpAddress?: string;
+  /** `host:port` of the log's level, for istioctl; without it there is none. */
+  readonly controlzAddress?: string;
   /** Which of several control planes of a cluster this is, and the namespace that has its own objects. */
   readonly revision?: string;
   readonly systemNamespace?: string;
@@ -250,7 +253,7 @@ const pageFault =
 async function listenAdmin(
   plane: ControlPlane,
   served: Pick<AdminOptions, 'module' | 'console'>,
-  { monitoringAddress, httpAddress, log, logLevel }: DaemonOptions,
+  { monitoringAddress, httpAddress, controlzAddress, log, logLevel }: DaemonOptions,
   atEnd: (stop: () => void) => void,
 ): Promise<Pick<Daemon, 'monitoringPort' | 'httpPort'>> {
   const admin = {
@@ -259,6 +262,11 @@ async function listenAdmin(
     ...(logLevel !== undefined && { logLevel }),
     onFault: pageFault(log),
   };
+  if (logLevel !== undefined)
+    await listen(controlzServer(logLevel, pageFault(log)), controlzAddress, atEnd).catch((fault: unknown) =>
+      // On a machine with other control planes one of them has it.
+      log.warn('the level of the log cannot be changed by istioctl', { reason: String(fault) }),
+    );
   return {
     monitoringPort: await listen(monitoringServer(plane, admin), monitoringAddress, atEnd),
     httpPort: await listen(debugServer(plane, admin), httpAddress, atEnd),

@@ -100,7 +100,7 @@ function addLogging(
 /** `1.2.3-revision-Clean`, which is what istioctl takes apart. */
 const versionText = ({ version, revision, status }: VersionInfo): string => `${version}-${revision}-${status}`;
 
-function newApp({ onFault }: Pick<AdminOptions, 'onFault'>): FastifyInstance {
+export function newApp({ onFault }: Pick<AdminOptions, 'onFault'>): FastifyInstance {
   const app = Fastify({ logger: false, bodyLimit: 64 << 10, requestTimeout: 30_000, trustProxy: false });
   app.setErrorHandler((error, _request, reply) => {
     onFault(error);
@@ -138,7 +138,7 @@ async function scopeOf(
  * Other sites' pages in a browser on this machine are not: they cannot ask by an address or as localhost without the browser
  * saying so, and a name may be anybody's that resolves to here.
  */
-function isOfThisMachine({ socket, headers }: FastifyRequest): boolean {
+export function isOfThisMachine({ socket, headers }: FastifyRequest): boolean {
   const { host = '', 'sec-fetch-site': site = 'none' } = headers;
   const isNamedSo = /^(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host);
   return isLoopback(socket.remoteAddress ?? '') && isNamedSo && (site === 'none' || site === 'same-origin');
@@ -146,7 +146,7 @@ function isOfThisMachine({ socket, headers }: FastifyRequest): boolean {
 
 const isLoopback = (address: string): boolean => address === '::1' || /^(?:::ffff:)?127\./.test(address);
 
-const serverOf = (app: FastifyInstance): AdminServer => ({
+export const serverOf = (app: FastifyInstance): AdminServer => ({
   listen: async (address) => {
     const colon = address.lastIndexOf(':');
     const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');

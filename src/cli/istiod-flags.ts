@@ -30,6 +30,8 @@ const meanings: Readonly<Record<string, Meaning>> = {
   secureGRPCAddr: address('xds-address'),
   httpsAddr: address('webhook-address'),
   grpcAddr: address('plaintext-address'),
+  ctrlz_port: (value) => [`--controlz-address=${value === '0' ? 'off' : `127.0.0.1:${value}`}`],
+  ctrlz_address: nothing('it listens on the machine itself only'),
   configDir: as('config'),
   keepaliveMaxServerConnectionAge: as('connection-age'),
   revision: as('revision'),

@@ -43,6 +43,7 @@ Usage: keelson serve [OPTIONS]     (or 'keelson discovery', as istiod is called)
   --monitoring-address HOST:PORT  metrics, version and debug pages, over HTTP (0.0.0.0:15014); none: 'off'
   --prometheus URL        the Prometheus that reads the proxies, for traffic in the console's graph
   --http-address HOST:PORT        readiness and debug pages, over HTTP (off; reading a cluster: 0.0.0.0:8080)
+  --controlz-address HOST:PORT    the log's level, for istioctl (off; reading a cluster: 127.0.0.1:9876)
   --modules-address HOST:PORT     where proxies reach the monitoring address, for WebAssembly modules
   --webhook-address HOST:PORT     admission webhooks, over TLS (off; reading a cluster: 0.0.0.0:15017)
   --connection-age TIME   after which a proxy's connection is closed, so that it may find another replica (30m)
@@ -72,6 +73,7 @@ const options = {
   'monitoring-address': { type: 'string', default: '0.0.0.0:15014' },
   prometheus: { type: 'string' },
   'http-address': { type: 'string' },
+  'controlz-address': { type: 'string' },
   'modules-address': { type: 'string' },
   'webhook-address': { type: 'string' },
   'connection-age': { type: 'string' },
@@ -112,6 +114,7 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
     ...prometheusOption(values.prometheus),
     ...portOption('plaintextAddress', values['plaintext-address'], config, '0.0.0.0:15010'),
     ...portOption('httpAddress', values['http-address'], config, '0.0.0.0:8080'),
+    ...portOption('controlzAddress', values['controlz-address'], config, '127.0.0.1:9876'),
     ...moduleServing(values['monitoring-address'], values['modules-address'], config),
     ...portOption('webhookAddress', values['webhook-address'], config, '0.0.0.0:15017'),
     ...connectionAge(values['connection-age']),

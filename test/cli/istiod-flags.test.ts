@@ -26,11 +26,11 @@ describe("istiod's flags", () => {
 
   test('that mean nothing here are told, with why, and take their values along', () => {
     const { argv, warnings } = read(
-      '--ctrlz_port 9876 --meshConfig /etc/mesh --http-address=a:1 --vklog --config x',
+      '--tlsKeyFile key.pem --meshConfig /etc/mesh --http-address=a:1 --vklog --config x',
       false,
     );
     expect(argv).toEqual(['--http-address=a:1', '--config', 'x']);
-    expect(warnings.map((line) => line.split(' ')[0])).toEqual(['--ctrlz_port', '--meshConfig', '--vklog']);
+    expect(warnings.map((line) => line.split(' ')[0])).toEqual(['--tlsKeyFile', '--meshConfig', '--vklog']);
     expect(warnings[1]).toContain('ConfigMap istio');
   });
 
