@@ -8,7 +8,21 @@ export const podWarnings = (context: Context): readonly string[] => [
   ...jobWarning(context),
   ...identityWarnings(context),
   ...bootstrapPatches(context).warnings,
+  ...agentWarnings(context),
 ];
+
+/** What only an agent in the Pod would read; `extraStatTags` and `statsCompression` are fields of `proxy.istio.io/config`. */
+const forAgents = [
+  'readiness.status.sidecar.istio.io/applicationPorts',
+  'sidecar.istio.io/agentLogLevel',
+  'sidecar.istio.io/extraStatTags',
+  'sidecar.istio.io/statsCompression',
+] as const;
+
+const agentWarnings = ({ annotations }: Context): readonly string[] =>
+  forAgents
+    .filter((name) => name in annotations)
+    .map((name) => `the annotation ${name} has no effect: there is no agent in the Pod that would read it`);
 
 /** https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#jobs-with-sidecar-containers */
 function jobWarning({ native, owner }: Context): readonly string[] {

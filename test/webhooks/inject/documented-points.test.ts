@@ -201,6 +201,13 @@ const points: Readonly<Record<string, () => void>> = {
     const annotations = { 'sidecar.istio.io/agentLogLevel': 'ads:debug' };
     expect(proxy(injected({ annotations })).args).toEqual(proxy(injected()).args);
   },
+  'annotations for an agent: `agentLogLevel`, `applicationPorts`, `extraStatTags`, `statsCompression`': () => {
+    const names = ['sidecar.istio.io/agentLogLevel', 'readiness.status.sidecar.istio.io/applicationPorts', 'sidecar.istio.io/extraStatTags', 'sidecar.istio.io/statsCompression']; // prettier-ignore
+    const annotations = Object.fromEntries(names.map((name) => [name, '80']));
+    const { warnings } = outcome(podOf({ annotations }));
+    expect(names.filter((name) => !warnings.join().includes(name))).toEqual([]);
+    expect(outcome(podOf({})).warnings).toEqual([]);
+  },
 };
 
 const documented = readFileSync(resolve(import.meta.dirname, '../../../docs/injection.md'), 'utf8')
