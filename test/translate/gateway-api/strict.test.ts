@@ -230,6 +230,18 @@ spec:
   });
 
   it.each([
+    ['check', '/check'],
+    ['/check/', '/check'],
+    ['/', undefined],
+  ])('has paths that begin with %s', (path, expected) => {
+    const yaml = harbor() + asking('{name: quay}').replace('protocol: GRPC,', `protocol: HTTP, http: {path: ${path}, allowedHeaders: ['']},`); // prettier-ignore
+    const [listener] = [...translated(yaml, 'listener', strict).values()];
+    const filters: readonly Message[] = listener.filter_chains[0].filters[0].typed_config.http_filters;
+    const config = filters.find(({ name }) => name === 'keelson.ext_authz.harbor.cargo.0')?.typed_config;
+    expect([config.http_service.path_prefix, config.allowed_headers]).toEqual([expected, undefined]);
+  });
+
+  it.each([
     ['as from Istio', '{name: quay}', quay],
     ['in the mesh', "{kind: Service, group: '', name: other}", strict],
   ])('takes its route out of service %s', (_what, parent, features) => {

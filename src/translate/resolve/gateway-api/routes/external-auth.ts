@@ -34,10 +34,18 @@ export function authorizerOf(
     protocol,
     host: destination.host,
     port: destination.port?.number ?? 0,
-    pathPrefix: protocol === 'HTTP' ? (http?.path ?? '') : '',
-    requestHeaders: (protocol === 'HTTP' ? http : grpc)?.allowedHeaders ?? [],
-    responseHeaders: protocol === 'HTTP' ? (http?.allowedResponseHeaders ?? []) : [],
+    pathPrefix: protocol === 'HTTP' ? prefixOf(http?.path) : '',
+    requestHeaders: namesOf((protocol === 'HTTP' ? http : grpc)?.allowedHeaders),
+    responseHeaders: protocol === 'HTTP' ? namesOf(http?.allowedResponseHeaders) : [],
     body: forwardBody?.maxSize ?? 0,
   });
   return { authorizer };
 }
+
+/** Paths begin with a slash, and Envoy refuses a prefix that does not. */
+function prefixOf(path = ''): string {
+  const inner = path.replace(/^\//, '').replace(/\/$/, '');
+  return inner === '' ? '' : `/${inner}`;
+}
+
+const namesOf = (names: readonly string[] = []): readonly string[] => names.filter((name) => name !== '');
