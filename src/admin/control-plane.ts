@@ -5,6 +5,7 @@ import type { Mesh } from '../model/mesh/mesh.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ProxyStatus } from '../model/proxy/proxy-status.ts';
 import type { RejectedResource } from '../model/proxy/replica.ts';
+import type { PatchPlaces } from '../model/envoy/patch-places.ts';
 import type { NodeInfo, TypeUrl } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { SourceRef } from '../model/source.ts';
@@ -65,6 +66,8 @@ export interface ControlPlane {
   hostProblems(node: NodeInfo, host: string): readonly Problem[];
   /** Why an object has nothing to say to the proxy. */
   objectProblems(node: NodeInfo, object: Pick<SourceRef, 'kind' | 'namespace' | 'name'>): readonly Problem[];
+  /** Every patch that is for the proxy, and how many places it matches there. */
+  patchPlaces(node: NodeInfo): readonly PatchPlaces[];
   rejections(): readonly RejectedResource[];
   clusters(): readonly ClusterState[];
   /** The kinds of objects that are read. */

@@ -8,6 +8,7 @@ import { proxyProblems } from '../inspect/proxy-problems.ts';
 import type { MeshProxy, MeshReader } from '../inspect/mesh-reader.ts';
 import { decodedKinds } from '../model/envoy/decoded.ts';
 import type { Problem } from '../model/problem.ts';
+import type { PatchPlaces } from '../model/envoy/patch-places.ts';
 import type { NodeInfo } from '../model/envoy/resource.ts';
 import { resourceTypes } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -66,6 +67,7 @@ export function filesReader(snapshot: Snapshot, problems: readonly Problem[] = [
       return Promise.resolve(translation.objectProblems(nodeOfProxy(proxy, snapshot), { kind, namespace, name: own }));
     },
     hostProblems: (proxy, host) => Promise.resolve(translation.hostProblems(nodeOfProxy(proxy, snapshot), host)),
+    patchPlaces: (proxy) => Promise.resolve(translation.patchPlaces(nodeOfProxy(proxy, snapshot))),
     liveSince: () => Promise.resolve(new Map()),
     read: (proxy) => {
       const node = nodeOfProxy(proxy, snapshot);
@@ -163,6 +165,7 @@ async function serverReader(ask: Ask): Promise<MeshReader> {
       const query = new URLSearchParams({ proxyID: proxy, kind, name });
       return (await ask(`object?${query.toString()}`)) as readonly Problem[];
     },
+    patchPlaces: async (proxy) => (await ask(`patches?proxyID=${encodeURIComponent(proxy)}`)) as readonly PatchPlaces[],
     hostProblems: async (proxy, host) =>
       (await ask(`host?proxyID=${encodeURIComponent(proxy)}&host=${encodeURIComponent(host)}`)) as readonly Problem[],
     liveSince: async (proxy) => {

@@ -1,6 +1,7 @@
 // For each object of the user: how many proxies have something that it caused, how many of them have all of it in its latest
 // version, and what those say that reject it. What layers and messages are caused by is found out once for each of them.
 import type { Delivery } from '../model/proxy/delivery.ts';
+import type { PatchCount } from '../model/envoy/patch-places.ts';
 import type { Layer, Resource } from '../model/envoy/resource.ts';
 import type { SourceRef } from '../model/source.ts';
 import { sourcesOf } from '../translate/provenance.ts';
@@ -12,6 +13,8 @@ export interface ObjectDelivery {
   readonly programmed: number;
   /** Why proxies reject it, in their words; a few of them. */
   readonly faults: readonly string[];
+  /** Of an object with patches: what each of them matches. */
+  readonly patches?: readonly PatchCount[];
 }
 
 /** By `causeKey`. */
@@ -25,11 +28,15 @@ const mostFaults = 3;
 /** Between pauses. */
 const layersAtOnce = 4;
 
-/** `generations` has the objects to report of, by their keys. `breathe` lets others work; it is awaited again and again. */
+/**
+ * `generations` has the objects to report of, by their keys; `patches` are those that are for the proxies. `breathe` lets others
+ * work; it is awaited again and again.
+ */
 export async function deliveryReport(
   { proxies, refusals }: Delivery,
   generations: ReadonlyMap<string, number>,
   isReported: (source: SourceRef) => boolean,
+  patches: readonly PatchCount[],
   breathe: () => Promise<void>,
 ): Promise<DeliveryReport> {
   const layers = new Map<Layer, Set<number>>();
@@ -55,12 +62,17 @@ export async function deliveryReport(
       entry(faults, key, newSet<string>).add(error);
     }
   }
+  const patchesOf = Map.groupBy(patches, ({ source }) => causeKey(source));
   return new Map(
     [...generations].map(([key, generation]) => {
+      const own = patchesOf.get(key);
       const all = union(having.get(key) ?? []);
       const missing = [...(behind.get(key) ?? [])].filter((proxy) => all.has(proxy)).length;
       const told = [...(faults.get(key) ?? [])].slice(0, mostFaults);
-      return [key, { generation, proxies: all.size, programmed: all.size - missing, faults: told }];
+      return [
+        key,
+        { generation, proxies: all.size, programmed: all.size - missing, faults: told, ...(own && { patches: own }) },
+      ];
     }),
   );
 }
@@ -96,13 +108,29 @@ function joined(key: string, own: ObjectDelivery, others: readonly DeliveryRepor
     .flatMap((report) => report.get(key) ?? [])
     .filter(({ generation }) => generation >= own.generation);
   const all = [own, ...heard];
+  const patches = patchCounts(all);
   return {
     generation: own.generation,
     proxies: all.reduce((sum, { proxies }) => sum + proxies, 0),
     programmed: all.reduce((sum, { programmed }) => sum + programmed, 0),
     faults: [...new Set(all.flatMap(({ faults }) => faults))].slice(0, mostFaults),
     unheard: others.length - heard.length,
+    ...(patches.length > 0 && { patches }),
   };
+}
+
+function patchCounts(deliveries: readonly ObjectDelivery[]): readonly PatchCount[] {
+  const byPath = Map.groupBy(
+    deliveries.flatMap(({ patches = [] }) => patches),
+    ({ source }) => source.path,
+  );
+  return [...byPath.values()].map((counts) =>
+    counts.reduce((sum, { proxies, places }) => ({
+      ...sum,
+      proxies: sum.proxies + proxies,
+      places: sum.places + places,
+    })),
+  );
 }
 
 type Causes = ReadonlySet<string>;

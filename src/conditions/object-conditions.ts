@@ -1,6 +1,7 @@
 // What an object of Istio's kinds is told in its status: whether it is in force, whether what it names is there, and how
 // many proxies have what it asks for.
 // https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#typical-status-properties
+import { describePatchCount } from '../model/envoy/patch-places.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Condition } from '../model/status.ts';
 import type { JoinedDelivery } from './delivery-report.ts';
@@ -68,14 +69,19 @@ function programming({ delivery }: ObjectFacts, accepted: Condition): Condition 
     return { type, status: 'False', reason: 'Invalid', message: 'It is not in force; what was in force before stays' };
   if (delivery === undefined || (delivery.proxies === 0 && delivery.unheard === 0))
     return { type, status: 'Unknown', reason: 'NoProxies', message: 'No connected proxy has anything of it' };
-  const { proxies, programmed, faults, unheard } = delivery;
+  const { proxies, programmed, faults, unheard, patches = [] } = delivery;
   const count = `${programmed}/${proxies} proxies${unheard === 0 ? '' : `, and those of ${unheard} more replicas`}`;
   if (faults.length > 0)
     return { type, status: 'False', reason: 'Rejected', message: cut(`${count}; rejected: ${faults.join('; ')}`) };
   if (unheard > 0) return { type, status: 'False', reason: 'Reporting', message: count };
   return programmed < proxies
     ? { type, status: 'False', reason: 'Pending', message: count }
-    : { type, status: 'True', reason: 'Programmed', message: count };
+    : {
+        type,
+        status: 'True',
+        reason: 'Programmed',
+        message: cut([count, ...patches.map(describePatchCount)].join('; ')),
+      };
 }
 
 /** Of one field, what proxies find in particular comes after what is known of it in general. */

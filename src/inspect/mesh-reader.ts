@@ -1,6 +1,7 @@
 // The mesh as somebody sees it who only looks: files as they would be in force, the daemon's own, or what a running daemon
 // tells over HTTP. Explanations, traces and comparisons ask it, and do not know which it is.
 import type { DecodedConfiguration } from '../model/envoy/decoded.ts';
+import type { PatchPlaces } from '../model/envoy/patch-places.ts';
 import type { NodeInfo } from '../model/envoy/resource.ts';
 import type { Problem } from '../model/problem.ts';
 
@@ -35,6 +36,8 @@ export interface MeshReader {
   hostProblems(proxy: string, host: string): Promise<readonly Problem[]>;
   /** Why an object (`namespace/name`) has nothing to say to a proxy. */
   objectProblems(proxy: string, object: { readonly kind: string; readonly name: string }): Promise<readonly Problem[]>;
+  /** Every patch that is for a proxy, and how many places it matches there. */
+  patchPlaces(proxy: string): Promise<readonly PatchPlaces[]>;
   /** When a proxy last accepted resources of each kind: RFC 3339. Empty for files. */
   liveSince(proxy: string): Promise<ReadonlyMap<keyof DecodedConfiguration, string>>;
   /** Throws a WrongQuestion for a proxy that is not there. */

@@ -9,7 +9,7 @@ import { withRefusedHandshakes } from './refused-handshakes.ts';
 import { traceProblems } from './trace-problems.ts';
 
 /** What is asked of a mesh for it. */
-export type TracedMesh = Omit<MeshReader, 'objectProblems' | 'liveSince'>;
+export type TracedMesh = Omit<MeshReader, 'objectProblems' | 'patchPlaces' | 'liveSince'>;
 
 /** For documentation: no such address exists. */
 const someClient = '198.51.100.1';

@@ -76,6 +76,10 @@ export const scopeOfProxy = (question: Question): Answer =>
 export const conflictsOfProxy = (question: Question): Answer =>
   ofProxy(question, ({ node }) => ({ json: question.plane.conflicts(node) }));
 
+/** What patches match in the proxy's configuration. */
+export const patchesOfProxy = (question: Question): Answer =>
+  ofProxy(question, ({ node }) => ({ json: question.plane.patchPlaces(node) }));
+
 /** Why the proxy does not know the host of the query. */
 export const hostOfProxy = (question: Question): Answer => {
   const host = question.query.get('host') ?? '';

@@ -5,6 +5,7 @@ import {
   endpointsOfProxy,
   hostOfProxy,
   objectOfProxy,
+  patchesOfProxy,
   resourcesOfProxy,
   scopeOfProxy,
 } from './configuration.ts';
@@ -44,6 +45,7 @@ export const pages: ReadonlyMap<string, Page> = new Map(
     ndsz: own('names that a proxy resolves by itself, where it captures DNS: proxyID', namesOfProxy),
     networkz: whole('gateways between networks', objects.networkGateways),
     object: whole('why an object has nothing to say to a proxy: proxyID, kind, name', objectOfProxy, 'proxies'),
+    patches: own('how many places of a proxy each patch matches: proxyID', patchesOfProxy),
     problems: whole('mistakes in what users wrote', objects.problems, 'proxies'),
     push_status: whole('mistakes by kind and object', objects.pushStatus, 'proxies'),
     pushcontext: whole('settings of the mesh', objects.meshConfig),

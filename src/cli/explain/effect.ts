@@ -4,6 +4,8 @@ import { hostAnswers } from '../../inspect/host-answers.ts';
 import type { MeshReader } from '../../inspect/mesh-reader.ts';
 import type { DecodedConfiguration } from '../../model/envoy/decoded.ts';
 import { decodedKinds } from '../../model/envoy/decoded.ts';
+import type { PatchPlaces } from '../../model/envoy/patch-places.ts';
+import { describePatchCount, patchCounts } from '../../model/envoy/patch-places.ts';
 import type { Problem } from '../../model/problem.ts';
 import { describeProblem } from '../../model/problem.ts';
 import type { SourceRef } from '../../model/source.ts';
@@ -41,6 +43,8 @@ export async function explainObject(
     `${source.namespace}/${source.name}` === name;
   const effects: Effect[] = [];
   const problems = new Map<string, Problem>();
+  const patches: (readonly PatchPlaces[])[] = [];
+  const isPatched = kind.toLowerCase() === 'envoyfilter';
   let asked = 0;
   for (const proxy of proxies) {
     const [{ resources }, conflicts, since] = await Promise.all([
@@ -48,6 +52,7 @@ export async function explainObject(
       mesh.conflicts(proxy),
       mesh.liveSince(proxy),
     ]);
+    if (isPatched) patches.push((await mesh.patchPlaces(proxy)).filter(({ source }) => isIt(source)));
     const own = effectsOf(resources, isIt);
     effects.push(...own.map((effect) => withTime({ proxy, ...effect }, since)));
     const reasons = own.length > 0 || asked++ >= mostAsked ? [] : await mesh.objectProblems(proxy, { kind, name });
@@ -55,8 +60,10 @@ export async function explainObject(
     for (const problem of conflicts) if (isIt(problem.source)) problems.set(describeProblem(problem), problem);
   }
   for (const problem of mesh.problems) if (isIt(problem.source)) problems.set(describeProblem(problem), problem);
-  if (json) io.stdout(`${JSON.stringify({ effects, problems: [...problems.values()] }, null, 2)}\n`);
-  else printEffects(effects, [...problems.keys()], proxies.length, io);
+  const counts = patchCounts(patches);
+  const told = { effects, ...(isPatched && { patches: counts }), problems: [...problems.values()] };
+  if (json) io.stdout(`${JSON.stringify(told, null, 2)}\n`);
+  else printEffects(effects, [...counts.map(describePatchCount), ...problems.keys()], proxies.length, io);
   return effects.length > 0 ? exit.fine : exit.bad;
 }
 
@@ -77,7 +84,7 @@ function withTime(effect: Effect, since: ReadonlyMap<Kind, string>): Effect {
   return time === undefined ? effect : { ...effect, since: time };
 }
 
-function printEffects(effects: readonly Effect[], problems: readonly string[], asked: number, io: Io): void {
+function printEffects(effects: readonly Effect[], remarks: readonly string[], asked: number, io: Io): void {
   const reached = new Set(effects.map(({ proxy }) => proxy)).size;
   io.stdout(`has effect on ${reached} of ${asked} proxies\n`);
   if (effects.length > 0)
@@ -93,7 +100,7 @@ function printEffects(effects: readonly Effect[], problems: readonly string[], a
         ]),
       ]),
     );
-  for (const problem of problems) io.stdout(`${problem}\n`);
+  for (const remark of remarks) io.stdout(`${remark}\n`);
 }
 
 const shortened = (fields: readonly string[]): string =>

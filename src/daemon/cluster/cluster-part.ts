@@ -97,6 +97,7 @@ export class ClusterPart {
       isOwnRevision: (label) => this.#isOwnRevision(label),
       delivery: () => server.delivery(),
       problems: () => mesh.problems,
+      nodes: () => server.status().map(({ node }) => node),
       others: () => this.#peers.reports(),
       onReport: (report) => service.publish(report),
       log,

@@ -15,6 +15,9 @@ import { StatusWriter } from '../../controllers/status/status-writer.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import type { KubernetesObject } from '../../kubernetes/resource.ts';
 import type { Delivery } from '../../model/proxy/delivery.ts';
+import type { PatchCount, PatchPlaces } from '../../model/envoy/patch-places.ts';
+import { patchCounts } from '../../model/envoy/patch-places.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { gatewayController, meshController } from '../../translate/resolve/gateway-api/gateway-class.ts';
@@ -31,6 +34,8 @@ export interface ToldMesh {
 export interface StatusesOptions {
   readonly delivery: () => Delivery;
   readonly problems: () => readonly Problem[];
+  /** The proxies of this replica. */
+  readonly nodes: () => readonly NodeInfo[];
   /** What other replicas report of their proxies. */
   readonly others: () => readonly PeerReport[];
   readonly revision: string;
@@ -112,7 +117,8 @@ export class Statuses {
     const told = this.#told;
     if (told === undefined) return;
     const generations = generationsOf(told.snapshot);
-    const report = await deliveryReport(delivery(), generations, hasConditions, () => breath());
+    const patches = await this.#patches(told);
+    const report = await deliveryReport(delivery(), generations, hasConditions, patches, () => breath());
     this.#options.onReport(report);
     if (this.#writers.size === 0) return;
     const { snapshot, translation } = told;
@@ -128,6 +134,17 @@ export class Statuses {
     });
     for (const [role, writer] of this.#writers)
       writer.want(new Map([...wanted].filter(([, status]) => status.writer === role)));
+  }
+
+  /** Of all EnvoyFilters. */
+  async #patches({ snapshot, translation }: ToldMesh): Promise<readonly PatchCount[]> {
+    if (snapshot.objects.EnvoyFilter.size === 0) return [];
+    const places: (readonly PatchPlaces[])[] = [];
+    for (const node of this.#options.nodes()) {
+      places.push(translation.patchPlaces(node));
+      await breath();
+    }
+    return patchCounts(places);
   }
 }
 

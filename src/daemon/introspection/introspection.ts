@@ -89,6 +89,7 @@ export function controlPlane(known: Known): ControlPlane {
     conflicts: (node) => proxyProblems(translation(), node, Date.now()),
     hostProblems: (node, host) => translation().hostProblems(node, host),
     objectProblems: (node, object) => translation().objectProblems(node, object),
+    patchPlaces: (node) => translation().patchPlaces(node),
     rejections,
     clusters: () => [{ id: translation().mesh.settings.clusterId, secretName: '', syncStatus: 'synced' }],
     kinds: () => readKinds,

@@ -10,22 +10,37 @@ export interface PatchPlaces {
   readonly places: number;
 }
 
-/** A warning for every patch that found nothing on any of the proxies. */
-export function unmatchedPatches(proxies: Iterable<readonly PatchPlaces[]>): readonly Problem[] {
-  const found = new Map<string, { readonly source: SourceRef; count: number; places: number }>();
+/** The same over several proxies. */
+export interface PatchCount extends PatchPlaces {
+  /** That the patch is for. */
+  readonly proxies: number;
+}
+
+export function patchCounts(proxies: Iterable<readonly PatchPlaces[]>): readonly PatchCount[] {
+  const found = new Map<string, PatchCount>();
   for (const proxy of proxies) {
     for (const { source, places } of proxy) {
       const key = describeSource(source);
-      const known = found.get(key) ?? { source, count: 0, places: 0 };
-      found.set(key, { source, count: known.count + 1, places: known.places + places });
+      const known = found.get(key);
+      found.set(key, { source, proxies: (known?.proxies ?? 0) + 1, places: (known?.places ?? 0) + places });
     }
   }
-  return [...found.values()]
+  return [...found.values()];
+}
+
+/** A warning for every patch that found nothing on any of the proxies. */
+export const unmatchedPatches = (proxies: Iterable<readonly PatchPlaces[]>): readonly Problem[] =>
+  patchCounts(proxies)
     .filter(({ places }) => places === 0)
-    .map(({ source, count }) => ({
+    .map(({ source, proxies: count }) => ({
       code: 'unmatched-patch',
       severity: 'warning',
       message: `the patch is for ${count === 1 ? 'one proxy' : `${count} proxies`} and matches nothing there`,
       source,
     }));
-}
+
+/** `spec.configPatches[0] matches 4 places on 2 proxies` */
+export const describePatchCount = ({ source, proxies, places }: PatchCount): string =>
+  `${source.path ?? ''} matches ${counted(places, 'place')} on ${counted(proxies, 'proxy', 'proxies')}`;
+
+const counted = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
