@@ -40,12 +40,14 @@ function* checkPatch(config: EnvoyConfigObjectPatch, path: FieldPath, context: R
   yield* atMostOne(match, [...path, 'match'], objectMatches);
   if (match.context === 'WAYPOINT') {
     if (!match.waypoint) yield missing([...path, 'match', 'waypoint'], 'context WAYPOINT needs a waypoint match');
+    else yield doubtful([...path, 'match', 'context'], waypointContext);
     return;
   }
   if (match.waypoint) yield conflict([...path, 'match', 'waypoint'], 'a waypoint match needs context WAYPOINT');
   if (applyTo === 'INVALID') return yield missing([...path, 'applyTo'], 'what the patch applies to is required');
   if (!patch) return yield missing([...path, 'patch'], 'the patch is required');
-  const { operation = 'INVALID', value } = patch;
+  const { operation = 'INVALID', value, filterClass = 'UNSPECIFIED' } = patch;
+  if (filterClass !== 'UNSPECIFIED') yield doubtful([...path, 'patch', 'filterClass'], anyClass);
   if (operation === 'INVALID') return yield missing([...path, 'patch', 'operation'], 'the operation is required');
   if (operation !== 'REMOVE' && !value)
     return yield missing([...path, 'patch', 'value'], `the operation ${operation} needs a value`);
@@ -62,6 +64,11 @@ function* checkPatch(config: EnvoyConfigObjectPatch, path: FieldPath, context: R
   yield* checkValue(value, [...path, 'patch', 'value'], applyTo, context);
   yield* checkPatterns(value, [...path, 'patch', 'value']);
 }
+
+const waypointContext =
+  'context WAYPOINT has no effect, as with Istio: use SIDECAR_INBOUND in an EnvoyFilter whose targetRefs name the waypoint';
+const anyClass =
+  'filterClass has no effect, as with Istio: say by INSERT_BEFORE or INSERT_AFTER where the filter is to stand';
 
 const longestVersion = 1024;
 
