@@ -2,6 +2,7 @@
 // version, and what those say that reject it. What layers and messages are caused by is found out once for each of them.
 import type { Delivery } from '../model/proxy/delivery.ts';
 import type { PatchCount } from '../model/envoy/patch-places.ts';
+import { joinedCounts } from '../model/envoy/patch-places.ts';
 import type { Layer, Resource } from '../model/envoy/resource.ts';
 import type { SourceRef } from '../model/source.ts';
 import { sourcesOf } from '../translate/provenance.ts';
@@ -108,7 +109,7 @@ function joined(key: string, own: ObjectDelivery, others: readonly DeliveryRepor
     .flatMap((report) => report.get(key) ?? [])
     .filter(({ generation }) => generation >= own.generation);
   const all = [own, ...heard];
-  const patches = patchCounts(all);
+  const patches = joinedCounts(all.flatMap((each) => each.patches ?? []));
   return {
     generation: own.generation,
     proxies: all.reduce((sum, { proxies }) => sum + proxies, 0),
@@ -117,20 +118,6 @@ function joined(key: string, own: ObjectDelivery, others: readonly DeliveryRepor
     unheard: others.length - heard.length,
     ...(patches.length > 0 && { patches }),
   };
-}
-
-function patchCounts(deliveries: readonly ObjectDelivery[]): readonly PatchCount[] {
-  const byPath = Map.groupBy(
-    deliveries.flatMap(({ patches = [] }) => patches),
-    ({ source }) => source.path,
-  );
-  return [...byPath.values()].map((counts) =>
-    counts.reduce((sum, { proxies, places }) => ({
-      ...sum,
-      proxies: sum.proxies + proxies,
-      places: sum.places + places,
-    })),
-  );
 }
 
 type Causes = ReadonlySet<string>;

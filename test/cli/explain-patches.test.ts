@@ -53,10 +53,8 @@ it('is in the condition Programmed, over all replicas', async () => {
     patchCounts([places]),
     () => Promise.resolve(),
   );
-  const delivery = joinedReports(
-    report,
-    [JSON.parse(JSON.stringify([...report])) as []].map((each) => new Map(each)),
-  ).get(key);
+  const heard = { revision: '', report: new Map(JSON.parse(JSON.stringify([...report])) as typeof report) };
+  const delivery = joinedReports(report, [heard], () => true).get(key);
   expect(delivery?.patches?.map(({ proxies, places: count }) => [proxies, count])).toEqual([[2, 4], [2, 0]]); // prettier-ignore
   const having = { ...delivery!, proxies: 2, programmed: 2 };
   const conditions = objectConditions({ kind: 'EnvoyFilter', generation: 1, problems: [], delivery: having });

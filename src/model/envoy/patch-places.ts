@@ -16,14 +16,16 @@ export interface PatchCount extends PatchPlaces {
   readonly proxies: number;
 }
 
-export function patchCounts(proxies: Iterable<readonly PatchPlaces[]>): readonly PatchCount[] {
+export const patchCounts = (proxies: Iterable<readonly PatchPlaces[]>): readonly PatchCount[] =>
+  joinedCounts([...proxies].flat().map((each) => ({ ...each, proxies: 1 })));
+
+/** Each patch once. */
+export function joinedCounts(counts: readonly PatchCount[]): readonly PatchCount[] {
   const found = new Map<string, PatchCount>();
-  for (const proxy of proxies) {
-    for (const { source, places } of proxy) {
-      const key = describeSource(source);
-      const known = found.get(key);
-      found.set(key, { source, proxies: (known?.proxies ?? 0) + 1, places: (known?.places ?? 0) + places });
-    }
+  for (const { source, proxies, places } of counts) {
+    const key = describeSource(source);
+    const known = found.get(key);
+    found.set(key, { source, proxies: (known?.proxies ?? 0) + proxies, places: (known?.places ?? 0) + places });
   }
   return [...found.values()];
 }

@@ -2,20 +2,41 @@
 // not work stops traffic or lets it pass, as its failure strategy says.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { freePort } from '../../../scripts/ports.ts';
-import type { Lab } from '../../support/lab.ts';
-import { namespace, startLab, yaml } from '../../support/lab.ts';
-import { headerModule } from '../../support/wasm-module.ts';
+import type { Lab, Port } from '../../support/lab.ts';
+import { http, namespace, startLab, yaml } from '../../support/lab.ts';
+import { sendLine } from '../../support/traffic.ts';
+import { headerModule, prefixModule } from '../../support/wasm-module.ts';
 
 const good = headerModule({ header: ['x-module', 'was-here'] });
 const broken = headerModule({ header: ['x-module', 'never'], starts: false });
+/** Modules of one content share what has become of them: so each strategy has its own. */
+const fragile = (strategy: string): Buffer => headerModule({ header: ['x-module', strategy], mostHeaders: 30 });
+const prefix = prefixModule('before ');
+const digestOf = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
+const image = Buffer.from(
+  JSON.stringify({
+    layers: [{ mediaType: 'application/vnd.module.wasm.content.layer.v1+wasm', digest: `sha256:${digestOf(good)}` }],
+  }),
+);
+const tcp: Port = { number: 18081, name: 'tcp-echo', app: 'tcp' };
+
 const files: Readonly<Record<string, Buffer>> = {
   '/good.wasm': good,
+  '/FAIL_CLOSE.wasm': fragile('FAIL_CLOSE'),
+  '/FAIL_OPEN.wasm': fragile('FAIL_OPEN'),
+  '/FAIL_RELOAD.wasm': fragile('FAIL_RELOAD'),
+  '/prefix.wasm': prefix,
+  '/v2/mill/good/manifests/v1': image,
+  [`/v2/mill/good/blobs/sha256:${digestOf(good)}`]: good,
   '/broken.wasm': broken,
   '/text': Buffer.from('hello'),
 };
@@ -36,9 +57,10 @@ beforeAll(async () => {
   const port = await freePort();
   lab = await startLab({
     workloads: ['store-v1'],
+    ports: [http, tcp],
     daemon: {
       monitoringAddress: `127.0.0.1:${port}`,
-      modules: { server: { address: '127.0.0.1', port }, isAllowed: () => true },
+      modules: { server: { address: '127.0.0.1', port }, isAllowed: () => true, plainRegistries: true },
     },
   });
 }, 120_000);
@@ -96,6 +118,78 @@ describe('a module', () => {
       'module-unavailable',
       'module',
     ]);
+  });
+});
+
+const withHeaders = (count: number) =>
+  lab.call('store', { headers: Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, 'x'])) });
+
+describe('a module that breaks at a request', () => {
+  it.each([
+    ['FAIL_CLOSE', 503, undefined],
+    ['FAIL_OPEN', 200, undefined],
+    ['FAIL_RELOAD', 200, 'FAIL_RELOAD'],
+  ])('with the strategy %s leaves %d and %s for those that come later', async (failStrategy, status, header) => {
+    await answerWith({ url: `${origin}/${failStrategy}.wasm`, failStrategy });
+    const answered = async (): Promise<string> => {
+      const answer = await lab.call('store');
+      return `${answer.status} ${String(answer.headers['x-module'])}`;
+    };
+    // What may be passed by is fetched by the proxy itself.
+    await lab.mesh.envoys
+      .get('caller')
+      ?.eventually('the module', async () => (await answered()) === `200 ${failStrategy}`);
+    await withHeaders(40);
+    // It is started again a second after it broke.
+    const wanted = `${status} ${String(header)}`;
+    await lab.mesh.envoys.get('caller')?.eventually('the later ones', async () => (await answered()) === wanted);
+    expect((await withHeaders(40)).status).toBe(failStrategy === 'FAIL_OPEN' ? 200 : 503);
+  });
+});
+
+const imageOf = (): string => `oci://${origin.slice('http://'.length)}/mill/good:v1`;
+
+it('a module comes out of an image', async () => {
+  const { status, headers } = await answerWith({ url: imageOf(), imagePullPolicy: 'Always' });
+  expect([status, headers['x-module']]).toEqual([200, 'was-here']);
+});
+
+it('a module is a file of the proxy', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'keelson-module-'));
+  const file = join(directory, 'good.wasm');
+  await writeFile(file, good);
+  const { status, headers } = await answerWith({ url: `file://${file}` });
+  expect([status, headers['x-module']]).toEqual([200, 'was-here']);
+  await rm(directory, { recursive: true });
+});
+
+it('a module sees the bytes of connections', async () => {
+  const onBytes = { type: 'NETWORK', match: [{ mode: 'CLIENT', ports: [{ number: tcp.number }] }] };
+  const bytes = () => sendLine(lab.egress(tcp), 'hello\n');
+  await answerWith({ url: `${origin}/prefix.wasm`, ...onBytes });
+  expect(await bytes()).toBe('store-v1:before hello\n');
+  await answerWith({ url: `${origin}/gone`, ...onBytes });
+  expect(await bytes().catch(() => '')).toBe('');
+  await answerWith({ url: `${origin}/gone`, ...onBytes, failStrategy: 'FAIL_OPEN' });
+  expect(await bytes()).toBe('store-v1:hello\n');
+});
+
+it('a TrafficExtension brings a module', async () => {
+  const extension = {
+    apiVersion: 'extensions.istio.io/v1alpha1',
+    kind: 'TrafficExtension',
+    metadata: { name: 'module', namespace },
+    spec: {
+      match: [{ mode: 'CLIENT', ports: [{ number: http.number }] }],
+      wasm: { url: imageOf(), failStrategy: 'FAIL_OPEN' },
+    },
+  };
+  await lab.mesh.change('extension.yaml', yaml(extension));
+  await lab.mesh.daemon.modulesFetched();
+  await lab.mesh.settled();
+  await lab.mesh.envoys.get('caller')?.eventually('the module', async () => {
+    const { status, headers } = await lab.call('store');
+    return status === 200 && headers['x-module'] === 'was-here';
   });
 });
 
