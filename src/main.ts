@@ -12,7 +12,7 @@ import { conflictWatch } from './daemon/mesh/conflicts.ts';
 import { consoleSource } from './daemon/introspection/console-source.ts';
 import type { ExplainedRejection, Known } from './daemon/introspection/introspection.ts';
 import { controlPlane, debugSource, explainRejection } from './daemon/introspection/introspection.ts';
-import type { LiveMesh, ModuleServing } from './daemon/mesh/live-mesh.ts';
+import type { LiveMesh, ModuleFetching } from './daemon/mesh/live-mesh.ts';
 import { openMesh } from './daemon/mesh/open-mesh.ts';
 import { daemonCertificates, daemonCredentials } from './daemon/authority/certificates.ts';
 import type { ClusterPart } from './daemon/cluster/cluster-part.ts';
@@ -80,8 +80,8 @@ export interface DaemonOptions {
   readonly logLevel?: LogLevelSwitch;
   /** How keys of token issuers are fetched. */
   readonly keys?: FetchOptions;
-  /** How WebAssembly modules are fetched, and where proxies get them from; without it each proxy has to see for itself. */
-  readonly modules?: ModuleServing;
+  /** How WebAssembly modules are fetched; without it each proxy has to see for itself. */
+  readonly modules?: ModuleFetching;
   /** Where spans of changes go; without it there are none. */
   readonly spans?: SpanExport;
   /** All problems there are, whenever they have changed. */
@@ -169,7 +169,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const authority = () => certificates.status();
   const console = consoleSource({ mesh, history, plane, authority, ...trafficOf(options) });
   await beginning.end();
-  const ports = await listenAdmin(plane, { module: (path) => mesh.module(path), console }, options, atEnd);
+  const ports = await listenAdmin(plane, { console }, options, atEnd);
   const close = (): Promise<void> => ended(stopping, server, cluster, tracing);
   return { ...served, ...ports, webhookPort, ...shown(mesh, server), authority, close };
 }
@@ -252,7 +252,7 @@ const pageFault =
 /** Opens the HTTP ports that are asked for. */
 async function listenAdmin(
   plane: ControlPlane,
-  served: Pick<AdminOptions, 'module' | 'console'>,
+  served: Pick<AdminOptions, 'console'>,
   { monitoringAddress, httpAddress, controlzAddress, log, logLevel }: DaemonOptions,
   atEnd: (stop: () => void) => void,
 ): Promise<Pick<Daemon, 'monitoringPort' | 'httpPort'>> {

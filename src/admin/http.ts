@@ -22,8 +22,6 @@ export interface LogLevelSwitch {
 export interface AdminOptions {
   /** Debug pages ask who is calling, unless it is this machine. */
   readonly guarded: boolean;
-  /** The WebAssembly module at a path; undefined if there is none. */
-  readonly module: (path: string) => Uint8Array | undefined;
   /** What the console shows; without it there is none. */
   readonly console?: ConsoleSource;
   /** Without it there is no /logging. */
@@ -37,18 +35,13 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** /metrics, /version, /logging, /debug/*, /console/*, and /wasm/* for proxies */
+/** /metrics, /version, /logging, /debug/* and /console/* */
 export function monitoringServer(plane: ControlPlane, options: AdminOptions): AdminServer {
   const app = newApp(options);
   app.get('/version', (_request, reply) => reply.type('text/plain').send(versionText(plane.version)));
   app.get('/metrics', async (_request, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await plane.metricsText()),
   );
-  // Whoever knows a digest has seen the module, or its address: there is nothing to guard.
-  app.get('/wasm/*', (request, reply) => {
-    const module = options.module(request.raw.url ?? '');
-    return module === undefined ? reply.callNotFound() : reply.type('application/wasm').send(module);
-  });
   const { console: source, guarded, logLevel } = options;
   if (logLevel !== undefined) addLogging(app, logLevel, (request) => scopeOf(plane, request, true));
   if (source !== undefined) addConsole(app, { plane, source, scopeOf: (request) => scopeOf(plane, request, guarded) });

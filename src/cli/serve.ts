@@ -44,7 +44,6 @@ Usage: keelson serve [OPTIONS]     (or 'keelson discovery', as istiod is called)
   --prometheus URL        the Prometheus that reads the proxies, for traffic in the console's graph
   --http-address HOST:PORT        readiness and debug pages, over HTTP (off; reading a cluster: 0.0.0.0:8080)
   --controlz-address HOST:PORT    the log's level, for istioctl (off; reading a cluster: 127.0.0.1:9876)
-  --modules-address HOST:PORT     where proxies reach the monitoring address, for WebAssembly modules
   --webhook-address HOST:PORT     admission webhooks, over TLS (off; reading a cluster: 0.0.0.0:15017)
   --connection-age TIME   after which a proxy's connection is closed, so that it may find another replica (30m)
   --namespace NAME        reading a cluster: the one with the mesh's own objects (POD_NAMESPACE, else istio-system)
@@ -74,7 +73,6 @@ const options = {
   prometheus: { type: 'string' },
   'http-address': { type: 'string' },
   'controlz-address': { type: 'string' },
-  'modules-address': { type: 'string' },
   'webhook-address': { type: 'string' },
   'connection-age': { type: 'string' },
   namespace: { type: 'string' },
@@ -115,7 +113,7 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
     ...portOption('plaintextAddress', values['plaintext-address'], config, '0.0.0.0:15010'),
     ...portOption('httpAddress', values['http-address'], config, '0.0.0.0:8080'),
     ...portOption('controlzAddress', values['controlz-address'], config, '127.0.0.1:9876'),
-    ...moduleServing(values['monitoring-address'], values['modules-address'], config),
+    modules: {},
     ...portOption('webhookAddress', values['webhook-address'], config, '0.0.0.0:15017'),
     ...connectionAge(values['connection-age']),
     revision,
@@ -176,19 +174,6 @@ function prometheusOption(url: string | undefined): Pick<DaemonOptions, 'prometh
   if (url === undefined) return {};
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw new UsageError(`--prometheus: '${url}' is no URL`);
   return { prometheus: url };
-}
-
-/** In a cluster by the name of its Service; elsewhere on this machine. */
-function moduleServing(
-  monitoring: string,
-  given: string | undefined,
-  config: DaemonOptions['config'],
-): Pick<DaemonOptions, 'modules'> {
-  if (monitoring === 'off' && given === undefined) return {};
-  const host = typeof config === 'string' ? '127.0.0.1' : `istiod.${defaultInstallation.systemNamespace}.svc`;
-  const [, address, port] = /^(.+):(\d{1,5})$/.exec(given ?? monitoring.replace(/^.*(?=:)/, host)) ?? [];
-  if (address === undefined) throw new UsageError(`--modules-address: '${given}' is no HOST:PORT`);
-  return { modules: { server: { address, port: Number(port) } } };
 }
 
 function connectionAge(text: string | undefined): Pick<DaemonOptions, 'connectionAge'> {

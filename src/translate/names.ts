@@ -8,8 +8,6 @@ export const virtualOutbound = 'virtualOutbound';
 export const virtualInbound = 'virtualInbound';
 /** Istio has an agent for it and no listener. */
 export const dnsListener = 'keelson.dns';
-/** Where proxies get WebAssembly modules from: Istio's have an agent for it. */
-export const modulesCluster = 'keelson.modules';
 
 export const outboundCluster = (host: string, port: number, subset = ''): string =>
   `outbound|${port}|${subset}|${host}`;

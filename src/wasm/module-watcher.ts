@@ -10,7 +10,7 @@ import type { SourceRef } from '../model/source.ts';
 import type { Followed, Named, Timing } from '../watchers/fetch/fetched-sources.ts';
 import type { FetchedModule, ModuleFetchOptions } from './module-fetch.ts';
 
-import { moduleKey, modulePath, moduleSource } from '../model/external/module-source.ts';
+import { moduleKey, moduleSource } from '../model/external/module-source.ts';
 import { patchedModule } from '../model/envoy/patched-module.ts';
 import { at } from '../model/source.ts';
 import { FetchedSources } from '../watchers/fetch/fetched-sources.ts';
@@ -18,8 +18,6 @@ import { registryCredentials } from './docker-config.ts';
 import { fetchModule } from './module-fetch.ts';
 
 export interface ModuleWatcherOptions extends ModuleFetchOptions, Timing {
-  /** Where proxies reach the server of `file`. */
-  readonly server: Modules['server'];
   /** Called when a module has come, or could not be had. */
   readonly onChange: () => void;
 }
@@ -30,11 +28,10 @@ export class ModuleWatcher {
   readonly #options: ModuleWatcherOptions;
   readonly #sources: FetchedSources<ModuleSource, FetchedModule>;
   #snapshot: Snapshot | undefined;
-  #modules: Modules;
+  #modules: Modules = { states: new Map() };
 
   constructor(options: ModuleWatcherOptions) {
     this.#options = options;
-    this.#modules = { server: options.server, states: new Map() };
     this.#sources = new FetchedSources({
       ...options,
       fetch: (source, signal) => this.#fetch(source, signal),
@@ -52,13 +49,6 @@ export class ModuleWatcher {
   /** Its identity changes only with its content. */
   get modules(): Modules {
     return this.#modules;
-  }
-
-  /** What is served at a path: a module by its digest. */
-  file(path: string): Uint8Array | undefined {
-    for (const { value } of this.#sources.followed.values())
-      if (value !== undefined && path === modulePath(value.sha256)) return value.bytes;
-    return undefined;
   }
 
   /** Follows what `snapshot` names, and forgets the rest. */
@@ -104,7 +94,7 @@ export class ModuleWatcher {
 
   #publish(): void {
     const states = [...this.#sources.followed].map(([key, followed]) => [key, stateOf(followed)] as const);
-    this.#modules = { server: this.#options.server, states: new Map(states) };
+    this.#modules = { states: new Map(states) };
   }
 }
 

@@ -11,7 +11,6 @@ const told: LogSwitch = { most: 'info' };
 const plane = { systemNamespaces: ['istio-system'] } as unknown as ControlPlane;
 const server = monitoringServer(plane, {
   guarded: true,
-  module: () => undefined,
   logLevel: levelSwitch(told),
   onFault: () => {},
 });

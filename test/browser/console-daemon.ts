@@ -107,7 +107,6 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
   const faults: unknown[] = [];
   const http: AdminServer = monitoringServer(plane, {
     guarded: options.guarded ?? true,
-    module: () => undefined,
     console: counted,
     onFault: (fault) => faults.push(fault),
   });

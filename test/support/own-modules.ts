@@ -4,7 +4,6 @@ import type { Modules } from '../../src/model/external/module-source.ts';
 import { headerModule } from './wasm-module.ts';
 
 export const ownModules: Modules = {
-  server: { address: '127.0.0.1', port: 1 },
   states: {
     get: () => ({ kind: 'ready', sha256: '0'.repeat(64), bytes: headerModule({ header: ['x', 'y'] }) }),
   } as unknown as Modules['states'],

@@ -17,7 +17,7 @@ import { ModuleWatcher } from '../../wasm/module-watcher.ts';
 import type { Log } from '../../xds/log.ts';
 
 /** How modules are fetched, and where proxies get them. */
-export type ModuleServing = Omit<ModuleWatcherOptions, 'onChange'>;
+export type ModuleFetching = Omit<ModuleWatcherOptions, 'onChange'>;
 
 /** What the server asks for while the configuration changes under it. */
 export class LiveMesh {
@@ -47,7 +47,7 @@ export class LiveMesh {
     log: Log,
     onProblems: (problems: readonly Problem[]) => void,
     fetching: FetchOptions,
-    modules: ModuleServing | undefined,
+    modules: ModuleFetching | undefined,
   ) {
     this.installation = installation;
     this.translation = translate(emptySnapshot, installation);
@@ -132,11 +132,6 @@ export class LiveMesh {
   /** Resolves when every module has been fetched, or tried in vain. */
   async modulesFetched(): Promise<void> {
     await this.#modules?.settled();
-  }
-
-  /** The WebAssembly module that proxies get at this path. */
-  module(path: string): Uint8Array | undefined {
-    return this.#modules?.file(path);
   }
 
   configuration(node: NodeInfo): Configuration {

@@ -18,15 +18,10 @@ export type ModuleState =
   | { readonly kind: 'pending' }
   | { readonly kind: 'unavailable'; readonly reason: string };
 
-/** What proxies fetch from the control plane, which has fetched and checked it. Its identity changes with its content. */
+/** What the control plane has fetched and checked for proxies. Its identity changes with its content. */
 export interface Modules {
-  /** Where proxies reach the server that has the modules. */
-  readonly server: { readonly address: string; readonly port: number };
   readonly states: ReadonlyMap<string, ModuleState>;
 }
-
-/** The path of a module on the server that has it. */
-export const modulePath = (sha256: string): string => `/wasm/${sha256}`;
 
 export const moduleKey = ({ url, sha256, pullSecret, revision }: ModuleSource): string =>
   JSON.stringify([url, sha256, pullSecret, revision]);

@@ -1,4 +1,4 @@
-// What takes the place of a listener that proxies refuse: the last good version is not enough where policies have changed, as
+// What takes the place of what proxies refuse. Of a listener: the last good version is not enough where policies have changed, as
 // it lets in whom the new ones keep out. Policies come first, then what works, then nobody.
 // docs/decisions/0012-refused-policies.md
 import type { Resource, Substitute } from '../../model/envoy/resource.ts';
@@ -6,6 +6,7 @@ import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import type { Chain } from './doors.ts';
 import { addsFilters, chainsOf, counterpart, isSameDoor, withDoor, withNobody } from './doors.ts';
+import { extensionSubstitutes } from './extension-substitutes.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 
@@ -14,6 +15,7 @@ type Listener = MessageOf['envoy.config.listener.v3.Listener'];
  * then the last good version is as good as any.
  */
 export function substitutes(refused: Resource, good: Resource | undefined): readonly Substitute[] {
+  if (refused.type === resourceTypes.extension) return extensionSubstitutes(refused, good);
   if (refused.type !== resourceTypes.listener) return [];
   const unpatched = withoutPatches(refused);
   if (good === undefined) return unpatched;

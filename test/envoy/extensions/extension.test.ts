@@ -10,7 +10,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { freePort } from '../../../scripts/ports.ts';
 import type { Lab, Port } from '../../support/lab.ts';
 import { http, namespace, startLab, yaml } from '../../support/lab.ts';
 import { sendLine } from '../../support/traffic.ts';
@@ -54,13 +53,11 @@ beforeAll(async () => {
   });
   await once(web.listen(0, '127.0.0.1'), 'listening');
   origin = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
-  const port = await freePort();
   lab = await startLab({
     workloads: ['store-v1'],
     ports: [http, tcp],
     daemon: {
-      monitoringAddress: `127.0.0.1:${port}`,
-      modules: { server: { address: '127.0.0.1', port }, isAllowed: () => true, plainRegistries: true },
+      modules: { isAllowed: () => true, plainRegistries: true },
     },
   });
 }, 120_000);
@@ -106,6 +103,8 @@ describe('a module', () => {
     ['FAIL_OPEN', '/text', 200],
     ['FAIL_CLOSE', '/gone', 403],
     ['FAIL_OPEN', '/broken.wasm', 200],
+    ['FAIL_CLOSE', '/gone', 403],
+    ['FAIL_RELOAD', '/broken.wasm', 403],
   ])('with the strategy %s at %s answers %d', async (failStrategy, path, expected) => {
     const { status, headers } = await answerWith({ url: origin + path, failStrategy });
     expect([status, headers['x-module']]).toEqual([expected, undefined]);
@@ -126,8 +125,8 @@ const withHeaders = (count: number) =>
 
 describe('a module that breaks at a request', () => {
   it.each([
-    ['FAIL_CLOSE', 503, undefined],
     ['FAIL_OPEN', 200, undefined],
+    ['FAIL_CLOSE', 503, undefined],
     ['FAIL_RELOAD', 200, 'FAIL_RELOAD'],
   ])('with the strategy %s leaves %d and %s for those that come later', async (failStrategy, status, header) => {
     await answerWith({ url: `${origin}/${failStrategy}.wasm`, failStrategy });
@@ -135,10 +134,7 @@ describe('a module that breaks at a request', () => {
       const answer = await lab.call('store');
       return `${answer.status} ${String(answer.headers['x-module'])}`;
     };
-    // What may be passed by is fetched by the proxy itself.
-    await lab.mesh.envoys
-      .get('caller')
-      ?.eventually('the module', async () => (await answered()) === `200 ${failStrategy}`);
+    expect(await answered()).toBe(`200 ${failStrategy}`);
     await withHeaders(40);
     // It is started again a second after it broke.
     const wanted = `${status} ${String(header)}`;
@@ -167,7 +163,9 @@ it('a module sees the bytes of connections', async () => {
   const onBytes = { type: 'NETWORK', match: [{ mode: 'CLIENT', ports: [{ number: tcp.number }] }] };
   const bytes = () => sendLine(lab.egress(tcp), 'hello\n');
   await answerWith({ url: `${origin}/prefix.wasm`, ...onBytes });
-  expect(await bytes()).toBe('store-v1:before hello\n');
+  // One name stands for another kind of filter now: until the old one has gone, connections are refused.
+  const arrives = async (): Promise<boolean> => (await bytes().catch(() => '')) === 'store-v1:before hello\n';
+  await lab.mesh.envoys.get('caller')?.eventually('the module', arrives);
   await answerWith({ url: `${origin}/gone`, ...onBytes });
   expect(await bytes().catch(() => '')).toBe('');
   await answerWith({ url: `${origin}/gone`, ...onBytes, failStrategy: 'FAIL_OPEN' });
@@ -187,10 +185,8 @@ it('a TrafficExtension brings a module', async () => {
   await lab.mesh.change('extension.yaml', yaml(extension));
   await lab.mesh.daemon.modulesFetched();
   await lab.mesh.settled();
-  await lab.mesh.envoys.get('caller')?.eventually('the module', async () => {
-    const { status, headers } = await lab.call('store');
-    return status === 200 && headers['x-module'] === 'was-here';
-  });
+  const { status, headers } = await lab.call('store');
+  expect([status, headers['x-module']]).toEqual([200, 'was-here']);
 });
 
 it('a script runs in the proxy', async () => {

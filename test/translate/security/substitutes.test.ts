@@ -165,3 +165,33 @@ describe('in quarantine', () => {
     expect(content(inForce(quarantine, next, closed) as Resource)).toBe(content(closed));
   });
 });
+
+describe('a refused module', () => {
+  const module = (failure_policy: string): Resource => ({
+    type: resourceTypes.extension,
+    name: 'module',
+    message: {
+      name: 'module',
+      typed_config: { ...type('extensions.filters.http.wasm.v3.Wasm'), config: { failure_policy } },
+    },
+  });
+  const filter = (resource: Resource): unknown => (resource.message as { readonly typed_config: object }).typed_config;
+  const [nobody, everybody] = [{ rules: { action: 'ALLOW', policies: {} } }, {}].map((rules) => ({
+    ...type('extensions.filters.http.rbac.v3.RBAC'),
+    ...rules,
+  }));
+
+  test.each([
+    ['FAIL_CLOSED', nobody],
+    ['FAIL_RELOAD', nobody],
+    ['FAIL_OPEN', everybody],
+  ])('of the policy %s leaves the one before, and does as it says where there was none', (policy, expected) => {
+    expect(substitutes(module(policy), module('FAIL_OPEN'))).toEqual([]);
+    const before = {
+      ...module(''),
+      message: { name: 'module', typed_config: expected === nobody ? everybody : nobody },
+    };
+    for (const good of [undefined, before as Resource])
+      expect(substitutes(module(policy), good).map(({ resource }) => filter(resource))).toEqual([expected]);
+  });
+});

@@ -4,9 +4,7 @@ import type { Extension } from '../../../model/mesh/extension.ts';
 import { memo, sharedValue } from '../../../model/memo.ts';
 import type { Modules } from '../../../model/external/module-source.ts';
 import type { Configuration, Layer } from '../../../model/envoy/resource.ts';
-import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { modulesCluster } from '../../names.ts';
 import { layer } from '../../outbound-layers.ts';
 import type { PatchedExtension } from './patched-extension.ts';
 import { patchedExtension } from './patched-extension.ts';
@@ -18,9 +16,6 @@ type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 type HttpFilter = MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
 type HttpConnectionManager =
   MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'];
-type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
-type TypedExtensionConfig = MessageOf['envoy.config.core.v3.TypedExtensionConfig'];
-type Wasm = MessageOf['envoy.extensions.filters.http.wasm.v3.Wasm'];
 
 export interface ExtensionSources {
   readonly extensions: readonly Extension[];
@@ -30,7 +25,7 @@ export interface ExtensionSources {
   readonly modules: Modules | undefined;
 }
 
-/** `configuration` with what its listeners ask for, and the cluster where modules come from if they need it. */
+/** `configuration` with what its listeners ask for. */
 export function withExtensions(configuration: Configuration, sources: ExtensionSources): Configuration {
   const { extensions, others, modules } = sources;
   if (extensions.length === 0 && others.length === 0) return configuration;
@@ -50,11 +45,8 @@ export function withExtensions(configuration: Configuration, sources: ExtensionS
   if (wanted.length === 0) return configuration;
   const resources = wanted.flatMap(({ resource }) => resource ?? []);
   const awaited = wanted.filter(({ resource }) => resource === undefined).map(({ name }) => name);
-  const isServed = resources.some(({ message }) => mentions(message, modulesCluster));
-  const cluster = modules !== undefined && isServed ? [modulesLayer(sharedValue(modules.server))] : [];
   return {
     ...configuration,
-    cluster: [...configuration.cluster, ...cluster],
     extension: [awaiting(layer('extension', resources), sharedValue(awaited))],
   };
 }
@@ -84,30 +76,3 @@ const namesInFilter = memo(
 
 const askedByHttpFilter = ({ name = '', config_discovery: delivered }: HttpFilter): readonly string[] =>
   delivered === undefined ? [] : [name];
-
-/** Whether a configuration leads to this cluster for its module. */
-const mentions = memo((message: object, cluster: string): boolean => {
-  const { typed_config: wasm }: TypedExtensionConfig = message;
-  const { config } = (wasm ?? {}) as Wasm;
-  return config?.vm_config?.code?.remote?.http_uri?.cluster === cluster;
-});
-
-/** Modules are checked by their digest, whoever carries them. */
-const modulesLayer = memo((server: Modules['server']): Layer => {
-  const message: Cluster = {
-    name: modulesCluster,
-    type: 'STRICT_DNS',
-    connect_timeout: '5s',
-    load_assignment: {
-      cluster_name: modulesCluster,
-      endpoints: [
-        {
-          lb_endpoints: [
-            { endpoint: { address: { socket_address: { address: server.address, port_value: server.port } } } },
-          ],
-        },
-      ],
-    },
-  };
-  return layer('modules', [{ type: resourceTypes.cluster, name: modulesCluster, message }]);
-});

@@ -28,8 +28,7 @@ export const patchedExtension = memo(
     if (state.kind !== 'ready') return undefined;
     const { typed_config: typed, ...message }: TypedExtensionConfig = resource.message;
     const { config = {} } = (typed ?? {}) as Wasm;
-    const passes = config?.failure_policy === 'FAIL_OPEN' || config?.fail_open === true;
-    const vm = withoutAgent({ ...config?.vm_config, code: moduleCode(state, passes) });
+    const vm = withoutAgent({ ...config?.vm_config, code: moduleCode(state) });
     return { ...resource, message: { ...message, typed_config: { ...typed, config: { ...config, vm_config: vm } } } };
   },
 );

@@ -3,12 +3,11 @@
 import type { Extension } from '../../../model/mesh/extension.ts';
 import { memo } from '../../../model/memo.ts';
 import type { Modules, ModuleState } from '../../../model/external/module-source.ts';
-import { moduleKey, modulePath, moduleSource, moduleUrl } from '../../../model/external/module-source.ts';
+import { moduleKey, moduleSource, moduleUrl } from '../../../model/external/module-source.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { WasmConfig } from '../../../model/schema/index.ts';
 import type { Any, MessageOf } from '../../../xds/generated/messages.ts';
-import { modulesCluster } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { typed } from '../../typed.ts';
 
@@ -25,7 +24,7 @@ export const wasmExtension = memo((extension: Extension, wasm: WasmConfig, modul
   if (state?.kind === 'pending') return undefined;
   const config =
     state?.kind === 'unavailable'
-      ? substitute(use.layer, mayPass(wasm))
+      ? instead(use.layer, wasm.failStrategy === 'FAIL_OPEN')
       : filterConfig(use.layer, pluginConfig(extension, wasm, state));
   const message: TypedExtensionConfig = { name: use.name, typed_config: config };
   return { type: resourceTypes.extension, name: use.name, message: from(use.source, message) } satisfies Resource;
@@ -44,7 +43,7 @@ function filterConfig(layer: 'http' | 'network', config: PluginConfig): Any {
 }
 
 /** Stands in for a module that cannot be had: everything passes, or nothing does. */
-function substitute(layer: 'http' | 'network', passes: boolean): Any {
+export function instead(layer: 'http' | 'network', passes: boolean): Any {
   const rules = passes ? {} : { rules: { action: 'ALLOW' as const, policies: {} } };
   return layer === 'http'
     ? typed('envoy.extensions.filters.http.rbac.v3.RBAC', rules)
@@ -62,7 +61,7 @@ function pluginConfig(
     ...(pluginName !== '' && { root_id: pluginName }),
     vm_config: {
       runtime: 'envoy.wasm.runtime.v8',
-      code: state === undefined ? asWritten(wasm) : moduleCode(state, mayPass(wasm)),
+      code: state === undefined ? asWritten(wasm) : moduleCode(state),
       environment_variables: environment(wasm, state === undefined ? forAgents(wasm, resourceVersion) : {}),
     },
     configuration:
@@ -76,23 +75,10 @@ function pluginConfig(
 const policies = { FAIL_CLOSE: 'FAIL_CLOSED', FAIL_OPEN: 'FAIL_OPEN', FAIL_RELOAD: 'FAIL_RELOAD' } as const;
 
 /**
- * Envoy lets traffic pass while it fetches a module, and when that turns out not to start: so only modules that may be
- * passed by are fetched. Others stand in their configuration, and it is refused with them.
+ * It stands in the configuration itself: Envoy fetches modules only while a listener starts, never for one that changes later, and
+ * lets traffic pass meanwhile.
  */
-export const moduleCode = ({ sha256, bytes }: ReadyModule, mayBePassedBy: boolean): DataSource =>
-  mayBePassedBy ? served(sha256) : inside(bytes);
-
-export const mayPass = ({ failStrategy }: WasmConfig): boolean => failStrategy === 'FAIL_OPEN';
-
-const inside = (bytes: Uint8Array): DataSource => ({ local: { inline_bytes: bytes } });
-
-/** From the control plane, which has checked it; the proxy checks that it is the same. */
-const served = (sha256: string): DataSource => ({
-  remote: {
-    http_uri: { uri: `http://${modulesCluster}${modulePath(sha256)}`, cluster: modulesCluster, timeout: '30s' },
-    sha256,
-  },
-});
+export const moduleCode = ({ bytes }: ReadyModule): DataSource => ({ local: { inline_bytes: bytes } });
 
 /** For proxies with an agent that fetches modules and puts files in their place. */
 function asWritten({ url, sha256 = '' }: WasmConfig): DataSource {
