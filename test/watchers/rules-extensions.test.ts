@@ -32,7 +32,10 @@ describe('EnvoyFilter', () => {
     ['a filter in a TCP filter', filter('envoy.filters.network.tcp_proxy', { name: 'a' }), ['error conflicting-fields spec.configPatches[0].match.listener.filterChain.filter.subFilter']],
     ['a filter in a network filter patch', filter(manager, { name: 'a' }, 'NETWORK_FILTER'), ['error conflicting-fields spec.configPatches[0].match.listener.filterChain.filter.subFilter']],
     ['an old name', filter('envoy.http_connection_manager'), ['warning deprecated-field spec.configPatches[0].match.listener.filterChain.filter.name']],
-    ['a selector and targets', { workloadSelector: { labels: { a: 'b' } }, targetRefs: [{ kind: 'Service', name: 'a' }] }, ['error conflicting-fields spec']],
+    ['a Service', { ...patches({}), targetRefs: [{ kind: 'Service', name: 'a' }] }, ['warning doubtful-value spec.targetRefs[0]']],
+    ['a class of filters', patches({ patch: { operation: 'MERGE', value: {}, filterClass: 'AUTHZ' } }), ['warning doubtful-value spec.configPatches[0].patch.filterClass']],
+    ['waypoints by context', patches({ match: { context: 'WAYPOINT', waypoint: {} } }), ['warning doubtful-value spec.configPatches[0].match.context']],
+    ['a selector and targets', { workloadSelector: { labels: { a: 'b' } }, targetRefs: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'a' }] }, ['error conflicting-fields spec']],
   ]); // prettier-ignore
 
   const verdict = (value: object, applyTo = 'CLUSTER') =>

@@ -16,6 +16,12 @@ export function* envoyFilter({ spec }: KindMap['EnvoyFilter'], context: RuleCont
     ...(spec.targetRefs && { targetRefs: spec.targetRefs }),
     ...(spec.workloadSelector && { workloadSelector: spec.workloadSelector }),
   });
+  for (const [index, { kind }] of (spec.targetRefs ?? []).entries())
+    if (kind === 'Service' || kind === 'ServiceEntry')
+      yield doubtful(
+        ['spec', 'targetRefs', index],
+        `patches are for proxies, not for a ${kind}: name the Gateway of its waypoint`,
+      );
   if (spec.workloadSelector) yield* checkSelector(spec.workloadSelector.labels, ['spec', 'workloadSelector', 'labels']);
   for (const [index, patch] of (spec.configPatches ?? []).entries())
     yield* checkPatch(patch, ['spec', 'configPatches', index], context);

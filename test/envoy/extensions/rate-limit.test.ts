@@ -1,5 +1,5 @@
 // Limits in real Envoys: as many requests pass as were allowed, for each value on its own, counted by the proxy or by a
-// service, and what happens when that service is gone. Buckets are filled once an hour, so that time plays no part.
+// service, and what happens when that service is gone. But for one, buckets are filled once an hour, so that time plays no part.
 import { readFileSync } from 'node:fs';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -96,6 +96,22 @@ async function statuses(count: number, headers: Readonly<Record<string, string>>
 it('of so many requests lets so many pass', async () => {
   await limitTo({ local: [{ requests: 3, interval: '1h' }] });
   expect(await statuses(5)).toEqual([200, 200, 200, 429, 429]);
+});
+
+it('of a rate lets no more pass than that, and the rest later', async () => {
+  await limitTo({ local: [{ requests: 5, interval: '1s' }] });
+  const [began, wanted] = [performance.now(), 20];
+  let passed = 0;
+  let asked = 0;
+  while (passed < wanted && asked < 20_000) {
+    const found = await statuses(1);
+    asked++;
+    passed += found.filter((status) => status === 200).length;
+  }
+  expect(passed).toBe(wanted);
+  expect(asked).toBeGreaterThan(wanted);
+  // Five at once, and five more at the end of each of three seconds; the first may be one that has begun already.
+  expect(performance.now() - began).toBeGreaterThan(2000);
 });
 
 it('for each value of a header lets so many pass, and as many without it', async () => {

@@ -347,6 +347,41 @@ describe('what becomes of patches', () => {
   });
 });
 
+describe('the proxies that targets name', () => {
+  const api = 'gateway.networking.k8s.io';
+  const labels = { [`${api}/gateway-name`]: 'way', app: 'web' };
+  const isFor = (type: 'router' | 'waypoint' | 'sidecar', targetRef: object, namespace: string): boolean => {
+    const patched = {
+      ...parse(filter([http('ADD')], { namespace })),
+      spec: { targetRefs: [targetRef], configPatches: [http('ADD')] },
+    };
+    const who = nodeOf({ type, metadata: { LABELS: labels } });
+    return translation([mesh, stringify(patched)].join('---\n')).patchPlaces(who).length > 0;
+  };
+  const [gateway, other] = ['way', 'far'].map((name) => ({ group: api, kind: 'Gateway', name }));
+  const waypoints = { group: api, kind: 'GatewayClass', name: 'istio-waypoint' };
+
+  it.each([
+    ['a gateway', 'router', gateway, 'garden', true],
+    ['a waypoint', 'waypoint', gateway, 'garden', true],
+    ['another gateway', 'router', other, 'garden', false],
+    ['a gateway of another namespace', 'waypoint', gateway, 'istio-system', false],
+    ['all waypoints, from the root namespace', 'waypoint', waypoints, 'istio-system', true],
+    ['all waypoints, from another', 'waypoint', waypoints, 'garden', false],
+    ['waypoints, which a gateway is not', 'router', waypoints, 'istio-system', false],
+    ['a Service, which is no proxy', 'waypoint', { kind: 'Service', name: 'web' }, 'garden', false],
+    [
+      'a ServiceEntry',
+      'waypoint',
+      { group: 'networking.istio.io', kind: 'ServiceEntry', name: 'web' },
+      'garden',
+      false,
+    ],
+  ] as const)('%s', (_title, type, targetRef, namespace, expected) =>
+    expect(isFor(type, targetRef as object, namespace)).toBe(expected),
+  );
+});
+
 it('patches of the bootstrap go into the bootstrap alone', () => {
   const text = filter([
     { applyTo: 'BOOTSTRAP', patch: { operation: 'MERGE', value: { stats_flush_interval: '10s', static_resources: { clusters: [{ name: 'more' }] } } } },
