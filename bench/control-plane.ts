@@ -86,19 +86,21 @@ interface Started {
   readonly target: () => Promise<readonly string[]>;
 }
 
-const serve = (world: World, state: string, addresses: readonly string[]): RunningProcess => {
+function serve(world: World, state: string, addresses: readonly string[]): RunningProcess {
   const off = ['--monitoring-address', 'off', '--http-address', 'off', '--webhook-address', 'off'];
   const where = ['--kubeconfig', world.kubernetes.kubeconfig, '--state', state, ...addresses];
   const command = [join(root, 'src', 'cli', 'keelson.ts'), 'serve', ...where, ...off];
   return startProcess('keelson serve', process.execPath, command);
-};
+}
 
-const keelson: ControlPlane = (world, address, state) => ({
-  daemon: serve(world, state, ['--plaintext-address', address, '--xds-address', '127.0.0.1:0']),
-  target: () => Promise.resolve(['--addr', address]),
-});
+function keelson(world: World, address: string, state: string): Started {
+  return {
+    daemon: serve(world, state, ['--plaintext-address', address, '--xds-address', '127.0.0.1:0']),
+    target: () => Promise.resolve(['--addr', address]),
+  };
+}
 
-const keelsonOverTls: ControlPlane = (world, address, state) => {
+function keelsonOverTls(world: World, address: string, state: string): Started {
   const daemon = serve(world, state, ['--xds-address', address, '--plaintext-address', 'off']);
   return {
     daemon,
@@ -109,17 +111,17 @@ const keelsonOverTls: ControlPlane = (world, address, state) => {
       return ['--addr', address, '--ca', ca, '--token-kubeconfig', world.kubernetes.kubeconfig];
     },
   };
-};
+}
 
 /** https://istio.io/latest/docs/reference/commands/pilot-discovery/ */
-const istiodOf =
-  (binary: string): ControlPlane =>
-  (world, address) => {
+function istiodOf(binary: string): ControlPlane {
+  return (world, address) => {
     const others = ['--secureGRPCAddr=', '--httpsAddr=', '--httpAddr=127.0.0.1:0', '--monitoringAddr=127.0.0.1:0'];
     const where = [`--kubeconfig=${world.kubernetes.kubeconfig}`, `--grpcAddr=${address}`, '--ctrlz_port=0'];
     const daemon = startProcess('pilot-discovery', binary, ['discovery', ...where, ...others]);
     return { daemon, target: () => Promise.resolve(['--addr', address]) };
   };
+}
 
 /** The file of the report. A fresh daemon each time, which has served one proxy before the others come. */
 async function measured(world: World, start: ControlPlane, name: string, flags: readonly string[]): Promise<string> {
