@@ -91,9 +91,9 @@ const interactions: readonly Interaction[] = [
   {
     name: 'a proxy: a branch is opened',
     hash: '#/proxy/proxy-7.team-7?kind=route&name=80',
-    ready: '.tree li',
+    ready: '.tree details:not([open])',
     act: `globalThis.before = document.querySelectorAll('.tree li').length;
-          document.querySelector('.tree button[aria-expanded=false]').click();`,
+          document.querySelector('.tree details:not([open]) > summary').click();`,
     done: `document.querySelectorAll('.tree li').length > globalThis.before`,
   },
   {

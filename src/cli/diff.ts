@@ -14,6 +14,7 @@ import { meshProblems } from '../inspect/proxy-problems.ts';
 import { decodedKinds } from '../model/envoy/decoded.ts';
 import type { Problem } from '../model/problem.ts';
 import { describeProblem } from '../model/problem.ts';
+import type { NodeInfo } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { emptySnapshot } from '../model/snapshot.ts';
 import { translate } from '../translate/translate.ts';
@@ -109,12 +110,12 @@ function found(asked: Asked): Promise<Found> {
 async function ofFiles(config: readonly string[], { file = [], delete: gone = [], proxy }: Asked): Promise<Found> {
   const [base, change, removed] = await Promise.all([loadFiles(config), loadFiles(file), loadFiles(gone)]);
   const next = applied(base.snapshot, change.snapshot, gone.length === 0 ? emptySnapshot : removed.snapshot);
-  const before = filesReader(base.snapshot);
+  const [before, after] = [filesReader(base.snapshot), filesReader(next)];
   const proxies = proxy ?? before.proxies.map(({ name }) => name);
   const known = new Set(problemsOf(base.snapshot).map(describeProblem));
   const problems = problemsOf(next).filter((problem) => !known.has(describeProblem(problem)));
   return {
-    ...(await compared(before, filesReader(next), proxies)),
+    ...(await compared(before, (name) => after.read(name), proxies)),
     problems: [...change.problems, ...removed.problems, ...problems],
   };
 }
@@ -128,15 +129,18 @@ function problemsOf(snapshot: Snapshot): readonly Problem[] {
 async function ofVersions(server: string, config: readonly string[], asked: Asked): Promise<Found> {
   const { snapshot, problems } = await loadFiles(config);
   const [before, after] = [await openMesh({ server, 'token-file': asked['token-file'] }), filesReader(snapshot)];
-  const known = new Set(after.proxies.map(({ name }) => name));
-  const proxies = asked.proxy ?? before.proxies.map(({ name }) => name).filter((name) => known.has(name));
-  return { ...(await compared(before, after, proxies)), problems };
+  const proxies = asked.proxy ?? before.proxies.map(({ name }) => name);
+  // As the proxies describe themselves to the daemon: what Pods look like from outside may be something else.
+  return { ...(await compared(before, (_name, node) => after.readNode(node), proxies)), problems };
 }
 
-async function compared(before: MeshReader, after: MeshReader, proxies: readonly string[]) {
+type ReadAfter = (proxy: string, node: NodeInfo) => ReturnType<MeshReader['read']>;
+
+async function compared(before: MeshReader, after: ReadAfter, proxies: readonly string[]) {
   const changed: Changed[] = [];
   for (const proxy of proxies) {
-    const [{ resources: old }, { resources: fresh }] = await Promise.all([before.read(proxy), after.read(proxy)]);
+    const { node, resources: old } = await before.read(proxy);
+    const { resources: fresh } = await after(proxy, node);
     const resources = decodedKinds
       .flatMap((kind) => resourceChanges(kind, old[kind], fresh[kind]))
       .filter(({ change, fields }) => change !== 'changes' || fields.length > 0);

@@ -45,9 +45,19 @@ export async function openMesh(options: MeshOptions): Promise<MeshReader> {
   return serverReader(debugClient(server ?? '', await tokenOf(options['token-file'])));
 }
 
-export function filesReader(snapshot: Snapshot, problems: readonly Problem[] = []): MeshReader {
+export interface FilesReader extends MeshReader {
+  /** For a proxy as it describes itself, whether the files have its Pod or not. */
+  readNode(node: NodeInfo): ReturnType<MeshReader['read']>;
+}
+
+export function filesReader(snapshot: Snapshot, problems: readonly Problem[] = []): FilesReader {
   const translation = translate(snapshot, installation());
   const { settings, services } = translation.mesh;
+  const readNode: FilesReader['readNode'] = (node) => {
+    const configuration = translation.configuration(node);
+    if (configuration === undefined) throw new UsageError(`'${proxyOfNode(node).name}' is not a proxy`);
+    return Promise.resolve({ node, resources: decodedConfiguration(configuration) });
+  };
   const pods = [...snapshot.objects.Pod.values()].flatMap((pod) => {
     const node = hasProxy(pod.metadata.labels, pod.metadata.annotations) ? nodeOfPod(pod, snapshot) : undefined;
     return node === undefined ? [] : [proxyOfNode(node)];
@@ -69,12 +79,8 @@ export function filesReader(snapshot: Snapshot, problems: readonly Problem[] = [
     hostProblems: (proxy, host) => Promise.resolve(translation.hostProblems(nodeOfProxy(proxy, snapshot), host)),
     patchPlaces: (proxy) => Promise.resolve(translation.patchPlaces(nodeOfProxy(proxy, snapshot))),
     liveSince: () => Promise.resolve(new Map()),
-    read: (proxy) => {
-      const node = nodeOfProxy(proxy, snapshot);
-      const configuration = translation.configuration(node);
-      if (configuration === undefined) throw new UsageError(`'${proxy}' is not a proxy`);
-      return Promise.resolve({ node, resources: decodedConfiguration(configuration) });
-    },
+    read: (proxy) => readNode(nodeOfProxy(proxy, snapshot)),
+    readNode,
   };
 }
 
