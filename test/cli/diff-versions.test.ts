@@ -57,7 +57,7 @@ beforeAll(async () => {
   const tokens = await directoryTokens(state);
   for (const name of ['web-1', 'machine-1']) {
     const identity = { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'default' };
-    const token = await tokens.issue(identity, 60_000, { audience: tokenAudience, now: Date.now() });
+    const token = tokens.issue(identity, 60_000, { audience: tokenAudience, now: Date.now() });
     const node = {
       id: `sidecar~10.2.0.1~${name}.shop~shop.svc.cluster.local`,
       metadata: { NAMESPACE: 'shop', LABELS: { app: 'web', version: 'v7' }, MESH_ID: 'mine' },
