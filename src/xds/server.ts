@@ -103,7 +103,6 @@ class AdsServer implements XdsServer {
     };
   }
 
-  /** What messages consist of is read before somebody waits for one. */
   listen(address: string): Promise<number> {
     readDefinitions();
     const { tls } = this.#options;
@@ -127,12 +126,13 @@ class AdsServer implements XdsServer {
 
   update(): Promise<void> {
     if (this.#nextCycle === undefined) this.#changedAt = this.#environment.now();
-    this.#nextCycle ??= this.#cycle.then(() => {
+    const begin = (): Promise<void> => {
       this.#cycle = this.#pushAll();
       this.#nextCycle = undefined;
       return this.#cycle;
-    });
-    return this.#nextCycle;
+    };
+    // A cycle that failed is not the last.
+    return (this.#nextCycle ??= this.#cycle.then(begin, begin));
   }
 
   status(): readonly ProxyStatus[] {

@@ -121,11 +121,14 @@ class Teller {
   async #run(): Promise<void> {
     // What arrived in one piece belongs together.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#since !== undefined && !this.#signal.aborted) {
-      const since = this.#since;
-      this.#since = undefined;
-      await this.#tell(since);
+    try {
+      while (this.#since !== undefined && !this.#signal.aborted) {
+        const since = this.#since;
+        this.#since = undefined;
+        await this.#tell(since);
+      }
+    } finally {
+      this.#telling = undefined;
     }
-    this.#telling = undefined;
   }
 }
