@@ -114,6 +114,9 @@ describe.skipIf(kubernetesMissing)(`two revisions in a cluster${unlessKubernetes
   test('the default one takes that over, and its statuses are not fought about', async () => {
     main = await startReplica(kubernetes, 'istiod-1');
     await expect.poll(holder, patience).toBe('default');
+    // The other one may write until it notices; this one begins after that.
+    const hasStopped = (): boolean => canary.news.join().includes('no longer writes for all revisions');
+    await expect.poll(hasStopped, patience).toBe(true);
     const before = canary.statusesWritten.length;
     await route('common');
     await expect.poll(() => writtenBy(main, 'common'), patience).toBeGreaterThan(0);
@@ -145,8 +148,12 @@ describe.skipIf(kubernetesMissing)(`two revisions in a cluster${unlessKubernetes
       ['plain', 'named', 'tagged', 'nobodys'].map((name) => writtenBy(replica, name) > 0);
     await expect.poll(() => told(main), patience).toEqual([true, false, false, false]);
     await expect.poll(() => told(canary), patience).toEqual([false, true, true, false]);
-    // Handed over by its label.
-    await client.patch(gateways, { name: 'named', namespace: 'shop' }, { metadata: { labels: { [label]: 'default' } } }, { type: 'merge' }); // prettier-ignore
+    // Handed over by its label; what is to be said of its new version the new owner says.
+    const handedOver = {
+      metadata: { labels: { [label]: 'default' } },
+      spec: { listeners: [{ name: 'web', port: 8080, protocol: 'HTTP' }] },
+    };
+    await client.patch(gateways, { name: 'named', namespace: 'shop' }, handedOver, { type: 'merge' });
     await expect.poll(() => told(main)[1], patience).toBe(true);
   });
 
