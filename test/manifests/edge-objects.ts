@@ -4,23 +4,25 @@ import type { Applied } from '../support/install.ts';
 const of =
   (group: string, version: string, kind: string) =>
   (spec: object): Applied => ({
-    apiVersion: `${group}.istio.io/${version}`,
+    apiVersion: `${group}/${version}`,
     kind,
     metadata: { name: 'edge', namespace: 'default' },
     spec,
   });
 
-const serviceEntry = of('networking', 'v1', 'ServiceEntry');
-const workloadEntry = of('networking', 'v1', 'WorkloadEntry');
-const workloadGroup = of('networking', 'v1', 'WorkloadGroup');
-const virtualService = of('networking', 'v1', 'VirtualService');
-const envoyFilter = of('networking', 'v1alpha3', 'EnvoyFilter');
-const peer = of('security', 'v1', 'PeerAuthentication');
-const jwt = of('security', 'v1', 'RequestAuthentication');
-const policy = of('security', 'v1', 'AuthorizationPolicy');
-const telemetry = of('telemetry', 'v1', 'Telemetry');
-const wasm = of('extensions', 'v1alpha1', 'WasmPlugin');
-const extension = of('extensions', 'v1alpha1', 'TrafficExtension');
+const serviceEntry = of('networking.istio.io', 'v1', 'ServiceEntry');
+const workloadEntry = of('networking.istio.io', 'v1', 'WorkloadEntry');
+const workloadGroup = of('networking.istio.io', 'v1', 'WorkloadGroup');
+const virtualService = of('networking.istio.io', 'v1', 'VirtualService');
+const envoyFilter = of('networking.istio.io', 'v1alpha3', 'EnvoyFilter');
+const peer = of('security.istio.io', 'v1', 'PeerAuthentication');
+const jwt = of('security.istio.io', 'v1', 'RequestAuthentication');
+const policy = of('security.istio.io', 'v1', 'AuthorizationPolicy');
+const telemetry = of('telemetry.istio.io', 'v1', 'Telemetry');
+const wasm = of('extensions.istio.io', 'v1alpha1', 'WasmPlugin');
+const extension = of('extensions.istio.io', 'v1alpha1', 'TrafficExtension');
+const limit = of('policy.keelson.io', 'v1alpha1', 'RateLimitPolicy');
+const processor = of('policy.keelson.io', 'v1alpha1', 'ExternalProcessor');
 
 const selector = { matchLabels: { app: 'web' } };
 const service = { kind: 'Service', name: 'web' };
@@ -50,6 +52,22 @@ export const edgeObjects: readonly Applied[] = [
     { kind: 'Service', name: 'web', namespace: '' },
     { kind: 'Service', name: 'web', namespace: 'default' },
   ].map((ref) => policy({ targetRefs: [ref] })),
+  ...[
+    { kind: 'Service', name: 'web' },
+    { kind: 'Service', name: 'web', group: 'core' },
+    { kind: 'ServiceEntry', name: 'web', group: 'networking.istio.io' },
+    { kind: 'VirtualService', name: 'web', group: 'networking.istio.io' },
+    { kind: 'HTTPRoute', name: 'web', group: 'gateway.networking.k8s.io' },
+    { kind: 'Gateway', name: 'web', group: 'networking.istio.io' },
+    { kind: 'Service', name: 'web', namespace: 'default' },
+  ].map((ref) => limit({ targetRefs: [ref], local: [{ requests: 1 }] })),
+  limit({ selector, targetRefs: [service], local: [{ requests: 1 }] }),
+  limit({ targetRefs: [service], circuitBreaker: { maxRequests: 0 } }),
+  limit({ targetRefs: [service], retryBudget: { percent: 101 } }),
+  ...[{}, { selector }, { targetRefs: [service] }, { selector, targetRefs: [service] }].map((targets) =>
+    processor({ service: 'web', port: 80, ...targets }),
+  ),
+  processor({ service: 'web' }),
   ...['0', '1', '65535', '65536', 'http', '-1', ''].map((port) =>
     peer({ selector, portLevelMtls: { [port]: { mode: 'STRICT' } } }),
   ),
