@@ -24,8 +24,8 @@ export async function giveAddresses(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const list = await kubectl(['get', 'services', '--all-namespaces', '--output', 'json']).catch(() => '{"items":[]}');
     const { items } = JSON.parse(list) as { readonly items: readonly Service[] };
-    for (const service of items.filter(isWaiting)) await giveAddress(service);
-    await delay(500);
+    await Promise.all(items.filter(isWaiting).map((service) => giveAddress(service)));
+    await delay(100);
   }
 }
 
