@@ -12,8 +12,8 @@ import { promisify } from 'node:util';
 import { freePort } from '../scripts/ports.ts';
 import type { RunningProcess } from '../scripts/process.ts';
 import { startProcess, waitUntil } from '../scripts/process.ts';
-import type { TestKubernetes } from '../test/support/kubernetes.ts';
-import { startKubernetes } from '../test/support/kubernetes.ts';
+import type { TestKubernetes } from '../test/support/kubernetes/kubernetes.ts';
+import { startKubernetes } from '../test/support/kubernetes/kubernetes.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const run = promisify(execFile);

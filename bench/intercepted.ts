@@ -17,10 +17,10 @@ import type { Translation } from '../src/translate/translate.ts';
 import { translate } from '../src/translate/translate.ts';
 import type { XdsServer } from '../src/xds/server.ts';
 import { createXdsServer } from '../src/xds/server.ts';
-import { anySecret } from '../test/support/any-secret.ts';
-import type { Envoy } from '../test/support/envoy.ts';
-import { startEnvoy } from '../test/support/envoy.ts';
-import { listening } from '../test/support/backend.ts';
+import { anySecret } from '../test/support/objects/any-secret.ts';
+import type { Envoy } from '../test/support/mesh/envoy.ts';
+import { startEnvoy } from '../test/support/mesh/envoy.ts';
+import { listening } from '../test/support/servers/backend.ts';
 
 /** The application's address: only what comes from it is redirected, so that the proxy's own connections are not. */
 const application = '10.1.1.1';

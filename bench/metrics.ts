@@ -8,10 +8,10 @@ import { readdir, readFile } from 'node:fs/promises';
 
 import { stringify } from 'yaml';
 
-import type { Lab, Port } from '../test/support/lab.ts';
-import { grpcClient } from '../test/support/grpc.ts';
-import { http, startLab } from '../test/support/lab.ts';
-import { repeat } from '../test/support/traffic.ts';
+import type { Lab, Port } from '../test/support/mesh/lab.ts';
+import { grpcClient } from '../test/support/servers/grpc.ts';
+import { http, startLab } from '../test/support/mesh/lab.ts';
+import { repeat } from '../test/support/mesh/traffic.ts';
 
 const total = Number(process.argv[2] ?? 10_000);
 const rounds = 10;

@@ -9,7 +9,7 @@ import { resourceTypes } from '../src/model/envoy/resource.ts';
 import { createXdsServer } from '../src/xds/server.ts';
 import { adsBootstrap } from '../test/envoy/xds/ads-bootstrap.ts';
 import { adsSource, listener } from '../test/envoy/xds/messages.ts';
-import { startEnvoy } from '../test/support/envoy.ts';
+import { startEnvoy } from '../test/support/mesh/envoy.ts';
 import { configuration } from '../test/xds/mesh.ts';
 import { envoyPid } from './intercepted.ts';
 

@@ -10,8 +10,8 @@ import { withDerivedSlices } from '../src/watchers/endpoint-slices.ts';
 import { Store } from '../src/watchers/store.ts';
 import { nodeOfProxy } from '../src/cli/offline.ts';
 import { cachedResource } from '../src/xds/codec/cache.ts';
-import { goldenCases } from './support/golden-cases.ts';
-import { objectsOf } from './support/snapshot.ts';
+import { goldenCases } from './support/objects/golden-cases.ts';
+import { objectsOf } from './support/objects/snapshot.ts';
 
 function versions(configuration: Configuration | undefined): readonly string[] {
   return Object.values(configuration ?? {})

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 
 import { keelson } from '../src/cli/keelson.ts';
-import { goldenCases } from './support/golden-cases.ts';
+import { goldenCases } from './support/objects/golden-cases.ts';
 
 async function printed(input: string, proxy: string): Promise<Readonly<Record<string, unknown>>> {
   let stdout = '';

@@ -7,7 +7,7 @@ import type { Snapshot } from '../src/model/snapshot.ts';
 import { translate } from '../src/translate/translate.ts';
 import { parse } from '../src/watchers/parse.ts';
 import { Store } from '../src/watchers/store.ts';
-import { nodeOf } from './support/translated.ts';
+import { nodeOf } from './support/objects/translated.ts';
 
 interface Raw {
   readonly kind: string;

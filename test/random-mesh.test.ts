@@ -12,8 +12,8 @@ import { withDerivedSlices } from '../src/watchers/endpoint-slices.ts';
 import { parse } from '../src/watchers/parse.ts';
 import { Store } from '../src/watchers/store.ts';
 import { cachedResource } from '../src/xds/codec/cache.ts';
-import type { Raw } from './support/random-mesh.ts';
-import { randomMeshNodes, randomObjects } from './support/random-mesh.ts';
+import type { Raw } from './support/random/random-mesh.ts';
+import { randomMeshNodes, randomObjects } from './support/random/random-mesh.ts';
 
 /** The last version of each object, in a canonical order; refused ones are left out. */
 function parsed(raws: readonly Raw[]): readonly AnyObject[] {

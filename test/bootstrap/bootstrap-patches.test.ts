@@ -12,7 +12,7 @@ import { podBootstrap } from '../../src/bootstrap/pod-bootstrap.ts';
 import { bootstrap } from '../../src/cli/bootstrap.ts';
 import { injectPod } from '../../src/webhooks/inject/inject-pod.ts';
 import type { EnvVar, Pod } from '../../src/webhooks/inject/pod/pod.ts';
-import { snapshotOf } from '../support/snapshot.ts';
+import { snapshotOf } from '../support/objects/snapshot.ts';
 import { place, settingsWith } from '../webhooks/inject/settings.ts';
 
 const patch = (name: string, value: object, operation = 'MERGE', namespace = 'shop'): string =>

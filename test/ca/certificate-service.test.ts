@@ -10,15 +10,15 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Authority } from '../../src/ca/authority.ts';
 import type { CertificateServiceOptions } from '../../src/ca/certificate-service.ts';
 import type { WorkloadIdentity } from '../../src/model/proxy/identity.ts';
-import type { Ask, Reply } from '../support/certificate-client.ts';
+import type { Ask, Reply } from '../support/kubernetes/certificate-client.ts';
 import { createRoot, openAuthority, signerAuthority } from '../../src/ca/authority.ts';
 import { certificateIssuer, certificateService } from '../../src/ca/certificate-service.ts';
 import { peerCredential, peerIdentity } from '../../src/ca/peer.ts';
 import { serverIdentity } from '../../src/ca/server-identity.ts';
 import { readSigner } from '../../src/ca/signer.ts';
 import { tokenAuthority } from '../../src/ca/token.ts';
-import { askForCertificate, signingRequest } from '../support/certificate-client.ts';
-import { inScratch, makeAuthority, openssl, p256, p384, rsa2048 } from '../support/openssl.ts';
+import { askForCertificate, signingRequest } from '../support/kubernetes/certificate-client.ts';
+import { inScratch, makeAuthority, openssl, p256, p384, rsa2048 } from '../support/mesh/openssl.ts';
 import { configuration, startMesh } from '../xds/mesh.ts';
 import { FakeClock } from './fake-clock.ts';
 

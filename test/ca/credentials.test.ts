@@ -8,7 +8,7 @@ import { credentialSecrets, isCredential } from '../../src/ca/credentials/creden
 import type { Resource } from '../../src/model/envoy/resource.ts';
 import type { Workload } from '../../src/model/external/secret-source.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
-import { snapshotOf } from '../support/snapshot.ts';
+import { snapshotOf } from '../support/objects/snapshot.ts';
 
 const hour = 60 * 60_000;
 let certificate: string;

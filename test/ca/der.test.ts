@@ -11,7 +11,7 @@ import {
   time,
   utf8String,
 } from '../../src/ca/certificate/der.ts';
-import { inScratch, openssl } from '../support/openssl.ts';
+import { inScratch, openssl } from '../support/mesh/openssl.ts';
 
 const read = (der: Buffer): string =>
   inScratch((directory) => {

@@ -12,7 +12,7 @@ import { liveAuthority } from '../../src/ca/root/live-authority.ts';
 import { pluggedSigner } from '../../src/ca/root/plugged.ts';
 import { workloadSecrets } from '../../src/ca/secrets.ts';
 import { workloadTemplate } from '../../src/ca/certificate/template.ts';
-import { inScratch, makeAuthority, openssl, p256, p384, rsa2048, secretObject } from '../support/openssl.ts';
+import { inScratch, makeAuthority, openssl, p256, p384, rsa2048, secretObject } from '../support/mesh/openssl.ts';
 
 const hour = 3600_000;
 const day = 24 * hour;

@@ -15,9 +15,9 @@ import { openResident } from '../../src/ca/root/resident.ts';
 import { advance, begin, trustedRoots } from '../../src/ca/root/root-rotation.ts';
 import { directoryStore, loadAuthority, requestRotation } from '../../src/ca/storage.ts';
 import { workloadTemplate } from '../../src/ca/certificate/template.ts';
-import type { MadeAuthority } from '../support/openssl.ts';
+import type { MadeAuthority } from '../support/mesh/openssl.ts';
 import type { SecretObject } from '../../src/ca/root/plugged.ts';
-import { inScratch, makeAuthority, openssl, secretObject } from '../support/openssl.ts';
+import { inScratch, makeAuthority, openssl, secretObject } from '../support/mesh/openssl.ts';
 import { FakeClock } from './fake-clock.ts';
 
 const start = Date.now();

@@ -7,8 +7,8 @@ import { filesReader } from '../../src/cli/mesh-reader.ts';
 import { deliveryReport, joinedReports } from '../../src/conditions/delivery-report.ts';
 import { objectConditions } from '../../src/conditions/object-conditions.ts';
 import { patchCounts } from '../../src/model/envoy/patch-places.ts';
-import { nodeOf, translation } from '../support/translated.ts';
-import { snapshotOf } from '../support/snapshot.ts';
+import { nodeOf, translation } from '../support/objects/translated.ts';
+import { snapshotOf } from '../support/objects/snapshot.ts';
 
 const pod = (name: string): string => `
 ---

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { nodeOfPod } from '../../src/cli/node-of-pod.ts';
 import { objectKey } from '../../src/model/object.ts';
-import { snapshotOf } from '../support/snapshot.ts';
+import { snapshotOf } from '../support/objects/snapshot.ts';
 
 const pod = (annotations = '{}'): string => `---
 apiVersion: v1

@@ -5,10 +5,10 @@ import { createRoot } from '../../src/ca/authority.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject } from '../../src/kubernetes/resource.ts';
 import { freePort } from '../../scripts/ports.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
-import type { Replica } from '../support/replicas.ts';
-import { find, install, resources, startReplica, systemNamespace } from '../support/replicas.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import type { Replica } from '../support/kubernetes/replicas.ts';
+import { find, install, resources, startReplica, systemNamespace } from '../support/kubernetes/replicas.ts';
 
 const { secrets, leases } = resources;
 const patience = { timeout: 60_000, interval: 100 };

@@ -8,11 +8,18 @@ import { isApiError } from '../../src/kubernetes/api-error.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject } from '../../src/kubernetes/resource.ts';
 import { freePort } from '../../scripts/ports.ts';
-import { askForCertificate, signingRequest } from '../support/certificate-client.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
-import type { Replica } from '../support/replicas.ts';
-import { accountToken, find, install, resources, startReplica, systemNamespace } from '../support/replicas.ts';
+import { askForCertificate, signingRequest } from '../support/kubernetes/certificate-client.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import type { Replica } from '../support/kubernetes/replicas.ts';
+import {
+  accountToken,
+  find,
+  install,
+  resources,
+  startReplica,
+  systemNamespace,
+} from '../support/kubernetes/replicas.ts';
 
 const { namespaces, configMaps, secrets, leases, accounts, injectors, validators } = resources;
 const patience = { timeout: 60_000, interval: 100 };

@@ -9,8 +9,8 @@ import { gatewayDuties } from '../../src/daemon/cluster/gateway-duties.ts';
 import { isNotFound } from '../../src/kubernetes/api-error.ts';
 import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
 import type { DeploymentPlan } from '../../src/translate/resolve/gateway-api/deployment/plan.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
 
 const labels = { 'gateway.istio.io/managed': 'istio.io-gateway-controller', 'gateway.networking.k8s.io/gateway-name': 'quay' }; // prettier-ignore
 const metadata = { name: 'quay-istio', namespace: 'default', labels, annotations: {} };

@@ -15,10 +15,17 @@ import { print } from '../../src/xds/codec/print.ts';
 import { healthServiceDefinition } from '../../src/xds/health/health-service.ts';
 import { healthInformation } from '../../src/xds/presence.ts';
 import { freePort } from '../../scripts/ports.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
-import type { Replica } from '../support/replicas.ts';
-import { accountToken, find, install, resources, startReplica, systemNamespace } from '../support/replicas.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import type { Replica } from '../support/kubernetes/replicas.ts';
+import {
+  accountToken,
+  find,
+  install,
+  resources,
+  startReplica,
+  systemNamespace,
+} from '../support/kubernetes/replicas.ts';
 import { DeltaClient } from '../xds/ads-client.ts';
 
 const istio = (plural: string): ResourceType => ({

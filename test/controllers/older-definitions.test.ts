@@ -6,11 +6,11 @@ import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
 import { installObjects } from '../../src/manifests/install.ts';
 import { defaultValues } from '../../src/manifests/values/values.ts';
-import { applyDefinitions, applyObjects } from '../support/install.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
-import type { Replica } from '../support/replicas.ts';
-import { find, resources, startReplica } from '../support/replicas.ts';
+import { applyDefinitions, applyObjects } from '../support/kubernetes/install.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import type { Replica } from '../support/kubernetes/replicas.ts';
+import { find, resources, startReplica } from '../support/kubernetes/replicas.ts';
 
 const patience = { timeout: 90_000, interval: 100 };
 const string = { type: 'string' };

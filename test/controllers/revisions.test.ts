@@ -7,11 +7,11 @@ import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resour
 import { installObjects } from '../../src/manifests/install.ts';
 import { readValues } from '../../src/manifests/values/values.ts';
 import { freePort } from '../../scripts/ports.ts';
-import { applyDefinitions, applyObjects } from '../support/install.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
-import type { Replica } from '../support/replicas.ts';
-import { find, install, resources, startReplica, systemNamespace } from '../support/replicas.ts';
+import { applyDefinitions, applyObjects } from '../support/kubernetes/install.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import type { Replica } from '../support/kubernetes/replicas.ts';
+import { find, install, resources, startReplica, systemNamespace } from '../support/kubernetes/replicas.ts';
 
 const patience = { timeout: 90_000, interval: 100 };
 const virtualServices: ResourceType = {

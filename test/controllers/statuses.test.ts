@@ -8,10 +8,17 @@ import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resour
 import { replicaServiceDefinition } from '../../src/daemon/cluster/replica-service.ts';
 import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { freePort } from '../../scripts/ports.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
-import type { Replica } from '../support/replicas.ts';
-import { accountToken, find, install, resources, startReplica, systemNamespace } from '../support/replicas.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import type { Replica } from '../support/kubernetes/replicas.ts';
+import {
+  accountToken,
+  find,
+  install,
+  resources,
+  startReplica,
+  systemNamespace,
+} from '../support/kubernetes/replicas.ts';
 import { DeltaClient } from '../xds/ads-client.ts';
 
 const istio = (plural: string): ResourceType => ({

@@ -2,7 +2,7 @@
 // the proxy before. Real Envoys, and a collector that speaks OTLP over gRPC and over HTTP.
 // https://istio.io/latest/docs/tasks/observability/distributed-tracing/overview/
 import type { Cleanup, Shop } from '../../demo/shop.ts';
-import type { Collector, Span } from '../support/otlp/collector.ts';
+import type { Collector, Span } from '../support/servers/otlp/collector.ts';
 
 import { randomUUID } from 'node:crypto';
 
@@ -11,8 +11,8 @@ import { afterEach, expect, test } from 'vitest';
 import { startShop } from '../../demo/shop.ts';
 import { callAs, podOf } from '../../demo/steps.ts';
 import { envoyBinary } from '../../scripts/envoy.ts';
-import { startCollector } from '../support/otlp/collector.ts';
-import { waitFor } from '../support/live-mesh.ts';
+import { startCollector } from '../support/servers/otlp/collector.ts';
+import { waitFor } from '../support/mesh/live-mesh.ts';
 
 const cleanup: Cleanup = [];
 let collector: Collector;

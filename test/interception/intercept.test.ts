@@ -11,8 +11,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { InterceptionOptions } from '../../src/interception/options.ts';
 import { interceptionArgs, interceptionFlags, interceptionOptions } from '../../src/interception/options.ts';
 import { interceptionRules } from '../../src/interception/rules.ts';
-import type { PodPair } from '../support/pods-network.ts';
-import { podPair, whyNoPods } from '../support/pods-network.ts';
+import type { PodPair } from '../support/mesh/pods-network.ts';
+import { podPair, whyNoPods } from '../support/mesh/pods-network.ts';
 
 const everything: InterceptionOptions = {
   mode: 'REDIRECT',

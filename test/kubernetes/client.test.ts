@@ -1,5 +1,5 @@
 // The client's side of the API: who it says it is, what it believes of answers, and what it does when there are none.
-import type { StubOptions, ApiStub } from '../support/api-stub.ts';
+import type { StubOptions, ApiStub } from '../support/kubernetes/api-stub.ts';
 import type { ClientLimits, KubernetesClient } from '../../src/kubernetes/client.ts';
 
 import { execFileSync } from 'node:child_process';
@@ -10,8 +10,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { openKubernetesClient } from '../../src/kubernetes/client.ts';
 import { collectionPath, objectPath } from '../../src/kubernetes/resource.ts';
-import { startApiStub } from '../support/api-stub.ts';
-import { inScratch } from '../support/openssl.ts';
+import { startApiStub } from '../support/kubernetes/api-stub.ts';
+import { inScratch } from '../support/mesh/openssl.ts';
 
 const services = { group: '', version: 'v1', plural: 'services', namespaced: true };
 const open: (() => Promise<void>)[] = [];

@@ -4,7 +4,7 @@ import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resour
 import type { Problem } from '../../src/model/problem.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
@@ -12,8 +12,8 @@ import { openKubernetesClient } from '../../src/kubernetes/client.ts';
 import { emptySnapshot } from '../../src/model/snapshot.ts';
 import { watchCluster } from '../../src/watchers/cluster/cluster.ts';
 import { kindTable } from '../../src/watchers/kinds.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
-import { quickPace } from '../support/reflected.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { quickPace } from '../support/kubernetes/reflected.ts';
 
 const namespaced = true;
 const services: ResourceType = { group: '', version: 'v1', plural: 'services', namespaced };

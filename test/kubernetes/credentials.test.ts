@@ -1,6 +1,6 @@
 // Every way of saying who we are, to a real API server, which says whom it takes us for: tokens in files that rotate, those
 // that a Pod has, credential plugins and client certificates.
-import type { TestKubernetes } from '../support/kubernetes.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
 
 import { execFile } from 'node:child_process';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -11,10 +11,10 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { openKubernetesClient } from '../../src/kubernetes/client.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
-import { openssl, p256 } from '../support/openssl.ts';
-import { accountToken } from '../support/replicas.ts';
-import { userOf } from '../support/who-am-i.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { openssl, p256 } from '../support/mesh/openssl.ts';
+import { accountToken } from '../support/kubernetes/replicas.ts';
+import { userOf } from '../support/servers/who-am-i.ts';
 
 const accounts = { group: '', version: 'v1', plural: 'serviceaccounts', namespaced: true };
 const canBePod = process.getuid?.() === 0 && process.platform === 'linux';
@@ -94,7 +94,7 @@ describe.skipIf(kubernetesMissing)(`a real API server takes us for${unlessKubern
       // In a mount namespace of its own: nothing of this machine is touched.
       const script = `mkdir -p /var/run/secrets; mount -t tmpfs none /var/run/secrets && mkdir -p ${mounted} &&
       cp '${file('first.token')}' ${mounted}/token && cp '${file('ca.crt')}' ${mounted}/ca.crt && printf shop > ${mounted}/namespace &&
-      exec '${process.execPath}' '${resolve(import.meta.dirname, '../support/who-am-i.ts')}' '${file('second.token')}' ${mounted}/token`;
+      exec '${process.execPath}' '${resolve(import.meta.dirname, '../support/servers/who-am-i.ts')}' '${file('second.token')}' ${mounted}/token`;
       const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(port) }; // prettier-ignore
       const { stdout } = await promisify(execFile)('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script], { env }); // prettier-ignore
       expect(JSON.parse(stdout)).toEqual({ users: both, namespace: 'shop' });

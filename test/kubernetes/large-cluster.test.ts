@@ -1,6 +1,6 @@
 // 20,000 Pods: what is kept of them, while they are listed and listed again, and the work that one change makes.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ApiStub } from '../support/api-stub.ts';
+import type { ApiStub } from '../support/kubernetes/api-stub.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject } from '../../src/kubernetes/resource.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
@@ -15,10 +15,10 @@ import { openKubernetesClient } from '../../src/kubernetes/client.ts';
 import { emptySnapshot } from '../../src/model/snapshot.ts';
 import { watchCluster } from '../../src/watchers/cluster/cluster.ts';
 import { kindTable } from '../../src/watchers/kinds.ts';
-import { startApiStub } from '../support/api-stub.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
-import { quickPace } from '../support/reflected.ts';
+import { startApiStub } from '../support/kubernetes/api-stub.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { quickPace } from '../support/kubernetes/reflected.ts';
 
 const count = 20_000;
 setFlagsFromString('--expose_gc');

@@ -3,9 +3,9 @@
 // takes ten minutes, at the pace that is kept in earnest.
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { Pace } from '../../src/kubernetes/pace.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import type { Reflected } from '../support/reflected.ts';
-import type { TcpProxy } from '../support/tcp-proxy.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import type { Reflected } from '../support/kubernetes/reflected.ts';
+import type { TcpProxy } from '../support/servers/tcp-proxy.ts';
 
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -13,9 +13,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { openKubernetesClient } from '../../src/kubernetes/client.ts';
 import { defaultPace } from '../../src/kubernetes/pace.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
-import { startReflector } from '../support/reflected.ts';
-import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { startReflector } from '../support/kubernetes/reflected.ts';
+import { startTcpProxy } from '../support/servers/tcp-proxy.ts';
 
 const minutes = Number(process.env['QUIET_MINUTES'] ?? 0.15);
 const isEarnest = minutes >= 1;

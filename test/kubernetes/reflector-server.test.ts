@@ -1,16 +1,16 @@
 // The reflector against a real API server, with a proxy in between that misbehaves.
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject } from '../../src/kubernetes/resource.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import type { Reflected } from '../support/reflected.ts';
-import type { TcpProxy } from '../support/tcp-proxy.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import type { Reflected } from '../support/kubernetes/reflected.ts';
+import type { TcpProxy } from '../support/servers/tcp-proxy.ts';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { openKubernetesClient } from '../../src/kubernetes/client.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
-import { startReflector } from '../support/reflected.ts';
-import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { startReflector } from '../support/kubernetes/reflected.ts';
+import { startTcpProxy } from '../support/servers/tcp-proxy.ts';
 
 const configMaps = { group: '', version: 'v1', plural: 'configmaps', namespaced: true };
 const configMap = (name: string, value = 'x'): KubernetesObject => ({

@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { ApiError, connectionFault } from '../../src/kubernetes/api-error.ts';
 import { defaultPace, retryDelay, watchSeconds } from '../../src/kubernetes/pace.ts';
-import { startReflector } from '../support/reflected.ts';
+import { startReflector } from '../support/kubernetes/reflected.ts';
 
 const resource = { group: '', version: 'v1', plural: 'services', namespaced: true };
 const object = (name: string, resourceVersion = '1'): KubernetesObject => ({

@@ -3,7 +3,7 @@ import type { RunningProcess } from '../../scripts/process.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
 import type { DeltaResponse } from '../xds/ads-client.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ import { startProcess, waitUntil } from '../../scripts/process.ts';
 import { directoryTokens, tokenAudience } from '../../src/daemon/authority/credentials.ts';
 import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { kindTable } from '../../src/watchers/kinds.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
 import { DeltaClient } from '../xds/ads-client.ts';
 
 const root = resolve(import.meta.dirname, '../..');

@@ -11,8 +11,8 @@ import type { Tree } from '../../src/manifests/values/values.ts';
 import { readValues } from '../../src/manifests/values/values.ts';
 import { findHelm } from '../../scripts/helm.ts';
 import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
 
 const found = await findHelm();
 const helm = 'helm' in found ? found.helm : '';

@@ -24,11 +24,11 @@ import type { WebhookServer } from '../../src/webhooks/server.ts';
 import { createWebhookServer } from '../../src/webhooks/server.ts';
 import { validationHandler } from '../../src/webhooks/validation/validate.ts';
 import { edgeObjects } from './edge-objects.ts';
-import { goldenCases } from '../support/golden-cases.ts';
-import type { Applied } from '../support/install.ts';
-import { applyDefinitions, applyObjects } from '../support/install.ts';
-import type { TestKubernetes } from '../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes.ts';
+import { goldenCases } from '../support/objects/golden-cases.ts';
+import type { Applied } from '../support/kubernetes/install.ts';
+import { applyDefinitions, applyObjects } from '../support/kubernetes/install.ts';
+import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
 
 const recorded = join(import.meta.dirname, '../../../shared/parity/scenarios');
 const namespaces = { group: '', version: 'v1', plural: 'namespaces', namespaced: false };

@@ -1,5 +1,5 @@
 // Objects at the edges of what the rules between fields allow: one field too many, one too few, and both sides of a limit.
-import type { Applied } from '../support/install.ts';
+import type { Applied } from '../support/kubernetes/install.ts';
 
 const of =
   (group: string, version: string, kind: string) =>

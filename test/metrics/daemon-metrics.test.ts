@@ -5,7 +5,7 @@ import type { CurrentState } from '../../src/metrics/current-state.ts';
 import { daemonMetrics } from '../../src/metrics/daemon-metrics.ts';
 import type { ProxyStatus } from '../../src/model/proxy/proxy-status.ts';
 import { resourceTypes } from '../../src/model/envoy/resource.ts';
-import { seriesOf, sumBy } from '../support/prometheus.ts';
+import { seriesOf, sumBy } from '../support/servers/prometheus.ts';
 
 const proxy = (version: unknown, lastNack?: string): ProxyStatus => ({
   connection: 'web.shop-1',

@@ -15,9 +15,9 @@ import { noKeySets } from '../../src/model/external/key-source.ts';
 import { causingObjects, resourceOrigins } from '../../src/translate/origins.ts';
 import { translate } from '../../src/translate/translate.ts';
 import { loadConfig } from '../../src/watchers/files/load-config.ts';
-import { acceptance } from '../support/acceptance.ts';
-import { ownNetwork, whyNoNetwork } from '../support/network-namespace.ts';
-import { ownModules } from '../support/own-modules.ts';
+import { acceptance } from '../support/mesh/acceptance.ts';
+import { ownNetwork, whyNoNetwork } from '../support/mesh/network-namespace.ts';
+import { ownModules } from '../support/servers/own-modules.ts';
 
 const parallel = 2;
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { withAutoAddresses } from '../../src/translate/resolve/service-entry/auto-addresses.ts';
-import { makeExternalService } from '../support/make.ts';
-import { translated } from '../support/translated.ts';
+import { makeExternalService } from '../support/objects/make.ts';
+import { translated } from '../support/objects/translated.ts';
 
 const input = `---
 apiVersion: v1

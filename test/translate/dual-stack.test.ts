@@ -1,8 +1,8 @@
 // Workloads with addresses of both families: what they listen on, whom they reach at which address, and how they are reached.
 import { describe, expect, it } from 'vitest';
 
-import type { Asking } from '../support/translated.ts';
-import { translated } from '../support/translated.ts';
+import type { Asking } from '../support/objects/translated.ts';
+import { translated } from '../support/objects/translated.ts';
 
 const services = `---
 apiVersion: v1

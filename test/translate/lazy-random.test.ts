@@ -13,8 +13,8 @@ import { Store } from '../../src/watchers/store.ts';
 import { cachedResource } from '../../src/xds/codec/cache.ts';
 import { canonicalName, findResource } from '../../src/xds/subscription/catalog.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
-import type { Raw } from '../support/random-mesh.ts';
-import { randomMeshNodes, randomObjects } from '../support/random-mesh.ts';
+import type { Raw } from '../support/random/random-mesh.ts';
+import { randomMeshNodes, randomObjects } from '../support/random/random-mesh.ts';
 
 type VirtualHost = MessageOf['envoy.config.route.v3.VirtualHost'];
 

@@ -10,7 +10,7 @@ import type { MessageOf } from '../../src/xds/generated/messages.ts';
 import { translate } from '../../src/translate/translate.ts';
 import { cachedResource } from '../../src/xds/codec/cache.ts';
 import { canonicalName, findResource } from '../../src/xds/subscription/catalog.ts';
-import { snapshotOf } from '../support/snapshot.ts';
+import { snapshotOf } from '../support/objects/snapshot.ts';
 
 type VirtualHost = MessageOf['envoy.config.route.v3.VirtualHost'];
 

@@ -9,7 +9,7 @@ import { inboundView } from '../../src/translate/view/inbound.ts';
 import { outboundView } from '../../src/translate/view/outbound.ts';
 import { proxyOf } from '../../src/translate/view/proxy.ts';
 import { serviceTargets } from '../../src/translate/view/targets.ts';
-import { snapshotOf } from '../support/snapshot.ts';
+import { snapshotOf } from '../support/objects/snapshot.ts';
 
 const service = (namespace: string, name: string, ports: string, extra = ''): string => `---
 apiVersion: v1

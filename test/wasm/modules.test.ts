@@ -11,8 +11,8 @@ import type { ModuleSource } from '../../src/model/external/module-source.ts';
 import { fetchModule } from '../../src/wasm/module-fetch.ts';
 import { imageReference } from '../../src/wasm/image-reference.ts';
 import { ModuleWatcher } from '../../src/wasm/module-watcher.ts';
-import { snapshotOf } from '../support/snapshot.ts';
-import { headerModule } from '../support/wasm-module.ts';
+import { snapshotOf } from '../support/objects/snapshot.ts';
+import { headerModule } from '../support/servers/wasm-module.ts';
 
 const module = headerModule({ header: ['a', 'b'] });
 const digestOf = (content: Buffer): string => createHash('sha256').update(content).digest('hex');

@@ -10,7 +10,7 @@ import { fetchKeys } from '../../src/watchers/jwks/jwks-fetch.ts';
 import { KeyWatcher } from '../../src/watchers/jwks/jwks.ts';
 import { isFetchable } from '../../src/watchers/fetch/public-address.ts';
 import { usableKeySet } from '../../src/watchers/jwks/public-key.ts';
-import { snapshotOf } from '../support/snapshot.ts';
+import { snapshotOf } from '../support/objects/snapshot.ts';
 
 const keySet = (kid: string): string => JSON.stringify({ keys: [{ kty: 'RSA', kid, e: 'AQAB', n: 'AQ' }] });
 

@@ -7,11 +7,11 @@ import type { KubernetesObject, ResourceType } from '../../../src/kubernetes/res
 import type { Workload } from '../../../src/model/external/secret-source.ts';
 import { installObjects } from '../../../src/manifests/install.ts';
 import { defaultValues } from '../../../src/manifests/values/values.ts';
-import type { Applied } from '../../support/install.ts';
-import { applyObjects } from '../../support/install.ts';
-import type { TestKubernetes } from '../../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../../support/kubernetes.ts';
-import { accountToken } from '../../support/replicas.ts';
+import type { Applied } from '../../support/kubernetes/install.ts';
+import { applyObjects } from '../../support/kubernetes/install.ts';
+import type { TestKubernetes } from '../../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../../support/kubernetes/kubernetes.ts';
+import { accountToken } from '../../support/kubernetes/replicas.ts';
 import { openKubernetesClient } from '../../../src/kubernetes/client.ts';
 
 const workload = (serviceAccount: string, namespace = 'edge', id = 'router~10.0.0.1~gate.edge~edge.svc'): Workload => ({

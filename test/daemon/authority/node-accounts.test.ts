@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 import type { ReviewedToken } from '../../../src/controllers/token-review.ts';
 import { mayImpersonate } from '../../../src/daemon/authority/node-accounts.ts';
-import { snapshotOf } from '../../support/snapshot.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
 
 const pod = (name: string, namespace: string, node: string, account: string): string => `---
 apiVersion: v1

@@ -10,10 +10,17 @@ import type { KubernetesClient } from '../../../src/kubernetes/client.ts';
 import { resourceTypes } from '../../../src/model/envoy/resource.ts';
 import type { DebugResponse } from '../../admin/debug-client.ts';
 import { askDebug, resourceJson } from '../../admin/debug-client.ts';
-import type { TestKubernetes } from '../../support/kubernetes.ts';
-import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../../support/kubernetes.ts';
-import type { Replica } from '../../support/replicas.ts';
-import { accountToken, find, install, resources, startReplica, systemNamespace } from '../../support/replicas.ts';
+import type { TestKubernetes } from '../../support/kubernetes/kubernetes.ts';
+import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../../support/kubernetes/kubernetes.ts';
+import type { Replica } from '../../support/kubernetes/replicas.ts';
+import {
+  accountToken,
+  find,
+  install,
+  resources,
+  startReplica,
+  systemNamespace,
+} from '../../support/kubernetes/replicas.ts';
 import { DeltaClient } from '../../xds/ads-client.ts';
 
 const patience = { timeout: 30_000, interval: 100 };

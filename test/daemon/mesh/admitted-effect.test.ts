@@ -10,8 +10,8 @@ import { defaultInstallation, installationWith } from '../../../src/translate/re
 import { translate } from '../../../src/translate/translate.ts';
 import { messageTypes } from '../../../src/xds/codec/message-types.ts';
 import { parse } from '../../../src/watchers/parse.ts';
-import { snapshotOf } from '../../support/snapshot.ts';
-import { nodeOf } from '../../support/translated.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
+import { nodeOf } from '../../support/objects/translated.ts';
 
 const service = (name: string, namespace: string): string => `
 apiVersion: v1

@@ -12,12 +12,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRoot, openAuthority } from '../../../src/ca/authority.ts';
 import { exit } from '../../../src/cli/io.ts';
 import { keelson } from '../../../src/cli/keelson.ts';
-import { waitFor } from '../../support/live-mesh.ts';
+import { waitFor } from '../../support/mesh/live-mesh.ts';
 import type { MessageOf } from '../../../src/xds/generated/messages.ts';
-import type { Lab } from '../../support/lab.ts';
-import { namespace, startLab, yaml } from '../../support/lab.ts';
-import { destinationRule, peerAuthentication, virtualService } from '../../support/rules.ts';
-import { whoOf } from '../../support/traffic.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
+import { namespace, startLab, yaml } from '../../support/mesh/lab.ts';
+import { destinationRule, peerAuthentication, virtualService } from '../../support/objects/rules.ts';
+import { whoOf } from '../../support/mesh/traffic.ts';
 
 const site = 'shop.example.com';
 const gate = `127.${20 + Math.floor(Math.random() * 200)}.${1 + Math.floor(Math.random() * 250)}.90`;

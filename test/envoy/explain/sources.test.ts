@@ -1,5 +1,5 @@
 // What becomes of traffic while the files change: broken ones, new services, and configuration that a stock Envoy refuses.
-import type { Lab } from '../../support/lab.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,12 +7,12 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { startEnvoy } from '../../support/envoy.ts';
-import { writeBootstrap } from '../../support/keelson.ts';
-import { startLab, yaml } from '../../support/lab.ts';
-import { waitFor } from '../../support/live-mesh.ts';
-import { versions, virtualService } from '../../support/rules.ts';
-import { repeat, tally, whoOf } from '../../support/traffic.ts';
+import { startEnvoy } from '../../support/mesh/envoy.ts';
+import { writeBootstrap } from '../../support/mesh/keelson.ts';
+import { startLab, yaml } from '../../support/mesh/lab.ts';
+import { waitFor } from '../../support/mesh/live-mesh.ts';
+import { versions, virtualService } from '../../support/objects/rules.ts';
+import { repeat, tally, whoOf } from '../../support/mesh/traffic.ts';
 
 let lab: Lab;
 let scratch: string;

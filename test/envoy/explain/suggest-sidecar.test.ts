@@ -6,8 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 
 import { keelson } from '../../../src/cli/keelson.ts';
-import type { Lab } from '../../support/lab.ts';
-import { startLab, yaml } from '../../support/lab.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
+import { startLab, yaml } from '../../support/mesh/lab.ts';
 
 const workloads = ['cart-v1', 'mail-v1', 'price-v1', 'stock-v1'];
 const host = (service: string): string => `${service}.lab.svc.cluster.local`;

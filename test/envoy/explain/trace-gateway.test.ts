@@ -11,12 +11,12 @@ import type { DecodedConfiguration } from '../../../src/model/envoy/decoded.ts';
 import type { Connection } from '../../../src/trace/request.ts';
 import type { Branch } from '../../../src/trace/step.ts';
 import { traceProxy } from '../../../src/trace/trace.ts';
-import type { Backend } from '../../support/backend.ts';
-import { startHttp } from '../../support/backend.ts';
-import { gateway, gatewayTemplate, loopbackNet, pair, pod, routes, secret, selfSigned, server, service } from '../../support/gateway.ts'; // prettier-ignore
-import type { LiveMesh } from '../../support/live-mesh.ts';
-import { startLiveMesh } from '../../support/live-mesh.ts';
-import { send } from '../../support/traffic.ts';
+import type { Backend } from '../../support/servers/backend.ts';
+import { startHttp } from '../../support/servers/backend.ts';
+import { gateway, gatewayTemplate, loopbackNet, pair, pod, routes, secret, selfSigned, server, service } from '../../support/mesh/gateway.ts'; // prettier-ignore
+import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
+import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { send } from '../../support/mesh/traffic.ts';
 
 const net = loopbackNet();
 const [gate, web] = [`${net}.1`, `${net}.10`];

@@ -10,12 +10,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DecodedConfiguration } from '../../../src/model/envoy/decoded.ts';
 import type { Hop } from '../../../src/trace/journey.ts';
 import { traceJourney } from '../../../src/trace/journey.ts';
-import type { Lab } from '../../support/lab.ts';
-import { namespace, startLab, yaml } from '../../support/lab.ts';
-import type { RandomRequest } from '../../support/random-requests.ts';
-import { randomPolicies, randomRequest, randomRules } from '../../support/random-requests.ts';
-import { destinationRule, versions } from '../../support/rules.ts';
-import { send } from '../../support/traffic.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
+import { namespace, startLab, yaml } from '../../support/mesh/lab.ts';
+import type { RandomRequest } from '../../support/random/random-requests.ts';
+import { randomPolicies, randomRequest, randomRules } from '../../support/random/random-requests.ts';
+import { destinationRule, versions } from '../../support/objects/rules.ts';
+import { send } from '../../support/mesh/traffic.ts';
 
 const meshes = 8;
 const requestsEach = 25;

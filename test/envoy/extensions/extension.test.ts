@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Lab, Port } from '../../support/lab.ts';
-import { http, namespace, startLab, yaml } from '../../support/lab.ts';
-import { sendLine } from '../../support/traffic.ts';
-import { headerModule, prefixModule } from '../../support/wasm-module.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
+import { http, namespace, startLab, yaml } from '../../support/mesh/lab.ts';
+import { sendLine } from '../../support/mesh/traffic.ts';
+import { headerModule, prefixModule } from '../../support/servers/wasm-module.ts';
 
 const good = headerModule({ header: ['x-module', 'was-here'] });
 const broken = headerModule({ header: ['x-module', 'never'], starts: false });

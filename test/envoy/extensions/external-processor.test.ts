@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { EnvoyService } from '../../../scripts/envoy-service.ts';
 import { startEnvoyService } from '../../../scripts/envoy-service.ts';
-import type { Lab } from '../../support/lab.ts';
-import { http, namespace, startLab, yaml } from '../../support/lab.ts';
-import { arrival } from '../../support/traffic.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
+import { http, namespace, startLab, yaml } from '../../support/mesh/lab.ts';
+import { arrival } from '../../support/mesh/traffic.ts';
 
 interface Header {
   readonly key: string;

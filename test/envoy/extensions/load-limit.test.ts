@@ -2,9 +2,9 @@
 // retries within their budget; fewer requests when answers come late or are failures.
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
-import type { Lab } from '../../support/lab.ts';
-import { namespace, startLab, yaml } from '../../support/lab.ts';
-import { tally } from '../../support/traffic.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
+import { namespace, startLab, yaml } from '../../support/mesh/lab.ts';
+import { tally } from '../../support/mesh/traffic.ts';
 
 let lab: Lab;
 

@@ -11,9 +11,9 @@ import type { EnvoyService } from '../../../scripts/envoy-service.ts';
 import { startEnvoyService } from '../../../scripts/envoy-service.ts';
 
 import { freePort } from '../../../scripts/ports.ts';
-import type { Lab } from '../../support/lab.ts';
-import { namespace, startLab, yaml } from '../../support/lab.ts';
-import { tokenIssuer } from '../../support/tokens.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
+import { namespace, startLab, yaml } from '../../support/mesh/lab.ts';
+import { tokenIssuer } from '../../support/servers/tokens.ts';
 
 let lab: Lab;
 let service: EnvoyService;

@@ -8,14 +8,14 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { freePort } from '../../../scripts/ports.ts';
-import type { AuthorizerServer } from '../../support/authorizers.ts';
-import { startGrpcAuthorizer, startHttpAuthorizer } from '../../support/authorizers.ts';
-import type { Backend } from '../../support/backend.ts';
-import { startHttp } from '../../support/backend.ts';
-import { gatewayTemplate, loopbackNet, pod, service } from '../../support/gateway.ts';
-import type { LiveMesh } from '../../support/live-mesh.ts';
-import { startLiveMesh } from '../../support/live-mesh.ts';
-import { arrival, send } from '../../support/traffic.ts';
+import type { AuthorizerServer } from '../../support/servers/authorizers.ts';
+import { startGrpcAuthorizer, startHttpAuthorizer } from '../../support/servers/authorizers.ts';
+import type { Backend } from '../../support/servers/backend.ts';
+import { startHttp } from '../../support/servers/backend.ts';
+import { gatewayTemplate, loopbackNet, pod, service } from '../../support/mesh/gateway.ts';
+import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
+import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { arrival, send } from '../../support/mesh/traffic.ts';
 
 const net = loopbackNet();
 const [gate, web] = [`${net}.1`, `${net}.10`];

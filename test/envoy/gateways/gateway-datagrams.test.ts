@@ -8,10 +8,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { freePort } from '../../../scripts/ports.ts';
-import { gatewayTemplate, loopbackNet, pod, service } from '../../support/gateway.ts';
-import type { LiveMesh } from '../../support/live-mesh.ts';
-import { startLiveMesh } from '../../support/live-mesh.ts';
-import { repeat, tally } from '../../support/traffic.ts';
+import { gatewayTemplate, loopbackNet, pod, service } from '../../support/mesh/gateway.ts';
+import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
+import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { repeat, tally } from '../../support/mesh/traffic.ts';
 
 const net = loopbackNet();
 const [gate, red, blue] = [`${net}.1`, `${net}.10`, `${net}.11`];

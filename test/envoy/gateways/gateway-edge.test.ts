@@ -10,16 +10,16 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { freePort } from '../../../scripts/ports.ts';
-import type { Arrival, Backend, TcpBackend } from '../../support/backend.ts';
-import { startHttp, startTcpEcho } from '../../support/backend.ts';
-import type { Envoy } from '../../support/envoy.ts';
-import { startEnvoy } from '../../support/envoy.ts';
-import { gateway, gatewayTemplate, loopbackNet, pair, pod, routes, secret, selfSigned, server, service } from '../../support/gateway.ts'; // prettier-ignore
-import type { GrpcBackend } from '../../support/grpc.ts';
-import { grpcClient, startGrpc } from '../../support/grpc.ts';
-import type { LiveMesh } from '../../support/live-mesh.ts';
-import { startLiveMesh } from '../../support/live-mesh.ts';
-import { arrival, send, sendHttp2, sendLine } from '../../support/traffic.ts';
+import type { Arrival, Backend, TcpBackend } from '../../support/servers/backend.ts';
+import { startHttp, startTcpEcho } from '../../support/servers/backend.ts';
+import type { Envoy } from '../../support/mesh/envoy.ts';
+import { startEnvoy } from '../../support/mesh/envoy.ts';
+import { gateway, gatewayTemplate, loopbackNet, pair, pod, routes, secret, selfSigned, server, service } from '../../support/mesh/gateway.ts'; // prettier-ignore
+import type { GrpcBackend } from '../../support/servers/grpc.ts';
+import { grpcClient, startGrpc } from '../../support/servers/grpc.ts';
+import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
+import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { arrival, send, sendHttp2, sendLine } from '../../support/mesh/traffic.ts';
 
 const wild = selfSigned('*.example.com');
 const maybe = selfSigned('maybe.test');

@@ -6,12 +6,12 @@ import { createServer as createHttpsServer } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { freePort } from '../../../scripts/ports.ts';
-import type { Backend } from '../../support/backend.ts';
-import { listening, startHttp } from '../../support/backend.ts';
-import { configMap, gateway, gatewayTemplate, loopbackNet, pair, pod, secret, selfSigned, server, service } from '../../support/gateway.ts'; // prettier-ignore
-import type { LiveMesh } from '../../support/live-mesh.ts';
-import { startLiveMesh } from '../../support/live-mesh.ts';
-import { arrival, send, whoOf } from '../../support/traffic.ts';
+import type { Backend } from '../../support/servers/backend.ts';
+import { listening, startHttp } from '../../support/servers/backend.ts';
+import { configMap, gateway, gatewayTemplate, loopbackNet, pair, pod, secret, selfSigned, server, service } from '../../support/mesh/gateway.ts'; // prettier-ignore
+import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
+import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { arrival, send, whoOf } from '../../support/mesh/traffic.ts';
 
 const partner = selfSigned('partner.example');
 const customer = selfSigned('customer.test');

@@ -7,12 +7,12 @@ import { once } from 'node:events';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Arrival, Backend } from '../../support/backend.ts';
-import { listening, startHttp } from '../../support/backend.ts';
-import { gateway, gatewayTemplate, loopbackNet, pair, pod, routes, secret, selfSigned, server, service } from '../../support/gateway.ts'; // prettier-ignore
-import type { LiveMesh } from '../../support/live-mesh.ts';
-import { startLiveMesh } from '../../support/live-mesh.ts';
-import { arrival, send, whoOf } from '../../support/traffic.ts';
+import type { Arrival, Backend } from '../../support/servers/backend.ts';
+import { listening, startHttp } from '../../support/servers/backend.ts';
+import { gateway, gatewayTemplate, loopbackNet, pair, pod, routes, secret, selfSigned, server, service } from '../../support/mesh/gateway.ts'; // prettier-ignore
+import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
+import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { arrival, send, whoOf } from '../../support/mesh/traffic.ts';
 
 const shop = selfSigned('shop.example.com');
 const client = selfSigned('client.test');

@@ -10,13 +10,13 @@ import type { ConnectionOptions } from 'node:tls';
 import { connect as connectTls, createServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Backend } from '../../support/backend.ts';
-import { listening, startHttp } from '../../support/backend.ts';
-import { gateway, gatewayTemplate, loopbackNet, pair, pod, routes, secret, selfSigned, server, service } from '../../support/gateway.ts'; // prettier-ignore
-import type { LiveMesh } from '../../support/live-mesh.ts';
-import { startLiveMesh } from '../../support/live-mesh.ts';
-import { inScratch } from '../../support/openssl.ts';
-import { send } from '../../support/traffic.ts';
+import type { Backend } from '../../support/servers/backend.ts';
+import { listening, startHttp } from '../../support/servers/backend.ts';
+import { gateway, gatewayTemplate, loopbackNet, pair, pod, routes, secret, selfSigned, server, service } from '../../support/mesh/gateway.ts'; // prettier-ignore
+import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
+import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { inScratch } from '../../support/mesh/openssl.ts';
+import { send } from '../../support/mesh/traffic.ts';
 
 const shop = selfSigned('shop.example.com');
 const renewed = selfSigned('shop.example.com', 2);

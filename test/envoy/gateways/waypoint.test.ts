@@ -10,13 +10,13 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { directoryRoot, directoryTokens, tokenAudience } from '../../../src/daemon/authority/credentials.ts';
-import type { Backend, TcpBackend } from '../../support/backend.ts';
-import { startHttp, startTcpEcho } from '../../support/backend.ts';
-import { askForCertificate, signingRequest } from '../../support/certificate-client.ts';
-import { yaml } from '../../support/lab.ts';
-import type { LiveMesh } from '../../support/live-mesh.ts';
-import { startLiveMesh } from '../../support/live-mesh.ts';
-import { p256 } from '../../support/openssl.ts';
+import type { Backend, TcpBackend } from '../../support/servers/backend.ts';
+import { startHttp, startTcpEcho } from '../../support/servers/backend.ts';
+import { askForCertificate, signingRequest } from '../../support/kubernetes/certificate-client.ts';
+import { yaml } from '../../support/mesh/lab.ts';
+import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
+import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { p256 } from '../../support/mesh/openssl.ts';
 
 const net = `127.${20 + Math.floor(Math.random() * 200)}.${1 + Math.floor(Math.random() * 250)}`;
 const [vip, app, way] = ['10.96.0.11', `${net}.10`, `${net}.50`];

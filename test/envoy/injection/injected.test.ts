@@ -1,8 +1,8 @@
 // A Pod as injection makes it, without a node: its init container's program and its Envoy run with the very arguments and
 // variables of the patch, in a network of their own. Who asks from the other network is the kubelet, or a stranger.
-import type { LiveMesh } from '../../support/live-mesh.ts';
-import type { PodPair } from '../../support/pods-network.ts';
-import type { Answer } from '../../support/traffic.ts';
+import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
+import type { PodPair } from '../../support/mesh/pods-network.ts';
+import type { Answer } from '../../support/mesh/traffic.ts';
 import type { Container, EnvVar, Pod } from '../../../src/webhooks/inject/pod/pod.ts';
 
 import { execFile, execFileSync } from 'node:child_process';
@@ -17,18 +17,18 @@ import { envoyBinary } from '../../../scripts/envoy.ts';
 import { startProcess, waitUntil } from '../../../scripts/process.ts';
 import { podFiles } from '../../../src/bootstrap/pod-environment.ts';
 import { injectPod } from '../../../src/webhooks/inject/inject-pod.ts';
-import { writeBootstrap } from '../../support/keelson.ts';
-import { yaml } from '../../support/lab.ts';
-import { startLiveMesh, waitFor } from '../../support/live-mesh.ts';
-import { podPair, whyNoPods } from '../../support/pods-network.ts';
-import { peerAuthentication } from '../../support/rules.ts';
-import { arrival } from '../../support/traffic.ts';
+import { writeBootstrap } from '../../support/mesh/keelson.ts';
+import { yaml } from '../../support/mesh/lab.ts';
+import { startLiveMesh, waitFor } from '../../support/mesh/live-mesh.ts';
+import { podPair, whyNoPods } from '../../support/mesh/pods-network.ts';
+import { peerAuthentication } from '../../support/objects/rules.ts';
+import { arrival } from '../../support/mesh/traffic.ts';
 import { place, settingsWith } from '../../webhooks/inject/settings.ts';
 
 const why = whyNoPods();
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);
 
-const program = resolve(import.meta.dirname, '../../support/in-pod.ts');
+const program = resolve(import.meta.dirname, '../../support/mesh/in-pod.ts');
 const keelson = resolve(import.meta.dirname, '../../../src/cli/keelson.ts');
 const run = promisify(execFile);
 

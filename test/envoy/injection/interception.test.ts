@@ -1,8 +1,8 @@
 // Connections that are redirected to stock Envoys, as in a cluster: two Pods in networks of their own, whose apps know
 // nothing of proxies.
-import type { LiveMesh } from '../../support/live-mesh.ts';
-import type { PodNetwork, PodPair } from '../../support/pods-network.ts';
-import type { Answer, Call } from '../../support/traffic.ts';
+import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
+import type { PodNetwork, PodPair } from '../../support/mesh/pods-network.ts';
+import type { Answer, Call } from '../../support/mesh/traffic.ts';
 
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
@@ -11,16 +11,16 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { startProcess, waitUntil } from '../../../scripts/process.ts';
-import { yaml } from '../../support/lab.ts';
-import { startLiveMesh } from '../../support/live-mesh.ts';
-import { podPair, whyNoPods } from '../../support/pods-network.ts';
-import { peerAuthentication, virtualService } from '../../support/rules.ts';
-import { arrival } from '../../support/traffic.ts';
+import { yaml } from '../../support/mesh/lab.ts';
+import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { podPair, whyNoPods } from '../../support/mesh/pods-network.ts';
+import { peerAuthentication, virtualService } from '../../support/objects/rules.ts';
+import { arrival } from '../../support/mesh/traffic.ts';
 
 const why = whyNoPods();
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);
 
-const program = resolve(import.meta.dirname, '../../support/in-pod.ts');
+const program = resolve(import.meta.dirname, '../../support/mesh/in-pod.ts');
 const run = promisify(execFile);
 const virtual = { store: '10.96.0.10', echo: '10.96.0.11' };
 

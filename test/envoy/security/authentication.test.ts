@@ -5,15 +5,15 @@ import type { AddressInfo } from 'node:net';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { AuthorizerServer } from '../../support/authorizers.ts';
-import type { CorpusRequest, Verdict } from '../../support/corpus.ts';
-import type { GuardedApp } from '../../support/guarded-app.ts';
+import type { AuthorizerServer } from '../../support/servers/authorizers.ts';
+import type { CorpusRequest, Verdict } from '../../support/objects/corpus.ts';
+import type { GuardedApp } from '../../support/mesh/guarded-app.ts';
 
-import { startGrpcAuthorizer, startHttpAuthorizer } from '../../support/authorizers.ts';
-import { startGuardedApp } from '../../support/guarded-app.ts';
-import { waitFor } from '../../support/live-mesh.ts';
-import { tokenIssuer } from '../../support/tokens.ts';
-import { sendLine } from '../../support/traffic.ts';
+import { startGrpcAuthorizer, startHttpAuthorizer } from '../../support/servers/authorizers.ts';
+import { startGuardedApp } from '../../support/mesh/guarded-app.ts';
+import { waitFor } from '../../support/mesh/live-mesh.ts';
+import { tokenIssuer } from '../../support/servers/tokens.ts';
+import { sendLine } from '../../support/mesh/traffic.ts';
 
 const wren = tokenIssuer('https://wren.example');
 const crow = tokenIssuer('https://crow.example', 'ES256');

@@ -1,11 +1,11 @@
 // What a stock Envoy does with policies: every request of the corpus has the verdict that Istio's documentation gives.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { GuardedApp } from '../../support/guarded-app.ts';
+import type { GuardedApp } from '../../support/mesh/guarded-app.ts';
 
-import { corpus } from '../../support/corpus.ts';
-import { startGuardedApp } from '../../support/guarded-app.ts';
-import { repeat, sendLine } from '../../support/traffic.ts';
+import { corpus } from '../../support/objects/corpus.ts';
+import { startGuardedApp } from '../../support/mesh/guarded-app.ts';
+import { repeat, sendLine } from '../../support/mesh/traffic.ts';
 
 describe('a stock Envoy with AuthorizationPolicies', { timeout: 180_000 }, () => {
   let gate: GuardedApp;

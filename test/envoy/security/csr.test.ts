@@ -1,5 +1,5 @@
 // A workload that keeps its key to itself asks the daemon for a certificate, and a stock Envoy takes it for what it is.
-import type { Lab } from '../../support/lab.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
 
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
@@ -8,10 +8,10 @@ import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { directoryRoot, directoryTokens, tokenAudience } from '../../../src/daemon/authority/credentials.ts';
-import { askForCertificate, signingRequest } from '../../support/certificate-client.ts';
-import { startLab } from '../../support/lab.ts';
-import { p256, rsa2048 } from '../../support/openssl.ts';
-import { peerAuthentication } from '../../support/rules.ts';
+import { askForCertificate, signingRequest } from '../../support/kubernetes/certificate-client.ts';
+import { startLab } from '../../support/mesh/lab.ts';
+import { p256, rsa2048 } from '../../support/mesh/openssl.ts';
+import { peerAuthentication } from '../../support/objects/rules.ts';
 
 let lab: Lab;
 beforeAll(async () => {

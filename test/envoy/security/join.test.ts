@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 
-import type { Installation } from '../../support/keelson.ts';
+import type { Installation } from '../../support/mesh/keelson.ts';
 
 import { freePort } from '../../../scripts/ports.ts';
-import { startEnvoy } from '../../support/envoy.ts';
-import { startKeelson, writeBootstrap } from '../../support/keelson.ts';
+import { startEnvoy } from '../../support/mesh/envoy.ts';
+import { startKeelson, writeBootstrap } from '../../support/mesh/keelson.ts';
 
 type Stop = () => Promise<void>;
 

@@ -1,8 +1,8 @@
 // Mutual TLS between stock Envoys: on by itself, required, or off, for HTTP and for TCP.
 // https://istio.io/latest/docs/reference/config/security/peer_authentication/
 import type { KeyPair } from '../../../src/ca/authority.ts';
-import type { Arrival } from '../../support/backend.ts';
-import type { Lab, Port } from '../../support/lab.ts';
+import type { Arrival } from '../../support/servers/backend.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
 import type { Server } from 'node:https';
 
 import { once } from 'node:events';
@@ -14,10 +14,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createRoot, openAuthority } from '../../../src/ca/authority.ts';
 import { workloadTemplate } from '../../../src/ca/certificate/template.ts';
 import { directoryRoot } from '../../../src/daemon/authority/credentials.ts';
-import { listening } from '../../support/backend.ts';
-import { http, startLab, yaml } from '../../support/lab.ts';
-import { destinationRule, peerAuthentication } from '../../support/rules.ts';
-import { arrival, send, sendLine, whoOf } from '../../support/traffic.ts';
+import { listening } from '../../support/servers/backend.ts';
+import { http, startLab, yaml } from '../../support/mesh/lab.ts';
+import { destinationRule, peerAuthentication } from '../../support/objects/rules.ts';
+import { arrival, send, sendLine, whoOf } from '../../support/mesh/traffic.ts';
 
 let lab: Lab;
 const tcp: Port = { number: 18090, name: 'tcp', app: 'tcp' };

@@ -12,8 +12,8 @@ import { jwtFilters } from '../../../src/translate/envoy/jwt/jwt-filter.ts';
 import { authorizationFilters } from '../../../src/translate/envoy/rbac/rbac-filter.ts';
 import { tokenRules } from '../../../src/translate/resolve/security/request-authentication.ts';
 import { parse } from '../../../src/watchers/parse.ts';
-import { validateBootstrap } from '../../support/envoy.ts';
-import { makeSettings } from '../../support/make.ts';
+import { validateBootstrap } from '../../support/mesh/envoy.ts';
+import { makeSettings } from '../../support/objects/make.ts';
 
 const operation = (fields: object): object => ({ rules: [{ to: [{ operation: fields }] }] });
 const source = (fields: object): object => ({ rules: [{ from: [{ source: fields }] }] });

@@ -2,10 +2,10 @@
 // https://istio.io/latest/docs/concepts/security/#peer-authentication
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { GuardedApp } from '../../support/guarded-app.ts';
+import type { GuardedApp } from '../../support/mesh/guarded-app.ts';
 
-import { httpPort, startGuardedApp, tcpPort } from '../../support/guarded-app.ts';
-import { sendLine } from '../../support/traffic.ts';
+import { httpPort, startGuardedApp, tcpPort } from '../../support/mesh/guarded-app.ts';
+import { sendLine } from '../../support/mesh/traffic.ts';
 
 /** Whether an answer came, and whether the app was told of the caller's identity. */
 type Outcome = 'identified' | 'anonymous' | 'refused';

@@ -1,6 +1,6 @@
 // The root changes twice under load, and no request fails: once to a new root of our own, once to an authority that is
 // plugged in. Every request between two stock Envoys makes a connection of its own, and so a mutual handshake.
-import type { Lab } from '../../support/lab.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
 
 import { X509Certificate } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -12,13 +12,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { requestRotation } from '../../../src/ca/storage.ts';
 import { directoryRoot } from '../../../src/daemon/authority/credentials.ts';
-import { startEnvoy } from '../../support/envoy.ts';
-import { writeBootstrap } from '../../support/keelson.ts';
-import { startLab } from '../../support/lab.ts';
-import { waitFor } from '../../support/live-mesh.ts';
-import { cacertsOf, makeAuthority } from '../../support/openssl.ts';
-import { destinationRule, peerAuthentication } from '../../support/rules.ts';
-import { whoOf } from '../../support/traffic.ts';
+import { startEnvoy } from '../../support/mesh/envoy.ts';
+import { writeBootstrap } from '../../support/mesh/keelson.ts';
+import { startLab } from '../../support/mesh/lab.ts';
+import { waitFor } from '../../support/mesh/live-mesh.ts';
+import { cacertsOf, makeAuthority } from '../../support/mesh/openssl.ts';
+import { destinationRule, peerAuthentication } from '../../support/objects/rules.ts';
+import { whoOf } from '../../support/mesh/traffic.ts';
 
 const pace = { look: 50, patience: 700, absence: 3000 };
 const oneRequestPerConnection = destinationRule(

@@ -7,7 +7,7 @@ import { workloadSecrets } from '../../../src/ca/secrets.ts';
 import { serverIdentity } from '../../../src/ca/server-identity.ts';
 import { tokenAuthority } from '../../../src/ca/token.ts';
 import { freePort } from '../../../scripts/ports.ts';
-import { startEnvoy } from '../../support/envoy.ts';
+import { startEnvoy } from '../../support/mesh/envoy.ts';
 import { configuration, startMesh } from '../../xds/mesh.ts';
 import { adsBootstrap } from '../xds/ads-bootstrap.ts';
 import { adsSource, answering, cluster, endpoints, forwarding, listener, url } from '../xds/messages.ts';

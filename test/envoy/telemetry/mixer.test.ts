@@ -1,18 +1,18 @@
 // The examples of docs/mixer.md, as they stand there, at work in two stock Envoys: what Mixer and OpenCensus once did is
 // done by somebody. Their namespace `shop` is the lab here, and their services are on ports of the test.
-import type { AuthorizerServer } from '../../support/authorizers.ts';
-import type { Lab } from '../../support/lab.ts';
-import type { SpanSink } from '../../support/span-sinks.ts';
+import type { AuthorizerServer } from '../../support/servers/authorizers.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
+import type { SpanSink } from '../../support/servers/span-sinks.ts';
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { startGrpcAuthorizer } from '../../support/authorizers.ts';
-import { startLab, yaml } from '../../support/lab.ts';
-import { seriesOf } from '../../support/prometheus.ts';
-import { startGrpcSink } from '../../support/span-sinks.ts';
+import { startGrpcAuthorizer } from '../../support/servers/authorizers.ts';
+import { startLab, yaml } from '../../support/mesh/lab.ts';
+import { seriesOf } from '../../support/servers/prometheus.ts';
+import { startGrpcSink } from '../../support/servers/span-sinks.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/mixer.md'), 'utf8');
 const examples = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text]) => text ?? '');

@@ -2,18 +2,18 @@
 // the daemon: forms, labels and functions are theirs, and the answers are what was sent.
 // https://istio.io/latest/docs/tasks/observability/metrics/using-istio-dashboard/
 // https://kiali.io/docs/features/
-import type { GrpcCall } from '../../support/grpc.ts';
-import type { Lab, Port } from '../../support/lab.ts';
-import type { Answer, PrometheusServer } from '../../support/prometheus-server.ts';
+import type { GrpcCall } from '../../support/servers/grpc.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
+import type { Answer, PrometheusServer } from '../../support/servers/prometheus-server.ts';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 
 import { findPrometheus } from '../../../scripts/prometheus.ts';
-import { grpcClient } from '../../support/grpc.ts';
-import { http, startLab } from '../../support/lab.ts';
-import { startPrometheus } from '../../support/prometheus-server.ts';
-import { repeat, sendLine } from '../../support/traffic.ts';
+import { grpcClient } from '../../support/servers/grpc.ts';
+import { http, startLab } from '../../support/mesh/lab.ts';
+import { startPrometheus } from '../../support/servers/prometheus-server.ts';
+import { repeat, sendLine } from '../../support/mesh/traffic.ts';
 
 const found = await findPrometheus();
 const grpc: Port = { number: 18091, name: 'grpc', app: 'grpc' };

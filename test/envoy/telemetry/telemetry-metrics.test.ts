@@ -1,15 +1,15 @@
 // Istio's standard metrics, as two stock Envoys count them: what was sent is what both reporters say, label for label.
 // https://istio.io/latest/docs/reference/config/metrics/
-import type { Lab, Port } from '../../support/lab.ts';
-import type { Series } from '../../support/prometheus.ts';
-import type { Backend } from '../../support/backend.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
+import type { Series } from '../../support/servers/prometheus.ts';
+import type { Backend } from '../../support/servers/backend.ts';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 
-import { http, startLab } from '../../support/lab.ts';
-import { seriesOf, sumBy } from '../../support/prometheus.ts';
-import { repeat, sendLine } from '../../support/traffic.ts';
+import { http, startLab } from '../../support/mesh/lab.ts';
+import { seriesOf, sumBy } from '../../support/servers/prometheus.ts';
+import { repeat, sendLine } from '../../support/mesh/traffic.ts';
 
 const tcp: Port = { number: 18090, name: 'tcp', app: 'tcp' };
 const codes = { 200: 40, 404: 9, 500: 5 };

@@ -2,9 +2,9 @@
 // the client has counted is what both reporters say, label by label, bytes and messages included.
 // https://istio.io/latest/docs/reference/config/metrics/
 import type { Agent } from 'node:http';
-import type { Lab, Port } from '../../support/lab.ts';
-import type { GrpcCall } from '../../support/grpc.ts';
-import type { Series } from '../../support/prometheus.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
+import type { GrpcCall } from '../../support/servers/grpc.ts';
+import type { Series } from '../../support/servers/prometheus.ts';
 
 import { Agent as HttpAgent, request } from 'node:http';
 import { once } from 'node:events';
@@ -12,10 +12,10 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 
-import { grpcClient } from '../../support/grpc.ts';
-import { http, startLab } from '../../support/lab.ts';
-import { seriesOf } from '../../support/prometheus.ts';
-import { repeat, sendLine } from '../../support/traffic.ts';
+import { grpcClient } from '../../support/servers/grpc.ts';
+import { http, startLab } from '../../support/mesh/lab.ts';
+import { seriesOf } from '../../support/servers/prometheus.ts';
+import { repeat, sendLine } from '../../support/mesh/traffic.ts';
 
 const grpc: Port = { number: 18091, name: 'grpc', app: 'grpc' };
 const tcp: Port = { number: 18090, name: 'tcp', app: 'tcp' };

@@ -1,14 +1,14 @@
 // Spans in the notations of Zipkin, Datadog and SkyWalking, as a stock Envoy sends them to what takes them: a Telemetry
 // object that names another provider is all there is to change. OTLP is in test/demo/joined-trace.test.ts.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ExtensionProvider
-import type { Lab } from '../../support/lab.ts';
-import type { SpanSink } from '../../support/span-sinks.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
+import type { SpanSink } from '../../support/servers/span-sinks.ts';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 
-import { startLab, yaml } from '../../support/lab.ts';
-import { startGrpcSink, startHttpSink } from '../../support/span-sinks.ts';
+import { startLab, yaml } from '../../support/mesh/lab.ts';
+import { startGrpcSink, startHttpSink } from '../../support/servers/span-sinks.ts';
 
 const kinds = ['zipkin', 'datadog', 'skywalking'] as const;
 type Kind = (typeof kinds)[number];

@@ -1,12 +1,12 @@
 // What a DestinationRule does to connections and requests, counted at the servers behind a stock Envoy.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/
-import type { Lab } from '../../support/lab.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { startLab } from '../../support/lab.ts';
-import { destinationRule, virtualService } from '../../support/rules.ts';
-import { repeat, tally, whoOf } from '../../support/traffic.ts';
+import { startLab } from '../../support/mesh/lab.ts';
+import { destinationRule, virtualService } from '../../support/objects/rules.ts';
+import { repeat, tally, whoOf } from '../../support/mesh/traffic.ts';
 
 let lab: Lab;
 

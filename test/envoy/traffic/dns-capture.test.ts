@@ -1,7 +1,7 @@
 // A stock Envoy answers DNS queries from the name table that it was sent, and passes on what it does not know. Its ports are
 // moved to free ones: 15053 and 53 are not ours to take.
 import type { Socket } from 'node:dgram';
-import type { Envoy } from '../../support/envoy.ts';
+import type { Envoy } from '../../support/mesh/envoy.ts';
 
 import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
@@ -13,8 +13,8 @@ import { freePort } from '../../../scripts/ports.ts';
 import { resourceTypes } from '../../../src/model/envoy/resource.ts';
 import { cachedResource } from '../../../src/xds/codec/cache.ts';
 import { printAny } from '../../../src/xds/codec/print.ts';
-import { startEnvoy } from '../../support/envoy.ts';
-import { translated } from '../../support/translated.ts';
+import { startEnvoy } from '../../support/mesh/envoy.ts';
+import { translated } from '../../support/objects/translated.ts';
 
 const input = `---
 apiVersion: v1

@@ -1,14 +1,14 @@
 // What a Sidecar object lets its workload reach: the services in scope, an HTTP proxy for all of them, and where hosts that
 // nobody knows go.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/
-import type { Lab } from '../../support/lab.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { freePort } from '../../../scripts/ports.ts';
-import { http, namespace, startLab, yaml } from '../../support/lab.ts';
-import { virtualService } from '../../support/rules.ts';
-import { arrival, send, whoOf } from '../../support/traffic.ts';
+import { http, namespace, startLab, yaml } from '../../support/mesh/lab.ts';
+import { virtualService } from '../../support/objects/rules.ts';
+import { arrival, send, whoOf } from '../../support/mesh/traffic.ts';
 
 /** Of the names that the HTTP proxy knows only those of port 80 need no port. */
 const onPort80 = (name: string, app: string): object => ({

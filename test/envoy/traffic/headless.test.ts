@@ -1,9 +1,9 @@
 // A headless Service has no address of its own: callers choose an instance, and the proxy beside them lets the choice stand.
 // Connections are redirected, as in a cluster; the instances are addresses of one network without a proxy.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/#headless-services
-import type { LiveMesh } from '../../support/live-mesh.ts';
-import type { PodPair } from '../../support/pods-network.ts';
-import type { Answer } from '../../support/traffic.ts';
+import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
+import type { PodPair } from '../../support/mesh/pods-network.ts';
+import type { Answer } from '../../support/mesh/traffic.ts';
 
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
@@ -12,15 +12,15 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { startProcess, waitUntil } from '../../../scripts/process.ts';
-import { namespace, yaml } from '../../support/lab.ts';
-import { startLiveMesh } from '../../support/live-mesh.ts';
-import { podPair, whyNoPods } from '../../support/pods-network.ts';
-import { arrival } from '../../support/traffic.ts';
+import { namespace, yaml } from '../../support/mesh/lab.ts';
+import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { podPair, whyNoPods } from '../../support/mesh/pods-network.ts';
+import { arrival } from '../../support/mesh/traffic.ts';
 
 const why = whyNoPods();
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);
 
-const program = resolve(import.meta.dirname, '../../support/in-pod.ts');
+const program = resolve(import.meta.dirname, '../../support/mesh/in-pod.ts');
 const run = promisify(execFile);
 /** The last one is no instance of the service. */
 const apps = { 'seeds-0': '10.99.0.2', 'seeds-1': '10.99.0.3', stranger: '10.99.0.4' };

@@ -1,13 +1,13 @@
 // Which host a request is for: the names of a service, wildcards, and hosts that nobody knows, seen in the traffic of a
 // stock Envoy.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
-import type { Lab } from '../../support/lab.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { startLab } from '../../support/lab.ts';
-import { versions, virtualService } from '../../support/rules.ts';
-import { whoOf } from '../../support/traffic.ts';
+import { startLab } from '../../support/mesh/lab.ts';
+import { versions, virtualService } from '../../support/objects/rules.ts';
+import { whoOf } from '../../support/mesh/traffic.ts';
 
 let lab: Lab;
 

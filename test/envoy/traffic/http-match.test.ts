@@ -1,12 +1,12 @@
 // Which requests a rule of a VirtualService takes, seen in the traffic of a stock Envoy.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPMatchRequest
-import type { Lab, Port } from '../../support/lab.ts';
-import type { Call } from '../../support/traffic.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
+import type { Call } from '../../support/mesh/traffic.ts';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { http, startLab } from '../../support/lab.ts';
-import { whoOf } from '../../support/traffic.ts';
+import { http, startLab } from '../../support/mesh/lab.ts';
+import { whoOf } from '../../support/mesh/traffic.ts';
 
 let lab: Lab;
 const second: Port = { number: 18081, name: 'http-second', app: 'http' };

@@ -1,15 +1,15 @@
 // Timeouts, retries, injected faults and mirrored traffic of a VirtualService, counted at the servers behind a stock
 // Envoy.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRoute
-import type { Backend, Behavior } from '../../support/backend.ts';
-import type { Lab } from '../../support/lab.ts';
+import type { Backend, Behavior } from '../../support/servers/backend.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { startLab } from '../../support/lab.ts';
-import { waitFor } from '../../support/live-mesh.ts';
-import { virtualService } from '../../support/rules.ts';
-import { repeat, tally, whoOf } from '../../support/traffic.ts';
+import { startLab } from '../../support/mesh/lab.ts';
+import { waitFor } from '../../support/mesh/live-mesh.ts';
+import { virtualService } from '../../support/objects/rules.ts';
+import { repeat, tally, whoOf } from '../../support/mesh/traffic.ts';
 
 let lab: Lab;
 let store: Backend;

@@ -1,13 +1,13 @@
 // What a rule of a VirtualService does with a request: where it goes and how it is changed, seen in the traffic of a
 // stock Envoy.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRoute
-import type { Lab } from '../../support/lab.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { startLab } from '../../support/lab.ts';
-import { versions, virtualService } from '../../support/rules.ts';
-import { arrival, repeat, tally, whoOf } from '../../support/traffic.ts';
+import { startLab } from '../../support/mesh/lab.ts';
+import { versions, virtualService } from '../../support/objects/rules.ts';
+import { arrival, repeat, tally, whoOf } from '../../support/mesh/traffic.ts';
 
 let lab: Lab;
 

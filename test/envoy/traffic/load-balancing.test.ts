@@ -1,12 +1,12 @@
 // What keeps a caller at one server: a hash of its address, and sessions that outlive a change of the endpoints.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#LoadBalancerSettings-ConsistentHashLB
-import type { Lab, Port } from '../../support/lab.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { http, namespace, startLab, yaml } from '../../support/lab.ts';
-import { destinationRule } from '../../support/rules.ts';
-import { repeat, sendLine, tally, whoOf } from '../../support/traffic.ts';
+import { http, namespace, startLab, yaml } from '../../support/mesh/lab.ts';
+import { destinationRule } from '../../support/objects/rules.ts';
+import { repeat, sendLine, tally, whoOf } from '../../support/mesh/traffic.ts';
 
 const tcp: Port = { number: 18084, name: 'tcp', app: 'tcp' };
 let lab: Lab;

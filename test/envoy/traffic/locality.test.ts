@@ -1,13 +1,13 @@
 // Where the endpoints of a service are, and which of them a caller prefers, counted at the servers behind a stock Envoy.
 // https://istio.io/latest/docs/tasks/traffic-management/locality-load-balancing/
-import type { Lab } from '../../support/lab.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { startLab } from '../../support/lab.ts';
-import { waitFor } from '../../support/live-mesh.ts';
-import { destinationRule } from '../../support/rules.ts';
-import { repeat, tally, whoOf } from '../../support/traffic.ts';
+import { startLab } from '../../support/mesh/lab.ts';
+import { waitFor } from '../../support/mesh/live-mesh.ts';
+import { destinationRule } from '../../support/objects/rules.ts';
+import { repeat, tally, whoOf } from '../../support/mesh/traffic.ts';
 
 const here = { 'istio-locality': 'north.n1.a' };
 const workloads = [

@@ -1,12 +1,12 @@
 // What a port speaks, by its name or by looking, and what a stock Envoy makes of it on either side.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
-import type { Lab, Port } from '../../support/lab.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { http, startLab } from '../../support/lab.ts';
-import { versions, virtualService } from '../../support/rules.ts';
-import { arrival, repeat, sendHttp2, sendLine, tally } from '../../support/traffic.ts';
+import { http, startLab } from '../../support/mesh/lab.ts';
+import { versions, virtualService } from '../../support/objects/rules.ts';
+import { arrival, repeat, sendHttp2, sendLine, tally } from '../../support/mesh/traffic.ts';
 
 const http2: Port = { number: 18082, name: 'http2', app: 'http2' };
 const grpc: Port = { number: 18083, name: 'grpc-api', app: 'http2' };

@@ -2,9 +2,9 @@
 // https://istio.io/latest/docs/ops/deployment/application-requirements/#server-first-protocols
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { Lab, Port } from '../../support/lab.ts';
-import { startLab } from '../../support/lab.ts';
-import { sendLine } from '../../support/traffic.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
+import { startLab } from '../../support/mesh/lab.ts';
+import { sendLine } from '../../support/mesh/traffic.ts';
 
 const mysql: Port = { number: 13306, name: 'mysql', app: 'greeting' };
 

@@ -1,13 +1,13 @@
 // Hosts that ServiceEntries and ExternalName Services add to the mesh, and where a stock Envoy finds them.
 // https://istio.io/latest/docs/reference/config/networking/service-entry/
-import type { Lab } from '../../support/lab.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { freePort } from '../../../scripts/ports.ts';
-import { startHttp } from '../../support/backend.ts';
-import { http, namespace, startLab, yaml } from '../../support/lab.ts';
-import { arrival, repeat, tally, whoOf } from '../../support/traffic.ts';
+import { startHttp } from '../../support/servers/backend.ts';
+import { http, namespace, startLab, yaml } from '../../support/mesh/lab.ts';
+import { arrival, repeat, tally, whoOf } from '../../support/mesh/traffic.ts';
 
 let lab: Lab;
 const closing: (() => Promise<unknown>)[] = [];

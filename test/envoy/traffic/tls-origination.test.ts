@@ -1,7 +1,7 @@
 // A DestinationRule's TLS to servers that are not in the mesh: theirs is a certificate of another authority.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#ClientTLSSettings
 import type { KeyPair } from '../../../src/ca/authority.ts';
-import type { Lab, Port } from '../../support/lab.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
 import type { TLSSocket } from 'node:tls';
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -13,8 +13,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createRoot, openAuthority } from '../../../src/ca/authority.ts';
 import { serverTemplate, workloadTemplate } from '../../../src/ca/certificate/template.ts';
-import { listening } from '../../support/backend.ts';
-import { http, startLab } from '../../support/lab.ts';
+import { listening } from '../../support/servers/backend.ts';
+import { http, startLab } from '../../support/mesh/lab.ts';
 
 const second: Port = { number: 18081, name: 'http-second', app: 'http' };
 const hour = 3_600_000;

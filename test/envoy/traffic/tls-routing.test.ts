@@ -1,7 +1,7 @@
 // Connections that the application encrypts by itself are routed by the server name that they ask for, and stay as they are.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#TLSRoute
 import type { KeyPair } from '../../../src/ca/authority.ts';
-import type { Lab, Port } from '../../support/lab.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:tls';
@@ -10,10 +10,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createRoot, openAuthority } from '../../../src/ca/authority.ts';
 import { serverTemplate } from '../../../src/ca/certificate/template.ts';
-import { listening } from '../../support/backend.ts';
-import { startLab } from '../../support/lab.ts';
-import { virtualService } from '../../support/rules.ts';
-import { repeat, tally } from '../../support/traffic.ts';
+import { listening } from '../../support/servers/backend.ts';
+import { startLab } from '../../support/mesh/lab.ts';
+import { virtualService } from '../../support/objects/rules.ts';
+import { repeat, tally } from '../../support/mesh/traffic.ts';
 
 const tls: Port = { number: 18443, name: 'tls', app: 'tcp' };
 const hour = 3_600_000;

@@ -13,10 +13,10 @@ import { installation } from '../../../src/daemon/mesh/installation.ts';
 import { noKeySets } from '../../../src/model/external/key-source.ts';
 import { translate } from '../../../src/translate/translate.ts';
 import { loadConfig } from '../../../src/watchers/files/load-config.ts';
-import { acceptance } from '../../support/acceptance.ts';
-import { goldenCases } from '../../support/golden-cases.ts';
-import { ownNetwork, whyNoNetwork } from '../../support/network-namespace.ts';
-import { ownModules } from '../../support/own-modules.ts';
+import { acceptance } from '../../support/mesh/acceptance.ts';
+import { goldenCases } from '../../support/objects/golden-cases.ts';
+import { ownNetwork, whyNoNetwork } from '../../support/mesh/network-namespace.ts';
+import { ownModules } from '../../support/servers/own-modules.ts';
 import { configuration } from '../../xds/mesh.ts';
 import { adsSource, answering, cluster, endpoints, listener } from './messages.ts';
 

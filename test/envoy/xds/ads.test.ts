@@ -2,10 +2,10 @@
 // quarantined by name.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Configuration, Resource } from '../../../src/model/envoy/resource.ts';
-import type { Envoy } from '../../support/envoy.ts';
+import type { Envoy } from '../../support/mesh/envoy.ts';
 import type { Mesh } from '../../xds/mesh.ts';
 import { freePort } from '../../../scripts/ports.ts';
-import { startEnvoy } from '../../support/envoy.ts';
+import { startEnvoy } from '../../support/mesh/envoy.ts';
 import { configuration, layer, startMesh } from '../../xds/mesh.ts';
 import { adsBootstrap } from './ads-bootstrap.ts';
 import { adsSource, answering, cluster, endpoints, forwarding, listener, routes } from './messages.ts';

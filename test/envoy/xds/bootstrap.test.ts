@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { bootstrap } from '../../../src/cli/bootstrap.ts';
-import { validateBootstrap } from '../../support/envoy.ts';
+import { validateBootstrap } from '../../support/mesh/envoy.ts';
 
 let directory: string;
 beforeAll(async () => {

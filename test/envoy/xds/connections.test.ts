@@ -1,6 +1,6 @@
 // How a stock Envoy speaks to servers and callers: HTTP versions, spelling of headers, PROXY protocol, tunnels.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#TrafficPolicy
-import type { Lab, Port } from '../../support/lab.ts';
+import type { Lab, Port } from '../../support/mesh/lab.ts';
 import type { Socket } from 'node:net';
 
 import { createServer as createHttpServer } from 'node:http';
@@ -8,10 +8,10 @@ import { createServer } from 'node:net';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { listening } from '../../support/backend.ts';
-import { http, startLab } from '../../support/lab.ts';
-import { destinationRule, virtualService } from '../../support/rules.ts';
-import { arrival, sendLine } from '../../support/traffic.ts';
+import { listening } from '../../support/servers/backend.ts';
+import { http, startLab } from '../../support/mesh/lab.ts';
+import { destinationRule, virtualService } from '../../support/objects/rules.ts';
+import { arrival, sendLine } from '../../support/mesh/traffic.ts';
 
 const modern: Port = { number: 18081, name: 'http-modern', app: 'http2' };
 const tcp: Port = { number: 18084, name: 'tcp', app: 'tcp' };

@@ -12,8 +12,8 @@ import { HealthService } from '../../../src/xds/health/health-service.ts';
 import { workloadProbe } from '../../../src/xds/health/workload-probe.ts';
 import type { XdsServer } from '../../../src/xds/server.ts';
 import { createXdsServer } from '../../../src/xds/server.ts';
-import type { Envoy } from '../../support/envoy.ts';
-import { startEnvoy } from '../../support/envoy.ts';
+import type { Envoy } from '../../support/mesh/envoy.ts';
+import { startEnvoy } from '../../support/mesh/envoy.ts';
 import { empty } from '../../xds/mesh.ts';
 
 const web = { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'press' };

@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { envoyBinary } from '../../../scripts/envoy.ts';
-import type { Lab } from '../../support/lab.ts';
-import { startLab } from '../../support/lab.ts';
-import { versions, virtualService } from '../../support/rules.ts';
-import { whoOf } from '../../support/traffic.ts';
+import type { Lab } from '../../support/mesh/lab.ts';
+import { startLab } from '../../support/mesh/lab.ts';
+import { versions, virtualService } from '../../support/objects/rules.ts';
+import { whoOf } from '../../support/mesh/traffic.ts';
 import { inOwnNetwork } from '../../../bench/intercepted.ts';
 
 const [command = '', ...before] = inOwnNetwork ?? [];

@@ -1,6 +1,6 @@
 // Whatever mesh is written, a stock Envoy takes all that is made of it.
 import type { NodeInfo } from '../../../src/model/envoy/resource.ts';
-import type { Raw } from '../../support/random-mesh.ts';
+import type { Raw } from '../../support/random/random-mesh.ts';
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -9,9 +9,9 @@ import { translate } from '../../../src/translate/translate.ts';
 import { withDerivedSlices } from '../../../src/watchers/endpoint-slices.ts';
 import { parse } from '../../../src/watchers/parse.ts';
 import { Store } from '../../../src/watchers/store.ts';
-import { acceptance } from '../../support/acceptance.ts';
-import { ownNetwork, whyNoNetwork } from '../../support/network-namespace.ts';
-import { randomMeshNodes, randomObjects } from '../../support/random-mesh.ts';
+import { acceptance } from '../../support/mesh/acceptance.ts';
+import { ownNetwork, whyNoNetwork } from '../../support/mesh/network-namespace.ts';
+import { randomMeshNodes, randomObjects } from '../../support/random/random-mesh.ts';
 
 if (ownNetwork === undefined) process.stderr.write(`skipped: ${whyNoNetwork}\n`);
 

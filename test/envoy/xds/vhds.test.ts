@@ -8,10 +8,10 @@ import { setImmediate } from 'node:timers/promises';
 
 import type { Configuration, Resource } from '../../../src/model/envoy/resource.ts';
 import type { XdsServer } from '../../../src/xds/server.ts';
-import type { Envoy } from '../../support/envoy.ts';
+import type { Envoy } from '../../support/mesh/envoy.ts';
 import { freePort } from '../../../scripts/ports.ts';
 import { createXdsServer } from '../../../src/xds/server.ts';
-import { startEnvoy } from '../../support/envoy.ts';
+import { startEnvoy } from '../../support/mesh/envoy.ts';
 import { configuration, types } from '../../xds/mesh.ts';
 import { adsBootstrap } from './ads-bootstrap.ts';
 import { adsSource, listener } from './messages.ts';

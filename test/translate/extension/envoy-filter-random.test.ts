@@ -13,9 +13,9 @@ import { parse } from '../../../src/watchers/parse.ts';
 import { Store } from '../../../src/watchers/store.ts';
 import { cachedResource } from '../../../src/xds/codec/cache.ts';
 import { messageTypes } from '../../../src/xds/codec/message-types.ts';
-import { randomEnvoyFilters } from '../../support/random-envoy-filter.ts';
-import type { Raw } from '../../support/random-mesh.ts';
-import { randomMeshNodes, randomObjects } from '../../support/random-mesh.ts';
+import { randomEnvoyFilters } from '../../support/random/random-envoy-filter.ts';
+import type { Raw } from '../../support/random/random-mesh.ts';
+import { randomMeshNodes, randomObjects } from '../../support/random/random-mesh.ts';
 
 const installation = installationWith(defaultInstallation.features, messageTypes);
 

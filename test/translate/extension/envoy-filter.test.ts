@@ -6,9 +6,9 @@ import { parse, stringify } from 'yaml';
 import type { ResourceKind } from '../../../src/model/envoy/resource.ts';
 import { bootstrapPatches, patchBootstrap } from '../../../src/translate/patch/bootstrap-patch.ts';
 import { messageTypes } from '../../../src/xds/codec/message-types.ts';
-import { snapshotOf } from '../../support/snapshot.ts';
-import type { Message } from '../../support/translated.ts';
-import { nodeOf, translated, translation } from '../../support/translated.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
+import type { Message } from '../../support/objects/translated.ts';
+import { nodeOf, translated, translation } from '../../support/objects/translated.ts';
 
 const mesh = `
 apiVersion: v1

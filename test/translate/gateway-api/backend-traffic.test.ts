@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Condition } from '../../../src/model/status.ts';
-import type { Asking, Message } from '../../support/translated.ts';
-import { translated, translation } from '../../support/translated.ts';
+import type { Asking, Message } from '../../support/objects/translated.ts';
+import { translated, translation } from '../../support/objects/translated.ts';
 
 const strict: Asking = { features: { strictGateways: true } };
 const cluster = 'outbound|80||beds.garden.svc.cluster.local';

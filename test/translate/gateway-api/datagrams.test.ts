@@ -3,8 +3,8 @@ import { describe, expect, it, test } from 'vitest';
 
 import type { Condition } from '../../../src/model/status.ts';
 import { servicePorts } from '../../../src/translate/resolve/gateway-api/deployment/ports.ts';
-import type { Asking } from '../../support/translated.ts';
-import { assigned, conflictsOf, translated, translation } from '../../support/translated.ts';
+import type { Asking } from '../../support/objects/translated.ts';
+import { assigned, conflictsOf, translated, translation } from '../../support/objects/translated.ts';
 
 const quay: Asking = { type: 'router', name: 'quay-1', namespace: 'harbor', address: '10.2.0.9' };
 const strict: Asking = { ...quay, features: { strictGateways: true } };

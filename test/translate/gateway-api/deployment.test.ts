@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import type { DeploymentPlan } from '../../../src/translate/resolve/gateway-api/deployment/plan.ts';
 import { deploymentPlan } from '../../../src/translate/resolve/gateway-api/deployment/plan.ts';
 import { gatewayApi } from '../../../src/translate/resolve/gateway-api/gateway-api.ts';
-import { makeSettings } from '../../support/make.ts';
-import { snapshotOf } from '../../support/snapshot.ts';
+import { makeSettings } from '../../support/objects/make.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
 
 function plan(yaml: string): DeploymentPlan | undefined {
   const { objects } = snapshotOf(yaml);

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 
 import type { Condition, ObjectStatus } from '../../../src/model/status.ts';
 import { translate } from '../../../src/translate/translate.ts';
-import { objectsOf } from '../../support/snapshot.ts';
+import { objectsOf } from '../../support/objects/snapshot.ts';
 import { Store } from '../../../src/watchers/store.ts';
-import { translation } from '../../support/translated.ts';
+import { translation } from '../../support/objects/translated.ts';
 
 const gateway = (listeners: string, spec = '', generation = 1): string => `---
 apiVersion: gateway.networking.k8s.io/v1

@@ -2,8 +2,8 @@
 // Gateway shows to its backends.
 import { describe, expect, it } from 'vitest';
 
-import type { Asking, Message } from '../../support/translated.ts';
-import { nodeOf, translated, translation } from '../../support/translated.ts';
+import type { Asking, Message } from '../../support/objects/translated.ts';
+import { nodeOf, translated, translation } from '../../support/objects/translated.ts';
 import { createRoot, openAuthority } from '../../../src/ca/authority.ts';
 import { workloadTemplate } from '../../../src/ca/certificate/template.ts';
 

@@ -1,9 +1,9 @@
 // Limits and timeouts of accepted connections, of the mesh and of one workload.
 import { describe, expect, it } from 'vitest';
 
-import { frontGateway, gate } from '../../support/front-gateway.ts';
-import type { Asking, Message } from '../../support/translated.ts';
-import { translated } from '../../support/translated.ts';
+import { frontGateway, gate } from '../../support/mesh/front-gateway.ts';
+import type { Asking, Message } from '../../support/objects/translated.ts';
+import { translated } from '../../support/objects/translated.ts';
 
 const mesh = (settings: string): string => `---
 apiVersion: v1

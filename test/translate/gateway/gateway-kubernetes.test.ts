@@ -1,8 +1,8 @@
 // Gateways of Gateway API between networks: the ways into other networks, and what their own workloads listen on.
 import { describe, expect, it } from 'vitest';
 
-import type { Asking, Message } from '../../support/translated.ts';
-import { assigned, translated, translation } from '../../support/translated.ts';
+import type { Asking, Message } from '../../support/objects/translated.ts';
+import { assigned, translated, translation } from '../../support/objects/translated.ts';
 
 const passthrough = 'tls: {mode: Passthrough}';
 const byOption = 'tls: {mode: Passthrough, options: {gateway.istio.io/listener-protocol: auto-passthrough}}';

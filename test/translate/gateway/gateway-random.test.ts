@@ -11,7 +11,7 @@ import { withDerivedSlices } from '../../../src/watchers/endpoint-slices.ts';
 import { parse } from '../../../src/watchers/parse.ts';
 import { Store } from '../../../src/watchers/store.ts';
 import { cachedResource } from '../../../src/xds/codec/cache.ts';
-import { randomObjects } from '../../support/random-mesh.ts';
+import { randomObjects } from '../../support/random/random-mesh.ts';
 
 const between = {
   apiVersion: 'networking.istio.io/v1',

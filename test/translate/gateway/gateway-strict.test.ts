@@ -1,8 +1,8 @@
 // Requests on connections that were meant for another server of the port, and certificates that cannot be served.
 import { describe, expect, it } from 'vitest';
 
-import type { Asking, Message } from '../../support/translated.ts';
-import { conflictsOf, translated } from '../../support/translated.ts';
+import type { Asking, Message } from '../../support/objects/translated.ts';
+import { conflictsOf, translated } from '../../support/objects/translated.ts';
 
 const gate: Asking = {
   type: 'router',

@@ -1,8 +1,8 @@
 // East-west gateways: what lets the mesh's mutual TLS in, and where it leads.
 import { describe, expect, it } from 'vitest';
 
-import type { Asking, Message } from '../../support/translated.ts';
-import { assigned, conflictsOf, nodeOf, translated, translation } from '../../support/translated.ts';
+import type { Asking, Message } from '../../support/objects/translated.ts';
+import { assigned, conflictsOf, nodeOf, translated, translation } from '../../support/objects/translated.ts';
 
 const gateway = (
   servers: string,

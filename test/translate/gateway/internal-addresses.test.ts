@@ -1,9 +1,9 @@
 // What all connection managers have in common: which clients they take for the mesh's own, and HTTP/1.0.
 import { expect, it } from 'vitest';
 
-import { frontGateway, gate } from '../../support/front-gateway.ts';
-import type { Asking } from '../../support/translated.ts';
-import { translated } from '../../support/translated.ts';
+import { frontGateway, gate } from '../../support/mesh/front-gateway.ts';
+import type { Asking } from '../../support/objects/translated.ts';
+import { translated } from '../../support/objects/translated.ts';
 
 const yaml = `---
 apiVersion: v1

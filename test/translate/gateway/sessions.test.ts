@@ -1,8 +1,8 @@
 // Session affinity by labels of a Service.
 import { describe, expect, it } from 'vitest';
 
-import type { Asking } from '../../support/translated.ts';
-import { assigned, translated } from '../../support/translated.ts';
+import type { Asking } from '../../support/objects/translated.ts';
+import { assigned, translated } from '../../support/objects/translated.ts';
 
 const service = (labels: string): string => `---
 apiVersion: v1

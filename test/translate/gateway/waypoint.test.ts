@@ -1,8 +1,8 @@
 // What is behind a waypoint, and what policies are told of what they are bound to.
 import { describe, expect, test } from 'vitest';
 
-import type { Asking } from '../../support/translated.ts';
-import { translated, translation } from '../../support/translated.ts';
+import type { Asking } from '../../support/objects/translated.ts';
+import { translated, translation } from '../../support/objects/translated.ts';
 
 const gateway = (name: string, labels = '{}', routes = 'Same') => `---
 apiVersion: gateway.networking.k8s.io/v1

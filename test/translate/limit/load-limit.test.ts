@@ -3,8 +3,8 @@
 import { expect, it } from 'vitest';
 
 import { originsOf } from '../../../src/translate/provenance.ts';
-import type { Asking, Message } from '../../support/translated.ts';
-import { nodeOf, translated, translation } from '../../support/translated.ts';
+import type { Asking, Message } from '../../support/objects/translated.ts';
+import { nodeOf, translated, translation } from '../../support/objects/translated.ts';
 
 const mesh = `
 apiVersion: v1

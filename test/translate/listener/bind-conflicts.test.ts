@@ -1,7 +1,7 @@
 // Ports that several services want: the losers are told.
 import { describe, expect, it } from 'vitest';
 
-import { conflictsOf } from '../../support/translated.ts';
+import { conflictsOf } from '../../support/objects/translated.ts';
 
 const entry = (name: string, protocol: string, created: string): string => `---
 apiVersion: networking.istio.io/v1

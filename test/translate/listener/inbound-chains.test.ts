@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { MtlsMode, Protocol } from '../../../src/model/mesh/mesh.ts';
 import { inboundListeners } from '../../../src/translate/envoy/listener/inbound/inbound-listener.ts';
 import { originsOf } from '../../../src/translate/provenance.ts';
-import type { FilterChain, Listener } from '../../support/make-listener.ts';
+import type { FilterChain, Listener } from '../../support/objects/make-listener.ts';
 import {
   httpOf,
   inbound,
@@ -12,8 +12,14 @@ import {
   names,
   summary,
   tcpProxyOf,
-} from '../../support/make-listener.ts';
-import { makeInboundView, makeOutboundView, makePort, makeProxyView, makeSettings } from '../../support/make.ts';
+} from '../../support/objects/make-listener.ts';
+import {
+  makeInboundView,
+  makeOutboundView,
+  makePort,
+  makeProxyView,
+  makeSettings,
+} from '../../support/objects/make.ts';
 
 const virtual = (listeners: ReadonlyMap<string, Listener>): Listener => listenerIn(listeners, 'virtualInbound');
 const port = (protocol: Protocol, mtls: MtlsMode): ReturnType<typeof makeInboundPort> =>

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { MtlsMode, Protocol } from '../../../src/model/mesh/mesh.ts';
 import { inboundListeners } from '../../../src/translate/envoy/listener/inbound/inbound-listener.ts';
-import type { FilterChain, Listener } from '../../support/make-listener.ts';
+import type { FilterChain, Listener } from '../../support/objects/make-listener.ts';
 import {
   httpOf,
   inbound,
@@ -11,7 +11,7 @@ import {
   makeIngressPort,
   names,
   summary,
-} from '../../support/make-listener.ts';
+} from '../../support/objects/make-listener.ts';
 import {
   makeInboundView,
   makeOutboundView,
@@ -19,7 +19,7 @@ import {
   makeProxy,
   makeProxyView,
   makeSettings,
-} from '../../support/make.ts';
+} from '../../support/objects/make.ts';
 
 const virtual = (listeners: ReadonlyMap<string, Listener>): Listener => listenerIn(listeners, 'virtualInbound');
 const port = (protocol: Protocol, mtls: MtlsMode): ReturnType<typeof makeInboundPort> =>

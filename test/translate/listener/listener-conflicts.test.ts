@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import type { Protocol } from '../../../src/model/mesh/mesh.ts';
 import type { ServiceView } from '../../../src/model/view.ts';
-import { listenerIn, names, outbound, summary } from '../../support/make-listener.ts';
-import { makeExternalService, makePort, makeProxy, makeService, makeServiceView } from '../../support/make.ts';
+import { listenerIn, names, outbound, summary } from '../../support/objects/make-listener.ts';
+import { makeExternalService, makePort, makeProxy, makeService, makeServiceView } from '../../support/objects/make.ts';
 
 const host = (name: string, protocol: Protocol, addresses: readonly string[] = []): ServiceView =>
   makeServiceView(makeExternalService(`${name}.example`, { addresses, ports: [makePort(9000, protocol)] }));

@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import type { MeshSettings } from '../../../src/model/mesh/mesh.ts';
 import type { Proxy } from '../../../src/model/proxy/proxy.ts';
-import type { HttpConnectionManager, Listener } from '../../support/make-listener.ts';
-import { httpOf, inbound, listenerIn, names, outbound, tcpProxyOf } from '../../support/make-listener.ts';
-import { makePort, makeProxy, makeService, makeServiceView, makeSettings } from '../../support/make.ts';
+import type { HttpConnectionManager, Listener } from '../../support/objects/make-listener.ts';
+import { httpOf, inbound, listenerIn, names, outbound, tcpProxyOf } from '../../support/objects/make-listener.ts';
+import { makePort, makeProxy, makeService, makeServiceView, makeSettings } from '../../support/objects/make.ts';
 
 const both = makeServiceView(makeService({ ports: [makePort(80), makePort(9000, 'TCP')] }));
 

@@ -6,8 +6,8 @@ import type { ProxyView, ServiceView } from '../../../src/model/view.ts';
 import type { VirtualService } from '../../../src/model/mesh/virtual-service.ts';
 import { inboundListeners } from '../../../src/translate/envoy/listener/inbound/inbound-listener.ts';
 import { outboundListeners } from '../../../src/translate/envoy/listener/outbound-listeners.ts';
-import type { Listener } from '../../support/make-listener.ts';
-import { makeInboundPort } from '../../support/make-listener.ts';
+import type { Listener } from '../../support/objects/make-listener.ts';
+import { makeInboundPort } from '../../support/objects/make-listener.ts';
 import {
   makeEgressListener,
   makeInboundView,
@@ -20,7 +20,7 @@ import {
   makeSettings,
   makeVirtualService,
   makeVirtualServiceView,
-} from '../../support/make.ts';
+} from '../../support/objects/make.ts';
 
 const settings = makeSettings();
 const service = (name: string, port: number, protocol: 'HTTP' | 'TCP' | 'Auto', address: string): ServiceView =>

@@ -4,7 +4,15 @@ import { sharedList } from '../../../src/model/memo.ts';
 import type { EgressListener } from '../../../src/model/view.ts';
 import { outboundListeners } from '../../../src/translate/envoy/listener/outbound-listeners.ts';
 import { originsOf } from '../../../src/translate/provenance.ts';
-import { httpOf, listenerIn, names, outbound, outboundOf, summary, tcpProxyOf } from '../../support/make-listener.ts';
+import {
+  httpOf,
+  listenerIn,
+  names,
+  outbound,
+  outboundOf,
+  summary,
+  tcpProxyOf,
+} from '../../support/objects/make-listener.ts';
 import {
   makeEgressListener,
   makeExternalService,
@@ -15,7 +23,7 @@ import {
   makeService,
   makeServiceView,
   makeSettings,
-} from '../../support/make.ts';
+} from '../../support/objects/make.ts';
 
 const oven = makeServiceView();
 const till = makeServiceView(

@@ -5,8 +5,8 @@ import type { TrafficPolicy } from '../../../src/model/schema/index.ts';
 import type { ServiceView } from '../../../src/model/view.ts';
 import type { VirtualService } from '../../../src/model/mesh/virtual-service.ts';
 import { originsOf } from '../../../src/translate/provenance.ts';
-import type { TcpProxy } from '../../support/make-listener.ts';
-import { listenerIn, outbound, outboundOf, summary, tcpProxyOf } from '../../support/make-listener.ts';
+import type { TcpProxy } from '../../support/objects/make-listener.ts';
+import { listenerIn, outbound, outboundOf, summary, tcpProxyOf } from '../../support/objects/make-listener.ts';
 import {
   makeConsumer,
   makeEgressListener,
@@ -19,7 +19,7 @@ import {
   makeServiceView,
   makeSettings,
   makeVirtualService,
-} from '../../support/make.ts';
+} from '../../support/objects/make.ts';
 
 const queueHost = 'queue.bakery.svc.cluster.local';
 const queue = makeServiceView(makeService({ name: 'queue', addresses: ['10.1.0.5'], ports: [makePort(5672, 'TCP')] }));

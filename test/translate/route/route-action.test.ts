@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
 import type { HTTPRoute, TrafficPolicy } from '../../../src/model/schema/index.ts';
-import { makeSettings } from '../../support/make.ts';
-import type { routesOf } from '../../support/make-routes.ts';
-import { routeOf, shop, sidecar, toBoth, toOven, withPolicy } from '../../support/make-routes.ts';
+import { makeSettings } from '../../support/objects/make.ts';
+import type { routesOf } from '../../support/objects/make-routes.ts';
+import { routeOf, shop, sidecar, toBoth, toOven, withPolicy } from '../../support/objects/make-routes.ts';
 
 describe('destinations', () => {
   const cluster = (

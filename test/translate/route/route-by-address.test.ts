@@ -1,7 +1,7 @@
 // KEELSON_ROUTE_BY_ADDRESS: what is sent to a Service's address is for that Service, whichever host a request names.
 import { expect, it } from 'vitest';
 
-import { listenerIn, outboundOf, summary } from '../../support/make-listener.ts';
+import { listenerIn, outboundOf, summary } from '../../support/objects/make-listener.ts';
 import {
   makeEgressListener,
   makeExternalService,
@@ -10,7 +10,7 @@ import {
   makeService,
   makeServiceView,
   makeSettings,
-} from '../../support/make.ts';
+} from '../../support/objects/make.ts';
 
 const oven = makeServiceView(makeService({ name: 'oven', addresses: ['10.1.0.1'] }));
 const bench = makeServiceView(makeService({ name: 'bench', addresses: ['10.1.0.2'] }));

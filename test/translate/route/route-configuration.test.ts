@@ -15,7 +15,7 @@ import {
   makeSource,
   makeVirtualService,
   plain,
-} from '../../support/make.ts';
+} from '../../support/objects/make.ts';
 import {
   domains,
   host,
@@ -28,7 +28,7 @@ import {
   shop,
   to,
   view,
-} from '../../support/make-virtual-hosts.ts';
+} from '../../support/objects/make-virtual-hosts.ts';
 
 describe('what a route configuration has', () => {
   test('a virtual host for each HTTP service on the port, by name, then one for unknown hosts', () => {

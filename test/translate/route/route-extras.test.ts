@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { HTTPRoute } from '../../../src/model/schema/index.ts';
-import { routeOf, toOven } from '../../support/make-routes.ts';
+import { routeOf, toOven } from '../../support/objects/make-routes.ts';
 
 describe('mirrors, faults, origins', () => {
   const mirrors = (route: HTTPRoute) =>

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 
 import type { HTTPRoute } from '../../../src/model/schema/index.ts';
 import { hasRoutes } from '../../../src/translate/envoy/route/route.ts';
-import { makeVirtualService } from '../../support/make.ts';
-import { routeOf, routesOf, sidecar, toOven } from '../../support/make-routes.ts';
+import { makeVirtualService } from '../../support/objects/make.ts';
+import { routeOf, routesOf, sidecar, toOven } from '../../support/objects/make-routes.ts';
 
 test('a plain route, whole', () => {
   expect(routeOf({ name: 'bread', ...toOven })).toEqual({

@@ -13,8 +13,18 @@ import {
   makeSource,
   makeVirtualService,
   makeVirtualServiceView,
-} from '../../support/make.ts';
-import { domains, host, mill, names, oven, routeNames, shop, to, view } from '../../support/make-virtual-hosts.ts';
+} from '../../support/objects/make.ts';
+import {
+  domains,
+  host,
+  mill,
+  names,
+  oven,
+  routeNames,
+  shop,
+  to,
+  view,
+} from '../../support/objects/make-virtual-hosts.ts';
 
 describe('domains', () => {
   test('short forms depend on the namespace of the caller', () => {

@@ -4,7 +4,7 @@ import type { HTTPRoute, VirtualServiceSpec } from '../../../src/model/schema/in
 import {
   destinationHosts, resolveVirtualServices, usesSourceLabels, usesSourceNamespace, type VirtualServiceObject,
 } from '../../../src/translate/resolve/virtual-service.ts'; // prettier-ignore
-import { makeSettings, makeVirtualService, makeVirtualServiceObject } from '../../support/make.ts';
+import { makeSettings, makeVirtualService, makeVirtualServiceObject } from '../../support/objects/make.ts';
 
 const settings = makeSettings();
 const resolve = (...objects: readonly VirtualServiceObject[]) => {

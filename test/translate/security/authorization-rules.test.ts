@@ -5,10 +5,10 @@ import type { Rule } from '../../../src/model/schema/index.ts';
 import { conditionAttribute } from '../../../src/translate/envoy/rbac/attribute.ts';
 import { addressBlock, quoted, textPattern } from '../../../src/translate/envoy/rbac/pattern.ts';
 import { rulePolicy } from '../../../src/translate/envoy/rbac/rule.ts';
-import { filters, matched, policy } from '../../support/authorization.ts';
-import { plain } from '../../support/make.ts';
-import type { Seen } from '../../support/rbac.ts';
-import { matchingEntries, textMatches } from '../../support/rbac.ts';
+import { filters, matched, policy } from '../../support/objects/authorization.ts';
+import { plain } from '../../support/objects/make.ts';
+import type { Seen } from '../../support/kubernetes/rbac.ts';
+import { matchingEntries, textMatches } from '../../support/kubernetes/rbac.ts';
 
 const shears = 'spiffe://cluster.local/ns/tools/sa/shears';
 

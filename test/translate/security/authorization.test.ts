@@ -4,9 +4,9 @@ import type { Service } from '../../../src/model/mesh/mesh.ts';
 import type { Proxy } from '../../../src/model/proxy/proxy.ts';
 import { trustDomains, withAliases } from '../../../src/translate/envoy/rbac/trust-domain.ts';
 import { groupPolicies, policiesFor } from '../../../src/translate/resolve/security/policy-attachment.ts';
-import { filters, matched, objects, policy } from '../../support/authorization.ts';
-import { makeService, makeSettings } from '../../support/make.ts';
-import { matchingEntries } from '../../support/rbac.ts';
+import { filters, matched, objects, policy } from '../../support/objects/authorization.ts';
+import { makeService, makeSettings } from '../../support/objects/make.ts';
+import { matchingEntries } from '../../support/kubernetes/rbac.ts';
 
 const shears = 'spiffe://cluster.local/ns/tools/sa/shears';
 

@@ -4,8 +4,8 @@ import type { ExtensionProvider } from '../../../src/model/schema/index.ts';
 import { externalAuthorizationFilters } from '../../../src/translate/envoy/rbac/external-authorization.ts';
 import { authorizerOf } from '../../../src/translate/resolve/security/extension-provider.ts';
 import type { MessageOf } from '../../../src/xds/generated/messages.ts';
-import { objects, policy } from '../../support/authorization.ts';
-import { makeService, makeSettings, plain } from '../../support/make.ts';
+import { objects, policy } from '../../support/objects/authorization.ts';
+import { makeService, makeSettings, plain } from '../../support/objects/make.ts';
 
 type HttpAuthorization = MessageOf['envoy.extensions.filters.http.ext_authz.v3.ExtAuthz'];
 type RbacFilter = MessageOf['envoy.extensions.filters.http.rbac.v3.RBAC'];

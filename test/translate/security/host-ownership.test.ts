@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Features } from '../../../src/model/mesh/mesh.ts';
-import { translated, translation } from '../../support/translated.ts';
+import { translated, translation } from '../../support/objects/translated.ts';
 
 const namespace = (name: string, owned?: string): string => `---
 apiVersion: v1

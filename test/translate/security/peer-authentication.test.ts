@@ -6,7 +6,7 @@ import {
   peerAuthenticationsFor,
   workloadMtls,
 } from '../../../src/translate/resolve/security/peer-authentication.ts';
-import { snapshotOf } from '../../support/snapshot.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
 
 const policy = (namespace: string, name: string, spec: string, created = '2026-01-01T00:00:00Z'): string => `---
 apiVersion: security.istio.io/v1

@@ -8,7 +8,7 @@ import { parse } from '../../../src/watchers/parse.ts';
 import { Store } from '../../../src/watchers/store.ts';
 import { defaultInstallation } from '../../../src/translate/resolve/mesh-settings.ts';
 import { translate } from '../../../src/translate/translate.ts';
-import { objectsOf } from '../../support/snapshot.ts';
+import { objectsOf } from '../../support/objects/snapshot.ts';
 
 const workload = (name: string, address: string): string => `---
 apiVersion: v1

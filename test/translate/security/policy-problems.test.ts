@@ -6,11 +6,11 @@ import type { WorkloadPolicies } from '../../../src/model/mesh/workload-policies
 import { noPolicies } from '../../../src/model/mesh/workload-policies.ts';
 import { policyProblems } from '../../../src/translate/envoy/rbac/policy-problems.ts';
 import { translate } from '../../../src/translate/translate.ts';
-import { objects, policy } from '../../support/authorization.ts';
-import { makeInboundView, makePort, makeSource } from '../../support/make.ts';
-import { snapshotOf } from '../../support/snapshot.ts';
-import type { Asking } from '../../support/translated.ts';
-import { nodeOf, translation } from '../../support/translated.ts';
+import { objects, policy } from '../../support/objects/authorization.ts';
+import { makeInboundView, makePort, makeSource } from '../../support/objects/make.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
+import type { Asking } from '../../support/objects/translated.ts';
+import { nodeOf, translation } from '../../support/objects/translated.ts';
 
 const port = (number: number, protocol: Protocol, mtls: InboundPort['mtls'] = 'STRICT'): InboundPort => ({
   source: makeSource('Service', 'garden', 'rose'),

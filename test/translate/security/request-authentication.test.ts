@@ -8,8 +8,8 @@ import { jwtFilters } from '../../../src/translate/envoy/jwt/jwt-filter.ts';
 import { keysOfNobody } from '../../../src/translate/envoy/jwt/keys-of-nobody.ts';
 import { tokenRules } from '../../../src/translate/resolve/security/request-authentication.ts';
 import type { MessageOf } from '../../../src/xds/generated/messages.ts';
-import { makePort, makeService, makeSettings } from '../../support/make.ts';
-import { snapshotOf } from '../../support/snapshot.ts';
+import { makePort, makeService, makeSettings } from '../../support/objects/make.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
 
 type JwtAuthentication = MessageOf['envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication'];
 

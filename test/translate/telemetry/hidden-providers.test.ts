@@ -2,7 +2,7 @@
 // counts them is reached all the same, as an Envoy refuses a listener that names a cluster which it does not know.
 import { expect, test } from 'vitest';
 
-import { translated } from '../../support/translated.ts';
+import { translated } from '../../support/objects/translated.ts';
 
 const service = (name: string, annotations = ''): string => `
 apiVersion: v1

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
-import { nodeOf, translated, translation } from '../../support/translated.ts';
-import { objectsOf } from '../../support/snapshot.ts';
+import { nodeOf, translated, translation } from '../../support/objects/translated.ts';
+import { objectsOf } from '../../support/objects/snapshot.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/mixer.md'), 'utf8');
 const examples = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml]) => yaml ?? '');

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 
 import type { MeshSettings } from '../../../src/model/mesh/mesh.ts';
 import { workloadTelemetry } from '../../../src/translate/resolve/telemetry/workload-telemetry.ts';
-import { makePort, makeProxy, makeService, makeSettings } from '../../support/make.ts';
-import { snapshotOf } from '../../support/snapshot.ts';
+import { makePort, makeProxy, makeService, makeSettings } from '../../support/objects/make.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
 
 const collector = makeService({ name: 'collector', namespace: 'watch', ports: [makePort(4317)] });
 const at = { service: collector.hostname, port: 4317 };

@@ -11,7 +11,7 @@ import { injectPod } from '../../../src/webhooks/inject/inject-pod.ts';
 import type { Json } from '../../../src/webhooks/inject/pod/pod.ts';
 import { readPod } from '../../../src/webhooks/inject/pod/pod.ts';
 import { injectionSettings } from '../../../src/webhooks/inject/source.ts';
-import { snapshotOf } from '../../support/snapshot.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
 import { place, settingsWith } from './settings.ts';
 
 const folder = join(import.meta.dirname, 'cases');

@@ -16,7 +16,7 @@ import type { Json, Pod } from '../../../src/webhooks/inject/pod/pod.ts';
 import { isObject, readPod } from '../../../src/webhooks/inject/pod/pod.ts';
 import { webhookFor } from '../../../src/webhooks/inject/selection.ts';
 import type { InjectionSettings } from '../../../src/webhooks/inject/settings.ts';
-import { snapshotOf } from '../../support/snapshot.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
 import { podPoints } from './points.ts';
 import { place, settingsWith } from './settings.ts';
 

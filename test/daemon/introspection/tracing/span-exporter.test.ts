@@ -1,13 +1,13 @@
 // The daemon's own spans at a collector, over gRPC and over HTTP; and a daemon that traces the changes of a real mesh.
-import type { Collector } from '../../../support/otlp/collector.ts';
+import type { Collector } from '../../../support/servers/otlp/collector.ts';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { openSpanExporter } from '../../../../src/daemon/introspection/tracing/span-exporter.ts';
 import type { SpanExport } from '../../../../src/daemon/introspection/tracing/span-exporter.ts';
-import { startLab } from '../../../support/lab.ts';
-import { startCollector } from '../../../support/otlp/collector.ts';
-import { virtualService } from '../../../support/rules.ts';
+import { startLab } from '../../../support/mesh/lab.ts';
+import { startCollector } from '../../../support/servers/otlp/collector.ts';
+import { virtualService } from '../../../support/objects/rules.ts';
 
 let collector: Collector;
 beforeEach(async () => void (collector = await startCollector()));
