@@ -9,8 +9,6 @@ import { kubectl } from '../cluster/kind.ts';
 const services = '10.96.0.0/15';
 const pods = '10.244.0.0/16';
 const given = '10.97.';
-/** What Gateways may ask for, and what nobody here has: no Service gets the last addresses of the range by itself. */
-export const staticAddresses = { usable: `${given}255.250`, unusable: '192.0.2.1' };
 
 interface Service {
   readonly metadata: { readonly name: string; readonly namespace: string };

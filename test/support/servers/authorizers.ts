@@ -10,7 +10,7 @@ import { startEnvoyService } from '../../../scripts/envoy-service.ts';
 export interface AuthorizerServer {
   readonly port: number;
   /** What it was asked, oldest first. */
-  readonly asked: { readonly path: string; readonly headers: IncomingHttpHeaders }[];
+  readonly asked: { readonly path: string; readonly headers: IncomingHttpHeaders; readonly body?: string }[];
   readonly close: () => Promise<void>;
 }
 
@@ -36,15 +36,21 @@ export async function startHttpAuthorizer(): Promise<AuthorizerServer> {
 }
 
 interface CheckRequest {
-  readonly attributes?: { readonly request?: { readonly http?: { readonly path?: string } } };
+  readonly attributes?: { readonly request?: { readonly http?: CheckedRequest } };
+}
+
+interface CheckedRequest {
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 
 /** Its answer is a google.rpc.Status: OK, or PERMISSION_DENIED. */
 export async function startGrpcAuthorizer(): Promise<AuthorizerServer> {
   const asked: AuthorizerServer['asked'] = [];
   const service = await startEnvoyService('envoy.service.auth.v3.Authorization', ({ attributes }: CheckRequest) => {
-    const path = attributes?.request?.http?.path ?? '';
-    asked.push({ path, headers: {} });
+    const { path = '', headers = {}, body = '' } = attributes?.request?.http ?? {};
+    asked.push({ path, headers, body });
     return { status: { code: path.includes('forbidden') ? 7 : 0 } };
   });
   return { port: service.port, asked, close: () => Promise.resolve(service.close()) };
