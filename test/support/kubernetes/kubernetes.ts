@@ -254,6 +254,8 @@ async function store(etcdPort: number, plural: string, objects: Iterable<readonl
   }));
   for (let first = 0; first < puts.length; first += storedAtOnce)
     await askEtcd(etcdPort, 'kv/txn', { success: puts.slice(first, first + storedAtOnce) });
+  // What is put at once has one revision, which a server that has seen the first of it believes to know: one more by itself.
+  await askEtcd(etcdPort, 'kv/txn', { success: puts.slice(-1) });
 }
 
 interface EtcdAnswer {
