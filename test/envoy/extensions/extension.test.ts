@@ -67,16 +67,16 @@ afterAll(async () => {
   web?.close();
 });
 
-const plugin = (spec: object): string =>
+const plugin = (spec: object, name = 'module'): string =>
   yaml({
     apiVersion: 'extensions.istio.io/v1alpha1',
     kind: 'WasmPlugin',
-    metadata: { name: 'module', namespace },
+    metadata: { name, namespace },
     spec: { match: [{ mode: 'CLIENT' }], ...spec },
   });
 
-async function answerWith(spec: object) {
-  await lab.mesh.change('extension.yaml', plugin(spec));
+async function answerWith(spec: object, name?: string) {
+  await lab.mesh.change('extension.yaml', plugin(spec, name));
   await lab.mesh.daemon.modulesFetched();
   await lab.mesh.settled();
   return lab.call('store');
@@ -162,13 +162,12 @@ it('a module is a file of the proxy', async () => {
 it('a module sees the bytes of connections', async () => {
   const onBytes = { type: 'NETWORK', match: [{ mode: 'CLIENT', ports: [{ number: tcp.number }] }] };
   const bytes = () => sendLine(lab.egress(tcp), 'hello\n');
-  await answerWith({ url: `${origin}/prefix.wasm`, ...onBytes });
-  // One name stands for another kind of filter now: until the old one has gone, connections are refused.
+  await answerWith({ url: `${origin}/prefix.wasm`, ...onBytes }, 'bytes');
   const arrives = async (): Promise<boolean> => (await bytes().catch(() => '')) === 'store-v1:before hello\n';
   await lab.mesh.envoys.get('caller')?.eventually('the module', arrives);
-  await answerWith({ url: `${origin}/gone`, ...onBytes });
+  await answerWith({ url: `${origin}/gone`, ...onBytes }, 'bytes');
   expect(await bytes().catch(() => '')).toBe('');
-  await answerWith({ url: `${origin}/gone`, ...onBytes, failStrategy: 'FAIL_OPEN' });
+  await answerWith({ url: `${origin}/gone`, ...onBytes, failStrategy: 'FAIL_OPEN' }, 'bytes');
   expect(await bytes()).toBe('store-v1:hello\n');
 });
 
