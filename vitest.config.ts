@@ -5,7 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Two cores are enough for everybody: Envoys and servers of several files at once would starve each other.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Many wait for Envoys and API servers, which on a machine that does much else take their time.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });
