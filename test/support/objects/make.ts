@@ -17,6 +17,7 @@ import type { VirtualService } from '../../../src/model/mesh/virtual-service.ts'
 import { noPolicies } from '../../../src/model/mesh/workload-policies.ts';
 import { invariant } from '../../../src/model/invariant.ts';
 import { sharedList, sharedValue } from '../../../src/model/memo.ts';
+import { defaultInstallation } from '../../../src/translate/resolve/mesh-settings.ts';
 import {
   destinationHosts,
   resolveVirtualServices,
@@ -31,24 +32,7 @@ export const makeSettings = (overrides: Partial<MeshSettings> = {}): MeshSetting
   trustDomain: 'cluster.local',
   clusterDomain: 'cluster.local',
   clusterId: 'one',
-  features: {
-    persistentSessions: false,
-    tlsOnSidecarIngress: true,
-    multipleAuthorizers: false,
-    traceSampling: 1,
-    http10: false,
-    internalNetworks: false,
-    strictGatewayMerging: true,
-    gatewaysOfOwnNamespace: false,
-    hostOwnership: 'off',
-    routedClustersOnly: false,
-    http3: false,
-    dualStack: false,
-    strictGateways: false,
-    routeByAddress: false,
-    ambient: false,
-    remoteKeys: 'never',
-  },
+  features: { ...defaultInstallation.features, tlsOnSidecarIngress: true },
   ...overrides,
 });
 

@@ -1,7 +1,10 @@
-// From which Gateways routes lead to a service: they are the ancestors of the policies for it.
+// Whom a policy for backends is told about in its status: its targets, and the Gateways from which routes lead to them.
 // https://gateway-api.sigs.k8s.io/reference/spec/#policyancestorstatus
 import { memo } from '../../../../model/memo.ts';
 import type { gatewayApi } from '../../../../model/schema/index.ts';
+import type { Condition, ObjectStatus } from '../../../../model/status.ts';
+import { compareText } from '../../order.ts';
+import { gatewayController, meshController } from '../gateway-class.ts';
 import type { RouteResult } from '../routes/route.ts';
 
 /** `namespace/name` of Gateways by `kind/namespace/name` of the backend. */
@@ -22,3 +25,38 @@ export const gatewaysByBackend = memo((routes: readonly RouteResult[]): Readonly
   const groups = [...Map.groupBy(found, ({ backend }) => backend)];
   return new Map(groups.map(([backend, own]) => [backend, own.map(({ gateway }) => gateway)]));
 });
+
+/** One of a policy's targets. */
+export interface TargetStatus {
+  readonly reference: { readonly kind: string; readonly name: string };
+  /** Whether Gateways that lead there are ancestors. */
+  readonly isBackend: boolean;
+  readonly conditions: readonly Condition[];
+}
+
+const mostAncestors = 16;
+
+/** An entry for each target, and one for each Gateway from which routes lead to one, with conditions of its own. */
+export function ancestorsStatus(
+  namespace: string,
+  targets: readonly TargetStatus[],
+  gateways: ReadonlyMap<string, readonly string[]>,
+  ofGateways: readonly Condition[],
+): ObjectStatus['status'] {
+  const leading = targets.flatMap(({ isBackend, reference: { kind, name } }) =>
+    isBackend ? (gateways.get(`${kind}/${namespace}/${name}`) ?? []) : [],
+  );
+  const ancestors = [
+    ...targets.map(({ reference, conditions }) => ({
+      ancestorRef: reference,
+      controllerName: meshController,
+      conditions,
+    })),
+    ...[...new Set(leading)].toSorted(compareText).map((key) => ({
+      ancestorRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: key.slice(key.indexOf('/') + 1) },
+      controllerName: gatewayController,
+      conditions: ofGateways,
+    })),
+  ];
+  return { ancestors: ancestors.slice(0, mostAncestors) };
+}

@@ -5,11 +5,10 @@ import { memo } from '../../../../model/memo.ts';
 import type { ClientTLSSettings, gatewayApi, KindMap } from '../../../../model/schema/index.ts';
 import type { ObjectStatus } from '../../../../model/status.ts';
 import { objectKey } from '../../../../model/object.ts';
-import { byObjectAge, compareText } from '../../order.ts';
-import { gatewayController, meshController } from '../gateway-class.ts';
+import { byObjectAge } from '../../order.ts';
 import type { RouteResult } from '../routes/route.ts';
 import { condition, generationOf, type Fault } from '../status/conditions.ts';
-import { gatewaysByBackend } from './ancestors.ts';
+import { ancestorsStatus, gatewaysByBackend } from './ancestors.ts';
 import type { PolicyTarget, TargetLookup } from './targets.ts';
 import { policyTarget } from './targets.ts';
 
@@ -172,9 +171,6 @@ function destinationRules(
   );
 }
 
-const mostAncestors = 16;
-
-/** One entry for each target, and for each Gateway from which routes lead to one. */
 function policyStatus(
   policy: BackendTLSPolicy,
   attached: readonly Attached[],
@@ -199,18 +195,11 @@ function policyStatus(
   ];
   const faultOf = ({ target, conflict }: Attached): Fault | undefined => ('reason' in target ? target : conflict);
   const last = attached.at(-1);
-  const found = attached.flatMap(({ target, reference }) => ('reason' in target ? [] : (gateways.get(`${reference.kind}/${namespace}/${reference.name}`) ?? []))); // prettier-ignore
-  const ancestors = [
-    ...attached.map((one) => ({
-      ancestorRef: one.reference,
-      controllerName: meshController,
-      conditions: conditions(faultOf(one)),
-    })),
-    ...[...new Set(found)].toSorted(compareText).map((key) => ({
-      ancestorRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: key.slice(key.indexOf('/') + 1) },
-      controllerName: gatewayController,
-      conditions: conditions(last && faultOf(last)),
-    })),
-  ];
-  return { kind: 'BackendTLSPolicy', namespace, name, status: { ancestors: ancestors.slice(0, mostAncestors) } };
+  const targets = attached.map((one) => ({
+    reference: one.reference,
+    isBackend: !('reason' in one.target),
+    conditions: conditions(faultOf(one)),
+  }));
+  const status = ancestorsStatus(namespace, targets, gateways, conditions(last && faultOf(last)));
+  return { kind: 'BackendTLSPolicy', namespace, name, status };
 }

@@ -6,12 +6,11 @@ import { memo, sharedList, sharedValue } from '../../../../model/memo.ts';
 import type { KindMap } from '../../../../model/schema/index.ts';
 import type { ObjectStatus } from '../../../../model/status.ts';
 import { objectKey } from '../../../../model/object.ts';
-import { byObjectAge, compareText } from '../../order.ts';
-import { gatewayController, meshController } from '../gateway-class.ts';
+import { byObjectAge } from '../../order.ts';
 import type { RouteResult } from '../routes/route.ts';
 import { persistentSession } from '../routes/session.ts';
 import { condition, generationOf, type Fault } from '../status/conditions.ts';
-import { gatewaysByBackend } from './ancestors.ts';
+import { ancestorsStatus, gatewaysByBackend } from './ancestors.ts';
 import type { TargetLookup } from './targets.ts';
 import { policyTarget } from './targets.ts';
 
@@ -127,29 +126,20 @@ export const joinedRules = memo((tls: readonly Rule[], traffic: readonly Rule[])
   });
 });
 
-const mostAncestors = 16;
-
 function policyStatus(
   { metadata }: Policy,
   attached: readonly Attached[],
   gateways: ReadonlyMap<string, readonly string[]>,
 ): ObjectStatus {
   const { namespace, name } = metadata;
-  const accepted = (fault: Fault | undefined) => [
+  const conditions = (fault: Fault | undefined) => [
     condition('Accepted', generationOf(metadata), { reason: 'Accepted', message: 'The policy is in force' }, fault),
   ];
-  const found = attached.flatMap(({ fault, reference }) => (fault === undefined ? (gateways.get(`${reference.kind}/${namespace}/${reference.name}`) ?? []) : [])); // prettier-ignore
-  const ancestors = [
-    ...attached.map(({ reference, fault }) => ({
-      ancestorRef: reference,
-      controllerName: meshController,
-      conditions: accepted(fault),
-    })),
-    ...[...new Set(found)].toSorted(compareText).map((key) => ({
-      ancestorRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: key.slice(key.indexOf('/') + 1) },
-      controllerName: gatewayController,
-      conditions: accepted(undefined),
-    })),
-  ];
-  return { kind: 'XBackendTrafficPolicy', namespace, name, status: { ancestors: ancestors.slice(0, mostAncestors) } };
+  const targets = attached.map(({ reference, fault }) => ({
+    reference,
+    isBackend: fault === undefined,
+    conditions: conditions(fault),
+  }));
+  const status = ancestorsStatus(namespace, targets, gateways, conditions(undefined));
+  return { kind: 'XBackendTrafficPolicy', namespace, name, status };
 }
