@@ -1,10 +1,8 @@
 // The services that a gateway needs clusters for, where it is not to have those of the whole mesh: what its routes lead to,
 // what its filters ask, and what the mesh's extension providers need.
 // https://istio.io/latest/docs/reference/commands/pilot-discovery/#envvars
-import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import { memo, sharedList } from '../../model/memo.ts';
 import type { MeshSettings } from '../../model/mesh/mesh.ts';
-import type { Proxy } from '../../model/proxy/proxy.ts';
-import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
 import type { ServiceView, VirtualServiceView } from '../../model/view.ts';
 import { destinationHosts } from '../resolve/virtual-service.ts';
 
@@ -31,15 +29,6 @@ export const routedServices = memo(
     );
   },
 );
-
-/** The hosts that limits and extensions ask. */
-export const askedHosts = (policies: readonly WorkloadPolicies[], { extensions = [] }: Proxy): readonly string[] =>
-  sharedValue([
-    ...new Set([
-      ...policies.flatMap(({ limits }) => limits.flatMap(({ service }) => service?.host ?? [])),
-      ...extensions.flatMap(({ processor }) => processor?.service?.host ?? []),
-    ]),
-  ]);
 
 /** As the mesh names them: `host` or `namespace/host`. */
 const providerServices = (settings: MeshSettings): readonly string[] =>

@@ -5,15 +5,28 @@ import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import type { Service } from '../../model/mesh/mesh.ts';
 import type { TraceSettings, TrafficTelemetry, WorkloadTelemetry } from '../../model/mesh/telemetry.ts';
 import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
 import { isVisible } from '../resolve/visibility.ts';
 
 /** Their hosts. The same list for all proxies that talk to the same. */
-export const providerHosts = memo((telemetry: WorkloadTelemetry, policies: WorkloadPolicies): readonly string[] => {
-  const hosts = [telemetry.client, telemetry.server].flatMap(collectors);
+export function providerHosts(
+  { client, server }: WorkloadTelemetry,
+  policies: WorkloadPolicies,
+  proxy: Proxy,
+): readonly string[] {
   const authorizers = policies.authorizers.flatMap((each) => ('host' in each ? [each.host] : []));
-  const counting = policies.limits.flatMap(({ service }) => (service === undefined ? [] : [service.host]));
-  return sharedValue([...new Set([...hosts, ...authorizers, ...counting])].toSorted());
-});
+  const hosts = [...collectors(client), ...collectors(server), ...authorizers, ...askedHosts([policies], proxy)];
+  return sharedValue([...new Set(hosts)].toSorted());
+}
+
+/** The hosts that limits and extensions ask. */
+export const askedHosts = (policies: readonly WorkloadPolicies[], { extensions = [] }: Proxy): readonly string[] =>
+  sharedValue([
+    ...new Set([
+      ...policies.flatMap(({ limits }) => limits.flatMap(({ service }) => service?.host ?? [])),
+      ...extensions.flatMap(({ processor }) => processor?.service?.host ?? []),
+    ]),
+  ]);
 
 const collectors = ({ logs, tracing }: TrafficTelemetry): readonly string[] => [
   ...(logs === 'mesh'

@@ -93,7 +93,7 @@ const seenFrom = memo((from: ViewBasis, targets: readonly Target[], read: Proxy)
   const proxy = extensions.length === 0 ? read : extended(read, extensions);
   const telemetry = workloadTelemetry(from.mesh, from.telemetries, proxy);
   const inbound = inboundView(from, targets, proxy);
-  const outbound = outboundView(from, proxy, providerHosts(telemetry, inbound.policies));
+  const outbound = outboundView(from, proxy, providerHosts(telemetry, inbound.policies, proxy));
   return view(settings, extensions, telemetry, outbound, inbound, proxy);
 });
 

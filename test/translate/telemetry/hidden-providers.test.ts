@@ -36,6 +36,11 @@ apiVersion: policy.keelson.io/v1alpha1
 kind: RateLimitPolicy
 metadata: { name: quotas, namespace: shop }
 spec: { global: { domain: shop, service: quotas.tools.svc.cluster.local, port: 4317, descriptors: [{ entries: [{ key: a, value: b }] }] } }
+---
+apiVersion: policy.keelson.io/v1alpha1
+kind: ExternalProcessor
+metadata: { name: scan, namespace: shop }
+spec: { service: scan.tools.svc.cluster.local, port: 4317 }
 `;
 const narrow = `
 apiVersion: networking.istio.io/v1
@@ -45,7 +50,7 @@ spec: { egress: [{ hosts: [./*] }] }
 `;
 const hidden = ', annotations: { networking.istio.io/exportTo: . }';
 const shop = { name: 'shop-1', namespace: 'shop' };
-const tools = ['spans', 'lines', 'checks', 'quotas', 'others'];
+const tools = ['spans', 'lines', 'checks', 'quotas', 'scan', 'others'];
 
 /** Which of the tools' clusters the proxy of the shop has. */
 function reached(...objects: readonly string[]): readonly string[] {
@@ -56,13 +61,13 @@ function reached(...objects: readonly string[]): readonly string[] {
 test('a proxy reaches who works for it, though its Sidecar object lets nothing through', () => {
   const services = tools.map((name) => service(name));
   expect(reached(...services, narrow)).toEqual([]);
-  expect(reached(...services, narrow, policies)).toEqual(['spans', 'lines', 'checks', 'quotas']);
+  expect(reached(...services, narrow, policies)).toEqual(['spans', 'lines', 'checks', 'quotas', 'scan']);
 });
 
 test('and though they are exported to nobody', () => {
   const services = tools.map((name) => service(name, hidden));
   expect(reached(...services)).toEqual([]);
-  expect(reached(...services, policies)).toEqual(['spans', 'lines', 'checks', 'quotas']);
+  expect(reached(...services, policies)).toEqual(['spans', 'lines', 'checks', 'quotas', 'scan']);
 });
 
 test('its applications reach them no more than before', () => {
