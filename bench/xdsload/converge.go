@@ -381,6 +381,21 @@ func (ch *change) lags() (ms []float64, last float64, lost int) {
 	return
 }
 
+// hopeless is how many changes in a row may reach nobody: each of them is waited for until its time is up.
+const hopeless = 2
+
+// complain tells whom the change has not reached, and returns how many changes in a row have reached nobody.
+func (ch *change) complain(unheard int) int {
+	_, _, lost := ch.lags()
+	if lost > 0 {
+		fmt.Fprintf(os.Stderr, "lost: %s has not reached %d of %d within %v\n", ch.kind, lost, ch.affected, ch.limit)
+	}
+	if lost == 0 || lost < ch.affected {
+		return 0
+	}
+	return unheard + 1
+}
+
 type tally struct {
 	lags, lasts, writes   []float64
 	quietLags, quietLasts []float64 // of the changes during which the rest of the machine was quiet
@@ -443,6 +458,7 @@ func cmdConverge(args []string) error {
 		return err
 	}
 	out := M{"command": "converge", "args": args, "mesh": c.mesh, "connect": rep}
+	fmt.Fprintf(os.Stderr, "connect: %d of %d complete\n", f.nFull.Load(), c.n)
 	if !ok {
 		_ = report(c.server.out, out)
 		return fmt.Errorf("not all clients have a full configuration")
@@ -460,15 +476,20 @@ func cmdConverge(args []string) error {
 		mt := startMeter(c.server.serverPID, watch)
 		time.Sleep(*idle)
 		out["idle"] = mt.end()
+		fmt.Fprintln(os.Stderr, "idle: done")
 	}
 	phases := M{}
 	out["phases"] = phases
+	unheard := 0 // changes in a row that reached nobody
 	for _, kind := range strings.FieldsFunc(*kindList, func(r rune) bool { return r == ',' }) {
+		if unheard >= hopeless {
+			break
+		}
 		parts := map[string]*tally{}
 		waitIdle(*idleBelow, *idleLimit)
 		mt, before := startMeter(c.server.serverPID, watch), f.snap()
 		n, waited := *changes, time.Duration(0)
-		for i := 0; i < n; i++ {
+		for i := 0; i < *changes; i++ {
 			ch, err := d.next(kind, i, nil)
 			if err != nil {
 				return err
@@ -489,6 +510,10 @@ func cmdConverge(args []string) error {
 			}
 			time.Sleep(*quiet / 2)
 			f.quiet(*quiet, *limit)
+			if unheard = ch.complain(unheard); unheard >= hopeless {
+				n = i + 1
+				break
+			}
 		}
 		use := mt.end()
 		after := f.snap()
@@ -501,7 +526,7 @@ func cmdConverge(args []string) error {
 			ph[name] = t.report()
 		}
 		phases[kind] = ph
-		fmt.Fprintf(os.Stderr, "%s done in %.1f s\n", kind, use.Seconds)
+		fmt.Fprintf(os.Stderr, "%s: %d changes in %.1f s\n", kind, n, use.Seconds)
 	}
 	churns := M{}
 	out["churn"] = churns
@@ -510,19 +535,21 @@ func cmdConverge(args []string) error {
 		if err != nil || x < 0 || x > 1000 {
 			return fmt.Errorf("--rate %q", *rates)
 		}
-		if x == 0 {
+		if x == 0 || unheard >= hopeless {
 			continue
 		}
 		waitIdle(*idleBelow, *idleLimit)
 		if churns[r], err = d.churn(x, *duration, *mix, *limit, c.server.serverPID, watch); err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stderr, "churn %s/s done\n", r)
+		fmt.Fprintf(os.Stderr, "churn: %s a second for %v\n", r, *duration)
 	}
+	out["gave_up"] = unheard >= hopeless
 	if *verify > 0 {
 		if out["verify"], err = c.verify(cctx, f); err != nil {
 			return err
 		}
+		fmt.Fprintln(os.Stderr, "verify: done")
 	}
 	var dropped int64
 	for _, cl := range f.clients {
@@ -654,6 +681,7 @@ func (d *driver) churn(rate float64, dur time.Duration, mix string, limit time.D
 			}
 			tallies[ch.kind].add(ch)
 			tallies["all"].add(ch)
+			ch.complain(0)
 		}()
 	}
 	active := time.Since(t0)

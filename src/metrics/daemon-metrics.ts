@@ -1,7 +1,7 @@
 // The daemon's own metrics: istiod's names where they mean the same, and ours. Events are counted as they happen; what
 // there is at the moment is looked up when somebody asks.
 // https://istio.io/latest/docs/reference/commands/pilot-discovery/#metrics
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
 
 import type { CredentialFault } from '../model/proxy/credential-fault.ts';
 import type { TypeUrl } from '../model/envoy/resource.ts';
@@ -10,6 +10,7 @@ import type { AdmissionMetrics } from './admission-metrics.ts';
 import { admissionMetrics } from './admission-metrics.ts';
 import type { CurrentState } from './current-state.ts';
 import { registerState } from './current-state.ts';
+import { processMetrics } from './pauses.ts';
 
 /** Durations are milliseconds. */
 export interface DaemonMetrics extends AdmissionMetrics {
@@ -33,13 +34,10 @@ export interface DaemonMetrics extends AdmissionMetrics {
 
 export type CertificateOutcome = 'issued' | 'unauthenticated' | 'unreadable' | 'turned away' | 'failed';
 
-/** How often it is looked whether the event loop is late. Each look wakes the process, however idle it is. */
-const delayStepMs = 100;
-
 /** `state` is asked whenever the metrics are. */
 export function daemonMetrics(version: string, state: () => CurrentState): DaemonMetrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: delayStepMs });
+  processMetrics(registry);
   registerState(registry, version, state);
   const certificate = certificateMetrics(registry);
   const changes = changeMetrics(registry);
