@@ -72,6 +72,29 @@ describe('what a message becomes on the wire', () => {
     });
   });
 
+  test('an Any that is in several messages, or in one several times, is the same bytes each time', () => {
+    const typed_config = any('envoy.extensions.filters.http.cors.v3.Cors');
+    const filter = { name: 'cors', typed_config };
+    const name = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
+    const [once, anew] = [
+      hex(name, { http_filters: [filter] }),
+      hex(name, { http_filters: [structuredClone(filter)] }),
+    ];
+    expect(once).toBe(anew);
+    for (let again = 0; again < 3; again++) expect(hex(name, { http_filters: [filter, filter] })).toBe(anew + anew);
+  });
+
+  test.each(['\u{1F6A2}', 'a\u{20000}b', '\u{10FFFF}', 'ü€'])('text beyond ASCII stays as it is: %s', (region) => {
+    expect(roundTrip('envoy.config.core.v3.Locality', { region })).toEqual({ region });
+  });
+
+  test('what cannot be written leaves nothing behind in what is written next', () => {
+    const fits = { name: 'x'.repeat(200) };
+    const expected = hex(cluster, fits);
+    expect(() => hex(cluster, { ...fits, nothing: 1 })).toThrow(Bug);
+    expect(hex(cluster, fits)).toBe(expected);
+  });
+
   test('an empty Any stays empty', () => {
     const name = 'envoy.extensions.wasm.v3.PluginConfig';
     expect(roundTrip(name, { name: 'p', configuration: {} })).toEqual({ name: 'p', configuration: {} });

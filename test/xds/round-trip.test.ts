@@ -29,7 +29,7 @@ const scalars: Partial<Record<ScalarType, fc.Arbitrary<unknown>>> = {
   double: fc.double({ noDefaultInfinity: true, noNaN: true, min: 0.001 }),
   float: fc.integer({ min: 1, max: 1000 }).map((value) => value / 8),
   uint32: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
-  int32: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+  int32: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }).filter((value) => value !== 0),
   uint64: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }).map(String),
   int64: fc.bigInt({ min: -(2n ** 63n), max: -1n }).map(String),
 };

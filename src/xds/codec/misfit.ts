@@ -21,6 +21,21 @@ export class Misfit extends Error {
   }
 }
 
+/** Runs `write` for each item. A misfit found in one is told to be at its segment of the path. */
+export function atEach<T>(
+  items: readonly T[],
+  segment: (item: T, index: number) => string,
+  write: (item: T) => void,
+): void {
+  for (const [index, item] of items.entries()) {
+    try {
+      write(item);
+    } catch (error) {
+      throw error instanceof Misfit ? error.within(segment(item, index)) : error;
+    }
+  }
+}
+
 function brief(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'string') return value.length > 40 ? `${value.length} characters` : JSON.stringify(value);

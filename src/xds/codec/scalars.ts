@@ -1,10 +1,10 @@
 // Single values on the wire: the range and form that each scalar type allows, and how it is written and read.
 // https://protobuf.dev/programming-guides/encoding/ and https://protobuf.dev/programming-guides/json/
+import type { PbfWriter } from 'pbf';
 import type protobuf from 'protobufjs';
 import type { ScalarType } from './descriptors.ts';
 import { Misfit } from './misfit.ts';
 
-type Writer = protobuf.Writer;
 type Reader = protobuf.Reader;
 
 export const wireTypes = { varint: 0, fixed64: 1, delimited: 2, fixed32: 5 } as const;
@@ -35,8 +35,60 @@ export function isZero(scalar: ScalarType, value: Scalar): boolean {
 }
 
 /** Writes a checked value without its tag. */
-export function writeScalar(writer: Writer, scalar: ScalarType, value: Scalar): void {
-  (writer[scalar] as (this: Writer, value: Scalar) => Writer).call(writer, value);
+export function writeScalar(writer: PbfWriter, scalar: ScalarType, value: Scalar): void {
+  if (typeof value === 'string')
+    return scalar === 'string' ? writeText(writer, value) : writeWide(writer, scalar, BigInt(value));
+  if (typeof value === 'boolean') return writer.writeBoolean(value);
+  if (typeof value === 'object') return writer.writeBytes(value);
+  switch (scalar) {
+    case 'double':
+      return writer.writeDouble(value);
+    case 'float':
+      return writer.writeFloat(value);
+    case 'fixed32':
+      return writer.writeFixed32(value);
+    case 'sfixed32':
+      return writer.writeSFixed32(value);
+    case 'fixed64':
+    case 'sfixed64':
+      return writeWide(writer, scalar, BigInt(value));
+    case 'sint32':
+    case 'sint64':
+      return writer.writeSVarint(value);
+    default:
+      return writer.writeVarint(value);
+  }
+}
+
+const pairs = /[\uD800-\uDFFF]/;
+
+/** The library has code points from U+20000 on wrong: whatever takes two units is made UTF-8 elsewhere. */
+function writeText(writer: PbfWriter, value: string): void {
+  if (pairs.test(value)) writer.writeBytes(Buffer.from(value));
+  else writer.writeString(value);
+}
+
+/** A field of text with its tag. */
+export function writeTextField(writer: PbfWriter, number: number, value: unknown): void {
+  writer.writeTag(number, wireTypes.delimited);
+  writeText(writer, text(value));
+}
+
+/** 64 bits, which may be more than a number holds. Negative ones are written as their two's complement, or zigzag. */
+function writeWide(writer: PbfWriter, scalar: ScalarType, value: bigint): void {
+  const zigzag = scalar === 'sint64' ? (value << 1n) ^ (value >> 63n) : value;
+  const bits = BigInt.asUintN(64, zigzag);
+  if (scalar.endsWith('fixed64')) {
+    writer.writeFixed32(Number(bits & 0xffff_ffffn));
+    writer.writeFixed32(Number(bits >> 32n));
+    return;
+  }
+  const septets: number[] = [];
+  for (let rest = bits; septets.length === 0 || rest > 0n; rest >>= 7n) septets.push(Number(rest & 0x7fn));
+  // A varint of one byte is that byte: so each is written with the bit that says that more follow.
+  writer.realloc(septets.length);
+  for (const [index, septet] of septets.entries())
+    writer.buf[writer.pos++] = index < septets.length - 1 ? septet | 0x80 : septet;
 }
 
 /** The value as canonical JSON has it: 64 bits as a string, bytes as base64. */
@@ -62,7 +114,7 @@ export function readScalar(reader: Reader, scalar: ScalarType): string | number 
 /** A string; a surrogate without its partner has no UTF-8 form, and a receiver would refuse the whole message. */
 export function text(value: unknown): string {
   if (typeof value !== 'string') throw new Misfit('is no string', value);
-  if (/\p{Surrogate}/u.test(value)) throw new Misfit('is not well-formed Unicode', value);
+  if (!value.isWellFormed()) throw new Misfit('is not well-formed Unicode', value);
   return value;
 }
 

@@ -1,6 +1,7 @@
 // The HTTP filters of a sidecar's connection managers, in the order in which Envoy runs them.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/http_filters
 import type { ExtensionPhase } from '../../../model/mesh/extension.ts';
+import { sharedList } from '../../../model/memo.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
 import type { HttpExtensions } from '../extension/extension-filters.ts';
@@ -42,32 +43,33 @@ const extensionsOf =
   ({ extensions }) =>
     extensions[phase];
 
-const grpcWeb: Entry = (facts) =>
-  facts.grpcWeb
-    ? extension('envoy.filters.http.grpc_web', 'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb', {})
-    : undefined;
+const grpcWebFilter = extension('envoy.filters.http.grpc_web', 'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb', {});
+const grpcWeb: Entry = (facts) => (facts.grpcWeb ? grpcWebFilter : undefined);
 
-const grpcStats: Entry = () =>
-  extension('envoy.filters.http.grpc_stats', 'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig', {
-    emit_filter_state: true,
-    stats_for_all_methods: false,
-  });
+const grpcStatsFilter = extension(
+  'envoy.filters.http.grpc_stats',
+  'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
+  { emit_filter_state: true, stats_for_all_methods: false },
+);
+const grpcStats: Entry = () => grpcStatsFilter;
 
 const grpcMessages: Entry = (facts) => (facts.messagesMetered ? messageFilter : undefined);
 
-const fault: Entry = () =>
-  extension('envoy.filters.http.fault', 'envoy.extensions.filters.http.fault.v3.HTTPFault', {});
+const faultFilter = extension('envoy.filters.http.fault', 'envoy.extensions.filters.http.fault.v3.HTTPFault', {});
+const fault: Entry = () => faultFilter;
 
-const cors: Entry = () => extension('envoy.filters.http.cors', 'envoy.extensions.filters.http.cors.v3.Cors', {});
+const corsFilter = extension('envoy.filters.http.cors', 'envoy.extensions.filters.http.cors.v3.Cors', {});
+const cors: Entry = () => corsFilter;
 
 const sessions: Entry = (facts) => (facts.sessions ? statefulSession : undefined);
 
 const destinations: Entry = (facts) => (facts.metered === 'sent' ? destinationFilters() : undefined);
 
-const router: Entry = (facts) =>
-  extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {
-    ...(facts.suppressEnvoyHeaders && { suppress_envoy_headers: true }),
-  });
+const routerFilter = (options: MessageOf['envoy.extensions.filters.http.router.v3.Router'] & object): HttpFilter =>
+  extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', options);
+const usualRouter = routerFilter({});
+const silentRouter = routerFilter({ suppress_envoy_headers: true });
+const router: Entry = (facts) => (facts.suppressEnvoyHeaders ? silentRouter : usualRouter);
 
 const entries: readonly Entry[] = [
   externalAuthorization,
@@ -88,5 +90,6 @@ const entries: readonly Entry[] = [
   router,
 ];
 
+/** The same list wherever the same filters run. */
 export const httpFilters = (facts: HttpFilterFacts): readonly HttpFilter[] =>
-  entries.flatMap((entry) => entry(facts) ?? []);
+  sharedList(entries.flatMap((entry) => entry(facts) ?? []));

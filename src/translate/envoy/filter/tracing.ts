@@ -67,9 +67,9 @@ function maxTagLength(provider: TraceProvider): number {
 }
 
 /** So that all proxies of one trace agree, or each for itself. */
-const requestId = (forSampling: boolean): NonNullable<HttpConnectionManager['request_id_extension']> => ({
+const requestId = memo((forSampling: boolean): NonNullable<HttpConnectionManager['request_id_extension']> => ({
   typed_config: {
     '@type': 'type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig',
     use_request_id_for_trace_sampling: forSampling,
   },
-});
+}));
