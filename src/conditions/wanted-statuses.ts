@@ -1,5 +1,7 @@
 // All statuses that the control plane has to write: conditions of Istio's kinds, and what the front ends of Gateway API and
 // Ingress say of theirs.
+import { memo, sharedList } from '../model/memo.ts';
+import type { ObjectMeta } from '../model/object.ts';
 import { objectKey } from '../model/object.ts';
 import type { AnyObject } from '../model/schema/index.ts';
 import type { Problem } from '../model/problem.ts';
@@ -11,7 +13,7 @@ import { revisionLabel } from '../watchers/cluster/revision.ts';
 import type { KindRow } from '../watchers/kinds.ts';
 import { kindRows } from '../watchers/kinds.ts';
 import type { JoinedDelivery } from './delivery-report.ts';
-import { causeKey } from './delivery-report.ts';
+import { causeKey } from './causes.ts';
 import { objectConditions, ownConditions } from './object-conditions.ts';
 
 /**
@@ -34,7 +36,7 @@ export interface StatusFacts {
   readonly report: ReadonlyMap<string, JoinedDelivery>;
   /** Of Gateway API: whose entries in statuses are ours. */
   readonly controllers: readonly string[];
-  /** Addresses that were allocated for the hosts of ServiceEntries, by `namespace/name`. */
+  /** Addresses that were allocated for the hosts of ServiceEntries, by `namespace/name`; equal lists are the same. */
   readonly addresses: ReadonlyMap<string, readonly object[]>;
 }
 
@@ -61,39 +63,48 @@ export function statusKey({ kind, group, objectKind }: KindRow, namespace: strin
 const frontEndKey = (group: string, kind: string, namespace: string, name: string): string =>
   `${group} ${kind} ${namespace}/${name}`;
 
+/** The objects that have conditions, kind by kind. */
+const objectsOf = ({ objects }: Snapshot): readonly ObjectsOfKind[] =>
+  sharedList(istioRows.map(({ kind }) => objects[kind] as ObjectsOfKind));
+
+type ObjectsOfKind = ReadonlyMap<string, AnyObject>;
+
 /** Objects that only control planes of one revision read: this one's. */
-export function labelledObjects({ objects }: Snapshot): ReadonlySet<string> {
-  const labelled = istioRows.flatMap(({ kind }) =>
-    [...(objects[kind] as ReadonlyMap<string, AnyObject>).values()]
+export const labelledObjects = (snapshot: Snapshot): ReadonlySet<string> => labelledAmong(objectsOf(snapshot));
+
+const labelledAmong = memo((kinds: readonly ObjectsOfKind[]): ReadonlySet<string> => {
+  const labelled = istioRows.flatMap(({ kind }, index) =>
+    [...(kinds[index]?.values() ?? [])]
       .filter(({ metadata }) => revisionLabel in metadata.labels)
       .map(({ metadata }) => causeKey({ kind, ...metadata })),
   );
   return new Set(labelled);
-}
+});
 
 /** The version of every object that has conditions, by its key. */
-export function generationsOf({ objects }: Snapshot): ReadonlyMap<string, number> {
-  return new Map(
-    istioRows.flatMap(({ kind }) =>
-      [...(objects[kind] as ReadonlyMap<string, AnyObject>).values()].map(
-        ({ metadata }) => [causeKey({ kind, ...metadata }), metadata.generation ?? 0] as const,
+export const generationsOf = (snapshot: Snapshot): ReadonlyMap<string, number> => generationsAmong(objectsOf(snapshot));
+
+const generationsAmong = memo(
+  (kinds: readonly ObjectsOfKind[]): ReadonlyMap<string, number> =>
+    new Map(
+      istioRows.flatMap(({ kind }, index) =>
+        [...(kinds[index]?.values() ?? [])].map(
+          ({ metadata }) => [causeKey({ kind, ...metadata }), metadata.generation ?? 0] as const,
+        ),
       ),
     ),
-  );
-}
+);
 
+/** What is to be said as before is the very same object. */
 export function wantedStatuses(facts: StatusFacts): ReadonlyMap<string, AssignedStatus> {
-  const problems = Map.groupBy(
-    facts.problems.filter(({ source }) => source !== undefined && hasConditions(source)),
-    ({ source }) => causeKey(source as SourceRef),
-  );
+  const problems = problemsOfObjects(facts.problems);
   const wanted = new Map<string, AssignedStatus>();
   for (const row of istioRows) {
-    const objects = facts.snapshot.objects[row.kind] as ReadonlyMap<string, AnyObject>;
+    const objects = facts.snapshot.objects[row.kind] as ObjectsOfKind;
     for (const { metadata } of objects.values()) {
-      const { namespace, name, uid, generation, labels } = metadata;
-      const writer = revisionLabel in labels ? 'leader of the revision' : 'leader of the cluster';
-      addIstio(wanted, facts, row, problems, { namespace, name, uid, generation, writer });
+      const key = causeKey({ kind: row.kind, ...metadata });
+      const { delivery, addresses } = knownOf(facts, row, key, metadata);
+      wanted.set(key, readableStatus(row, metadata, problems.get(key), delivery, addresses));
     }
   }
   // What cannot be read is not in the snapshot, or is there as it was before.
@@ -102,13 +113,23 @@ export function wantedStatuses(facts: StatusFacts): ReadonlyMap<string, Assigned
     const row = istioRows.find(({ kind }) => kind === source?.kind);
     if (source === undefined || row === undefined) continue;
     const { namespace, name } = source;
-    const before = wanted.get(causeKey({ kind: row.kind, namespace, name }));
-    const writer = before?.writer ?? 'leader of the cluster';
-    addIstio(wanted, facts, row, problems, { namespace, name, uid: undefined, generation: undefined, writer });
+    const key = causeKey({ kind: row.kind, namespace, name });
+    const writer = wanted.get(key)?.writer ?? 'leader of the cluster';
+    const subject = { namespace, name, uid: undefined, generation: undefined, writer } as const;
+    wanted.set(key, istioStatus(row, subject, { problems: all, ...knownOf(facts, row, key, source) }));
   }
   for (const status of facts.statuses) addFrontEnd(wanted, facts, status);
   return wanted;
 }
+
+/** Lists that are the same as long as the problems in them are. */
+const problemsOfObjects = memo((problems: readonly Problem[]): ReadonlyMap<string, readonly Problem[]> => {
+  const byKey = Map.groupBy(
+    problems.filter(({ source }) => source !== undefined && hasConditions(source)),
+    ({ source }) => causeKey(source as SourceRef),
+  );
+  return new Map([...byKey].map(([key, all]) => [key, sharedList(all)]));
+});
 
 interface ObjectName {
   readonly namespace: string;
@@ -118,18 +139,42 @@ interface ObjectName {
   readonly writer: Writer;
 }
 
-function addIstio(
-  wanted: Map<string, AssignedStatus>,
+interface Known {
+  readonly delivery: JoinedDelivery | undefined;
+  readonly addresses: readonly object[] | undefined;
+}
+
+const knownOf = (
   { report, addresses }: StatusFacts,
+  { kind }: KindRow,
+  key: string,
+  { namespace, name }: Pick<SourceRef, 'namespace' | 'name'>,
+): Known => ({
+  delivery: report.get(key),
+  addresses: kind === 'ServiceEntry' ? addresses.get(`${namespace}/${name}`) : undefined,
+});
+
+const readableStatus = memo(
+  (
+    row: KindRow,
+    { namespace, name, uid, generation, labels }: ObjectMeta,
+    problems: readonly Problem[] | undefined,
+    delivery: JoinedDelivery | undefined,
+    addresses: readonly object[] | undefined,
+  ): AssignedStatus => {
+    const writer = revisionLabel in labels ? 'leader of the revision' : 'leader of the cluster';
+    const subject = { namespace, name, uid, generation, writer } as const;
+    return istioStatus(row, subject, { problems: problems ?? [], delivery, addresses });
+  },
+);
+
+function istioStatus(
   row: KindRow,
-  problems: ReadonlyMap<string, readonly Problem[]>,
   { namespace, name, uid, generation, writer }: ObjectName,
-): void {
-  const key = causeKey({ kind: row.kind, namespace, name });
-  const facts = { kind: row.kind, generation, problems: problems.get(key) ?? [], delivery: report.get(key) };
-  const conditions = objectConditions(facts);
-  const allocated = row.kind === 'ServiceEntry' ? addresses.get(`${namespace}/${name}`) : undefined;
-  wanted.set(key, {
+  { problems, delivery, addresses }: Known & { readonly problems: readonly Problem[] },
+): AssignedStatus {
+  const conditions = objectConditions({ kind: row.kind, generation, problems, delivery });
+  return {
     resource: row,
     ref: { namespace, name },
     uid,
@@ -138,12 +183,12 @@ function addIstio(
     status: {
       ...(generation !== undefined && { observedGeneration: generation }),
       conditions,
-      ...(allocated !== undefined && { addresses: allocated }),
+      ...(addresses !== undefined && { addresses }),
     },
     owned: { conditions: ownConditions },
     news: newsOf(conditions, uid, generation),
     ...transience(conditions),
-  });
+  };
 }
 
 /** A push is under way, of this object or of another one with which it shares a resource; or replicas have yet to be heard. */

@@ -40,6 +40,8 @@ export class ProxyStream {
   readonly #takesHosts: boolean;
   readonly #state: ProxyState;
   readonly #types = new Map<TypeUrl, Tracked>();
+  /** Those of no known order. */
+  readonly #otherTypes: TypeUrl[] = [];
   readonly #secretWatches: Watches;
   /** Of virtual hosts, which a proxy asks for by what stands in its requests. */
   readonly #aliases = new Aliases((asked) => this.#state.virtualHost(asked));
@@ -147,6 +149,7 @@ export class ProxyStream {
       tracked = newTracked({ incremental: this.#dialect === 'delta', fullState, atomic: type === virtualHost });
       if (type === virtualHost) tracked.subscription.cover(this.#state.pushesHosts, this.#state.catalog(type));
       this.#types.set(type, tracked);
+      if (!pushOrder.includes(type)) this.#otherTypes.push(type);
     }
     return tracked;
   }
@@ -187,12 +190,8 @@ export class ProxyStream {
 
   /** Envoy takes the good clusters and listeners of a response that it rejects; of other types nothing is sure. */
   #rejected(type: TypeUrl, subscription: Subscription, sent: readonly Sent[], error: string): void {
-    const names = new Set(
-      rejectedNames(
-        error,
-        sent.map(({ name }) => name),
-      ),
-    );
+    const sentNames = sent.map(({ name }) => name);
+    const names = new Set(rejectedNames(error, sentNames));
     const refused = sent.filter(({ name }) => names.has(name));
     const others = sent.filter(({ name }) => !names.has(name));
     for (const { name, before, after } of refused) {
@@ -223,7 +222,7 @@ export class ProxyStream {
 
   /** `forced`: listeners and routes have waited for long enough. */
   #advance(forced = false): void {
-    for (const type of this.#types.keys()) if (!pushOrder.includes(type)) this.#push(type, true);
+    for (const type of this.#otherTypes) this.#push(type, true);
     for (const type of pushOrder) {
       const refersToClusters = type === listener || type === route || (type === virtualHost && this.#state.pushesHosts);
       if (refersToClusters && !forced && !this.#clustersInPlace()) this.#wait(type);
@@ -259,6 +258,7 @@ export class ProxyStream {
   #push(type: TypeUrl, removals: boolean): void {
     const tracked = this.#types.get(type);
     if (tracked === undefined || this.#blocked || this.#closed) return;
+    if (!tracked.subscription.hasWork) return countAsAccepted(tracked, this.#environment);
     const maxBytes = this.#environment.limits.responseBytes;
     const from = performance.now();
     const update = tracked.subscription.next(this.#state.catalog(type), { removals, maxBytes });

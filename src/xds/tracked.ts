@@ -47,5 +47,5 @@ export const pendingResources = (
   state: Pick<ProxyState, 'wanted'>,
 ): readonly Resource[] =>
   [...types].flatMap(([type, { subscription }]) =>
-    [...subscription.unsettled()].flatMap((name) => state.wanted(type, name) ?? []),
+    !subscription.busy ? [] : [...subscription.unsettled()].flatMap((name) => state.wanted(type, name) ?? []),
   );

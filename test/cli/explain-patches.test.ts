@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 import { explainObject } from '../../src/cli/explain/effect.ts';
 import { filesReader } from '../../src/cli/mesh-reader.ts';
-import { deliveryReport, joinedReports } from '../../src/conditions/delivery-report.ts';
+import { DeliveryReporter, joinedReports } from '../../src/conditions/delivery-report.ts';
 import { objectConditions } from '../../src/conditions/object-conditions.ts';
 import { patchCounts } from '../../src/model/envoy/patch-places.ts';
 import { nodeOf, translation } from '../support/objects/translated.ts';
@@ -46,13 +46,8 @@ it('is what explain says of an EnvoyFilter', async () => {
 it('is in the condition Programmed, over all replicas', async () => {
   const places = translation(mesh).patchPlaces(nodeOf({ metadata: { LABELS: { app: 'web' } } }));
   const key = 'EnvoyFilter garden/patches';
-  const report = await deliveryReport(
-    { proxies: [], refusals: [] },
-    new Map([[key, 1]]),
-    () => true,
-    patchCounts([places]),
-    () => Promise.resolve(),
-  );
+  const reporter = new DeliveryReporter({ isReported: () => true, breathe: () => Promise.resolve() });
+  const report = await reporter.report({ proxies: [], refusals: [] }, new Map([[key, 1]]), patchCounts([places]));
   const heard = { revision: '', report: new Map(JSON.parse(JSON.stringify([...report])) as typeof report) };
   const delivery = joinedReports(report, [heard], () => true).get(key);
   expect(delivery?.patches?.map(({ proxies, places: count }) => [proxies, count])).toEqual([[2, 4], [2, 0]]); // prettier-ignore

@@ -132,8 +132,9 @@ export class StatusWriter {
 
   #isDue(key: string, wanted: WantedStatus): boolean {
     const { news, generation, transient } = wanted;
-    const text = textOf(wanted);
     const known = this.#known.get(key);
+    if (known?.wanted === wanted) return false;
+    const text = textOf(wanted);
     if (known?.text === text) return false;
     const isNews = news === undefined || news !== known?.wanted.news;
     const isPassing =

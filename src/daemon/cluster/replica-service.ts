@@ -94,6 +94,7 @@ export class ReplicaService implements FurtherService {
 
   /** The report is another one. */
   publish(report: DeliveryReport): void {
+    if (report === this.#report) return;
     const change = difference(this.#report, report);
     this.#report = report;
     if (Object.keys(change).length === 0) return;
@@ -113,8 +114,9 @@ function withoutToken(metadata: Metadata): Metadata {
   return bare;
 }
 
+/** What says the same is the same object. */
 export function difference(before: DeliveryReport, after: DeliveryReport): ReportChange {
-  const changed = [...after].filter(([key, delivery]) => JSON.stringify(before.get(key)) !== JSON.stringify(delivery));
+  const changed = [...after].filter(([key, delivery]) => before.get(key) !== delivery);
   const gone = [...before.keys()].filter((key) => !after.has(key)).map((key) => [key, null] as const);
   return Object.fromEntries([...changed, ...gone]);
 }

@@ -2,7 +2,7 @@
 import { setImmediate as breath } from 'node:timers/promises';
 
 import type { DeliveryReport, PeerReport } from '../../conditions/delivery-report.ts';
-import { deliveryReport, joinedReports } from '../../conditions/delivery-report.ts';
+import { DeliveryReporter, joinedReports } from '../../conditions/delivery-report.ts';
 import type { Writer } from '../../conditions/wanted-statuses.ts';
 import {
   generationsOf,
@@ -16,6 +16,8 @@ import type { KubernetesClient } from '../../kubernetes/client.ts';
 import type { KubernetesObject } from '../../kubernetes/resource.ts';
 import type { Delivery } from '../../model/proxy/delivery.ts';
 import type { PatchCount, PatchPlaces } from '../../model/envoy/patch-places.ts';
+import { memo, sharedValue } from '../../model/memo.ts';
+import type { Service } from '../../model/mesh/mesh.ts';
 import { patchCounts } from '../../model/envoy/patch-places.ts';
 import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { Problem } from '../../model/problem.ts';
@@ -56,6 +58,7 @@ export class Statuses {
   #timer: NodeJS.Timeout | undefined;
   #isTouched = false;
   #isLooking = false;
+  readonly #reporter = new DeliveryReporter({ isReported: hasConditions, breathe: () => breath() });
 
   constructor(options: StatusesOptions) {
     this.#options = options;
@@ -118,7 +121,7 @@ export class Statuses {
     if (told === undefined) return;
     const generations = generationsOf(told.snapshot);
     const patches = await this.#patches(told);
-    const report = await deliveryReport(delivery(), generations, hasConditions, patches, () => breath());
+    const report = await this.#reporter.report(delivery(), generations, patches);
     this.#options.onReport(report);
     if (this.#writers.size === 0) return;
     const { snapshot, translation } = told;
@@ -130,7 +133,7 @@ export class Statuses {
       statuses: translation.statuses(),
       report: joinedReports(report, others(), (key, other) => other === revision || !labelled.has(key)),
       controllers: [gatewayController, meshController],
-      addresses: allocatedAddresses(translation),
+      addresses: allocatedAddresses(translation.mesh.services),
     });
     for (const [role, writer] of this.#writers)
       writer.want(new Map([...wanted].filter(([, status]) => status.writer === role)));
@@ -149,15 +152,12 @@ export class Statuses {
 }
 
 /** https://istio.io/latest/docs/reference/config/networking/service-entry/#ServiceEntryStatus */
-function allocatedAddresses({ mesh }: Translation): ReadonlyMap<string, readonly object[]> {
+const allocatedAddresses = memo((services: readonly Service[]): ReadonlyMap<string, readonly object[]> => {
   const byEntry = Map.groupBy(
-    mesh.services.filter(({ source, autoAddresses }) => source.kind === 'ServiceEntry' && autoAddresses.length > 0),
+    services.filter(({ source, autoAddresses }) => source.kind === 'ServiceEntry' && autoAddresses.length > 0),
     ({ source }) => `${source.namespace}/${source.name}`,
   );
-  return new Map(
-    [...byEntry].map(([entry, services]) => [
-      entry,
-      services.flatMap(({ hostname, autoAddresses }) => autoAddresses.map((value) => ({ value, host: hostname }))),
-    ]),
-  );
-}
+  const addresses = ({ hostname, autoAddresses }: Service): readonly object[] =>
+    autoAddresses.map((value) => ({ value, host: hostname }));
+  return new Map([...byEntry].map(([entry, own]) => [entry, sharedValue(own.flatMap(addresses))]));
+});

@@ -5,7 +5,8 @@
 import type { Configuration, Layer, Resource, ResourceKind, TypeUrl } from '../../model/envoy/resource.ts';
 import type { CachedResource } from '../codec/cache.ts';
 import type { Quarantine } from './quarantine.ts';
-import type { Catalog, Held, Subscription, Wanted } from './subscription.ts';
+import type { Held } from './held.ts';
+import type { Catalog, Subscription, Wanted } from './subscription.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
 import { withDependency } from '../codec/cache.ts';
 import {
@@ -53,6 +54,7 @@ export class ProxyState {
     virtualHost: [],
     extension: [],
   };
+  #layers: readonly Layer[] | undefined;
 
   constructor(encode: Encode, quarantine: Quarantine, held: HeldBy) {
     this.#encode = encode;
@@ -63,8 +65,9 @@ export class ProxyState {
   /** Takes the place of the configuration so far; returns what may have changed, of the types of which anything may have. */
   configure(configuration: Configuration): ReadonlyMap<TypeUrl, Changed> {
     const before = this.#configuration;
-    this.#configuration = configuration;
     if (before === configuration) return unchanged;
+    this.#configuration = configuration;
+    this.#layers = undefined;
     return new Map(
       configured
         .map((kind) => ({ type: resourceTypes[kind], layers: [before[kind], configuration[kind]] as const }))
@@ -137,8 +140,9 @@ export class ProxyState {
     return kind && findResource(this.#configuration[kind], name)?.resource;
   }
 
+  /** The same list while the configuration is the same. */
   layers(): readonly Layer[] {
-    return configured.flatMap((kind) => this.#configuration[kind]);
+    return (this.#layers ??= configured.flatMap((kind) => this.#configuration[kind]));
   }
 
   /** Whether a resource of this type is in force in an earlier version or not at all, because proxies reject it. */

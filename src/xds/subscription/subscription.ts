@@ -2,14 +2,10 @@
 // any I/O or clock. Requests change it, `next` tells what is to be sent, `sent` notes that it was.
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
 import type { CachedResource } from '../codec/cache.ts';
+import type { Held } from './held.ts';
 import type { DeltaRequest, SotwRequest } from './requests.ts';
 import type { Pacing, SubscriptionKind } from './subscription-kind.ts';
-
-/** A version that the proxy has; without its resource if it had it before this stream began. */
-export interface Held {
-  readonly version: string;
-  readonly resource?: CachedResource;
-}
+import { heldAs } from './held.ts';
 
 /** What the proxy is to have under a name: nothing, or what it has already because the new version is rejected. */
 export type Wanted = CachedResource | 'absent' | 'withheld';
@@ -74,6 +70,11 @@ export class Subscription {
   /** There may be something to send at once. */
   get ready(): boolean {
     return this.pending === undefined && (this.#due.size > 0 || this.#answer);
+  }
+
+  /** Whether `next` has anything to look at. */
+  get hasWork(): boolean {
+    return this.pending === undefined && (this.#due.size > 0 || this.#leaving.size > 0 || this.#answer);
   }
 
   /** Takes an incremental request in; returns the response that it settles. */
@@ -178,8 +179,7 @@ export class Subscription {
 
   /** What is to be sent now; undefined if nothing, or if the last response is not acknowledged yet. */
   next(catalog: Catalog, pacing: Pacing): Update | undefined {
-    if (this.pending !== undefined) return undefined;
-    if (this.#due.size === 0 && this.#leaving.size === 0 && !this.#answer) return undefined;
+    if (!this.hasWork) return undefined;
     const sent = [
       ...this.#additions(catalog, this.kind.atomic === true ? Infinity : pacing.maxBytes),
       ...this.#removals(pacing.removals),
@@ -270,7 +270,7 @@ export class Subscription {
     this.#leaving.delete(name);
     if (wanted === 'absent' && asked && this.kind.incremental) return { name, before, after: undefined };
     if (typeof wanted !== 'string' && (asked || before?.version !== wanted.version))
-      return { name, before, after: { version: wanted.version, resource: wanted } };
+      return { name, before, after: heldAs(wanted) };
     this.#due.delete(name);
     if (wanted !== 'withheld') this.#asked.delete(name);
     if (wanted === 'absent' && before !== undefined) this.#leaving.add(name);
