@@ -2,6 +2,7 @@
 // and the xDS server that the proxies talk to.
 import { injectionState, webhookServer } from './daemon/mesh/admission.ts';
 import type { CertificatesOptions } from './ca/certificates.ts';
+import type { CertificateHolders } from './ca/holders.ts';
 import type { AuthorityStatus } from './ca/root/resident.ts';
 import type { ControlPlane } from './admin/control-plane.ts';
 import type { AdminOptions, LogLevelSwitch } from './admin/http.ts';
@@ -133,7 +134,7 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const certificates = await daemonCertificates(mesh, credentials, options, metrics);
   atEnd(() => certificates.stop());
   const { trustDomain, authenticate } = certificates;
-  const known = knownOf({ mesh, authenticate, metrics, options, signal, server: () => server, cluster: () => cluster });
+  const known = knownOf({ mesh, certificates, metrics, options, signal, server: () => server, cluster: () => cluster });
   const plane = controlPlane(known);
   const everyProxy = async () => (await plane.everywhere(false)).plane.proxies();
   const conflicts = conflictWatch(mesh, () => server, log, signal);
@@ -213,7 +214,10 @@ function logRejection(log: Log, rejection: Rejection, change: number | undefined
 
 interface KnownParts {
   readonly mesh: LiveMesh;
-  readonly authenticate: Authenticate;
+  readonly certificates: {
+    readonly authenticate: Authenticate;
+    readonly holders: Pick<CertificateHolders, 'uncertain'>;
+  };
   readonly metrics: DaemonMetrics;
   readonly options: DaemonOptions;
   readonly signal: AbortSignal;
@@ -221,7 +225,7 @@ interface KnownParts {
   readonly cluster: () => ClusterPart | undefined;
 }
 
-const knownOf = ({ mesh, authenticate, metrics, options, signal, server, cluster }: KnownParts): Known => ({
+const knownOf = ({ mesh, certificates, metrics, options, signal, server, cluster }: KnownParts): Known => ({
   replica: options.replica ?? replicaName(),
   systemNamespaces: [mesh.installation.systemNamespace, ...debugAccess().namespaces],
   server,
@@ -229,11 +233,12 @@ const knownOf = ({ mesh, authenticate, metrics, options, signal, server, cluster
   configuration: (node) => mesh.configuration(node),
   snapshot: () => mesh.snapshot,
   problems: () => mesh.problems,
+  uncertain: () => certificates.holders.uncertain(),
   injection: () => (options.webhookAddress === undefined ? undefined : injectionState(mesh)),
   isReady: () => !signal.aborted,
   peers: async (question) => cluster()?.ask(question) ?? noPeers,
   isForwarded: (peer) => cluster()?.isForwarded(peer) === true,
-  authenticate,
+  authenticate: certificates.authenticate,
   metricsText: metrics.text,
 });
 

@@ -1,5 +1,6 @@
 // All that the HTTP interface needs of the rest of the daemon: questions that can be asked at any time.
 import type { DecodedConfiguration } from '../model/envoy/decoded.ts';
+import type { CertificateHolder } from '../model/proxy/certificate-holder.ts';
 import type { WorkloadIdentity } from '../model/proxy/identity.ts';
 import type { Mesh } from '../model/mesh/mesh.ts';
 import type { Problem } from '../model/problem.ts';
@@ -45,6 +46,8 @@ export interface ControlPlane {
   readonly version: VersionInfo;
   /** Namespaces whose callers see the whole mesh. */
   readonly systemNamespaces: readonly string[];
+  /** Proxies of whose certificates something is to be told: who has gone, and who gets no newer one. */
+  uncertain(): readonly CertificateHolder[];
   /** The same control plane with the proxies of all its replicas; `held`: with the names of what they have, too. */
   everywhere(held: boolean): Promise<Everywhere>;
   /** Proxies can connect and would get a configuration. */

@@ -16,6 +16,7 @@ import { certificateService } from './certificate-service.ts';
 import { isCredential } from './credentials/credential-secrets.ts';
 import { fileSecrets, isFileSecret } from './file-secrets.ts';
 import { peerCredential } from './peer.ts';
+import { CertificateHolders } from './holders.ts';
 import { openResident } from './root/resident.ts';
 import { workloadSecrets } from './secrets.ts';
 import { serverIdentity } from './server-identity.ts';
@@ -55,8 +56,10 @@ export async function openCertificates(options: CertificatesOptions) {
     onFault: (error) => log.error('no certificate for this server', { reason: String(error) }),
   });
   await identity.ready;
+  const holders = new CertificateHolders(clock);
   const workloads = workloadSecrets({
     authority,
+    holders,
     names: options.names,
     onFault: ({ node }, error) => log.error('no certificate for a proxy', { node: node.id, reason: String(error) }),
     ...(ttl !== undefined && { ttl }),
@@ -82,6 +85,7 @@ export async function openCertificates(options: CertificatesOptions) {
     identity: identity satisfies TlsSource,
     authenticate,
     service,
+    holders,
     trustDomain: options.trustDomain,
     /** What those who are to trust this mesh need. */
     trust: authority satisfies Pick<Authority, 'roots' | 'crl' | 'subscribe'>,

@@ -5,6 +5,7 @@ import type { Resource } from '../model/envoy/resource.ts';
 import type { SecretSource, Workload } from '../model/external/secret-source.ts';
 import type { Authority, Issued } from './authority.ts';
 import type { Clock } from './clock.ts';
+import type { CertificateHolders } from './holders.ts';
 import type { Rotation } from './rotation.ts';
 import type { SubjectNames } from './certificate/template.ts';
 import { spiffeId } from '../model/proxy/identity.ts';
@@ -19,6 +20,8 @@ export interface WorkloadSecretsOptions {
   readonly names: (workload: Workload) => Omit<SubjectNames, 'namespace'>;
   /** Called when a certificate cannot be issued; another attempt follows. */
   readonly onFault: (workload: Workload, error: unknown) => void;
+  /** Is told who gets which certificate, and who has gone. */
+  readonly holders?: Pick<CertificateHolders, 'issued' | 'failed' | 'joined' | 'left'>;
   /** Of certificates, in milliseconds. */
   readonly ttl?: number;
   /** When another signer comes, certificates are replaced within this time, in milliseconds. */
@@ -69,6 +72,7 @@ export function workloadSecrets(options: WorkloadSecretsOptions): WorkloadSecret
     const key = JSON.stringify([spiffeId(workload.identity), workload.node.id, names]);
     const leaf = leafs.get(key) ?? startLeaf(options, workload, names);
     leafs.set(key, leaf);
+    options.holders?.joined(workload.node);
     leaf.watchers.add(watcher);
     if (leaf.current !== undefined) watcher(leaf.current.secret);
     signal.addEventListener('abort', () => {
@@ -76,6 +80,7 @@ export function workloadSecrets(options: WorkloadSecretsOptions): WorkloadSecret
       if (leaf.watchers.size > 0) return;
       leaf.rotation.stop();
       leafs.delete(key);
+      options.holders?.left(workload.node);
     });
   };
 
@@ -101,9 +106,13 @@ function startLeaf(options: WorkloadSecretsOptions, workload: Workload, names: S
     onIssued: (issued) => {
       const secret = certificateSecret(issued);
       current = { secret, authority: issued.authority };
+      options.holders?.issued(workload.node, issued.notAfter);
       for (const watcher of watchers) watcher(secret);
     },
-    onFault: (error) => options.onFault(workload, error),
+    onFault: (error) => {
+      options.holders?.failed(workload.node, error instanceof Error ? error.message : String(error));
+      options.onFault(workload, error);
+    },
     clock,
     ...(random !== undefined && { random }),
   });

@@ -20,7 +20,7 @@ Usage: keelson proxy status [NAMESPACE] [--server URL] [--json]
   --token-file FILE  the token to show it; not needed on its own machine
   --json             machine-readable output
 
-Exit code of status: 1 if a proxy rejects something or lags behind.
+Exit code of status: 1 if a proxy rejects something, lags behind, or is gone though its Pod is there.
 `;
 
 interface Sync {
@@ -55,19 +55,28 @@ export async function proxy(argv: readonly string[], io: Io): Promise<number> {
   const isRejecting = proxies.some(({ resources = {} }) =>
     Object.values(resources).some(({ lastError }) => lastError !== undefined),
   );
-  return status(proxies, isRejecting ? await rejections(ask) : [], json, io);
+  return status(proxies, await problemsOf(ask, isRejecting, name), json, io);
 }
 
-/** The objects behind what is rejected. They are told to who may see the whole mesh; to others Envoy's words have to do. */
-async function rejections(ask: Ask): Promise<readonly Problem[]> {
+const ofAbsent: ReadonlySet<string> = new Set(['expired-workload-certificate', 'proxy-not-connected']);
+
+/**
+ * The objects behind what is rejected, and proxies that cannot be reached. They are told to who may see the whole mesh; to
+ * others Envoy's words have to do.
+ */
+async function problemsOf(ask: Ask, isRejecting: boolean, namespace: string | undefined): Promise<readonly Problem[]> {
   const problems = await ask('problems').catch((error: unknown) => {
     if (error instanceof UsageError) return [];
     throw error;
   });
-  return (problems as readonly Problem[]).filter(({ code }) => code === 'rejected-resource');
+  return (problems as readonly Problem[]).filter(
+    ({ code, source }) =>
+      (isRejecting && code === 'rejected-resource') ||
+      (ofAbsent.has(code) && (namespace === undefined || source?.namespace === namespace)),
+  );
 }
 
-function status(proxies: readonly Sync[], rejected: readonly Problem[], json: boolean, io: Io): number {
+function status(proxies: readonly Sync[], problems: readonly Problem[], json: boolean, io: Io): number {
   const rows = proxies.map(({ proxy: name, resources = {} }) => ({
     proxy: name,
     types: Object.entries(resources).map(([type, each]) => ({
@@ -76,7 +85,8 @@ function status(proxies: readonly Sync[], rejected: readonly Problem[], json: bo
       state: stateOf(each),
     })),
   }));
-  if (json) io.stdout(`${JSON.stringify(rows, null, 2)}\n`);
+  const absent = problems.filter(({ code }) => ofAbsent.has(code));
+  if (json) io.stdout(`${JSON.stringify([...rows, ...absent.map(absentRow)], null, 2)}\n`);
   else {
     const cells = rows.map(({ proxy: name, types }) => [
       name,
@@ -86,12 +96,17 @@ function status(proxies: readonly Sync[], rejected: readonly Problem[], json: bo
     for (const { proxy: name, types } of rows)
       for (const { type, lastError } of types)
         if (lastError !== undefined) io.stdout(`${name} rejects ${type}: ${lastError}\n`);
-    for (const problem of rejected) io.stdout(`${describeProblem(problem)}\n`);
+    for (const problem of problems) io.stdout(`${describeProblem(problem)}\n`);
   }
-  return rows.every(({ types }) => types.every(({ state }) => state === 'SYNCED' || state === 'NOT SENT'))
-    ? exit.fine
-    : exit.bad;
+  const isFine = rows.every(({ types }) => types.every(({ state }) => state === 'SYNCED' || state === 'NOT SENT'));
+  return isFine && absent.length === 0 ? exit.fine : exit.bad;
 }
+
+const absentRow = ({ source, message }: Problem): object => ({
+  proxy: `${source?.name}.${source?.namespace}`,
+  types: [],
+  problem: message,
+});
 
 function stateOf({
   sent,

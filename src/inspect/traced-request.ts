@@ -5,6 +5,7 @@ import { traceJourney } from '../trace/journey.ts';
 import type { Connection } from '../trace/request.ts';
 import type { MeshReader } from './mesh-reader.ts';
 import { WrongQuestion } from './mesh-reader.ts';
+import { withEndedCertificates } from './ended-certificates.ts';
 import { withRefusedHandshakes } from './refused-handshakes.ts';
 import { traceProblems } from './trace-problems.ts';
 
@@ -47,7 +48,7 @@ export async function tracedRequest(mesh: TracedMesh, written: WrittenRequest): 
     destination: { address, port: wanted.port },
   };
   const seen = [...mesh.problems, ...(await mesh.conflicts(proxy.name))];
-  const hop = withRefusedHandshakes(await journey(mesh, proxy, connection), seen);
+  const hop = withEndedCertificates(withRefusedHandshakes(await journey(mesh, proxy, connection), seen), mesh.problems);
   // Gateways know the hosts of their servers, and no others.
   const host = isGateway ? undefined : `${wanted.hostname}:${wanted.port}`;
   return { ...hop, problems: await traceProblems(mesh, hop, host) };

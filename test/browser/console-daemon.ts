@@ -81,6 +81,7 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
     isReady: () => true,
     peers: () => Promise.resolve(noPeers),
     isForwarded: () => false,
+    uncertain: () => [],
     authenticate: (metadata) => {
       const [token] = metadata.get('authorization');
       const namespace = /^Bearer token-of-(.+)$/.exec(String(token))?.[1];

@@ -5,11 +5,14 @@ import { Metadata } from '@grpc/grpc-js';
 
 import type { ControlPlane, VersionInfo } from '../../admin/control-plane.ts';
 import { debugPage } from '../../admin/debug-page.ts';
+import { certificateProblems } from '../../inspect/certificate-problems.ts';
 import { decodedConfiguration } from '../../inspect/decoded.ts';
 import { proxyProblems } from '../../inspect/proxy-problems.ts';
 import { blamedSource, rejectionProblem } from '../../inspect/rejection-problem.ts';
+import type { CertificateHolder } from '../../model/proxy/certificate-holder.ts';
 import type { DebugSource } from '../../model/proxy/debug.ts';
 import type { Problem } from '../../model/problem.ts';
+import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
 import type { Configuration, NodeInfo } from '../../model/envoy/resource.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { SourceRef } from '../../model/source.ts';
@@ -45,6 +48,8 @@ export interface Known {
   readonly configuration: (node: NodeInfo) => Configuration;
   readonly snapshot: () => Snapshot;
   readonly problems: () => readonly Problem[];
+  /** Proxies of this replica of whose certificates something is to be told. */
+  readonly uncertain: () => readonly CertificateHolder[];
   /** How Pods are injected; undefined where none are. */
   readonly injection: () => object | undefined;
   readonly isReady: () => boolean;
@@ -73,8 +78,17 @@ export const versionInfo: VersionInfo = {
 export function controlPlane(known: Known): ControlPlane {
   const { server, translation, configuration, replica, peers } = known;
   const rejections = () => server().rejections().map(explainRejection).map(shownRejection);
+  const lasting = (proxies: readonly ProxyStatus[], holders: readonly CertificateHolder[]) => [
+    ...known.problems(),
+    ...certificateProblems({
+      holders,
+      connected: new Set(proxies.map(({ proxy }) => proxy)),
+      objects: known.snapshot().objects,
+      now: Date.now(),
+    }),
+  ];
   const plane: ControlPlane = {
-    everywhere: (held) => everywhere({ replica, plane, problems: known.problems, peers }, held),
+    everywhere: (held) => everywhere({ replica, plane, problems: lasting, peers }, held),
     version: versionInfo,
     systemNamespaces: known.systemNamespaces,
     isReady: known.isReady,
@@ -85,7 +99,8 @@ export function controlPlane(known: Known): ControlPlane {
     held: ({ connection }) => server().held(connection),
     configDump: (node, withEndpoints) => configDump(configuration(node), withEndpoints).map(printSection),
     resources: (node) => decodedConfiguration(configuration(node)),
-    problems: () => [...known.problems(), ...rejections().map(rejectionProblem)],
+    uncertain: known.uncertain,
+    problems: () => [...lasting(server().status(), known.uncertain()), ...rejections().map(rejectionProblem)],
     conflicts: (node) => proxyProblems(translation(), node, Date.now()),
     hostProblems: (node, host) => translation().hostProblems(node, host),
     objectProblems: (node, object) => translation().objectProblems(node, object),

@@ -2,15 +2,16 @@
 // of the others nothing but who is connected to them, and what those answered.
 import type { ControlPlane, Everywhere } from '../../admin/control-plane.ts';
 import { rejectionProblem } from '../../inspect/rejection-problem.ts';
+import type { CertificateHolder } from '../../model/proxy/certificate-holder.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
 import type { AskPeers, RejectedResource, ReplicaAnswer, ReplicaQuestion } from '../../model/proxy/replica.ts';
 
-/** `problems`: those that have nothing to do with proxies of one replica or another. */
+/** `problems`: those that follow from the mesh, who is connected and whose certificates are uncertain. */
 export interface OwnPart {
   readonly replica: string;
   readonly plane: ControlPlane;
-  readonly problems: () => readonly Problem[];
+  readonly problems: (proxies: readonly ProxyStatus[], uncertain: readonly CertificateHolder[]) => readonly Problem[];
   readonly peers: AskPeers;
 }
 
@@ -19,7 +20,8 @@ export function ownAnswer(plane: ControlPlane, { held = false, push = false }: R
   if (push) plane.push();
   const proxies = plane.proxies();
   const names = held ? proxies.map((status) => [status.connection, heldBy(plane, status)] as const) : [];
-  return { proxies, rejections: plane.rejections(), held: Object.fromEntries(names) };
+
+  return { proxies, rejections: plane.rejections(), held: Object.fromEntries(names), uncertain: plane.uncertain() };
 }
 
 const heldBy = (plane: ControlPlane, status: ProxyStatus): ReplicaAnswer['held'][string] =>
@@ -33,11 +35,13 @@ export async function everywhere({ replica, plane, problems, peers }: OwnPart, h
   const there = [...answers].flatMap(([name, { proxies }]) => proxies.map((status) => ({ ...status, replica: name })));
   const proxies = [...here, ...there];
   const rejections = joined([...plane.rejections(), ...[...answers.values()].flatMap((answer) => answer.rejections)]);
+  const uncertain = [...plane.uncertain(), ...[...answers.values()].flatMap((answer) => answer.uncertain ?? [])];
   const joint: ControlPlane = {
     ...plane,
+    uncertain: () => uncertain,
     proxies: () => proxies,
     rejections: () => rejections,
-    problems: () => [...problems(), ...rejections.map(rejectionProblem)],
+    problems: () => [...problems(proxies, uncertain), ...rejections.map(rejectionProblem)],
     held: (proxy) => {
       if (proxy.replica === replica) return plane.held(proxy);
       const names = answers.get(proxy.replica ?? '')?.held[proxy.connection];

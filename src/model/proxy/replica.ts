@@ -1,5 +1,6 @@
 // What the replicas of a control plane tell each other of their proxies when somebody asks one of them.
 import type { SourceRef } from '../source.ts';
+import type { CertificateHolder } from './certificate-holder.ts';
 import type { TypeUrl } from '../envoy/resource.ts';
 import type { ProxyStatus } from './proxy-status.ts';
 
@@ -28,6 +29,8 @@ export interface ReplicaAnswer {
   readonly rejections: readonly RejectedResource[];
   /** By connection, then by type; empty if it was not asked for. */
   readonly held: Readonly<Record<string, Readonly<Record<TypeUrl, readonly string[]>>>>;
+  /** Proxies of whose certificates something is to be told; older versions do not say. */
+  readonly uncertain?: readonly CertificateHolder[];
 }
 
 export interface PeerAnswers {

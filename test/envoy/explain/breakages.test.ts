@@ -1,10 +1,11 @@
-// Ten things that people break, in a mesh of eleven Envoys: what is seen of it in traffic, and the one command that names the
+// Things that people break, in a mesh of eleven Envoys: what is seen of it in traffic, and the one command that names the
 // object, its field and what would be right. Everything is whole before, and whole again after.
 // docs/problems/README.md has them as a table.
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ConnectionOptions } from 'node:tls';
 import { connect } from 'node:tls';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -12,6 +13,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRoot, openAuthority } from '../../../src/ca/authority.ts';
 import { exit } from '../../../src/cli/io.ts';
 import { keelson } from '../../../src/cli/keelson.ts';
+import type { TcpProxy } from '../../support/servers/tcp-proxy.ts';
+import { startTcpProxy } from '../../support/servers/tcp-proxy.ts';
 import { waitFor } from '../../support/mesh/live-mesh.ts';
 import type { MessageOf } from '../../../src/xds/generated/messages.ts';
 import type { Lab } from '../../support/mesh/lab.ts';
@@ -24,6 +27,9 @@ const gate = `127.${20 + Math.floor(Math.random() * 200)}.${1 + Math.floor(Math.
 const services = ['store', 'bank', 'stock', 'mail', 'film', 'tax', 'rate', 'book'];
 
 let lab: Lab;
+/** Between one of the Envoys and its control plane. */
+let line: TcpProxy | undefined;
+const book = `book-v1.${namespace}`;
 let secrets: Readonly<Record<'good' | 'ended', string>>;
 
 beforeAll(async () => {
@@ -35,10 +41,21 @@ beforeAll(async () => {
     reaches: ['*/*'],
     files: { 'gate.yaml': gatePod, 'gateway.yaml': gateway('shop'), 'secret.yaml': secrets.good },
     proxies: [`gate.${namespace}`],
-    daemon: { monitoringAddress: '127.0.0.1:0' },
+    daemon: { monitoringAddress: '127.0.0.1:0', certificateTtl: shortLife },
+    through: async (proxy, port) => {
+      if (proxy !== book) return port;
+      line = await startTcpProxy(port);
+      return line.port;
+    },
   });
 }, 240_000);
-afterAll(() => lab?.stop());
+afterAll(async () => {
+  await lab?.stop();
+  await line?.stop();
+});
+
+/** Of workload certificates, in milliseconds: long enough to be renewed in time on a busy machine. */
+const shortLife = 30_000;
 
 const hour = 3_600_000;
 
@@ -152,10 +169,12 @@ const patch = (value: object): string =>
 const ask = async (service: string, path = '/'): Promise<string> =>
   lab.call(service, { path }).then(whoOf, () => 'closed');
 
-/** Of the gateway: whose certificate it shows, and whether that is good at this time. */
-const handshake = (): Promise<string> =>
+/** Whether the certificate that the gateway shows is good at this time. */
+const handshake = (): Promise<string> => validity({ host: gate, port: 18443, servername: site });
+
+const validity = (at: ConnectionOptions): Promise<string> =>
   new Promise((resolve) => {
-    const socket = connect({ host: gate, port: 18443, servername: site, rejectUnauthorized: false }, () => {
+    const socket = connect({ ...at, rejectUnauthorized: false }, () => {
       const { valid_to: until } = socket.getPeerCertificate();
       resolve(Date.parse(until) > Date.now() ? 'good' : 'ended');
       socket.destroy();
@@ -253,7 +272,7 @@ const breakages: readonly Breakage[] = [
     named: ['AuthorizationPolicy lab/bank', 'spec.rules', 'add "cluster.local/ns/lab/sa/caller" to the principals'],
   },
   {
-    name: 'expired certificate',
+    name: 'expired certificate of a gateway',
     file: 'secret.yaml',
     whole: () => secrets.good,
     broken: () => secrets.ended,
@@ -321,7 +340,7 @@ async function run(argv: readonly string[]): Promise<{ readonly said: string; re
   return { said: said.join(''), code };
 }
 
-test('there are ten, in a mesh of eleven Envoys', () => {
+test('these and one below, in a mesh of eleven Envoys', () => {
   expect(breakages.length).toBe(10);
   expect(lab.mesh.daemon.status().length).toBe(11);
 });
@@ -364,6 +383,35 @@ test.each(breakages)('$name', { timeout: 120_000 }, async (breakage) => {
   await settled(fine);
   if (whole !== undefined && !isThere) await lab.mesh.change(file, undefined);
   expect(page).toContain(`| ${name}`);
+});
+
+test('expired certificate of a workload', { timeout: 120_000 }, async () => {
+  // Connections from before would go on; every request is to shake hands.
+  const once = destinationRule('book', 'trafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } }');
+  await lab.mesh.change('book.yaml', once);
+  const settled = (state: string) => waitFor(`a workload: ${state}`, async () => (await ask('book')) === state);
+  await settled('book-v1');
+  /** What the workload shows to callers of the mesh. */
+  const shown = () => validity({ ...lab.ingress('book-v1'), ALPNProtocols: ['istio'] });
+  expect(await shown()).toBe('good');
+  line?.refuse(true);
+  line?.cut();
+  await settled('503');
+  expect(await shown()).toBe('ended');
+  for (const command of [trace('book'), ['proxy', 'status']]) {
+    const { said, code } = await run(command);
+    expect(said).toContain('Pod lab/book-v1');
+    expect(said).toMatch(/the certificate of its proxy \(127[.\d]+\) ended at 2\d{3}-/);
+    expect(said).toContain('it is not connected to the control plane since 2');
+    expect(said).toContain('may reach the xDS port');
+    expect(code).toBe(exit.bad);
+  }
+  line?.refuse(false);
+  await settled('book-v1');
+  const mended = await run(['proxy', 'status']);
+  expect(mended.said).not.toContain('certificate');
+  await lab.mesh.change('book.yaml', undefined);
+  expect(page).toContain('| expired certificate of a workload');
 });
 
 test('nothing is rejected in the end', () => {

@@ -54,6 +54,8 @@ export interface LabOptions {
   readonly proxies?: readonly string[];
   /** Of the caller's Pod. */
   readonly caller?: PodMetadata;
+  /** Where a proxy finds xDS; see LiveMeshOptions. */
+  readonly through?: LiveMeshOptions['through'];
   /** Of the daemon. */
   readonly daemon?: LiveMeshOptions['daemon'];
 }
@@ -93,6 +95,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   const mesh = await startLiveMesh({
     files: { 'lab.yaml': yaml(...objects), ...files },
     proxies: [...proxies.map((name) => `${name}.${namespace}`), ...(options.proxies ?? [])],
+    ...(options.through !== undefined && { through: options.through }),
     ...(options.daemon !== undefined && { daemon: options.daemon }),
   }).catch(async (error: unknown) => {
     await apps.stop();

@@ -42,6 +42,8 @@ export interface LiveMeshOptions {
    * daemon by a socket file.
    */
   readonly within?: (proxy: string) => readonly string[];
+  /** Which port a proxy is told that xDS has, given its own; the same if left out. */
+  readonly through?: (proxy: string, port: number) => Promise<number>;
   /** Beside what every mesh of the tests has. */
   readonly daemon?: Partial<DaemonOptions>;
 }
@@ -64,7 +66,7 @@ export async function startLiveMesh(options: LiveMeshOptions): Promise<LiveMesh>
 }
 
 async function start(options: LiveMeshOptions, stops: Stop[]): Promise<Omit<LiveMesh, 'stop'>> {
-  const { files, proxies, within } = options;
+  const { files, proxies, within, through = (_proxy, port) => Promise.resolve(port) } = options;
   const directory = await mkdtemp(join(tmpdir(), 'keelson-mesh-'));
   stops.push(() => rm(directory, { recursive: true, force: true }));
   const config = join(directory, 'config');
@@ -90,7 +92,7 @@ async function start(options: LiveMeshOptions, stops: Stop[]): Promise<Omit<Live
   const envoys = new Map<string, Envoy>();
   for (const proxy of proxies) {
     const written = await writeBootstrap(
-      { config, state, port: within === undefined ? daemon.port : 15012 },
+      { config, state, port: within === undefined ? await through(proxy, daemon.port) : 15012 },
       proxy,
       join(directory, proxy),
     );
