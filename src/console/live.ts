@@ -1,6 +1,6 @@
 // Answers that stay up to date: asked again with every piece of news, and kept on show meanwhile.
 import { createContext } from 'preact';
-import { useContext, useEffect, useRef, useState } from 'preact/hooks';
+import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import type { Query } from './client.ts';
 import { ask } from './client.ts';
@@ -14,12 +14,18 @@ export interface Live<T> {
 }
 
 /** undefined as `name`: nothing is asked. News of what is being asked for just now waits for the answer. */
-export function useLive<T>(name: string | undefined, query: Query = {}): Live<T> {
-  const news = useContext(News);
+export const useLive = <T>(name: string | undefined, query: Query = {}): Live<T> =>
+  useAnswer<T>(name, query, useContext(News));
+
+/** What the daemon says of something that stays as it is. */
+export const useOnce = <T>(name: string | undefined, query: Query): Live<T> => useAnswer<T>(name, query, 0);
+
+function useAnswer<T>(name: string | undefined, query: Query, news: number): Live<T> {
   const [live, setLive] = useState<Live<T>>({ data: undefined, error: undefined });
   const asking = useRef<Asking>(undefined);
   const question = `${name}?${new URLSearchParams(query)}`;
-  useEffect(() => {
+  // Other effects wait for the next frame; an answer that is asked for at once may be in it.
+  useLayoutEffect(() => {
     if (name === undefined) return;
     if (asking.current?.question === question) return void (asking.current.again = true);
     asking.current?.stopping.abort();

@@ -1,8 +1,8 @@
 // All questions of the console by name.
 import { graph } from './graph.ts';
-import { object, objects, problems } from './objects.ts';
+import { object, objects, problems, written } from './objects.ts';
 import { certificates, overview, pushes } from './overview.ts';
-import { proxies, proxy, resource, resources, search } from './proxies.ts';
+import { branch, proxies, proxy, resources, search } from './proxies.ts';
 import type { Question } from './question.ts';
 import { difference, trace } from './simulations.ts';
 
@@ -21,11 +21,12 @@ export const answers: ReadonlyMap<string, Answer> = new Map(
     proxies: own(proxies),
     proxy: own(proxy),
     resources: own(resources),
-    resource: own(resource),
+    branch: own(branch),
     search: own(search),
     graph: whole(graph),
     objects: whole(objects),
     object: whole(object),
+    written: whole(written),
     problems: whole(problems),
     pushes: whole(pushes),
     certificates: whole(certificates),

@@ -78,10 +78,39 @@ export interface Hit extends ResourceName {
   readonly causes: readonly SourceRef[];
 }
 
-/** `complete`: nothing more was found. */
+/** `next`: where to look on; undefined after everything, which is `complete`, and after enough. */
 export interface Hits {
   readonly hits: readonly Hit[];
+  readonly next: number | undefined;
   readonly complete: boolean;
+}
+
+/** Where in a resource to look: at what is below `field`, from the line `offset` on, and at the way to the field `open`. */
+export interface BranchPlace {
+  readonly field: string;
+  readonly open: string;
+  /** undefined: where the way to `open` begins. */
+  readonly offset: number | undefined;
+}
+
+/** A stretch of what is below a field of a resource. */
+export interface Branch {
+  readonly version: string;
+  readonly lines: Stretch<TreeLine>;
+}
+
+/** A field, or an item of a list: with its value, or with what is below it. */
+export interface TreeLine {
+  /** `timeout`, `[2]` */
+  readonly step: string;
+  readonly causes: readonly SourceRef[];
+  readonly value?: string;
+  /** Lines below it. */
+  readonly parts?: number;
+  /** What it is about. */
+  readonly words?: string;
+  /** The first of them, where they were so few that they come along. */
+  readonly below?: Stretch<TreeLine>;
 }
 
 export interface ObjectRow {
@@ -102,7 +131,6 @@ export interface Condition {
 }
 
 export interface ObjectDetail extends ObjectRow {
-  readonly body: Readonly<Record<string, unknown>>;
   readonly conditions: readonly Condition[];
   readonly problems: readonly Problem[];
   readonly rejections: readonly { readonly name: string; readonly error: string; readonly proxies: number }[];

@@ -29,6 +29,9 @@ export async function asset(name: string): Promise<Asset | 'unbuilt' | undefined
   }
 }
 
+/** Browsers ask for it with every change of the address unless they may keep it. */
+export const keepable: ReadonlySet<string> = new Set(['icon.svg']);
+
 /** Of everything below /console/. */
 export const headers: Readonly<Record<string, string>> = {
   'content-security-policy':

@@ -1,12 +1,16 @@
 // What users wrote: every object with what is wrong with it, what it says of itself, and where it has effect.
+import { hash } from 'node:crypto';
+
 import type { ObjectBase } from '../../model/object.ts';
+import { memo } from '../../model/memo.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { isShown } from '../pages/objects.ts';
-import type { Condition, ObjectDetail, ObjectRow, Stretch } from './api.ts';
+import type { Branch, Condition, ObjectDetail, ObjectRow, Stretch } from './api.ts';
 import { matches, stretchOf } from './paging.ts';
 import type { Question } from './question.ts';
 import { NoAnswer } from './question.ts';
+import { branchAt, jsonPart, placeAsked } from './tree.ts';
 
 type Identified = Pick<SourceRef, 'kind' | 'namespace' | 'name'>;
 
@@ -66,25 +70,46 @@ function row({ source, apiVersion, metadata }: ObjectBase, problems: readonly Pr
 }
 
 export async function object(question: Question): Promise<ObjectDetail> {
-  const { plane, query, source } = question;
-  const asked = {
-    kind: query.get('kind') ?? '',
-    namespace: query.get('namespace') ?? '',
-    name: query.get('name') ?? '',
-  };
-  const found = shownObjects(question).find((each) => keyOf(each.source) === keyOf(asked));
-  if (found === undefined) throw new NoAnswer(404, `there is no ${asked.kind} ${asked.namespace}/${asked.name}`);
-  const problems = plane.problems().filter((problem) => problem.source && keyOf(problem.source) === keyOf(asked));
-  const rejections = plane.rejections().filter(({ causes }) => causes.some((cause) => keyOf(cause) === keyOf(asked)));
+  const { plane, source } = question;
+  const found = askedObject(question);
+  const key = keyOf(found.source);
+  const problems = plane.problems().filter((problem) => problem.source && keyOf(problem.source) === key);
+  const rejections = plane.rejections().filter(({ causes }) => causes.some((cause) => keyOf(cause) === key));
   return {
     ...row(found, problems),
-    body: bodyOf(found),
     conditions: conditionsOf(found),
     problems,
     rejections: rejections.map(({ name, error, nodes }) => ({ name, error, proxies: nodes.length })),
     effect: await source.effect(found.source),
   };
 }
+
+/** Throws a NoAnswer. */
+function askedObject(question: Question): ObjectBase {
+  const { query } = question;
+  const [kind = '', namespace = '', name = ''] = ['kind', 'namespace', 'name'].map((each) => query.get(each) ?? '');
+  const key = keyOf({ kind, namespace, name });
+  const found = shownObjects(question).find(({ source }) => keyOf(source) === key);
+  if (found === undefined) throw new NoAnswer(404, `there is no ${kind} ${namespace}/${name}`);
+  return found;
+}
+
+/** Of what users write most is seen at once. */
+const openLevels = 6;
+
+/** What is below a field of an object, a stretch of it. */
+export function written(question: Question): Branch {
+  const { body, version } = writtenBody(askedObject(question));
+  const place = placeAsked(question.query);
+  const lines = branchAt(jsonPart(body, {}), place, openLevels);
+  if (lines === undefined) throw new NoAnswer(404, `it has no ${place.field} any more`);
+  return { version, lines };
+}
+
+const writtenBody = memo((object: ObjectBase) => {
+  const body = { apiVersion: object.apiVersion, kind: object.source.kind, ...bodyOf(object) };
+  return { body, version: hash('sha256', JSON.stringify(body), 'base64url').slice(0, 22) };
+});
 
 const bodyOf = (object: ObjectBase): Readonly<Record<string, unknown>> =>
   Object.fromEntries(

@@ -5,13 +5,14 @@ const longest = 200;
 
 /** `offset` and `limit` of the query; what is no number counts as not given. */
 export function stretchOf<T, R>(all: readonly T[], query: URLSearchParams, show: (item: T) => R): Stretch<R> {
-  const offset = Math.min(number(query.get('offset'), 0), Math.max(0, all.length - 1));
-  const limit = Math.min(longest, Math.max(1, number(query.get('limit'), 50)));
+  const offset = Math.min(numberOf(query.get('offset')) ?? 0, Math.max(0, all.length - 1));
+  const limit = Math.min(longest, Math.max(1, numberOf(query.get('limit')) ?? 50));
   return { items: all.slice(offset, offset + limit).map(show), total: all.length, offset };
 }
 
-const number = (text: string | null, fallback: number): number =>
-  text !== null && /^\d{1,9}$/.test(text) ? Number(text) : fallback;
+/** undefined for what is no number. */
+export const numberOf = (text: string | null): number | undefined =>
+  text !== null && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 
 /** Whether one of `fields` has every word of what is looked for, whatever its case. */
 export function matches(query: URLSearchParams, ...fields: readonly string[]): boolean {

@@ -1,12 +1,21 @@
 // Proxies: all of them with their state, one of them with its configuration, and what is found in that.
 import { decodedKinds } from '../../model/envoy/decoded.ts';
-import type { DecodedResource } from '../../model/envoy/decoded.ts';
 import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
 import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
-import type { ConfigurationKind, Hits, ProxyDetail, ProxyRow, ResourceName, Stretch, SyncState } from './api.ts';
-import { matches, stretchOf } from './paging.ts';
+import type {
+  Branch,
+  ConfigurationKind,
+  Hits,
+  ProxyDetail,
+  ProxyRow,
+  ResourceName,
+  Stretch,
+  SyncState,
+} from './api.ts';
+import { matches, numberOf, stretchOf } from './paging.ts';
 import type { Question } from './question.ts';
 import { askedProxy, NoAnswer, visible } from './question.ts';
+import { placeAsked } from './tree.ts';
 
 export function proxyRow(status: ProxyStatus): ProxyRow {
   const { connection, replica, proxy, namespace, node, connectedSince, types } = status;
@@ -85,23 +94,27 @@ export function resources(question: Question): Stretch<ResourceName> {
   return stretchOf(found, query, (each) => each);
 }
 
-export function resource(question: Question): DecodedResource {
+/** What is below a field of a resource, a stretch of it. */
+export function branch(question: Question): Branch {
   const { query, source } = question;
   const kind = decodedKinds.find((each) => each === query.get('kind'));
   const name = query.get('name') ?? '';
   const { node, proxy: asked } = askedProxy(question);
-  const found = kind && source.resource(node, { kind, name });
-  if (found === undefined) throw new NoAnswer(404, `${asked} has no ${query.get('kind')} '${name}'`);
+  const place = placeAsked(query);
+  const found = kind === undefined ? 'no resource' : source.branch(node, { kind, name }, place);
+  if (found === 'no resource') throw new NoAnswer(404, `${asked} has no ${query.get('kind')} '${name}'`);
+  if (found === 'no field') throw new NoAnswer(404, `'${name}' has no ${place.field} any more`);
   return found;
 }
 
 const shortestSearch = 2;
 const longestSearch = 200;
 
-/** What is found in the fields, values and causes of a proxy's configuration. */
+/** What is found in the fields, values and causes of a proxy's configuration; `after`: from there on. */
 export function search(question: Question): Promise<Hits> {
-  const text = (question.query.get('search') ?? '').trim();
+  const { query, source } = question;
+  const text = (query.get('search') ?? '').trim();
   if (text.length < shortestSearch || text.length > longestSearch)
     throw new NoAnswer(400, `look for ${shortestSearch} to ${longestSearch} characters`);
-  return question.source.search(askedProxy(question).node, text);
+  return source.search(askedProxy(question).node, text, numberOf(query.get('after')));
 }

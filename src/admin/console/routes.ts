@@ -5,7 +5,7 @@ import type { DebugScope } from '../../model/proxy/debug.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Answer } from './answers.ts';
 import { answers, posted } from './answers.ts';
-import { asset, headers } from './assets.ts';
+import { asset, headers, keepable } from './assets.ts';
 import { unheardWarning } from '../unheard.ts';
 import { Events } from './events.ts';
 import { NoAnswer } from './question.ts';
@@ -25,7 +25,7 @@ export function addConsole(app: FastifyInstance, options: ConsoleOptions): void 
   const { source } = options;
   const events = new Events(source);
   void app.register((console, _options, done) => {
-    console.addHook('onSend', async (_request, reply) => void reply.headers(headers));
+    console.addHook('onSend', async (_request, reply) => void reply.headers({ ...headers, ...reply.getHeaders() }));
     console.addHook('onClose', async () => events.close());
     console.addContentTypeParser('application/yaml', { parseAs: 'string' }, (_request, body, parsed) =>
       parsed(null, body),
@@ -53,6 +53,7 @@ async function page(path: string, reply: FastifyReply): Promise<unknown> {
   const found = await asset(path === '' ? 'index.html' : path);
   if (found === undefined) return reply.callNotFound();
   if (found === 'unbuilt') return refuse(reply, 404, 'the console is not built: run `make build`');
+  if (keepable.has(path)) void reply.header('cache-control', 'private, max-age=86400');
   return reply.type(found.contentType).send(found.body);
 }
 

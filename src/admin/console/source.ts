@@ -1,7 +1,6 @@
 // What the console needs of the daemon beside what debug pages do: each a question that can be asked at any time, and
 // that costs no more than what it shows.
 import type { Push } from '../../model/proxy/push.ts';
-import type { DecodedResource } from '../../model/envoy/decoded.ts';
 import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type * as api from './api.ts';
@@ -9,9 +8,10 @@ import type * as api from './api.ts';
 export interface ConsoleSource {
   /** What a proxy is to have, by kind and name, undecoded. */
   names(node: NodeInfo): readonly api.ResourceName[];
-  resource(node: NodeInfo, named: api.ResourceName): DecodedResource | undefined;
-  /** Of the first resources that have it, in the order of `names`. */
-  search(node: NodeInfo, text: string): Promise<api.Hits>;
+  /** 'no resource' of that name, or 'no field' of that path in it. */
+  branch(node: NodeInfo, named: api.ResourceName, place: api.BranchPlace): api.Branch | 'no resource' | 'no field';
+  /** Resources of that name first, then what is in others, a stretch at a time: from where the one before has ended. */
+  search(node: NodeInfo, text: string, after: number | undefined): Promise<api.Hits>;
   effect(object: SourceRef): Promise<api.Effect>;
   authority(): api.Authority;
   /** The latest first. */

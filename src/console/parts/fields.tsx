@@ -1,4 +1,5 @@
-// What one types and chooses to narrow a list down. What is typed is looked for when the typing stops.
+// What one types and chooses to narrow a list down. What is typed is looked for at once, and not with every key of who types
+// fast.
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 interface SearchProps {
@@ -7,17 +8,24 @@ interface SearchProps {
   readonly onSearch: (text: string) => void;
 }
 
-/** Milliseconds: answers to lists come sooner than the next key. */
-const patience = 40;
+/** Milliseconds from one question to the next: answers to lists come sooner than the next key. */
+const patience = 60;
 
 export function Search({ label, value, onSearch }: SearchProps) {
   const [text, setText] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const last = useRef(-patience);
   useEffect(() => () => clearTimeout(timer.current), []);
+  const look = (typed: string): void => {
+    last.current = performance.now();
+    onSearch(typed);
+  };
   const type = (typed: string): void => {
     setText(typed);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => onSearch(typed), patience);
+    const wait = last.current + patience - performance.now();
+    if (wait <= 0) look(typed);
+    else timer.current = setTimeout(() => look(typed), wait);
   };
   return (
     <label class="search">

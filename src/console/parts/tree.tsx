@@ -1,114 +1,97 @@
-// A message as a tree: each line with its field, its value and the objects that caused it. Parts that are closed are not
-// in the page, and of long lists only a stretch is, so that a message of any size can be looked at.
+// A resource as a tree: each line with its field, its value and the objects that caused it. What is below a closed branch is
+// asked for when it is opened, and of long lists only a stretch is in the page, so that a resource of any size can be looked at.
 import { useState } from 'preact/hooks';
 
-import type { SourceRef } from '../../model/source.ts';
+import type { Branch, Stretch, TreeLine } from '../../admin/console/api.ts';
+import type { Query } from '../client.ts';
+import { useLive, useOnce } from '../live.ts';
+import { Asked } from './asked.tsx';
 import { Sources } from './source.tsx';
-
-export type Origins = Readonly<Record<string, readonly SourceRef[]>>;
+import { Pager } from './table.tsx';
 
 interface TreeProps {
-  readonly value: unknown;
-  readonly origins: Origins;
+  /** The daemon's name of the question, and what it is about. */
+  readonly question: string;
+  readonly about: Query;
   /** A field to open at, such as `virtual_hosts[2].routes[0]`. */
   readonly open?: string;
-  /** How many are open at first. */
-  readonly levels?: number;
 }
 
-/** Parts with more are closed at first. */
-const openParts = 20;
-/** Lines of a part that are there at once. */
-const stretch = 100;
-
-export const Tree = ({ value, origins, open = '', levels = 2 }: TreeProps) => (
-  <div class="tree">
-    <Parts value={value} path="" level={0} origins={origins} open={open} levels={levels} />
-  </div>
-);
-
-interface PartProps extends Required<TreeProps> {
-  readonly path: string;
-  readonly level: number;
-}
-
-function Parts({ value, path, level, origins, open, levels }: PartProps) {
-  const [shown, setShown] = useState(stretch);
-  const all = entriesOf(value);
-  const wanted = all.findIndex(([step]) => isOnPath(below(path, step), open));
-  const length = Math.max(shown, wanted + 1);
+export function Tree({ question, about, open = '' }: TreeProps) {
+  const live = useLive<Branch>(question, { ...about, open });
   return (
-    <ul>
-      {all.slice(0, length).map(([step, child]) => (
-        <Line
-          key={step}
-          step={step}
-          value={child}
-          path={below(path, step)}
-          level={level}
-          origins={origins}
-          open={open}
-          levels={levels}
-        />
-      ))}
-      {all.length > length && (
-        <li>
-          <button type="button" class="plain" onClick={() => setShown(length + stretch)}>
-            {all.length - length} more
-          </button>
-        </li>
+    <Asked live={live}>
+      {({ version, lines }) => (
+        <div class="tree">
+          <Lines question={question} about={{ ...about, version }} path="" open={open} given={lines} />
+        </div>
       )}
-    </ul>
+    </Asked>
   );
 }
 
-function Line({ step, value, path, level, origins, open, levels }: PartProps & { readonly step: string }) {
-  const isWanted = path === open;
-  const [isOpen, setOpen] = useState(isOnPath(path, open) || (level < levels && entriesOf(value).length <= openParts));
-  const own = <Sources sources={origins[path] ?? []} />;
+interface LinesProps extends Required<TreeProps> {
+  readonly path: string;
+  /** What came along with the branch above. */
+  readonly given: Stretch<TreeLine> | undefined;
+}
+
+/** `about` has the version: what is below is asked for once, and again when there is another. */
+function Lines({ path, given, ...tree }: LinesProps) {
+  const { question, about } = tree;
+  const [offset, setOffset] = useState(given?.offset ?? 0);
+  const isGiven = given?.offset === offset;
+  const { data, error } = useOnce<Branch>(isGiven ? undefined : question, {
+    ...about,
+    field: path,
+    offset: String(offset),
+  });
+  return (
+    <Asked live={isGiven ? { data: given, error: undefined } : { data: data?.lines, error }}>
+      {(lines) => (
+        <>
+          <ul>
+            {lines.items.map((line) => (
+              <Line key={line.step} line={line} path={below(path, line.step)} {...tree} />
+            ))}
+          </ul>
+          <Pager stretch={lines} onOffset={setOffset} />
+        </>
+      )}
+    </Asked>
+  );
+}
+
+interface LineProps extends Omit<LinesProps, 'given'> {
+  readonly line: TreeLine;
+}
+
+function Line({ line: { step, causes, value, parts, words, below: given }, path, ...tree }: LineProps) {
+  const [isOpen, setOpen] = useState(given !== undefined);
+  const isWanted = path === tree.open;
   const reveal = (element: HTMLElement | null): void => {
     if (isWanted) element?.scrollIntoView({ block: 'center' });
   };
-  if (entriesOf(value).length === 0)
+  if (parts === undefined)
     return (
       <li class={isWanted ? 'leaf wanted' : 'leaf'} ref={reveal}>
-        <span class="field">{step}</span> <span class="value">{leafWords(value)}</span> {own}
+        <span class="field">{step}</span> <span class="value">{value}</span> <Sources sources={causes} />
       </li>
     );
   return (
     <li class={isWanted ? 'wanted' : ''} ref={reveal}>
-      <span class="part-sources">{own}</span>
+      <span class="part-sources">
+        <Sources sources={causes} />
+      </span>
       <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
-          <span class="field">{step}</span> <span class="muted">{partWords(value)}</span>
+          <span class="field">{step}</span> <span class="muted">{words}</span>
         </summary>
-        {isOpen && <Parts value={value} path={path} level={level + 1} origins={origins} open={open} levels={levels} />}
+        {isOpen && <Lines path={path} given={given} {...tree} />}
       </details>
     </li>
   );
 }
 
-function entriesOf(value: unknown): readonly (readonly [string, unknown])[] {
-  if (Array.isArray(value)) return value.map((item, i) => [`[${i}]`, item]);
-  return typeof value === 'object' && value !== null ? Object.entries(value) : [];
-}
-
 const below = (path: string, step: string): string =>
   path === '' || step.startsWith('[') ? `${path}${step}` : `${path}.${step}`;
-
-const isOnPath = (path: string, open: string): boolean =>
-  open === path || (open.startsWith(path) && /^[.[]/.test(open.slice(path.length)));
-
-function leafWords(value: unknown): string {
-  if (Array.isArray(value)) return '[]';
-  if (typeof value === 'object' && value !== null) return '{}';
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-/** What a closed part is about: its name, its type, or how long it is. */
-function partWords(value: unknown): string {
-  if (Array.isArray(value)) return `${value.length}`;
-  const { name, '@type': type } = value as { readonly name?: unknown; readonly '@type'?: unknown };
-  if (typeof name === 'string') return name;
-  return typeof type === 'string' ? type.slice(type.lastIndexOf('.') + 1) : '';
-}

@@ -1,8 +1,8 @@
 // A proxy's configuration: resources of a kind by name, one of them as a tree, or what is found in all of them.
-import type { ConfigurationKind, Hit, Hits, ResourceName, Stretch } from '../../admin/console/api.ts';
-import type { DecodedResource } from '../../model/envoy/decoded.ts';
+import type { ConfigurationKind, Hit, ResourceName, Stretch } from '../../admin/console/api.ts';
+import { useHits } from '../hits.ts';
 import { useLive } from '../live.ts';
-import { Asked } from '../parts/asked.tsx';
+import { Asked, Fault } from '../parts/asked.tsx';
 import { Search } from '../parts/fields.tsx';
 import { Sources } from '../parts/source.tsx';
 import { Pager } from '../parts/table.tsx';
@@ -99,43 +99,28 @@ interface ResourceProps {
   readonly field: string;
 }
 
-function Resource({ proxy, kind, name, field }: ResourceProps) {
-  const live = useLive<DecodedResource>('resource', { proxy, kind, name });
-  return (
-    <article class="resource" aria-label={name}>
-      <h3>{name}</h3>
-      <Asked live={live}>
-        {({ message, origins, version }) => (
-          <>
-            <p class="muted">
-              version <code>{version.slice(0, 12)}</code>
-            </p>
-            <Tree key={`${kind} ${name} ${field}`} value={message} origins={origins} open={field} />
-          </>
-        )}
-      </Asked>
-    </article>
-  );
-}
+const Resource = ({ proxy, kind, name, field }: ResourceProps) => (
+  <article class="resource" aria-label={name}>
+    <h3>{name}</h3>
+    <Tree key={`${kind} ${name} ${field}`} question="branch" about={{ proxy, kind, name }} open={field} />
+  </article>
+);
 
 function Found({ place, proxy, search }: { readonly place: Place; readonly proxy: string; readonly search: string }) {
-  const live = useLive<Hits>('search', { proxy, search });
+  const { hits, error, state } = useHits(proxy, search);
   return (
-    <Asked live={live}>
-      {({ hits, complete }) => (
-        <>
-          <p role="status">
-            {complete ? '' : 'The first '}
-            {count(hits.length, 'line')} found
-          </p>
-          <ul class="hits">
-            {hits.map((hit) => (
-              <HitLine key={`${hit.kind} ${hit.name} ${hit.field}`} place={place} hit={hit} />
-            ))}
-          </ul>
-        </>
-      )}
-    </Asked>
+    <>
+      {error !== undefined && <Fault words={error} />}
+      <p role="status">
+        {state === 'enough' ? 'The first ' : ''}
+        {count(hits.length, 'line')} found{state === 'looking' && ', looking on …'}
+      </p>
+      <ul class="hits">
+        {hits.map((hit) => (
+          <HitLine key={`${hit.kind} ${hit.name} ${hit.field}`} place={place} hit={hit} />
+        ))}
+      </ul>
+    </>
   );
 }
 

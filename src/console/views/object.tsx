@@ -32,11 +32,7 @@ export function ObjectView({ place }: { readonly place: Place }) {
             <EffectOf effect={object.effect} />
             <section class="panel">
               <h2>The object</h2>
-              <Tree
-                value={{ apiVersion: object.apiVersion, kind: object.kind, ...object.body }}
-                origins={{}}
-                levels={6}
-              />
+              <Tree question="written" about={{ kind, namespace, name }} />
             </section>
           </>
         )}

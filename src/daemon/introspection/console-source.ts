@@ -2,25 +2,32 @@
 // proxies, so that pushes do not wait for them.
 import { setImmediate as breath } from 'node:timers/promises';
 
-import type { Authority, Difference, Effect, Hits, ResourceName, WrittenChange } from '../../admin/console/api.ts';
+import type {
+  Authority,
+  BranchPlace,
+  Difference,
+  Effect,
+  ResourceName,
+  WrittenChange,
+} from '../../admin/console/api.ts';
 import type { ConsoleSource } from '../../admin/console/source.ts';
 import type { ControlPlane } from '../../admin/control-plane.ts';
-import { decodedConfiguration, decodedResource } from '../../inspect/decoded.ts';
+import { decodedConfiguration } from '../../inspect/decoded.ts';
 import { WrongQuestion } from '../../inspect/mesh-reader.ts';
 import { proxyProblems } from '../../inspect/proxy-problems.ts';
 import type { TracedMesh } from '../../inspect/traced-request.ts';
 import { tracedRequest } from '../../inspect/traced-request.ts';
 import { configurationDifference } from './configuration-difference.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
-import type { DecodedResource } from '../../model/envoy/decoded.ts';
 import { decodedKinds } from '../../model/envoy/decoded.ts';
 import { memo } from '../../model/memo.ts';
 import type { Layer, NodeInfo, Resource } from '../../model/envoy/resource.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
-import { describeSource } from '../../model/source.ts';
 import type { Traffic } from './prometheus-traffic.ts';
 import type { PushHistory } from './push-history.ts';
+import { resourceBranch } from './resource-tree.ts';
+import { searchConfiguration } from './configuration-search.ts';
 import { sourcesOf } from '../../translate/provenance.ts';
 
 export interface ConsoleParts {
@@ -35,8 +42,8 @@ export interface ConsoleParts {
 
 export const consoleSource = (parts: ConsoleParts): ConsoleSource => ({
   names: (node) => names(parts, node),
-  resource: (node, { kind, name }) => decoded(parts, node, kind, name),
-  search: (node, text) => search(parts, node, text),
+  branch: (node, named, place) => branch(parts, node, named, place),
+  search: (node, text, after) => searchConfiguration(parts.mesh.configuration(node), text, after),
   effect: (object) => effect(parts, object),
   authority: parts.authority,
   pushes: () => parts.history.latest(),
@@ -56,52 +63,11 @@ function names({ mesh }: ConsoleParts, node: NodeInfo): readonly ResourceName[] 
   );
 }
 
-function decoded({ mesh }: ConsoleParts, node: NodeInfo, kind: ResourceName['kind'], name: string) {
+function branch({ mesh }: ConsoleParts, node: NodeInfo, { kind, name }: ResourceName, place: BranchPlace) {
   const layer = mesh.configuration(node)[kind].find(({ resources }) => resources.has(name));
   const resource = layer?.resources.get(name);
-  return resource && decodedResource(resource);
+  return resource === undefined ? 'no resource' : (resourceBranch(resource, place) ?? 'no field');
 }
-
-const mostHits = 200;
-/** Of a value that is shown, in UTF-16 units. */
-const longestValue = 500;
-
-async function search(parts: ConsoleParts, node: NodeInfo, text: string): Promise<Hits> {
-  const wanted = text.toLowerCase();
-  const hits: Hits['hits'][number][] = [];
-  for (const [i, { kind, name }] of names(parts, node).entries()) {
-    if (i % 16 === 15) await breath();
-    const resource = decoded(parts, node, kind, name);
-    if (resource === undefined) continue;
-    const isNamed = name.toLowerCase().includes(wanted);
-    if (isNamed) hits.push({ kind, name, field: '', value: '', causes: [] });
-    else
-      eachLeaf(resource, (field, value, causes) => {
-        if (hits.length > mostHits) return;
-        if (`${field} ${String(value)} ${describedCauses(causes)}`.toLowerCase().includes(wanted))
-          hits.push({ kind, name, field, value: String(value).slice(0, longestValue), causes });
-      });
-    if (hits.length > mostHits) return { hits: hits.slice(0, mostHits), complete: false };
-  }
-  return { hits, complete: true };
-}
-
-const describedCauses = memo((causes: readonly SourceRef[]): string => causes.map(describeSource).join(' '));
-
-type OnLeaf = (field: string, value: unknown, causes: readonly SourceRef[]) => void;
-
-/** With the causes of each leaf: its own, else those of the nearest part that it is in. */
-function eachLeaf({ message, origins }: DecodedResource, onLeaf: OnLeaf): void {
-  const visit = (value: unknown, field: string, above: readonly SourceRef[]): void => {
-    const causes = origins[field] ?? above;
-    if (Array.isArray(value)) for (let i = 0; i < value.length; i++) visit(value[i], `${field}[${i}]`, causes);
-    else if (typeof value !== 'object' || value === null) onLeaf(field, value, causes);
-    else for (const name in value) visit((value as Fields)[name], field === '' ? name : `${field}.${name}`, causes);
-  };
-  visit(message, '', []);
-}
-
-type Fields = Readonly<Record<string, unknown>>;
 
 const keyOf = ({ kind, namespace, name }: SourceRef): string => `${kind}/${namespace}/${name}`;
 
