@@ -33,7 +33,7 @@ export function useHits(proxy: string, search: string): Found {
   useLayoutEffect(() => {
     const before = looking.current;
     const isNew = before?.question !== question;
-    if (!isNew && before?.isDone === false) return void (before.again = true);
+    if (!isNew && !before.isDone) return void (before.again = true);
     before?.stopping.abort();
     if (isNew) setFound(none);
     const current: Looking = { question, stopping: new AbortController(), isDone: false, again: false };
