@@ -61,6 +61,8 @@ class Candidate {
   #term: AbortController | undefined;
   /** As far as the last attempt told. */
   #isOurs = false;
+  /** Ours, as the server has it since we renewed it last: it need not be looked at before it is renewed again. */
+  #held: Lease | undefined;
   /** Until then who had it before may still act. */
   #quietUntil = 0;
   #expiry: NodeJS.Timeout | undefined;
@@ -93,7 +95,9 @@ class Candidate {
   /** Whether it is ours after the attempt to take or to renew it. */
   async #hold(signal: AbortSignal): Promise<boolean> {
     const { client, lease, identity, precedence } = this.#options;
-    const found = await client.get<Lease>(leases, lease, signal).catch(absent);
+    const held = this.#held;
+    this.#held = undefined;
+    const found = held ?? (await client.get<Lease>(leases, lease, signal).catch(absent));
     if (found === undefined) return this.#create(signal);
     const { holderIdentity } = found.spec;
     const isNew = holderIdentity !== identity;
@@ -108,7 +112,7 @@ class Candidate {
       renewTime: now,
       ...(isNew && { acquireTime: now, leaseTransitions: (found.spec.leaseTransitions ?? 0) + 1 }),
     };
-    await client.update(leases, { ...found, spec }, { signal });
+    this.#held = await client.update<Lease>(leases, { ...found, spec }, { signal });
     if (reason === 'lower') this.#quietUntil = performance.now() + this.#pace.patienceMs;
     return true;
   }

@@ -77,6 +77,21 @@ test('one that is taken away comes back at once, beside what is of others', asyn
   expect(server.written).toHaveLength(2);
 });
 
+test('one that is told of a new version is written over the object as it was seen, without another look at it', async () => {
+  const { gets } = server;
+  writer.seen('key', server.change({ conditions: [theirs] }));
+  writer.want(new Map([['key', { ...wanted, status: { observedGeneration: 1, conditions: [ours] } }]]));
+  await vi.advanceTimersByTimeAsync(10);
+  expect(server.written.at(-1)).toMatchObject({ observedGeneration: 1, conditions: [theirs, ours] });
+  expect(server.gets).toBe(gets);
+  // What has been used is not used again.
+  server.change({ conditions: [] });
+  writer.want(new Map([['key', { ...wanted, status: { observedGeneration: 2, conditions: [ours] } }]]));
+  await vi.advanceTimersByTimeAsync(10);
+  expect(server.gets).toBe(gets + 1);
+  expect(server.written.at(-1)).toMatchObject({ conditions: [ours] });
+});
+
 test('one that is changed by somebody who does not give in is written ever more rarely', async () => {
   for (let second = 0; second < 3600; second++) {
     writer.seen('key', server.object());

@@ -45,6 +45,8 @@ interface Known {
 }
 
 const pageSize = 500;
+/** Whoever changes more objects at once than that costs a look at each. */
+const mostSeen = 200;
 
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
@@ -63,6 +65,8 @@ export class StatusWriter {
   readonly #waiting = new Map<string, number>();
   /** Objects as they were listed at the beginning, each for one look. */
   readonly #listed = new Map<string, KubernetesObject>();
+  /** Objects that have been told of since statuses were wanted last, by their keys: each for one look. */
+  readonly #seen = new Map<string, KubernetesObject>();
   readonly #resources = new Map<string, Promise<ResourceType | undefined>>();
 
   constructor(options: StatusWriterOptions) {
@@ -87,6 +91,7 @@ export class StatusWriter {
     );
     const listing = unlisted.map((resource) => this.#list(resource));
     for (const [key] of due) this.#due.add(key);
+    for (const key of this.#seen.keys()) if (!this.#due.has(key)) this.#seen.delete(key);
     const add = (): void => this.#work.add(due.map(([key]) => key));
     if (listing.length === 0) return add();
     Promise.all(listing).then(add, (error: unknown) => {
@@ -98,6 +103,7 @@ export class StatusWriter {
 
   /** The object as it is now: if what was written does not stand there any more, it is written again. */
   seen(key: string, object: KubernetesObject): void {
+    if (versionOf(object) > (this.#looked.get(key) ?? 0)) this.#keep(key, object);
     const known = this.#known.get(key);
     // What is still to be looked at is looked at as it is then; what is older than that has been told late.
     if (known === undefined || this.#due.has(key) || versionOf(object) <= (this.#looked.get(key) ?? 0)) return;
@@ -106,12 +112,19 @@ export class StatusWriter {
     this.#wait(key, this.#disputes.raised(key, this.#now()));
   }
 
+  #keep(key: string, object: KubernetesObject): void {
+    this.#seen.set(key, object);
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > mostSeen && oldest !== undefined) this.#seen.delete(oldest);
+  }
+
   #forget(key: string): void {
     this.#known.delete(key);
     this.#due.delete(key);
     this.#looked.delete(key);
     this.#pruned.delete(key);
     this.#disputes.forget(key);
+    this.#seen.delete(key);
   }
 
   /** What there is to say of a newer version, or of another object of that name, will be said once it is known. */
@@ -192,8 +205,10 @@ export class StatusWriter {
     const { client, signal } = this.#options;
     const resource = await this.#served(wanted.resource);
     const listedAs = objectName(wanted.resource, wanted.ref);
-    const object = this.#listed.get(listedAs) ?? (resource && (await this.#find(resource, wanted.ref)));
+    const known = this.#seen.get(key) ?? this.#listed.get(listedAs);
+    this.#seen.delete(key);
     this.#listed.delete(listedAs);
+    const object = known ?? (resource && (await this.#find(resource, wanted.ref)));
     this.#due.delete(key);
     if (resource === undefined || object === undefined) return;
     this.#looked.set(key, versionOf(object));
