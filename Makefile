@@ -61,7 +61,7 @@ bench-console: ## Measure the console in a real Chromium with 1,000 services and
 bench-lazy: envoy ## Measure an Envoy with lazy configuration in a mesh of 1,000 services (needs root and iptables)
 	@node bench/lazy.ts
 
-bench-control-plane: kubernetes ## Measure the daemon over a real API server under hundreds of simulated sidecars
+bench-control-plane: kubernetes build ## Measure the daemon over a real API server under hundreds of simulated sidecars
 	@node bench/control-plane.ts $(SIZES)
 
 parity: envoy ## Compare with what Istio generates and ask Envoy, where Istio's recorded scenarios are at hand
