@@ -11,7 +11,7 @@ TYPES := src/xds/generated/messages.ts
 RECORDED := ../shared/parity/scenarios
 IMAGE := keelson:0.1.0
 
-.PHONY: help build check test test-suite test-quiet test-cluster conformance golden bench bench-console bench-lazy bench-control-plane parity demo lint format typecheck manifests protos envoy kubernetes helm prometheus image kind-up kind-down deploy kind-demo clean
+.PHONY: help build check test test-suite test-quiet test-cluster conformance golden bench bench-console bench-lazy bench-control-plane bench-start bench-storm parity demo lint format typecheck manifests protos envoy kubernetes helm prometheus image kind-up kind-down deploy kind-demo clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,12 @@ bench-lazy: envoy ## Measure an Envoy with lazy configuration in a mesh of 1,000
 
 bench-control-plane: kubernetes build ## Measure the daemon over a real API server under hundreds of simulated sidecars
 	@node bench/control-plane.ts $(SIZES)
+
+bench-start: kubernetes build ## Measure the daemon's start in a cluster of 5,000 services and 20,000 Pods
+	@node bench/start.ts $(SIZES)
+
+bench-storm: kubernetes build ## Measure changes while certificates are asked for, and while 2,000 proxies connect
+	@node bench/storm.ts $(SIZES)
 
 parity: envoy ## Compare with what Istio generates and ask Envoy, where Istio's recorded scenarios are at hand
 	@if [ -d $(RECORDED) ]; then \

@@ -1,6 +1,6 @@
 // What the control planes are measured in: an API server with a mesh, and the load generator that knows nothing of them.
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -57,11 +57,26 @@ export async function withMesh(
   const kubernetes = await startKubernetes();
   try {
     const world: World = { ...tools, kubernetes, mesh };
-    await ask(world, ['seed', ...mesh, '--crds', join(root, 'manifests', 'crds.yaml')]);
+    const bulk = join(tools.secrets, 'bulk');
+    await ask(world, ['seed', ...mesh, '--crds', join(root, 'manifests', 'crds.yaml'), '--bulk', bulk]);
+    for (const [path, objects] of Map.groupBy(await linesOf(bulk), ([path]) => path))
+      await kubernetes.store(
+        path,
+        objects.map(([, key, json]) => [key, json] as const),
+      );
     await use(world);
   } finally {
     await kubernetes.stop();
   }
+}
+
+/** Objects by where the server keeps them: `path TAB namespace/name TAB json` in each line. */
+async function linesOf(file: string): Promise<readonly (readonly [path: string, key: string, json: string])[]> {
+  const text = await readFile(file, 'utf8');
+  return text.split('\n').flatMap((line) => {
+    const [path = '', key = '', json = ''] = line.split('\t');
+    return json === '' ? [] : [[path, key, json] as const];
+  });
 }
 
 /** What the load generator prints. */
