@@ -58,35 +58,15 @@ async function measure(world: World): Promise<void> {
   const started = await plane.start(world);
   try {
     const reached = [...world.mesh, ...(await started.target()), '--server-pid', String(started.daemon.pid)];
-    const pauses = new PauseMeter(started.monitoring ?? '');
     await ask(world, ['wait', ...reached]);
-    const churn = ['--kinds=', '--idle=0', '--verify=0', '--mix=endpoint=1', '--rate=10', `--duration=${seconds}s`];
-    const watchers = [...churn, `--clients=${settled}`, ...plane.flags];
-    /** What the settled ones see, and what those report who make a storm once they are settled. */
-    const during = async <T>(name: string, storm: readonly string[]): Promise<readonly [object, T | undefined]> => {
-      const file = (part: string): string => join(world.reports, `${name}${part}.json`);
-      await pauses.lap();
-      let others: Promise<void> | undefined;
-      const begin = (line: string): void => {
-        if (storm.length === 0 || !line.startsWith('connect: ')) return;
-        others = succeeded(load(world, [...storm, ...reached, '--out', file('-storm')], () => {}));
-        others.catch(() => {});
-      };
-      await succeeded(load(world, ['converge', ...reached, ...watchers, '--out', file('')], begin));
-      await others;
-      const { churn: all } = await read<Settled>(file(''));
-      const report = storm.length === 0 ? undefined : await read<T>(file('-storm'));
-      return [{ ...lags(all['10']?.all), ...(await pauses.lap()) }, report];
-    };
-    const [alone] = await during('alone', []);
-    const [underCertificates, certificates] = await during<Certificates>('certificates', [
-      ...['certs', '--count=1000000', `--limit=${seconds}s`],
-    ]);
-    const [underConnects, connected] = await during<Connected>('connects', [
-      ...['clients', `--clients=${clients}`, ...plane.flags],
-    ]);
+    const scene = { world, reached, flags: plane.flags, pauses: new PauseMeter(started.monitoring ?? '') };
+    const [alone] = await during(scene, 'alone');
+    const asking = ['certs', '--count=1000000', `--limit=${seconds}s`];
+    const [underCertificates, certificates] = await during<Certificates>(scene, 'certificates', asking);
+    const connecting = ['clients', `--clients=${clients}`, ...plane.flags];
+    const [underConnects, connected] = await during<Connected>(scene, 'connects', connecting);
     console.log(`\n${services} services; endpoints change ten times a second under ${settled} settled proxies`);
-    console.table({ 'alone': alone, 'certificates': underCertificates, [`${clients} connect`]: underConnects }); // prettier-ignore
+    console.table({ alone, certificates: underCertificates, [`${clients} connect`]: underConnects });
     console.log('\nCertificates, as fast as they come');
     console.table([certificates && certificateRow(certificates)]);
     console.log(`\n${clients} proxies that connect at once`);
@@ -95,6 +75,33 @@ async function measure(world: World): Promise<void> {
   } finally {
     await started.daemon.stop();
   }
+}
+
+interface Scene {
+  readonly world: World;
+  /** Flags by which the daemon is reached. */
+  readonly reached: readonly string[];
+  readonly flags: readonly string[];
+  readonly pauses: PauseMeter;
+}
+
+/** What settled proxies see while somebody makes a storm, if any, as soon as they are settled; and what that one reports. */
+async function during<T>(scene: Scene, name: string, storm?: readonly string[]): Promise<readonly [object, T?]> {
+  const { world, reached, flags, pauses } = scene;
+  const file = (part: string): string => join(world.reports, `${name}${part}.json`);
+  const churn = ['--kinds=', '--idle=0', '--verify=0', '--mix=endpoint=1', '--rate=10', `--duration=${seconds}s`];
+  await pauses.lap();
+  let others: Promise<void> | undefined;
+  const begin = (line: string): void => {
+    if (storm === undefined || !line.startsWith('connect: ')) return;
+    others = succeeded(load(world, [...storm, ...reached, '--out', file('-storm')], () => {}));
+    others.catch(() => {});
+  };
+  const watchers = ['converge', ...reached, ...churn, `--clients=${settled}`, ...flags, '--out', file('')];
+  await succeeded(load(world, watchers, begin));
+  const seen = { ...lags((await read<Settled>(file(''))).churn['10']?.all), ...(await pauses.lap()) };
+  await others;
+  return storm === undefined ? [seen] : [seen, await read<T>(file('-storm'))];
 }
 
 const read = async <T>(file: string): Promise<T> => JSON.parse(await readFile(file, 'utf8')) as T;
