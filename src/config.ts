@@ -1,6 +1,7 @@
 // What the environment says: the only file that reads it.
 // https://specifications.freedesktop.org/basedir-spec/latest/
 // https://istio.io/latest/docs/reference/commands/pilot-discovery/#envvars
+import { existsSync } from 'node:fs';
 import { homedir, hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 
@@ -67,6 +68,13 @@ export const ownAddress = (): string => {
 
 /** The namespace of our own Pod; undefined outside a cluster. */
 export const ownNamespace = (): string | undefined => process.env['POD_NAMESPACE'] || undefined;
+
+/** The API server, as Kubernetes tells every Pod; undefined where there is none, or a kubeconfig file to go by. */
+export function podApiServer(): string | undefined {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443', KUBECONFIG: file } = process.env;
+  if (!host || file || existsSync(join(homedir(), '.kube', 'config'))) return undefined;
+  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
 
 /** ENABLE_NATIVE_SIDECARS: sidecars are containers of Kubernetes' own kind; by default where the nodes know these. */
 export const nativeSidecars = (): 'auto' | 'always' | 'never' => {

@@ -12,6 +12,7 @@ import {
   revisionName,
   spanExport,
   unheededVariables,
+  podApiServer,
 } from '../config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { openKubernetesClient } from '../kubernetes/client.ts';
@@ -151,12 +152,11 @@ async function run(given: readonly string[], io: Io, lenient: boolean): Promise<
 /** Without a directory. Nothing is asked of the cluster yet. */
 async function clusterOf(values: CredentialsOptions, io: Io): Promise<KubernetesClient | undefined> {
   const { kubeconfig, context } = values;
-  return openKubernetesClient({ ...(kubeconfig && { kubeconfig }), ...(context && { context }) }).catch(
-    (error: unknown) => {
-      io.stderr(`keelson serve: no cluster to read, and no --config: ${(error as Error).message}\n`);
-      return undefined;
-    },
-  );
+  const place = { ...(kubeconfig && { kubeconfig }), ...(context && { context }), pod: podApiServer() };
+  return openKubernetesClient(place).catch((error: unknown) => {
+    io.stderr(`keelson serve: no cluster to read, and no --config: ${(error as Error).message}\n`);
+    return undefined;
+  });
 }
 
 /** What a cluster expects, an experiment in a directory does not have to open. */

@@ -8,11 +8,14 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { connectionFault } from './api-error.ts';
+import { plainCredentials } from './plain-credentials.ts';
 
 export interface CredentialsOptions {
   /** A file; by default what kubectl would use, else the Pod that this runs in. */
   readonly kubeconfig?: string;
   readonly context?: string;
+  /** The API server of the Pod that this runs in, if it is one and has been told of no other. */
+  readonly pod?: string | undefined;
 }
 
 /** For one request. */
@@ -40,7 +43,10 @@ export interface Credentials {
 }
 
 /** Throws an Error that says what is missing. */
-export async function loadCredentials(options: CredentialsOptions = {}): Promise<Credentials> {
+export const loadCredentials = async (options: CredentialsOptions = {}): Promise<Credentials> =>
+  plainCredentials(options) ?? libraryCredentials(options);
+
+async function libraryCredentials(options: CredentialsOptions): Promise<Credentials> {
   const config = await loadKubeConfig(options);
   const cluster = config.getCurrentCluster();
   if (cluster === null) {

@@ -5,6 +5,7 @@ import { copyFile } from 'node:fs/promises';
 import { mock } from 'node:test';
 
 import type { KubernetesClient } from '../../../src/kubernetes/client.ts';
+import { podApiServer } from '../../../src/config.ts';
 import { openKubernetesClient } from '../../../src/kubernetes/client.ts';
 
 const reviews = { group: 'authentication.k8s.io', version: 'v1', plural: 'selfsubjectreviews', namespaced: false };
@@ -20,7 +21,7 @@ export async function userOf(client: KubernetesClient): Promise<string | undefin
 
 const [renewed, token] = process.argv.slice(2);
 if (process.argv[1]?.endsWith('who-am-i.ts') === true && renewed !== undefined && token !== undefined) {
-  const client = await openKubernetesClient();
+  const client = await openKubernetesClient({ pod: podApiServer() });
   const users = [await userOf(client)];
   await copyFile(renewed, token);
   mock.timers.enable({ apis: ['Date'], now: Date.now() + 61_000 });
