@@ -91,9 +91,9 @@ const interactions: readonly Interaction[] = [
   {
     name: 'a proxy: a branch is opened',
     hash: '#/proxy/proxy-7.team-7?kind=route&name=80',
-    ready: '.tree details:not([open])',
+    ready: '.tree [aria-expanded=false]',
     act: `globalThis.before = document.querySelectorAll('.tree li').length;
-          document.querySelector('.tree details:not([open]) > summary').click();`,
+          document.querySelector('.tree [aria-expanded=false]').click();`,
     done: `document.querySelectorAll('.tree li').length > globalThis.before`,
   },
   {
@@ -167,7 +167,7 @@ async function several(run: () => Promise<number>): Promise<readonly number[]> {
 
 if (chromiumPath === undefined) throw new Error('there is no Chromium: set CHROMIUM');
 await buildConsole();
-const daemon = await startConsoleDaemon({ yaml: largeMesh(services), proxies: largeProxies(proxies) });
+const daemon = await startConsoleDaemon({ yaml: largeMesh(services), proxies: largeProxies(proxies), served: true });
 const browser = await launchChromium();
 process.stdout.write(
   `${services} services, ${proxies} proxies, ${times} times; ms:${'median'.padStart(8)}${'worst'.padStart(8)}\n`,

@@ -18,6 +18,7 @@ import { PushHistory } from '../../src/daemon/introspection/push-history.ts';
 import { withDerivedSlices } from '../../src/watchers/endpoint-slices.ts';
 import { readConfig } from '../../src/watchers/files/config-file.ts';
 import { Store } from '../../src/watchers/store.ts';
+import { cachedResource } from '../../src/xds/codec/cache.ts';
 import { findMessage } from '../../src/xds/codec/descriptors.ts';
 
 export interface ConsoleDaemon {
@@ -35,6 +36,8 @@ export interface ConsoleDaemonOptions {
   readonly yaml: string;
   readonly proxies: readonly SomeProxy[];
   readonly guarded?: boolean;
+  /** Everything that the proxies are to have is made, as it is when they are connected. */
+  readonly served?: boolean;
   readonly authority?: Partial<Authority>;
 }
 
@@ -68,6 +71,7 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
   };
   await replace(options.yaml);
   const statuses = options.proxies.map(statusOf);
+  if (options.served === true) for (const { node } of statuses) serve(mesh, node);
   const server = stubServer(statuses);
   const plane = controlPlane({
     replica: 'istiod-1',
@@ -124,6 +128,11 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
       if (faults.length > 0) throw new AggregateError(faults, 'faults of the daemon');
     },
   };
+}
+
+function serve(mesh: LiveMesh, node: NodeInfo): void {
+  for (const layer of Object.values(mesh.configuration(node)).flat())
+    for (const resource of layer.resources.values()) cachedResource(resource);
 }
 
 const day = 24 * 3600_000;

@@ -9,7 +9,7 @@ import { startConsoleDaemon } from './console-daemon.ts';
 import type { ConsolePage } from './console-page.ts';
 import { buildConsole } from './console-build.ts';
 import { dark, expectUsable, openPage, phone, picture, wide } from './console-page.ts';
-import { largeMesh, largeProxies, shop, shopProxies } from './shop.ts';
+import { shop, shopProxies } from './shop.ts';
 
 if (chromiumPath === undefined) process.stderr.write('No Chromium (set CHROMIUM): the console is not tested.\n');
 
@@ -199,58 +199,6 @@ spec: { hosts: [cart], http: [{ timeout: 7s, route: [{ destination: { host: cart
       await page.getByRole('alert').getByText('not connected').waitFor();
       await page.goto(`${stranger()}#/objects`);
       await page.getByRole('alert').getByText('system namespace').waitFor();
-    });
-  });
-
-  describe('with 1,000 services and 2,000 proxies', () => {
-    let large: ConsoleDaemon;
-    beforeAll(async () => {
-      large = await startConsoleDaemon({ yaml: largeMesh(1000), proxies: largeProxies(2000) });
-    });
-    afterAll(async () => {
-      await large?.close();
-    });
-
-    /** Elements in the page: what a browser's work grows with. */
-    const elements = (page: Page): Promise<number> => page.evaluate<number>('document.querySelectorAll("*").length');
-
-    test.each([
-      ['graph', '#/', 'svg .node'],
-      ['namespace', '#/?namespace=team-3', 'svg .node'],
-      ['proxies', '#/proxies', 'tbody tr'],
-      ['proxy', '#/proxy/proxy-7.team-7?kind=route&name=80', '.tree li'],
-      ['objects', '#/objects', 'tbody tr'],
-      ['object', '#/object/VirtualService/team-3/service-3', '.conditions'],
-      ['found', '#/proxy/proxy-7.team-7?search=service', '.hits li'],
-    ] as const)(
-      '%s holds few elements',
-      async (name, hash, shown) => {
-        opened = await openPage(browser);
-        const { page } = opened;
-        await page.goto(`${large.url}${hash}`);
-        await page.locator(shown).first().waitFor({ timeout: 60_000 });
-        await picture(page, `large-${name}`);
-        expect(await elements(page)).toBeLessThan(2500);
-        expect(opened.complaints).toEqual([]);
-      },
-      90_000,
-    );
-
-    test('asks once for what it shows, and again only for news', async () => {
-      opened = await openPage(browser);
-      const { page } = opened;
-      const asked: string[] = [];
-      page.on('request', (request) => asked.push(new URL(request.url()).pathname.replace('/console/api/', '')));
-      await page.goto(`${large.url}#/proxies`);
-      await page.locator('.live.on').waitFor();
-      await page.locator('tbody tr').first().waitFor();
-      const quiet = asked.filter((path) => path === 'proxies').length;
-      expect(quiet).toBeLessThanOrEqual(2);
-      for (let i = 0; i < 500; i++) large.history.touch();
-      await expect
-        .poll(() => asked.filter((path) => path === 'proxies').length, { timeout: 20_000 })
-        .toBeGreaterThan(quiet);
-      expect(asked.filter((path) => path === 'proxies').length).toBeLessThanOrEqual(quiet + 2);
     });
   });
 });

@@ -27,7 +27,8 @@ const mostRows = 14;
 const mostColumns = 6;
 /** Nodes without any line stand in rows beside. */
 const rowLength = 4;
-const rounds = 200;
+/** Enough to put each column in order: how far apart its nodes are is decided after. */
+const rounds = 60;
 
 export function layout(graph: Graph, before: ReadonlyMap<string, Placed>): ReadonlyMap<string, Placed> {
   const linked = new Set(graph.edges.flatMap(({ from, to }) => [from, to]));
@@ -39,6 +40,7 @@ export function layout(graph: Graph, before: ReadonlyMap<string, Placed>): Reado
   });
   forceSimulation(bodies)
     .randomSource(repeatable())
+    .alphaDecay(1 - 0.001 ** (1 / rounds))
     .force('x', forceX<Body>(({ column }) => column * columnWidth).strength(1))
     .force('y', forceY<Body>(0).strength(0.04))
     .force(

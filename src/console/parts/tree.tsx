@@ -80,15 +80,11 @@ function Line({ line: { step, causes, value, parts, words, below: given }, path,
     );
   return (
     <li class={isWanted ? 'wanted' : ''} ref={reveal}>
-      <span class="part-sources">
-        <Sources sources={causes} />
-      </span>
-      <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
-        <summary>
-          <span class="field">{step}</span> <span class="muted">{words}</span>
-        </summary>
-        {isOpen && <Lines path={path} given={given} {...tree} />}
-      </details>
+      <button type="button" class="branch" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        <span class="field">{step}</span> <span class="muted">{words}</span>
+      </button>{' '}
+      <Sources sources={causes} />
+      {isOpen && <Lines path={path} given={given} {...tree} />}
     </li>
   );
 }

@@ -100,7 +100,8 @@ async function effect({ mesh, plane }: ConsoleParts, object: SourceRef): Promise
   const affected: string[] = [];
   const resources = new Map<string, ResourceName>();
   let live = 0;
-  for (const { node, proxy, types } of all) {
+  for (const [i, { node, proxy, types }] of all.entries()) {
+    if (i % 32 === 31) await breath();
     const configuration = mesh.configuration(node);
     const touched = decodedKinds.filter((kind) => {
       const found = configuration[kind].flatMap((layer) => resourcesByCause(layer).get(key) ?? []);
@@ -112,7 +113,6 @@ async function effect({ mesh, plane }: ConsoleParts, object: SourceRef): Promise
       const concerned = types.filter(({ type }) => touched.some((kind) => resourceTypes[kind] === type));
       if (concerned.every(({ synced, lastNack }) => synced && lastNack === undefined)) live++;
     }
-    await breath();
   }
   return {
     proxies: all.length,
