@@ -4,6 +4,7 @@ import type { SecretSource } from '../model/external/secret-source.ts';
 import type { Encode } from './subscription/proxy-state.ts';
 import type { Quarantine } from './subscription/quarantine.ts';
 import type { RequestLimits } from './subscription/requests.ts';
+import type { Message } from './subscription/responses.ts';
 
 export interface StreamEnvironment {
   readonly encode: Encode;
@@ -24,7 +25,7 @@ export interface StreamEnvironment {
 /** The gRPC call. */
 export interface Transport {
   /** False: no more until `drained` is called. */
-  write(response: Buffer): boolean;
+  write(response: Message): boolean;
   /** It takes nothing yet, until `drained` is called. */
   readonly isClosed?: boolean;
 }

@@ -2,20 +2,25 @@
 // that were encoded before.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/discovery/v3/ads.proto
 import type { MethodDefinition, ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { Message } from './subscription/responses.ts';
 
-export type AdsCall = ServerDuplexStream<Buffer, Buffer>;
+export type AdsCall = ServerDuplexStream<Buffer, Message>;
 
 const same = (bytes: Buffer): Buffer => bytes;
 
-const method = (name: string): MethodDefinition<Buffer, Buffer> => ({
-  path: `/envoy.service.discovery.v3.AggregatedDiscoveryService/${name}`,
-  requestStream: true,
-  responseStream: true,
-  requestSerialize: same,
-  requestDeserialize: same,
-  responseSerialize: same,
-  responseDeserialize: same,
-});
+/** Of what a serializer returns gRPC asks how long it is, and has it copied behind the frame's head. */
+const framed = (message: Message): Buffer => message as Buffer;
+
+const method = (name: string) =>
+  ({
+    path: `/envoy.service.discovery.v3.AggregatedDiscoveryService/${name}`,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: framed,
+    responseDeserialize: same,
+  }) satisfies MethodDefinition<Buffer, Message>;
 
 export const adsService = {
   StreamAggregatedResources: method('StreamAggregatedResources'),

@@ -13,7 +13,6 @@ import type { ProxyStatus, StreamClient } from './status.ts';
 import type { Sent, Settled, Subscription } from './subscription/subscription.ts';
 import type { Tracked } from './tracked.ts';
 import { spiffeId } from '../model/proxy/identity.ts';
-import { proxyName, proxyNamespace } from '../model/proxy/proxy-status.ts';
 import { resourceTypes } from '../model/envoy/resource.ts';
 import { Aliases } from './subscription/aliases.ts';
 import { rejectedNames } from './subscription/nack.ts';
@@ -22,7 +21,7 @@ import { withPushedHosts } from './subscription/pushed-hosts.ts';
 import { InvalidRequest } from './subscription/requests.ts';
 import { deltaResponse, sotwResponse } from './subscription/responses.ts';
 import { Watches } from './subscription/watches.ts';
-import { countAsAccepted, newTracked, pendingResources, typeStatus } from './tracked.ts';
+import { countAsAccepted, newTracked, pendingResources, proxyStatus, typeStatus } from './tracked.ts';
 import { patience, pushOrder, referredTo } from './subscription/push-order.ts';
 
 const { cluster, endpoint, listener, route, virtualHost, secret } = resourceTypes;
@@ -121,15 +120,8 @@ export class ProxyStream {
 
   status(): ProxyStatus {
     const types = [...this.#types].map(([type, tracked]) => typeStatus(type, tracked, this.#state.isRefused(type)));
-    return {
-      ...this.client,
-      proxy: proxyName(this.node),
-      namespace: proxyNamespace(this.node),
-      connectedSince: this.#connectedSince,
-      synced: types.every((type) => type.synced),
-      types,
-      unacceptedSecrets: this.#state.unacceptedSecrets(this.#types.get(secret)?.subscription),
-    };
+    const unacceptedSecrets = this.#state.unacceptedSecrets(this.#types.get(secret)?.subscription);
+    return proxyStatus(this.client, this.#connectedSince, types, unacceptedSecrets);
   }
 
   delivery(): ProxyDelivery {
@@ -270,7 +262,13 @@ export class ProxyStream {
     tracked.subscription.sent(update, nonce);
     tracked.sentVersion = this.#environment.cycle();
     tracked.sentAt = this.#environment.now();
-    this.#environment.onSent(this.connection, type, update.resources.length, response.length, performance.now() - from);
+    this.#environment.onSent(
+      this.connection,
+      type,
+      update.resources.length,
+      response.byteLength,
+      performance.now() - from,
+    );
     this.#blocked = !this.#transport.write(response);
     if (type === cluster) this.#expectEndpoints(update.sent.flatMap(({ after }) => after?.resource ?? []));
     if (type === route) this.#hostsOf(new Set(update.resources.map(({ name }) => name)), 'repeat');

@@ -1,9 +1,11 @@
 // One resource type on one stream: what the proxy subscribes to, and how sending it went.
-import type { TypeStatus } from '../model/proxy/proxy-status.ts';
+import type { ProxyStatus, TypeStatus } from '../model/proxy/proxy-status.ts';
 import type { Resource, TypeUrl } from '../model/envoy/resource.ts';
 import type { StreamEnvironment } from './environment.ts';
+import type { StreamClient } from './status.ts';
 import type { ProxyState } from './subscription/proxy-state.ts';
 import type { SubscriptionKind } from './subscription/subscription-kind.ts';
+import { proxyName, proxyNamespace } from '../model/proxy/proxy-status.ts';
 import { Subscription } from './subscription/subscription.ts';
 
 /** Versions are push cycles; times are milliseconds since 1970. */
@@ -40,6 +42,22 @@ export function typeStatus(type: TypeUrl, { subscription, ...counts }: Tracked, 
   const lastNack = refused ? counts.lastNack : undefined;
   return { type, resources: subscription.has.size, synced: !subscription.busy, ...counts, lastNack };
 }
+
+/** Of all types. `since`: when the proxy connected. */
+export const proxyStatus = (
+  client: StreamClient,
+  since: number,
+  types: readonly TypeStatus[],
+  unacceptedSecrets: readonly string[],
+): ProxyStatus => ({
+  ...client,
+  proxy: proxyName(client.node),
+  namespace: proxyNamespace(client.node),
+  connectedSince: since,
+  synced: types.every((type) => type.synced),
+  types,
+  unacceptedSecrets,
+});
 
 /** What is wanted, and has been sent and not confirmed, or not been sent. */
 export const pendingResources = (

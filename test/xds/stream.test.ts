@@ -4,6 +4,7 @@ import type { Configuration } from '../../src/model/envoy/resource.ts';
 import type { StreamEnvironment } from '../../src/xds/environment.ts';
 import { cachedResource, encodeCount } from '../../src/xds/codec/cache.ts';
 import { Quarantine } from '../../src/xds/subscription/quarantine.ts';
+import type { Message } from '../../src/xds/subscription/responses.ts';
 import { ProxyStream } from '../../src/xds/stream.ts';
 import { cluster, configuration, endpoints, layer, listener, staticCluster, types } from './mesh.ts';
 
@@ -20,9 +21,15 @@ const environment: StreamEnvironment = {
   onNack: () => {},
 };
 
+function bytesOf(response: Message): Buffer {
+  const bytes = Buffer.alloc(response.byteLength);
+  response.copy(bytes);
+  return bytes;
+}
+
 function openStream(initial: Configuration) {
   const written: Buffer[] = [];
-  const transport = { takes: true, write: (response: Buffer) => (written.push(response), transport.takes) };
+  const transport = { takes: true, write: (response: Message) => (written.push(bytesOf(response)), transport.takes) };
   const node = { id: 'n', cluster: '', metadata: {} };
   const stream = new ProxyStream(
     'delta',

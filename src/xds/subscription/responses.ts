@@ -1,4 +1,4 @@
-// Puts responses together from resources that are encoded already: bytes are copied, never made again.
+// Puts responses together from resources that are encoded already: bytes are copied once, to where they leave from.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/discovery/v3/discovery.proto
 import protobuf from 'protobufjs';
 import type { TypeUrl } from '../../model/envoy/resource.ts';
@@ -17,8 +17,35 @@ export interface Push {
 const delimited = 2;
 const tag = (field: number): number => (field << 3) | delimited;
 
+/** What a Buffer has that whoever sends it needs: a response of a megabyte is not copied only to be copied again. */
+export interface Message {
+  readonly byteLength: number;
+  /** Puts all of it there, from `at` on. */
+  copy(target: Uint8Array, at?: number): number;
+}
+
+/** Bytes that are to follow each other. */
+class Pieces implements Message {
+  readonly byteLength: number;
+  readonly #pieces: readonly Uint8Array[];
+
+  constructor(pieces: readonly Uint8Array[]) {
+    this.#pieces = pieces;
+    this.byteLength = pieces.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  copy(target: Uint8Array, at = 0): number {
+    let end = at;
+    for (const piece of this.#pieces) {
+      target.set(piece, end);
+      end += piece.length;
+    }
+    return this.byteLength;
+  }
+}
+
 /** A DiscoveryResponse. */
-export function sotwResponse({ typeUrl, nonce, resources }: Push): Buffer {
+export function sotwResponse({ typeUrl, nonce, resources }: Push): Message {
   const head = protobuf.Writer.create().uint32(tag(1)).string(nonce).finish();
   const chunks: Uint8Array[] = [head];
   for (const resource of resources) {
@@ -26,11 +53,11 @@ export function sotwResponse({ typeUrl, nonce, resources }: Push): Buffer {
     chunks.push(lengthHead(2, any.length + resource.bytes.length), any, resource.bytes);
   }
   chunks.push(protobuf.Writer.create().uint32(tag(4)).string(typeUrl).uint32(tag(5)).string(nonce).finish());
-  return Buffer.concat(chunks);
+  return new Pieces(chunks);
 }
 
 /** A DeltaDiscoveryResponse. */
-export function deltaResponse({ typeUrl, nonce, resources, removed, aliases }: Push): Buffer {
+export function deltaResponse({ typeUrl, nonce, resources, removed, aliases }: Push): Message {
   const chunks: Uint8Array[] = [];
   for (const resource of resources) {
     const others = aliases?.(resource.name) ?? [];
@@ -39,7 +66,7 @@ export function deltaResponse({ typeUrl, nonce, resources, removed, aliases }: P
   const tail = protobuf.Writer.create().uint32(tag(4)).string(typeUrl).uint32(tag(5)).string(nonce);
   for (const name of removed) tail.uint32(tag(6)).string(name);
   chunks.push(tail.finish());
-  return Buffer.concat(chunks);
+  return new Pieces(chunks);
 }
 
 const entryHeads = new WeakMap<CachedResource, Uint8Array>();
