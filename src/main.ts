@@ -134,9 +134,10 @@ async function start(options: DaemonOptions, stopping: AbortController): Promise
   const certificates = await daemonCertificates(mesh, credentials, options, metrics);
   atEnd(() => certificates.stop());
   const { trustDomain, authenticate } = certificates;
-  const known = knownOf({ mesh, certificates, metrics, options, signal, server: () => server, cluster: () => cluster });
+  const live = { server: () => server, cluster: () => cluster };
+  const known = knownOf({ mesh, certificates, history, metrics, options, signal, ...live });
   const plane = controlPlane(known);
-  const everyProxy = async () => (await plane.everywhere(false)).plane.proxies();
+  const everyProxy = async () => (await plane.everywhere()).plane.proxies();
   const conflicts = conflictWatch(mesh, () => server, log, signal);
   const service = replicaService(certificates, mesh.installation, (question) => ownAnswer(plane, question));
   const machines = clusterMachines(options, mesh, authenticate, signal);
@@ -218,6 +219,7 @@ interface KnownParts {
     readonly authenticate: Authenticate;
     readonly holders: Pick<CertificateHolders, 'uncertain'>;
   };
+  readonly history: Pick<PushHistory, 'latest'>;
   readonly metrics: DaemonMetrics;
   readonly options: DaemonOptions;
   readonly signal: AbortSignal;
@@ -225,19 +227,20 @@ interface KnownParts {
   readonly cluster: () => ClusterPart | undefined;
 }
 
-const knownOf = ({ mesh, certificates, metrics, options, signal, server, cluster }: KnownParts): Known => ({
+const knownOf = ({ mesh, certificates, history, metrics, options, signal, ...live }: KnownParts): Known => ({
   replica: options.replica ?? replicaName(),
   systemNamespaces: [mesh.installation.systemNamespace, ...debugAccess().namespaces],
-  server,
+  server: live.server,
   translation: () => mesh.translation,
   configuration: (node) => mesh.configuration(node),
   snapshot: () => mesh.snapshot,
   problems: () => mesh.problems,
   uncertain: () => certificates.holders.uncertain(),
+  pushes: () => history.latest(),
   injection: () => (options.webhookAddress === undefined ? undefined : injectionState(mesh)),
   isReady: () => !signal.aborted,
-  peers: async (question) => cluster()?.ask(question) ?? noPeers,
-  isForwarded: (peer) => cluster()?.isForwarded(peer) === true,
+  peers: async (question) => live.cluster()?.ask(question) ?? noPeers,
+  isForwarded: (peer) => live.cluster()?.isForwarded(peer) === true,
   authenticate: certificates.authenticate,
   metricsText: metrics.text,
 });

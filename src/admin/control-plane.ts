@@ -5,7 +5,8 @@ import type { WorkloadIdentity } from '../model/proxy/identity.ts';
 import type { Mesh } from '../model/mesh/mesh.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ProxyStatus } from '../model/proxy/proxy-status.ts';
-import type { RejectedResource } from '../model/proxy/replica.ts';
+import type { Push } from '../model/proxy/push.ts';
+import type { RejectedResource, ReplicaQuestion } from '../model/proxy/replica.ts';
 import type { PatchPlaces } from '../model/envoy/patch-places.ts';
 import type { NodeInfo, TypeUrl } from '../model/envoy/resource.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -48,8 +49,8 @@ export interface ControlPlane {
   readonly systemNamespaces: readonly string[];
   /** Proxies of whose certificates something is to be told: who has gone, and who gets no newer one. */
   uncertain(): readonly CertificateHolder[];
-  /** The same control plane with the proxies of all its replicas; `held`: with the names of what they have, too. */
-  everywhere(held: boolean): Promise<Everywhere>;
+  /** The same control plane with the proxies of all its replicas, and with what is wanted besides. */
+  everywhere(wanted?: Pick<ReplicaQuestion, 'held' | 'pushes'>): Promise<Everywhere>;
   /** Proxies can connect and would get a configuration. */
   isReady(): boolean;
   snapshot(): Snapshot;
@@ -78,6 +79,8 @@ export interface ControlPlane {
   counters(): object;
   /** The injector's configuration; undefined where nothing is injected. */
   injection(): unknown;
+  /** What was sent lately, the latest first. */
+  pushes(): readonly Push[];
   /** Makes all configurations anew and sends what differs. */
   push(): void;
   /** Whom a bearer token speaks for. A fault is thrown. */

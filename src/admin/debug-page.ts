@@ -16,7 +16,8 @@ export async function debugPage(own: ControlPlane, path: string, scope: DebugSco
   const { searchParams: query } = url;
   const name = url.pathname.slice(1);
   const about = pages.get(name)?.about ?? 'mesh';
-  const { plane, unheard } = about === 'mesh' ? { plane: own, unheard: [] } : await own.everywhere(about === 'streams');
+  const { plane, unheard } =
+    about === 'mesh' ? { plane: own, unheard: [] } : await own.everywhere({ held: about === 'streams' });
   return { ...print(answer(name, { plane, scope, query }), query.has('pretty')), unheard };
 }
 

@@ -25,10 +25,16 @@ function authorization(): Record<string, string> {
   return token === null || token === '' ? {} : { authorization: `Bearer ${token}` };
 }
 
-/** Throws a Refusal, or what fetch throws. */
-export async function ask<T>(name: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+export interface Answer<T> {
+  readonly data: T;
+  /** What is missing in it, in the daemon's words. */
+  readonly warnings: readonly string[];
+}
+
+/** Throws a Refusal, or what is to be said of a daemon that is not reached. */
+export async function ask<T>(name: string, query: Query = {}, signal?: AbortSignal): Promise<Answer<T>> {
   const wanted = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== ''));
-  const response = await fetch(`/console/api/${name}?${wanted}`, {
+  const response = await reached(`/console/api/${name}?${wanted}`, {
     headers: authorization(),
     ...(signal && { signal }),
   });
@@ -36,21 +42,36 @@ export async function ask<T>(name: string, query: Query = {}, signal?: AbortSign
 }
 
 /** JSON for an object, YAML for text. */
-export async function send<T>(name: string, body: string | object): Promise<T> {
+export async function send<T extends object>(name: string, body: string | object): Promise<Answer<T>> {
   const isText = typeof body === 'string';
   const type = isText ? 'application/yaml' : 'application/json';
-  const response = await fetch(`/console/api/${name}`, {
+  const response = await reached(`/console/api/${name}`, {
     method: 'POST',
     headers: { ...authorization(), 'content-type': type },
     body: isText ? body : JSON.stringify(body),
   });
-  const answer = await answered<T | { readonly refused: string }>(response);
-  if (typeof answer === 'object' && answer !== null && 'refused' in answer) throw new Refusal(200, answer.refused);
-  return answer;
+  const { data, warnings } = await answered<T | { readonly refused: string }>(response);
+  if ('refused' in data) throw new Refusal(200, data.refused);
+  return { data, warnings };
 }
 
-async function answered<T>(response: Response): Promise<T> {
-  if (response.ok) return (await response.json()) as T;
+/** Browsers say of a connection that is refused nothing but that. */
+async function reached(url: string, request: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, request);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new Error('The control plane cannot be reached: is its port still forwarded? What is shown may be old.', {
+      cause: error,
+    });
+  }
+}
+
+async function answered<T>(response: Response): Promise<Answer<T>> {
+  if (response.ok) {
+    const warned = (response.headers.get('warning') ?? '').matchAll(/299 - "([^"]*)"/g);
+    return { data: (await response.json()) as T, warnings: Array.from(warned, ([, words = '']) => words) };
+  }
   const text = await response.text();
   if (response.status === 401) dispatchEvent(new Event('keelson:unknown'));
   throw new Refusal(response.status, refusedWords(text) ?? `the daemon answers ${response.status}`);

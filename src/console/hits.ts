@@ -66,7 +66,7 @@ async function look(proxy: string, search: string, signal: AbortSignal, show: (f
   const hits: Hit[] = [];
   try {
     for (let after: number | undefined, begun = false; !begun || after !== undefined; begun = true) {
-      const answer = await ask<Hits>(
+      const { data: answer } = await ask<Hits>(
         'search',
         { proxy, search, after: after === undefined ? '' : String(after) },
         signal,

@@ -10,6 +10,8 @@ export const News = createContext(0);
 
 export interface Live<T> {
   readonly data: T | undefined;
+  /** What is missing in it. */
+  readonly warnings: readonly string[];
   readonly error: string | undefined;
 }
 
@@ -21,7 +23,7 @@ export const useLive = <T>(name: string | undefined, query: Query = {}): Live<T>
 export const useOnce = <T>(name: string | undefined, query: Query): Live<T> => useAnswer<T>(name, query, 0);
 
 function useAnswer<T>(name: string | undefined, query: Query, news: number): Live<T> {
-  const [live, setLive] = useState<Live<T>>({ data: undefined, error: undefined });
+  const [live, setLive] = useState<Live<T>>({ data: undefined, warnings: [], error: undefined });
   const asking = useRef<Asking>(undefined);
   const question = `${name}?${new URLSearchParams(query)}`;
   // Other effects wait for the next frame; an answer that is asked for at once may be in it.
@@ -37,8 +39,8 @@ function useAnswer<T>(name: string | undefined, query: Query, news: number): Liv
       do {
         current.again = false;
         await ask<T>(name, query, signal).then(
-          (data) => show(() => ({ data, error: undefined })),
-          (error: Error) => show(({ data }) => ({ data, error: error.message })),
+          (answer) => show(() => ({ ...answer, error: undefined })),
+          (error: Error) => show((before) => ({ ...before, error: error.message })),
         );
       } while (current.again && !signal.aborted);
       if (asking.current === current) asking.current = undefined;

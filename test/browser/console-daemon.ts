@@ -8,6 +8,7 @@ import type { ExplainedRejection } from '../../src/daemon/introspection/introspe
 import type { XdsServer } from '../../src/xds/server.ts';
 
 import { monitoringServer } from '../../src/admin/http.ts';
+import type { PeerAnswers } from '../../src/model/proxy/replica.ts';
 import { noPeers } from '../../src/model/proxy/replica.ts';
 import { consoleSource } from '../../src/daemon/introspection/console-source.ts';
 import { installation } from '../../src/daemon/mesh/installation.ts';
@@ -38,6 +39,8 @@ export interface ConsoleDaemonOptions {
   readonly guarded?: boolean;
   /** Everything that the proxies are to have is made, as it is when they are connected. */
   readonly served?: boolean;
+  /** What other replicas say. */
+  readonly peers?: PeerAnswers;
   readonly authority?: Partial<Authority>;
 }
 
@@ -83,9 +86,10 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
     problems: () => mesh.problems,
     injection: () => undefined,
     isReady: () => true,
-    peers: () => Promise.resolve(noPeers),
+    peers: () => Promise.resolve(options.peers ?? noPeers),
     isForwarded: () => false,
     uncertain: () => [],
+    pushes: () => history.latest(),
     authenticate: (metadata) => {
       const [token] = metadata.get('authorization');
       const namespace = /^Bearer token-of-(.+)$/.exec(String(token))?.[1];

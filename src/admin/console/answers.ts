@@ -1,4 +1,5 @@
 // All questions of the console by name.
+import type { ReplicaQuestion } from '../../model/proxy/replica.ts';
 import { graph } from './graph.ts';
 import { object, objects, problems, written } from './objects.ts';
 import { certificates, overview, pushes } from './overview.ts';
@@ -9,6 +10,10 @@ import { difference, trace } from './simulations.ts';
 export interface Answer {
   /** Whether it shows nothing but proxies of the caller's own scope; others are for the system's namespaces alone. */
   readonly scoped: boolean;
+  /** What other replicas are asked for, beside their proxies. */
+  readonly wanted?: Pick<ReplicaQuestion, 'pushes'>;
+  /** What is missing of a replica that does not answer; its proxies unless it is said. */
+  readonly missing?: string;
   readonly answer: (question: Question) => unknown;
 }
 
@@ -28,7 +33,7 @@ export const answers: ReadonlyMap<string, Answer> = new Map(
     object: whole(object),
     written: whole(written),
     problems: whole(problems),
-    pushes: whole(pushes),
+    pushes: { ...whole(pushes), wanted: { pushes: true }, missing: 'what it sent is missing' },
     certificates: whole(certificates),
   }),
 );

@@ -21,8 +21,6 @@ export interface Overview {
   readonly proxies: Readonly<Record<SyncState | 'total', number>>;
   readonly problems: { readonly error: number; readonly warning: number };
   readonly rejections: number;
-  /** Replicas that do not answer: their proxies are missing. */
-  readonly unheard: readonly string[];
   readonly authority: Authority | undefined;
 }
 

@@ -9,7 +9,7 @@ import { visible } from './question.ts';
 
 /** For callers of one namespace nothing but their proxies. */
 export function overview(question: Question): Overview {
-  const { plane, source, scope, unheard } = question;
+  const { plane, source, scope } = question;
   const isWhole = scope === 'mesh';
   const problems = isWhole ? plane.problems() : [];
   const errors = problems.filter(({ severity }) => severity === 'error').length;
@@ -25,15 +25,14 @@ export function overview(question: Question): Overview {
     proxies: states,
     problems: { error: errors, warning: problems.length - errors },
     rejections: isWhole ? plane.rejections().length : 0,
-    unheard,
     authority: isWhole ? source.authority() : undefined,
   };
 }
 
 /** The latest first. */
-export const pushes = ({ source, query }: Question): Stretch<Push> =>
+export const pushes = ({ plane, query }: Question): Stretch<Push> =>
   stretchOf(
-    source
+    plane
       .pushes()
       .filter(({ causes }) => matches(query, ...causes.map(({ object }) => Object.values(object).join(' ')))),
     query,

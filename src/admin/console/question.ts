@@ -8,7 +8,6 @@ import type { ConsoleSource } from './source.ts';
 export interface Question {
   /** With the proxies of all replicas but those that were not heard. */
   readonly plane: ControlPlane;
-  readonly unheard: readonly string[];
   readonly source: ConsoleSource;
   readonly scope: DebugScope;
   readonly query: URLSearchParams;

@@ -60,17 +60,17 @@ async function page(path: string, reply: FastifyReply): Promise<unknown> {
 async function replyWith(
   request: FastifyRequest,
   reply: FastifyReply,
-  { scoped, answer }: Answer,
+  { scoped, wanted, missing, answer }: Answer,
   { plane, source, scopeOf }: ConsoleOptions,
 ): Promise<unknown> {
   const scope = await scopeOf(request);
   if (scope === undefined) return refuse(reply, 401, tokenNeeded);
   if (!scoped && scope !== 'mesh') return refuse(reply, 403, 'this is for callers of a system namespace');
   const { searchParams: query } = new URL(request.raw.url ?? '', 'http://console');
-  const { plane: joint, unheard } = await plane.everywhere(false);
-  if (unheard.length > 0) void reply.header('warning', unheardWarning(unheard));
+  const { plane: joint, unheard } = await plane.everywhere(wanted);
+  if (unheard.length > 0) void reply.header('warning', unheardWarning(unheard, missing));
   try {
-    return await answer({ plane: joint, unheard, source, scope, query, now: Date.now(), body: request.body });
+    return await answer({ plane: joint, source, scope, query, now: Date.now(), body: request.body });
   } catch (error) {
     if (error instanceof NoAnswer) return refuse(reply, error.status, error.message);
     throw error;

@@ -1,6 +1,5 @@
 // What the console needs of the daemon beside what debug pages do: each a question that can be asked at any time, and
 // that costs no more than what it shows.
-import type { Push } from '../../model/proxy/push.ts';
 import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type * as api from './api.ts';
@@ -14,8 +13,6 @@ export interface ConsoleSource {
   search(node: NodeInfo, text: string, after: number | undefined): Promise<api.Hits>;
   effect(object: SourceRef): Promise<api.Effect>;
   authority(): api.Authority;
-  /** The latest first. */
-  pushes(): readonly Push[];
   trace(question: api.TraceQuestion): Promise<api.Traced | api.Refused>;
   /** What these manifests would change, for every connected proxy. */
   difference(change: api.WrittenChange): Promise<api.Difference | api.Refused>;

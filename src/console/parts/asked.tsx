@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import type { Live } from '../live.ts';
 
 interface AskedProps<T> {
-  readonly live: Live<T>;
+  readonly live: Pick<Live<T>, 'data' | 'error'>;
   readonly children: (data: T) => ComponentChildren;
 }
 
@@ -17,6 +17,17 @@ export function Asked<T>({ live: { data, error }, children }: AskedProps<T>) {
     </>
   );
 }
+
+/** What an answer has no part of: replicas that do not answer. */
+export const Missing = ({ warnings }: { readonly warnings: readonly string[] }) =>
+  warnings.length > 0 && (
+    <p class="missing" role="alert">
+      {warnings.map((words) => (
+        <span key={words}>{words}. </span>
+      ))}
+      It is asked again with every look; its log may tell why it is silent.
+    </p>
+  );
 
 export const Fault = ({ words }: { readonly words: string }) => (
   <p class="fault" role="alert">

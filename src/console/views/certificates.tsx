@@ -1,7 +1,7 @@
 // Who signs, until when, how far a rotation is, and who has not taken its certificates yet.
 import type { Certificate, Certificates } from '../../admin/console/api.ts';
 import { useLive, useNow } from '../live.ts';
-import { Asked } from '../parts/asked.tsx';
+import { Asked, Missing } from '../parts/asked.tsx';
 import { Badge } from '../parts/badge.tsx';
 import { Pager, Table } from '../parts/table.tsx';
 import type { Place } from '../place.ts';
@@ -20,6 +20,7 @@ export function CertificatesView({ place }: { readonly place: Place }) {
   return (
     <>
       <h1>Certificates</h1>
+      <Missing warnings={live.warnings} />
       <Asked live={live}>
         {({ stage, origin, waiting, signer, roots, unaccepted }) => (
           <>

@@ -3,17 +3,21 @@ import { useState } from 'preact/hooks';
 
 import type { Difference } from '../../admin/console/api.ts';
 import { send } from '../client.ts';
-import { Fault } from '../parts/asked.tsx';
+import { Fault, Missing } from '../parts/asked.tsx';
 import { Changes } from '../parts/changes.tsx';
 
 export function DiffView() {
   const [busy, setBusy] = useState(false);
-  const [answer, setAnswer] = useState<{ readonly difference?: Difference; readonly error?: string }>({});
+  const [answer, setAnswer] = useState<{
+    readonly difference?: Difference;
+    readonly warnings?: readonly string[];
+    readonly error?: string;
+  }>({});
   const compare = (manifests: string): void => {
     setBusy(true);
     send<Difference>('diff', manifests)
       .then(
-        (difference) => setAnswer({ difference }),
+        ({ data, warnings }) => setAnswer({ difference: data, warnings }),
         (error: Error) => setAnswer({ error: error.message }),
       )
       .finally(() => setBusy(false));
@@ -24,6 +28,7 @@ export function DiffView() {
       <DropBox busy={busy} onManifests={compare} />
       <div aria-live="polite">
         {answer.error !== undefined && <Fault words={answer.error} />}
+        <Missing warnings={answer.warnings ?? []} />
         {answer.difference !== undefined && <Changes difference={answer.difference} />}
       </div>
     </>

@@ -5,7 +5,7 @@ import type { Graph, Overview } from '../../admin/console/api.ts';
 import { GraphView } from '../graph/graph-view.tsx';
 import { NodePanel } from '../graph/node-panel.tsx';
 import { useLive, useNow } from '../live.ts';
-import { Asked } from '../parts/asked.tsx';
+import { Asked, Missing } from '../parts/asked.tsx';
 import { Choice } from '../parts/fields.tsx';
 import type { Place } from '../place.ts';
 import { link, replaceQuery } from '../place.ts';
@@ -16,14 +16,10 @@ export function MeshView({ place }: { readonly place: Place }) {
   return (
     <>
       <h1 class="unseen">Mesh</h1>
+      <Missing warnings={overview.warnings} />
       <Asked live={overview}>
         {(mesh) => (
           <>
-            {mesh.unheard.length > 0 && (
-              <p role="alert">
-                {mesh.unheard.join(', ')} does not answer: proxies that are connected there are missing.
-              </p>
-            )}
             <Tiles mesh={mesh} />
             {mesh.scope === 'mesh' && <MeshGraph place={place} />}
           </>

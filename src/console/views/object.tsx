@@ -1,7 +1,7 @@
 // One object: what is wrong with it, what its status says, where it has effect, and what it is.
 import type { Effect, ObjectDetail } from '../../admin/console/api.ts';
 import { useLive } from '../live.ts';
-import { Asked } from '../parts/asked.tsx';
+import { Asked, Missing } from '../parts/asked.tsx';
 import { Badge } from '../parts/badge.tsx';
 import { ProblemList } from '../parts/problem-list.tsx';
 import { Tree } from '../parts/tree.tsx';
@@ -19,6 +19,7 @@ export function ObjectView({ place }: { readonly place: Place }) {
         {kind} {namespace !== '' && `in ${namespace}`}
       </p>
       <h1>{name}</h1>
+      <Missing warnings={live.warnings} />
       <Asked live={live}>
         {(object) => (
           <>

@@ -1,7 +1,7 @@
 // What users wrote, those with problems first.
 import type { ObjectRow, Stretch } from '../../admin/console/api.ts';
 import { useLive } from '../live.ts';
-import { Asked } from '../parts/asked.tsx';
+import { Asked, Missing } from '../parts/asked.tsx';
 import { ProblemCounts } from '../parts/badge.tsx';
 import { Choice, Search } from '../parts/fields.tsx';
 import { objectLink } from '../parts/source.tsx';
@@ -46,6 +46,7 @@ export function ObjectsView({ place }: { readonly place: Place }) {
         />
         <Choice label="Problems" value={state} options={states} onChoose={(chosen) => narrow({ state: chosen })} />
       </div>
+      <Missing warnings={live.warnings} />
       <Asked live={live}>
         {(stretch) => (
           <>

@@ -2,7 +2,7 @@
 import type { Stretch } from '../../admin/console/api.ts';
 import type { Problem } from '../../model/problem.ts';
 import { useLive } from '../live.ts';
-import { Asked } from '../parts/asked.tsx';
+import { Asked, Missing } from '../parts/asked.tsx';
 import { Search } from '../parts/fields.tsx';
 import { ProblemList } from '../parts/problem-list.tsx';
 import { Pager } from '../parts/table.tsx';
@@ -22,6 +22,7 @@ export function ProblemsView({ place }: { readonly place: Place }) {
           onSearch={(text) => replaceQuery(place, { search: text, offset: '' })}
         />
       </div>
+      <Missing warnings={live.warnings} />
       <Asked live={live}>
         {(stretch) =>
           stretch.total === 0 ? (

@@ -1,7 +1,7 @@
 // All proxies, those with trouble first.
 import type { ProxyRow, Stretch } from '../../admin/console/api.ts';
 import { useLive, useNow } from '../live.ts';
-import { Asked } from '../parts/asked.tsx';
+import { Asked, Missing } from '../parts/asked.tsx';
 import { StateBadge } from '../parts/badge.tsx';
 import { Choice, Search } from '../parts/fields.tsx';
 import type { Column } from '../parts/table.tsx';
@@ -37,6 +37,7 @@ export function ProxiesView({ place }: { readonly place: Place }) {
           onChoose={(chosen) => replaceQuery(place, { state: chosen, offset: '' })}
         />
       </div>
+      <Missing warnings={live.warnings} />
       <Asked live={live}>
         {(stretch) => (
           <>

@@ -1,7 +1,7 @@
 // One proxy: how far it is, and its configuration with the cause of every line.
 import type { ProxyDetail, TypeRow } from '../../admin/console/api.ts';
 import { useLive, useNow } from '../live.ts';
-import { Asked, Fault } from '../parts/asked.tsx';
+import { Asked, Fault, Missing } from '../parts/asked.tsx';
 import { Badge, StateBadge } from '../parts/badge.tsx';
 import type { Column } from '../parts/table.tsx';
 import { Table } from '../parts/table.tsx';
@@ -16,6 +16,7 @@ export function ProxyView({ place }: { readonly place: Place }) {
   return (
     <>
       <h1>{name}</h1>
+      <Missing warnings={live.warnings} />
       <Asked live={live}>
         {(proxy) => (
           <>

@@ -3,7 +3,7 @@ import type { Stretch } from '../../admin/console/api.ts';
 import type { Push, PushCause } from '../../model/proxy/push.ts';
 import { describeSource } from '../../model/source.ts';
 import { useLive, useNow } from '../live.ts';
-import { Asked } from '../parts/asked.tsx';
+import { Asked, Missing } from '../parts/asked.tsx';
 import { Badge } from '../parts/badge.tsx';
 import { Search } from '../parts/fields.tsx';
 import { Source } from '../parts/source.tsx';
@@ -23,14 +23,18 @@ export function PushesView({ place }: { readonly place: Place }) {
       <div class="tools">
         <Search label="Cause" value={search} onSearch={(text) => replaceQuery(place, { search: text, offset: '' })} />
       </div>
+      <Missing warnings={live.warnings} />
       <Asked live={live}>
         {(stretch) => (
           <>
             <Table
               caption="Recent pushes"
-              columns={columns(now)}
+              columns={columns(
+                now,
+                stretch.items.some(({ replica }) => replica !== undefined),
+              )}
               items={stretch.items}
-              keyOf={({ id }) => String(id)}
+              keyOf={({ replica = '', id }) => `${replica} ${id}`}
               empty="Nothing has been sent yet."
             />
             <Pager stretch={stretch} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
@@ -41,9 +45,13 @@ export function PushesView({ place }: { readonly place: Place }) {
   );
 }
 
-const columns = (now: number): readonly Column<Push>[] => [
+const replicaColumn: Column<Push> = { head: 'Sent by', cell: ({ replica }) => replica };
+
+/** Every replica sends to its own proxies: one change is a push of each. */
+const columns = (now: number, areSeveral: boolean): readonly Column<Push>[] => [
   { head: 'When', cell: ({ at }) => <time dateTime={new Date(at).toISOString()}>{ago(at, now)}</time> },
   { head: 'Cause', cell: ({ causes, more }) => <Causes causes={causes} more={more} /> },
+  ...(areSeveral ? [replicaColumn] : []),
   { head: 'Responses', cell: ({ responses }) => responses.toLocaleString('en'), number: true },
   { head: 'Resources', cell: ({ resources }) => resources.toLocaleString('en'), number: true },
   { head: 'Size', cell: ({ bytes }) => size(bytes), number: true },

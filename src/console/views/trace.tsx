@@ -5,7 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { ProxyRow, Stretch, Traced, TraceQuestion } from '../../admin/console/api.ts';
 import { send } from '../client.ts';
 import { useLive } from '../live.ts';
-import { Fault } from '../parts/asked.tsx';
+import { Fault, Missing } from '../parts/asked.tsx';
 import { Journey } from '../parts/journey.tsx';
 import { ProblemList } from '../parts/problem-list.tsx';
 import type { Place } from '../place.ts';
@@ -15,13 +15,17 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 
 export function TraceView({ place }: { readonly place: Place }) {
   const { from = '', method = 'GET', url = '', headers = '', claims = '' } = Object.fromEntries(place.query);
-  const [answer, setAnswer] = useState<{ readonly traced?: Traced; readonly error?: string }>({});
+  const [answer, setAnswer] = useState<{
+    readonly traced?: Traced;
+    readonly warnings?: readonly string[];
+    readonly error?: string;
+  }>({});
   const [busy, setBusy] = useState(false);
   const run = (question: TraceQuestion): void => {
     setBusy(true);
     send<Traced>('trace', question)
       .then(
-        (traced) => setAnswer({ traced }),
+        ({ data, warnings }) => setAnswer({ traced: data, warnings }),
         (error: Error) => setAnswer({ error: error.message }),
       )
       .finally(() => setBusy(false));
@@ -44,6 +48,7 @@ export function TraceView({ place }: { readonly place: Place }) {
       <TraceForm asked={{ from, method, url, headers, claims }} busy={busy} onSubmit={submit} />
       <div aria-live="polite">
         {answer.error !== undefined && <Fault words={answer.error} />}
+        <Missing warnings={answer.warnings ?? []} />
         {answer.traced !== undefined && answer.traced.problems.length > 0 && (
           <ProblemList problems={answer.traced.problems} />
         )}

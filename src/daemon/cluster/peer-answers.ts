@@ -24,19 +24,22 @@ export interface PeerAnswersOptions {
 export function peerAnswers(options: PeerAnswersOptions): AskPeers {
   const { peers, shareMs = 1000 } = options;
   const nodes = new KnownNodes();
-  let shared: { readonly held: boolean; readonly said: Promise<PeerAnswers>; until: number } | undefined;
+  let shared: { readonly question: ReplicaQuestion; readonly said: Promise<PeerAnswers>; until: number } | undefined;
   return (question) => {
-    const { held = false, push = false } = question;
     if (peers().size === 0) return Promise.resolve(noPeers);
-    const isFresh = shared !== undefined && performance.now() < shared.until && (shared.held || !held);
-    if (shared !== undefined && isFresh && !push) return shared.said;
+    const isFresh = shared !== undefined && performance.now() < shared.until && isAnswered(question, shared.question);
+    if (shared !== undefined && isFresh) return shared.said;
     const said = askAll(options, question).then((answered) => nodes.kept(answered));
-    const own = (shared = { held, said, until: Infinity });
+    const own = (shared = { question, said, until: Infinity });
     // Whoever waits for the one that is not heard should not do so with every question.
     void said.then(({ silent }) => (own.until = performance.now() + (silent.length > 0 ? 5 : 1) * shareMs));
     return said;
   };
 }
+
+/** Whether the answer to another question is one to this. */
+const isAnswered = ({ held, pushes, push }: ReplicaQuestion, asked: ReplicaQuestion): boolean =>
+  push !== true && (held !== true || asked.held === true) && (pushes !== true || asked.pushes === true);
 
 async function askAll(options: PeerAnswersOptions, question: ReplicaQuestion): Promise<PeerAnswers> {
   const asked = [...options.peers()].map(async ([name, { address }]) => {

@@ -46,7 +46,6 @@ export const consoleSource = (parts: ConsoleParts): ConsoleSource => ({
   search: (node, text, after) => searchConfiguration(parts.mesh.configuration(node), text, after),
   effect: (object) => effect(parts, object),
   authority: parts.authority,
-  pushes: () => parts.history.latest(),
   trace: (question) => refusals(async () => tracedRequest(await reader(parts), question)),
   difference: (change) => difference(parts, change),
   traffic: parts.traffic ?? (() => Promise.resolve(undefined)),
@@ -96,7 +95,7 @@ const mostShown = 50;
 
 async function effect({ mesh, plane }: ConsoleParts, object: SourceRef): Promise<Effect> {
   const key = keyOf(object);
-  const all = (await plane.everywhere(false)).plane.proxies();
+  const all = (await plane.everywhere()).plane.proxies();
   const affected: string[] = [];
   const resources = new Map<string, ResourceName>();
   let live = 0;
@@ -126,7 +125,7 @@ async function effect({ mesh, plane }: ConsoleParts, object: SourceRef): Promise
 /** The running mesh, for what commands ask of one. */
 async function reader({ mesh, plane }: ConsoleParts): Promise<TracedMesh> {
   const { settings, services } = mesh.translation.mesh;
-  const { plane: joint } = await plane.everywhere(false);
+  const { plane: joint } = await plane.everywhere();
   const proxies = joint.proxies();
   const nodeOf = (name: string): NodeInfo => {
     const found = proxies.find(({ proxy }) => proxy === name);
@@ -159,7 +158,7 @@ async function refusals<T>(answer: () => Promise<T>): Promise<T | { readonly ref
 }
 
 async function difference({ mesh, plane }: ConsoleParts, change: WrittenChange): Promise<Difference> {
-  const proxies = (await plane.everywhere(false)).plane.proxies();
+  const proxies = (await plane.everywhere()).plane.proxies();
   return configurationDifference(
     mesh,
     proxies.map(({ proxy, node }) => ({ proxy, node })),

@@ -12,6 +12,7 @@ import { blamedSource, rejectionProblem } from '../../inspect/rejection-problem.
 import type { CertificateHolder } from '../../model/proxy/certificate-holder.ts';
 import type { DebugSource } from '../../model/proxy/debug.ts';
 import type { Problem } from '../../model/problem.ts';
+import type { Push } from '../../model/proxy/push.ts';
 import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
 import type { Configuration, NodeInfo } from '../../model/envoy/resource.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
@@ -50,6 +51,8 @@ export interface Known {
   readonly problems: () => readonly Problem[];
   /** Proxies of this replica of whose certificates something is to be told. */
   readonly uncertain: () => readonly CertificateHolder[];
+  /** What this replica has sent lately, the latest first. */
+  readonly pushes: () => readonly Push[];
   /** How Pods are injected; undefined where none are. */
   readonly injection: () => object | undefined;
   readonly isReady: () => boolean;
@@ -88,7 +91,7 @@ export function controlPlane(known: Known): ControlPlane {
     }),
   ];
   const plane: ControlPlane = {
-    everywhere: (held) => everywhere({ replica, plane, problems: lasting, peers }, held),
+    everywhere: (wanted = {}) => everywhere({ replica, plane, problems: lasting, peers }, wanted),
     version: versionInfo,
     systemNamespaces: known.systemNamespaces,
     isReady: known.isReady,
@@ -110,6 +113,7 @@ export function controlPlane(known: Known): ControlPlane {
     kinds: () => readKinds,
     counters: () => server().counters(),
     injection: known.injection,
+    pushes: known.pushes,
     push: () => void server().update(),
     authenticate: (authorization) => {
       const metadata = new Metadata();
@@ -133,7 +137,7 @@ const shownRejection = ({ type, name, error, nodes, since, causes, source }: Exp
  */
 export function debugSource(known: Known, plane: ControlPlane): DebugSource {
   const everyProxy = async () => {
-    const { plane: joint, unheard } = await plane.everywhere(false);
+    const { plane: joint, unheard } = await plane.everywhere();
     return { proxies: joint.proxies(), unheard };
   };
   return {

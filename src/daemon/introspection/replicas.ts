@@ -5,6 +5,7 @@ import { rejectionProblem } from '../../inspect/rejection-problem.ts';
 import type { CertificateHolder } from '../../model/proxy/certificate-holder.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
+import type { Push } from '../../model/proxy/push.ts';
 import type { AskPeers, RejectedResource, ReplicaAnswer, ReplicaQuestion } from '../../model/proxy/replica.ts';
 
 /** `problems`: those that follow from the mesh, who is connected and whose certificates are uncertain. */
@@ -16,20 +17,27 @@ export interface OwnPart {
 }
 
 /** What this replica tells another one. */
-export function ownAnswer(plane: ControlPlane, { held = false, push = false }: ReplicaQuestion): ReplicaAnswer {
-  if (push) plane.push();
+export function ownAnswer(plane: ControlPlane, { held, pushes, push }: ReplicaQuestion): ReplicaAnswer {
+  if (push === true) plane.push();
   const proxies = plane.proxies();
-  const names = held ? proxies.map((status) => [status.connection, heldBy(plane, status)] as const) : [];
-
-  return { proxies, rejections: plane.rejections(), held: Object.fromEntries(names), uncertain: plane.uncertain() };
+  const names = held === true ? proxies.map((status) => [status.connection, heldBy(plane, status)] as const) : [];
+  return {
+    proxies,
+    rejections: plane.rejections(),
+    held: Object.fromEntries(names),
+    uncertain: plane.uncertain(),
+    ...(pushes === true && { pushes: plane.pushes() }),
+  };
 }
 
 const heldBy = (plane: ControlPlane, status: ProxyStatus): ReplicaAnswer['held'][string] =>
   Object.fromEntries(plane.held(status) ?? []);
 
-/** `held`: with the names of what proxies have. */
-export async function everywhere({ replica, plane, problems, peers }: OwnPart, held: boolean): Promise<Everywhere> {
-  const { answers, silent } = await peers({ held });
+export async function everywhere(
+  { replica, plane, problems, peers }: OwnPart,
+  wanted: Pick<ReplicaQuestion, 'held' | 'pushes'>,
+): Promise<Everywhere> {
+  const { answers, silent } = await peers(wanted);
   if (answers.size === 0) return { plane, unheard: silent };
   const here = plane.proxies().map((status) => ({ ...status, replica }));
   const there = [...answers].flatMap(([name, { proxies }]) => proxies.map((status) => ({ ...status, replica: name })));
@@ -47,12 +55,21 @@ export async function everywhere({ replica, plane, problems, peers }: OwnPart, h
       const names = answers.get(proxy.replica ?? '')?.held[proxy.connection];
       return names && new Map(Object.entries(names));
     },
+    pushes: () => latestPushes(new Map([[replica, plane.pushes()], ...[...answers].map(sentBy)])),
     push: () => {
       plane.push();
       void peers({ push: true });
     },
   };
   return { plane: joint, unheard: silent };
+}
+
+const sentBy = ([name, { pushes = [] }]: readonly [string, ReplicaAnswer]) => [name, pushes] as const;
+
+/** By when they began: a change is told by every replica, each to its own proxies. */
+function latestPushes(byReplica: ReadonlyMap<string, readonly Push[]>): readonly Push[] {
+  const all = [...byReplica].flatMap(([replica, pushes]) => pushes.map((push) => ({ ...push, replica })));
+  return all.toSorted((a, b) => b.at - a.at);
 }
 
 /** One version of a resource is rejected for one reason, whichever replica hears of it. */

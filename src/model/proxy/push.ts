@@ -3,6 +3,9 @@ import type { SourceRef } from '../source.ts';
 
 /** What was sent because of one change, or because proxies came. */
 export interface Push {
+  /** The replica that sent it, where several are looked at: each sends to its own proxies. */
+  readonly replica?: string;
+  /** Of one replica. */
   readonly id: number;
   /** Milliseconds since 1970. */
   readonly at: number;

@@ -3,6 +3,7 @@ import type { SourceRef } from '../source.ts';
 import type { CertificateHolder } from './certificate-holder.ts';
 import type { TypeUrl } from '../envoy/resource.ts';
 import type { ProxyStatus } from './proxy-status.ts';
+import type { Push } from './push.ts';
 
 /** A version of a resource that proxies reject, and the objects it came from. */
 export interface RejectedResource {
@@ -20,6 +21,8 @@ export interface RejectedResource {
 export interface ReplicaQuestion {
   /** Names of what each proxy has are wanted, too. */
   readonly held?: boolean;
+  /** What it has sent lately is wanted, too. */
+  readonly pushes?: boolean;
   /** All configurations are to be made anew. */
   readonly push?: boolean;
 }
@@ -29,6 +32,8 @@ export interface ReplicaAnswer {
   readonly rejections: readonly RejectedResource[];
   /** By connection, then by type; empty if it was not asked for. */
   readonly held: Readonly<Record<string, Readonly<Record<TypeUrl, readonly string[]>>>>;
+  /** The latest first; none if it was not asked for, or if its version does not tell. */
+  readonly pushes?: readonly Push[];
   /** Proxies of whose certificates something is to be told; older versions do not say. */
   readonly uncertain?: readonly CertificateHolder[];
 }

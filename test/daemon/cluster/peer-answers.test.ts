@@ -114,6 +114,16 @@ describe.skipIf(kubernetesMissing)(`replicas that are asked for each other${unle
     await expect.poll(cycles, patience).toBeGreaterThan(before);
   });
 
+  test('the console of either shows what both have sent, and which of them has', async () => {
+    const senders = async (i: number): Promise<readonly string[]> => {
+      const { items } = (await (await response(i, 'console/api/pushes')).json()) as {
+        items: readonly { replica: string; responses: number }[];
+      };
+      return [...new Set(items.filter(({ responses }) => responses > 0).map(({ replica }) => replica))].toSorted();
+    };
+    for (const i of [0, 1]) await expect.poll(() => senders(i), patience).toEqual(['istiod-1', 'istiod-2']);
+  });
+
   test('nobody but replicas may ask', async () => {
     const stranger = new Client(`localhost:${replicas[0]?.daemon.port}`, credentials.createSsl(Buffer.from(roots)));
     const { path, requestSerialize, responseDeserialize } = replicaServiceDefinition.Ask;
