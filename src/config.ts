@@ -6,6 +6,7 @@ import { homedir, hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 
 import type { Features } from './model/mesh/mesh.ts';
+import { stockImage } from './model/envoy/stock-image.ts';
 
 /** What Istio's own environment variables switch on. */
 export const features = (): Features => ({
@@ -192,6 +193,6 @@ export const environment = (): Readonly<Record<string, string | undefined>> => p
 
 /** What injected Pods run: a stock Envoy, and in the init container this program, in the image of the daemon itself. */
 export const injectionImages = (): { readonly envoy: string; readonly keelson: string } => ({
-  envoy: process.env['KEELSON_ENVOY_IMAGE'] || 'docker.io/envoyproxy/envoy:v1.40.0',
+  envoy: process.env['KEELSON_ENVOY_IMAGE'] || stockImage,
   keelson: process.env['KEELSON_IMAGE'] || 'keelson:0.1.0',
 });

@@ -33,6 +33,7 @@ import { prometheusTraffic } from './daemon/introspection/prometheus-traffic.ts'
 import { PushHistory } from './daemon/introspection/push-history.ts';
 import { pushTracing } from './daemon/introspection/tracing/push-traces.ts';
 import type { SpanExport } from './daemon/introspection/tracing/span-exporter.ts';
+import type { Configuration, NodeInfo } from './model/envoy/resource.ts';
 import type { Problem } from './model/problem.ts';
 import { describeSource } from './model/source.ts';
 import { substitutes } from './translate/refused/substitutes.ts';
@@ -42,6 +43,7 @@ import type { Log } from './xds/log.ts';
 import type { Rejection } from './xds/subscription/quarantine.ts';
 import type { Authenticate, XdsServer } from './xds/server.ts';
 import { createXdsServer } from './xds/server.ts';
+import { takesHosts, withPushedHosts } from './xds/subscription/pushed-hosts.ts';
 import type { ProxyStatus } from './xds/status.ts';
 
 export interface DaemonOptions {
@@ -197,14 +199,24 @@ async function ended(
 }
 
 function serverSettings({ connectionAge, log }: DaemonOptions, history: PushHistory) {
-  const fixed = routeDelivery();
   return {
     log,
     substitutes,
     onRejected: (rejection: Rejection) => logRejection(log, rejection, history.current()),
-    ...(fixed !== undefined && { takesHosts: () => fixed === 'virtual-hosts' }),
+    takesHosts: hostsOneByOne(),
     ...(connectionAge !== undefined && { limits: { connectionAge } }),
   };
+}
+
+/** Whether routes go to a proxy host by host: by what the daemon is set to, else by what the proxy says. */
+function hostsOneByOne(): (node: NodeInfo) => boolean {
+  const fixed = routeDelivery();
+  return fixed === undefined ? takesHosts : () => fixed === 'virtual-hosts';
+}
+
+function delivery(mesh: LiveMesh): (node: NodeInfo) => Configuration {
+  const divides = hostsOneByOne();
+  return (node) => (divides(node) ? withPushedHosts(mesh.configuration(node)) : mesh.configuration(node));
 }
 
 function logRejection(log: Log, rejection: Rejection, change: number | undefined): void {
@@ -233,6 +245,7 @@ const knownOf = ({ mesh, certificates, history, metrics, options, signal, ...liv
   server: live.server,
   translation: () => mesh.translation,
   configuration: (node) => mesh.configuration(node),
+  delivered: delivery(mesh),
   snapshot: () => mesh.snapshot,
   problems: () => mesh.problems,
   uncertain: () => certificates.holders.uncertain(),

@@ -94,7 +94,9 @@ function addLogging(
 const versionText = ({ version, revision, status }: VersionInfo): string => `${version}-${revision}-${status}`;
 
 export function newApp({ onFault }: Pick<AdminOptions, 'onFault'>): FastifyInstance {
-  const app = Fastify({ logger: false, bodyLimit: 64 << 10, requestTimeout: 30_000, trustProxy: false });
+  // istioctl joins an address and a path with one slash more.
+  const routerOptions = { ignoreDuplicateSlashes: true };
+  const app = Fastify({ logger: false, bodyLimit: 64 << 10, requestTimeout: 30_000, trustProxy: false, routerOptions });
   app.setErrorHandler((error, _request, reply) => {
     onFault(error);
     return reply.code(500).type('text/plain').send('a fault of the control plane; its log tells more\n');
@@ -107,7 +109,7 @@ function addDebugPages(app: FastifyInstance, plane: ControlPlane, { guarded }: A
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const scope = await scopeOf(plane, request, guarded);
     if (scope === undefined) return reply.code(401).type('text/plain').send('a token of the mesh is needed\n');
-    const path = request.raw.url?.slice('/debug'.length) ?? '';
+    const path = request.raw.url?.replace(/^\/+debug/, '') ?? '';
     const { status, contentType, body, unheard } = await debugPage(plane, path, scope);
     if (unheard.length > 0) void reply.header('warning', unheardWarning(unheard));
     return reply.code(status).type(contentType).send(body);

@@ -32,7 +32,8 @@ export async function askDebug({ port, roots, token, type, names = [] }: Asked):
   if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
   const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
   const node = { id: 'sidecar~0.0.0.0~tool.default~default.svc', metadata: { GENERATOR: 'event' } };
-  const request = { node, type_url: type, resource_names: names };
+  // The client has a nonce before it was answered anything: the time.
+  const request = { node, type_url: type, resource_names: names, response_nonce: new Date().toString() };
   try {
     return await new Promise((resolve, reject) => {
       call.on('data', (bytes: Buffer) => resolve(read(bytes)));

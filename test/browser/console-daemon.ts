@@ -82,6 +82,7 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
     server: () => server,
     translation: () => mesh.translation,
     configuration: (node) => mesh.configuration(node),
+    delivered: (node) => mesh.configuration(node),
     snapshot: () => mesh.snapshot,
     problems: () => mesh.problems,
     injection: () => undefined,

@@ -47,6 +47,8 @@ export interface Known {
   readonly server: () => XdsServer;
   readonly translation: () => Translation;
   readonly configuration: (node: NodeInfo) => Configuration;
+  /** The same as it is delivered to the proxy: with virtual hosts by themselves, where it takes them so. */
+  readonly delivered: (node: NodeInfo) => Configuration;
   readonly snapshot: () => Snapshot;
   readonly problems: () => readonly Problem[];
   /** Proxies of this replica of whose certificates something is to be told. */
@@ -100,7 +102,7 @@ export function controlPlane(known: Known): ControlPlane {
     view: (node) => translation().view(node),
     proxies: () => server().status(),
     held: ({ connection }) => server().held(connection),
-    configDump: (node, withEndpoints) => configDump(configuration(node), withEndpoints).map(printSection),
+    configDump: (node, withEndpoints) => configDump(known.delivered(node), withEndpoints).map(printSection),
     resources: (node) => decodedConfiguration(configuration(node)),
     uncertain: known.uncertain,
     problems: () => [...lasting(server().status(), known.uncertain()), ...rejections().map(rejectionProblem)],
@@ -146,7 +148,7 @@ export function debugSource(known: Known, plane: ControlPlane): DebugSource {
     proxies: (peer) =>
       known.isForwarded(peer) ? Promise.resolve({ proxies: plane.proxies(), unheard: [] }) : everyProxy(),
     everyProxy,
-    configDump: (node) => configDump(known.configuration(node)),
+    configDump: (node) => configDump(known.delivered(node)),
     controlPlane: (unheard) =>
       JSON.stringify({
         Component: 'istiod',

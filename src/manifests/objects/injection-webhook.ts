@@ -26,7 +26,7 @@ const systemNamespaces = ['kube-system', 'kube-public', 'kube-node-lease', 'loca
 export const injectionWebhook = (settings: Settings): object => ({
   apiVersion: 'admissionregistration.k8s.io/v1',
   kind: 'MutatingWebhookConfiguration',
-  metadata: clusterWide(settings, `istio-sidecar-injector${settings.suffix}`),
+  metadata: injectorMetadata(settings, `istio-sidecar-injector${settings.suffix}`),
   webhooks: [
     ...forRevision(settings, settings.revision),
     ...(settings.revision === defaultRevision ? forNobodyElse(settings) : []),
@@ -35,7 +35,7 @@ export const injectionWebhook = (settings: Settings): object => ({
 
 /** The same control plane under a name that can be moved from one revision to the next. */
 export const tagWebhook = (settings: Settings, tag: string): object => {
-  const metadata = clusterWide(settings, `istio-revision-tag-${tag}`);
+  const metadata = injectorMetadata(settings, `istio-revision-tag-${tag}`);
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'MutatingWebhookConfiguration',
@@ -43,6 +43,12 @@ export const tagWebhook = (settings: Settings, tag: string): object => {
     webhooks: [...forRevision(settings, tag), ...(tag === defaultRevision ? forNobodyElse(settings) : [])],
   };
 };
+
+/** istioctl finds injectors by this label. */
+function injectorMetadata(settings: Settings, name: string) {
+  const metadata = clusterWide(settings, name);
+  return { ...metadata, labels: { ...metadata.labels, app: 'sidecar-injector' } };
+}
 
 const forRevision = (settings: Settings, name: string): readonly object[] => [
   webhook(settings, 'rev.namespace', [among(revision, name), without(injection)], [notUnwanted]),

@@ -1,6 +1,7 @@
 // The settings of an install, by the names that Istio's charts `base` and `istiod` have for them, with our defaults. What
 // proxies and injection read (`global.proxy`, `sidecarInjectorWebhook`, `meshConfig`) is passed on as it is.
 // https://istio.io/latest/docs/setup/additional-setup/customize-installation-helm/
+import { stockImage } from '../../model/envoy/stock-image.ts';
 
 export type Tree = Readonly<Record<string, unknown>>;
 
@@ -113,7 +114,8 @@ export const defaultValues: Values = {
     meshNetworks: {},
     defaultPodDisruptionBudget: { enabled: true },
     networkPolicy: { enabled: false },
-    proxy: {},
+    // Tools compare what Pods run with it.
+    proxy: { image: stockImage },
     proxy_init: {},
   },
 };

@@ -3,11 +3,12 @@
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/admin/v3/config_dump_shared.proto
 import protobuf from 'protobufjs';
 import type { DumpSection } from '../../model/proxy/debug.ts';
-import type { Configuration, Resource } from '../../model/envoy/resource.ts';
+import type { Configuration, Layer, Resource } from '../../model/envoy/resource.ts';
 import type { JsonObject } from '../codec/print.ts';
 import { findMessage } from '../codec/descriptors.ts';
 import { cachedResource } from '../codec/cache.ts';
 import { printAny } from '../codec/print.ts';
+import { routeOf } from '../subscription/pushed-hosts.ts';
 
 const prefix = 'type.googleapis.com/envoy.admin.v3.';
 const tag = (field: number): number => (field << 3) | 2;
@@ -22,11 +23,24 @@ export function configDump(configuration: Configuration, withEndpoints = false):
     ...(withEndpoints ? [section('EndpointsConfigDump', resources('endpoint').map(versioned))] : []),
     section('ListenersConfigDump', resources('listener').map(listener)),
     section('ScopedRoutesConfigDump', []),
-    section('RoutesConfigDump', resources('route').map(versioned)),
+    section('RoutesConfigDump', resources('route').map(joined(configuration.virtualHost)).map(versioned)),
     section('SecretsConfigDump', []),
     section('EcdsConfigDump', resources('extension').map(versioned), 1),
   ];
 }
+
+/** Envoy shows virtual hosts that came one by one in their route configuration, in the order of their names. */
+const joined =
+  (layers: readonly Layer[]) =>
+  (route: Resource): Resource => {
+    const pushed = layers.filter(({ onDemand }) => onDemand === undefined);
+    const hosts = pushed
+      .flatMap(({ resources }) => [...resources.values()])
+      .filter(({ name }) => routeOf(name) === route.name);
+    if (hosts.length === 0) return route;
+    const virtual_hosts = hosts.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ message }) => message);
+    return { type: route.type, name: route.name, message: { ...route.message, virtual_hosts } };
+  };
 
 /** Proto JSON with '@type', private keys redacted. */
 export const printSection = ({ type, bytes }: DumpSection): JsonObject =>

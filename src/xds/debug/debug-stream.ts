@@ -60,7 +60,7 @@ export class DebugStream {
 
   /** The response; undefined if the request only acknowledges one. Throws a RefusedRequest. */
   async answer(request: DeltaRequest | SotwRequest): Promise<Buffer | undefined> {
-    if (request.nonce !== '') return undefined;
+    if (this.#isOwn(request.nonce)) return undefined;
     if (!('names' in request)) throw new RefusedRequest('invalid', 'debug types are served state of the world only');
     const { resources, unheard } = await this.#answer(request);
     if (resources.reduce((sum, { bytes }) => sum + bytes.length, 0) > longestAnswer)
@@ -72,6 +72,11 @@ export class DebugStream {
       resources,
       controlPlane: this.#source.controlPlane(unheard),
     });
+  }
+
+  /** istioctl's very first request has a nonce, which is the time. */
+  #isOwn(nonce: string): boolean {
+    return /^\d+$/.test(nonce) && Number(nonce) >= 1 && Number(nonce) <= this.#nonce;
   }
 
   async #answer({ typeUrl, names }: SotwRequest): Promise<Answered> {
