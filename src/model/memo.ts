@@ -43,6 +43,23 @@ export function memo<A extends readonly Key[], R>(fn: (...args: A) => R): (...ar
   };
 }
 
+/**
+ * `fn`, remembered for each first argument with the last of the others alone. For what is asked of everybody whenever something has
+ * changed: it takes one look-up, and of several meanings by turns the results are not the same objects.
+ */
+export function memoLast<F extends object, A extends readonly Key[], R>(
+  fn: (first: F, ...others: A) => R,
+): (first: F, ...others: A) => R {
+  const last = new WeakMap<F, { readonly others: A; readonly value: R }>();
+  return (first, ...others) => {
+    const known = last.get(first);
+    if (known?.others.every((each, i) => each === others[i]) === true) return known.value;
+    const value = fn(first, ...others);
+    last.set(first, { others, value });
+    return value;
+  };
+}
+
 /** What lists came to, while somebody uses it. */
 interface Last {
   lists?: readonly WeakRef<readonly unknown[]>[];
@@ -164,3 +181,12 @@ export function sharedList<T extends object>(items: readonly T[]): readonly T[] 
 export function sharedValue<T extends object>(value: T): T {
   return values(JSON.stringify(value), () => value) as T;
 }
+
+/** The one object that has exactly these fields, by the identity of their values: what changes less often than they do. */
+export function sharedFields<T extends object>(fields: T): T {
+  return withFields(Object.keys(fields).join(), ...(Object.values(fields) as Key[])) as T;
+}
+
+const withFields = memo((names: string, ...values: Key[]): object =>
+  Object.fromEntries(names.split(',').map((name, i) => [name, values[i]])),
+);

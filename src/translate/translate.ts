@@ -2,7 +2,7 @@
 // same bytes. What did not change keeps its identity from one snapshot to the next.
 import type { KeySets } from '../model/external/key-source.ts';
 import { noKeySets } from '../model/external/key-source.ts';
-import { memo, sharedValue } from '../model/memo.ts';
+import { memo, memoLast, sharedValue } from '../model/memo.ts';
 import type { Modules } from '../model/external/module-source.ts';
 import { addressFamilies } from '../model/mesh/address-families.ts';
 import type { Mesh, MeshSettings } from '../model/mesh/mesh.ts';
@@ -179,30 +179,35 @@ const deploymentPlans = (
   results.flatMap((result) => deploymentPlan(result, objects.ConfigMap, systemNamespace) ?? []);
 
 function configurationOf(resolved: ResolvedMesh, view: ProxyView): Configuration {
-  const caller = callerFacts(resolved.mesh, view);
   switch (view.proxy.type) {
     case 'router':
-      return routerConfiguration(resolved, view, caller);
+      return routerConfiguration(resolved, view, callerFacts(resolved.mesh, view));
     case 'waypoint':
-      return waypointConfiguration(resolved, view, caller);
+      return waypointConfiguration(resolved, view, callerFacts(resolved.mesh, view));
     default:
-      return sidecarConfiguration(resolved.mesh, view, caller);
+      return sidecarConfiguration(resolved.mesh, view);
   }
 }
 
+const sidecarConfiguration = (mesh: Mesh, view: ProxyView): Configuration =>
+  sidecarSeeing(view, mesh.endpoints, mesh.networks);
+
 /** The same object for a proxy as long as it is to have the same. */
-function sidecarConfiguration({ endpoints }: Mesh, view: ProxyView, caller: CallerFacts): Configuration {
-  const { settings, outbound, inbound } = view;
-  const { cluster, listener, route } = ownLayers(view);
-  const sending = sendingLayers(settings, outbound, endpoints, caller);
-  const dns = dnsListeners(view, endpoints);
-  return configurationWith(
-    followedBy(sending.cluster, cluster),
-    sending.endpoint,
-    dns.length === 0 ? listener : layer(inbound.scope, [...listener.resources.values(), ...dns]),
-    route,
-  );
-}
+const sidecarSeeing = memoLast(
+  (view: ProxyView, endpoints: Mesh['endpoints'], networks: Mesh['networks']): Configuration => {
+    const caller = callerFacts({ networks }, view);
+    const { settings, outbound, inbound } = view;
+    const { cluster, listener, route } = ownLayers(view);
+    const sending = sendingLayers(settings, outbound, endpoints, caller);
+    const dns = dnsListeners(view, endpoints);
+    return configurationWith(
+      followedBy(sending.cluster, cluster),
+      sending.endpoint,
+      dns.length === 0 ? listener : layer(inbound.scope, [...listener.resources.values(), ...dns]),
+      route,
+    );
+  },
+);
 
 const followedBy = memo((layers: readonly Layer[], last: Layer): readonly Layer[] => [...layers, last]);
 
@@ -222,7 +227,7 @@ const ownLayers = memo((view: ProxyView): Readonly<Record<'cluster' | 'listener'
   const { settings, outbound, inbound, proxy } = view;
   const { listeners, routeNames } = outboundListeners(view);
   return {
-    cluster: inboundClusterLayer(settings, inbound, inboundFacts(settings, proxy)),
+    cluster: inboundClusterLayer(settings, inbound, inboundFacts(proxy, settings)),
     listener: listenerLayer(listeners, inboundListeners(view), inbound.scope),
     route: routeLayer(settings, outbound, routeNames),
   };
@@ -245,17 +250,17 @@ function inboundClusters(settings: MeshSettings, inbound: InboundView, facts: In
   ];
 }
 
-const callerFacts = ({ networks }: Mesh, { settings, proxy }: ProxyView): CallerFacts => ({
-  facts: clusterFacts(settings, proxy),
+const callerFacts = ({ networks }: Pick<Mesh, 'networks'>, { settings, proxy }: ProxyView): CallerFacts => ({
+  facts: clusterFacts(proxy, settings),
   place: placeOf(proxy),
   reach: reachFrom(networks, proxy.network, requestedNetworks(proxy)),
 });
 
-const clusterFacts = memo((settings: MeshSettings, proxy: Proxy): ClusterFacts =>
+const clusterFacts = memoLast((proxy: Proxy, settings: MeshSettings): ClusterFacts =>
   sharedValue({ proxyType: proxy.type, families: addressFamilies(settings, proxy) }),
 );
 
-const inboundFacts = memo((settings: MeshSettings, proxy: Proxy): InboundFacts =>
+const inboundFacts = memoLast((proxy: Proxy, settings: MeshSettings): InboundFacts =>
   sharedValue({ address: proxy.ipAddresses[0] ?? '', families: addressFamilies(settings, proxy) }),
 );
 

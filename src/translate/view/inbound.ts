@@ -15,14 +15,14 @@ import type { PeerAuthentications, WorkloadMtls } from '../resolve/security/peer
 import { mtlsSources, workloadMtls } from '../resolve/security/peer-authentication.ts';
 import { istioProtocol } from '../resolve/protocol.ts';
 import { workloadPolicies } from './policies.ts';
-import type { ViewBasis } from './proxy-view.ts';
+import type { OwnBasis } from './view-basis.ts';
 import { sidecarFor } from './sidecar-scope.ts';
 import type { Target } from './targets.ts';
 
 type Sidecar = KindMap['Sidecar'];
 
 /** `targets`: the service ports that lead to the workload, of connections. */
-export function inboundView(from: ViewBasis, targets: readonly Target[], proxy: Proxy): InboundView {
+export function inboundView(from: OwnBasis, targets: readonly Target[], proxy: Proxy): InboundView {
   const { mesh, sidecars, mtls } = from;
   const { settings } = mesh;
   const { namespace, labels } = proxy;

@@ -28,14 +28,18 @@ import {
   visibleVirtualServices,
 } from './egress.ts';
 import { hiddenProviders } from './providers.ts';
-import type { ViewBasis } from './proxy-view.ts';
+import type { OutboundBasis } from './view-basis.ts';
 import { sidecarFor } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];
 type Labels = Readonly<Record<string, string>>;
 
 /** `providers`: hosts that the proxy itself talks to. */
-export function outboundView(from: ViewBasis, proxy: Proxy, providers: readonly string[] = noProviders): OutboundView {
+export function outboundView(
+  from: OutboundBasis,
+  proxy: Proxy,
+  providers: readonly string[] = noProviders,
+): OutboundView {
   const { mesh, sidecars, facts } = from;
   const { settings } = mesh;
   const { namespace, labels } = proxy;

@@ -11,10 +11,10 @@ import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { policiesFor } from '../resolve/security/policy-attachment.ts';
 import { limitsFor } from '../resolve/rate-limit.ts';
 import { tokenRules } from '../resolve/security/request-authentication.ts';
-import type { ViewBasis } from './proxy-view.ts';
+import type { OwnBasis } from './view-basis.ts';
 
 /** The same object for all workloads with the same policies. `served`: the service that a waypoint is asked for. */
-export const workloadPolicies = (from: ViewBasis, proxy: Proxy, served?: Service): WorkloadPolicies => {
+export const workloadPolicies = (from: OwnBasis, proxy: Proxy, served?: Service): WorkloadPolicies => {
   const { mesh, authorization, authentication, keySets, limits } = from;
   return policiesOf(mesh.settings, keySets, authorization, authentication, limits, mesh.services, served, proxy);
 };

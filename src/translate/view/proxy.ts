@@ -1,6 +1,6 @@
 // A Proxy from the node that Envoy sends: id, metadata and, where the Pod is known, what its Node says.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-node
-import { memo } from '../../model/memo.ts';
+import { memo, memoLast } from '../../model/memo.ts';
 import type { InterceptionMode, Locality, Proxy } from '../../model/proxy/proxy.ts';
 import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { PodIndex } from '../resolve/kubernetes/pods.ts';
@@ -26,7 +26,7 @@ export function proxyOf(
   const pod = pods.byName(namespace, podName);
   const machine = machines.labelsAt(namespace, ipAddresses);
   const runsOn = pod === undefined ? undefined : (pod.spec?.nodeName ?? '');
-  return described(installation, declared, node, runsOn, pods.nodeOf(pod)?.metadata.labels, machine);
+  return described(declared, installation, node, runsOn, pods.nodeOf(pod)?.metadata.labels, machine);
 }
 
 /** What a node says of itself, whatever the mesh knows. */
@@ -60,10 +60,10 @@ const textOf = ({ metadata }: NodeInfo, key: string): string =>
   typeof metadata[key] === 'string' ? metadata[key] : '';
 
 /** `runsOn`: the name of its Pod's Node; undefined if there is no such Pod. */
-const described = memo(
+const described = memoLast(
   (
-    installation: Installation,
     { type, id, dnsDomain, namespace, podName, ipAddresses }: Declared,
+    installation: Installation,
     node: NodeInfo,
     runsOn: string | undefined,
     nodeLabels: Labels | undefined,
