@@ -57,11 +57,11 @@ async function watched(
   let kept = false;
   let told = Promise.resolve();
   const onLine = (line: string): void => {
-    const [, phase] = /^(connect|idle|endpoint|vs|dr|ap|svc|churn|verify|lost): /.exec(line) ?? [];
+    const [, phase] = /^(connect|idle|endpoint|vs|dr|ap|svc|churn|verify|late|lost): /.exec(line) ?? [];
     if (phase === undefined) return;
     console.error(`${time()} ${name}: ${line}`);
     told = told.then(async () => {
-      if (phase !== 'lost') Object.assign(pauses, meter && { [phase]: await meter.lap() });
+      if (phase !== 'lost' && phase !== 'late') Object.assign(pauses, meter && { [phase]: await meter.lap() });
       else if (!kept) {
         kept = true;
         await keepEvidence(world, `${name}-first`, started, line);

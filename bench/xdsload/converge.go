@@ -69,6 +69,7 @@ type change struct {
 	started  time.Time
 	wrote    time.Time
 	limit    time.Duration
+	late     time.Duration
 	noise    float64 // share of the machine that others used meanwhile
 }
 
@@ -344,11 +345,11 @@ func (d *driver) register(add, del *change) {
 }
 
 // do writes the change and waits until it has reached all concerned clients.
-func (d *driver) do(ch *change, timeout time.Duration) error {
+func (d *driver) do(ch *change, timeout, late time.Duration) error {
 	d.register(ch, nil)
 	defer d.register(nil, ch)
 	o0 := d.others()
-	ch.limit, ch.started = timeout, time.Now()
+	ch.limit, ch.late, ch.started = timeout, late, time.Now()
 	defer func() {
 		ch.noise = (d.others() - o0) / time.Since(ch.started).Seconds() / float64(runtime.NumCPU())
 	}()
@@ -384,11 +385,13 @@ func (ch *change) lags() (ms []float64, last float64, lost int) {
 // hopeless is how many changes in a row may reach nobody: each of them is waited for until its time is up.
 const hopeless = 2
 
-// complain tells whom the change has not reached, and returns how many changes in a row have reached nobody.
+// complain tells whom the change has not reached, or late, and returns how many changes in a row have reached nobody.
 func (ch *change) complain(unheard int) int {
-	_, _, lost := ch.lags()
+	_, last, lost := ch.lags()
 	if lost > 0 {
 		fmt.Fprintf(os.Stderr, "lost: %s has not reached %d of %d within %v\n", ch.kind, lost, ch.affected, ch.limit)
+	} else if ch.isLate() {
+		fmt.Fprintf(os.Stderr, "late: %s has reached the last of %d after %.0f s\n", ch.kind, ch.affected, last/1000)
 	}
 	if lost == 0 || lost < ch.affected {
 		return 0
@@ -396,10 +399,16 @@ func (ch *change) complain(unheard int) int {
 	return unheard + 1
 }
 
+func (ch *change) isLate() bool {
+	_, last, lost := ch.lags()
+	return lost == 0 && last > float64(ch.late.Milliseconds())
+}
+
 type tally struct {
 	lags, lasts, writes   []float64
 	quietLags, quietLasts []float64 // of the changes during which the rest of the machine was quiet
-	changes, lost, quiet  int
+	changes, lost, late   int
+	quiet                 int
 	affected              int
 }
 
@@ -419,12 +428,15 @@ func (t *tally) add(ch *change) {
 	t.writes = append(t.writes, float64(ch.wrote.Sub(ch.started).Microseconds())/1e3)
 	t.changes++
 	t.lost += lost
+	if ch.isLate() {
+		t.late++
+	}
 	t.affected += ch.affected
 }
 
 func (t *tally) report() M {
 	return M{"changes": t.changes, "quiet_changes": t.quiet, "quiet_lag_ms": quantiles(t.quietLags), "quiet_last_client_ms": quantiles(t.quietLasts),
-		"clients_affected": round(float64(t.affected) / float64(max(1, t.changes))), "lost": t.lost,
+		"clients_affected": round(float64(t.affected) / float64(max(1, t.changes))), "lost": t.lost, "late": t.late,
 		"lag_ms": quantiles(t.lags), "last_client_ms": quantiles(t.lasts), "write_ms": quantiles(t.writes)}
 }
 
@@ -435,7 +447,8 @@ func cmdConverge(args []string) error {
 	kubeconfig := fs.String("kubeconfig", os.Getenv("KUBECONFIG"), "kubeconfig of the API server to change")
 	kindList := fs.String("kinds", "endpoint,vs,dr,ap,svc", "kinds of change, measured one after another")
 	changes := fs.Int("changes", 20, "changes per kind")
-	limit := fs.Duration("change-timeout", 30*time.Second, "wait this long for a change")
+	limit := fs.Duration("change-timeout", 3*time.Minute, "a change that has not reached everybody after this is lost")
+	late := fs.Duration("late", 30*time.Second, "a change that takes longer is late")
 	quiet := fs.Duration("quiet", 500*time.Millisecond, "silence that separates two changes")
 	idle := fs.Duration("idle", 5*time.Second, "measure the idle server this long first")
 	idleBelow := fs.Float64("idle-below", 0, "before each phase wait until the machine is less than this busy, percent (0: do not wait)")
@@ -495,7 +508,7 @@ func cmdConverge(args []string) error {
 				return err
 			}
 			waited += d.waitQuiet(*changeIdle)
-			if err := d.do(ch, *limit); err != nil {
+			if err := d.do(ch, *limit, *late); err != nil {
 				return fmt.Errorf("%s: %w", kind, err)
 			}
 			if parts[ch.kind] == nil {
@@ -539,7 +552,7 @@ func cmdConverge(args []string) error {
 			continue
 		}
 		waitIdle(*idleBelow, *idleLimit)
-		if churns[r], err = d.churn(x, *duration, *mix, *limit, c.server.serverPID, watch); err != nil {
+		if churns[r], err = d.churn(x, *duration, *mix, *limit, *late, c.server.serverPID, watch); err != nil {
 			return err
 		}
 		fmt.Fprintf(os.Stderr, "churn: %s a second for %v\n", r, *duration)
@@ -626,7 +639,7 @@ func (c *connectFlags) verify(ctx context.Context, f *fleet) (M, error) {
 }
 
 // churn applies a mix of changes at a steady rate; several are outstanding at a time.
-func (d *driver) churn(rate float64, dur time.Duration, mix string, limit time.Duration, pid int, watch map[string]int) (M, error) {
+func (d *driver) churn(rate float64, dur time.Duration, mix string, limit, late time.Duration, pid int, watch map[string]int) (M, error) {
 	var wheel []string
 	for _, s := range strings.Split(mix, ",") {
 		kind, w, _ := strings.Cut(s, "=")
@@ -668,7 +681,7 @@ func (d *driver) churn(rate float64, dur time.Duration, mix string, limit time.D
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			err := d.do(ch, limit)
+			err := d.do(ch, limit, late)
 			mu.Lock()
 			defer mu.Unlock()
 			delete(outstanding, key)

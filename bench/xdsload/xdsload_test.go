@@ -311,7 +311,7 @@ func TestFleet(t *testing.T) {
 		}()
 		return nil
 	}
-	if err := d.do(ch, 5*time.Second); err != nil {
+	if err := d.do(ch, 5*time.Second, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	ms, last, lost := ch.lags()
