@@ -55,6 +55,15 @@ export async function send<T extends object>(name: string, body: string | object
   return { data, warnings };
 }
 
+let known: Promise<Readonly<Record<string, string>>> | undefined;
+
+/** What to do about problems, by their code; read once. */
+export function remedies(): Promise<Readonly<Record<string, string>>> {
+  known ??= reached('/console/problems.json', {}).then((response) => response.json());
+  known.catch(() => (known = undefined));
+  return known;
+}
+
 /** Browsers say of a connection that is refused nothing but that. */
 async function reached(url: string, request: RequestInit): Promise<Response> {
   try {

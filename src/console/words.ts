@@ -1,16 +1,20 @@
 // Numbers, times and sizes as people read them.
 
-/** `3.2 s`, `4 min`, `2 d` */
+/** `3.2 s`, `4 min`, `2 d`, `8 years` */
 export function duration(milliseconds: number): string {
   const seconds = Math.max(0, milliseconds) / 1000;
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (seconds < 60) return `${seconds < 10 ? Number(seconds.toFixed(1)) : Math.round(seconds)} s`;
   if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86_400)} d`;
+  const days = Math.round(seconds / 86_400);
+  return days < 730 ? `${days} d` : `${Math.round(days / 365)} years`;
 }
 
-export const ago = (time: number, now: number): string => (time === 0 ? 'never' : `${duration(now - time)} ago`);
+export function ago(time: number, now: number): string {
+  if (time === 0) return 'never';
+  return now - time < 1000 ? 'just now' : `${duration(now - time)} ago`;
+}
 
 export function size(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

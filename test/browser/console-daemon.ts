@@ -12,7 +12,7 @@ import type { PeerAnswers } from '../../src/model/proxy/replica.ts';
 import { noPeers } from '../../src/model/proxy/replica.ts';
 import { consoleSource } from '../../src/daemon/introspection/console-source.ts';
 import { installation } from '../../src/daemon/mesh/installation.ts';
-import { controlPlane } from '../../src/daemon/introspection/introspection.ts';
+import { controlPlane, explainRejection } from '../../src/daemon/introspection/introspection.ts';
 import { LiveMesh } from '../../src/daemon/mesh/live-mesh.ts';
 import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { PushHistory } from '../../src/daemon/introspection/push-history.ts';
@@ -75,7 +75,7 @@ export async function startConsoleDaemon(options: ConsoleDaemonOptions): Promise
   await replace(options.yaml);
   const statuses = options.proxies.map(statusOf);
   if (options.served === true) for (const { node } of statuses) serve(mesh, node);
-  const server = stubServer(statuses);
+  const server = stubServer(statuses, mesh);
   const plane = controlPlane({
     replica: 'istiod-1',
     systemNamespaces: ['istio-system'],
@@ -187,13 +187,28 @@ function statusOf({ name, namespace, address, labels, role = 'sidecar', nack, pe
   };
 }
 
-const stubServer = (statuses: readonly ProxyStatus[]): XdsServer => ({
+const listener = 'virtualInbound';
+
+/** Of everybody who does not take a listener. */
+const rejectionsOf = (statuses: readonly ProxyStatus[], mesh: LiveMesh): readonly ExplainedRejection[] =>
+  statuses.flatMap(({ node, types }) => {
+    const error = types.find(({ lastNack }) => lastNack !== undefined)?.lastNack;
+    if (error === undefined) return [];
+    const layer = mesh.configuration(node).listener.find(({ resources }) => resources.has(listener));
+    const resource = layer?.resources.get(listener);
+    if (layer === undefined || resource === undefined) return [];
+    const { scope } = layer;
+    const rejection = { scope, type: resource.type, name: listener, version: '1', error, resource, nodes: [node.id] };
+    return [explainRejection({ ...rejection, since: Date.now() })];
+  });
+
+const stubServer = (statuses: readonly ProxyStatus[], mesh: LiveMesh): XdsServer => ({
   listen: () => Promise.resolve(0),
   listenPlaintext: () => Promise.resolve(0),
   update: () => Promise.resolve(),
   status: () => statuses,
   held: () => new Map(),
-  rejections: () => [] as readonly ExplainedRejection[],
+  rejections: () => rejectionsOf(statuses, mesh),
   delivery: () => ({ proxies: [], refusals: [] }),
   counters: () => ({ bugs: 0, cycles: 0, pushes: 0, resourcesSent: 0, bytesSent: 0, nacks: 0, streams: 0 }),
   close: () => Promise.resolve(),

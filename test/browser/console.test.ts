@@ -36,6 +36,8 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
     return opened.page;
   }
 
+  const focused = (page: Page): Promise<string> => page.evaluate<string>('document.activeElement.innerText');
+
   const text = (page: Page, selector: string): Promise<readonly string[]> => page.locator(selector).allInnerTexts();
 
   const views: readonly (readonly [name: string, hash: string, shown: string])[] = [
@@ -43,8 +45,10 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
     ['proxies', '#/proxies', 'tbody tr'],
     ['proxy', '#/proxy/web-v1.shop?kind=route&name=80', '.tree .source:visible'],
     ['found', '#/proxy/web-v1.shop?search=canary', '.hits li'],
+    ['rejecting', '#/proxy/ledger-v1.bank', '.remedy'],
     ['objects', '#/objects', 'tbody tr'],
     ['object', '#/object/VirtualService/shop/catalog', '.conditions'],
+    ['without effect', '#/object/PeerAuthentication/tools/elsewhere', '.problems li'],
     ['problems', '#/problems', '.problems li'],
     ['trace', '#/trace?from=web-v1.shop&method=GET&url=http%3A%2F%2Fcatalog%2Fitems', '.steps li'],
     ['diff', '#/diff', 'textarea'],
@@ -80,6 +84,59 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
     await page.keyboard.press('Enter');
     await panel.getByText('strict').waitFor();
     expect(await page.locator('svg .edge').count()).toBe(6);
+  });
+
+  test('names who is in trouble before anything is chosen', async () => {
+    const page = await view('#/');
+    const panel = page.locator('.node-panel');
+    await panel.getByText('tools, none of 1 up').waitFor();
+    await panel.getByRole('button', { name: 'mailer' }).click();
+    await panel.getByRole('heading', { name: 'mailer' }).waitFor();
+  });
+
+  test.each(views)('%s can be used by keyboard alone', async (_name, hash, shown) => {
+    const page = await view(hash);
+    await page.locator(shown).first().waitFor();
+    await page.locator('.live.on').waitFor();
+    await page.keyboard.press('Tab');
+    expect(await focused(page)).toContain('Skip to content');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate<string>('document.activeElement.id')).toBe('main');
+    const controls = await page.evaluate<number>(`{
+      globalThis.reached = new Set();
+      document.addEventListener('focusin', ({ target }) => {
+        if (getComputedStyle(target).outlineStyle !== 'none' || target.matches('.node')) globalThis.reached.add(target);
+      });
+      [...document.querySelectorAll('main :is(a[href], button:enabled, input, select, textarea, summary, .node)')]
+        .filter((each) => each.checkVisibility()).length;
+    }`);
+    const few = Math.min(25, controls);
+    for (let i = 0; i < few; i++) await page.keyboard.press('Tab');
+    expect(await page.evaluate<number>('globalThis.reached.size')).toBe(few);
+  });
+
+  test('opens a branch by keyboard, and says what to do about a problem', async () => {
+    const page = await view('#/proxy/web-v1.shop?kind=route&name=80');
+    const branch = page.getByRole('button', { name: /^domains/ }).first();
+    await branch.focus();
+    await page.keyboard.press('Enter');
+    await page.locator('.tree').getByText('cart.shop', { exact: true }).waitFor();
+    expect(await branch.getAttribute('aria-expanded')).toBe('true');
+    await page.goto(`${daemon.url}#/problems`);
+    await page.getByText('unknown-field – what to do').click();
+    await page.getByText('The object is left out.').waitFor();
+    await expectUsable(page);
+  });
+
+  test('leads from a rejection to the object behind it, and from that to its lines', async () => {
+    const page = await view('#/proxies');
+    await page.getByRole('link', { name: 'ledger-v1.bank' }).click();
+    await page.getByRole('heading', { name: 'What it does not take' }).waitFor();
+    await page.getByText('virtualInbound, most likely because of').waitFor();
+    await page.goto(`${daemon.url}#/object/VirtualService/shop/catalog`);
+    await page.getByRole('link', { name: 'web-v1.shop' }).click();
+    await page.locator('.hits li', { hasText: 'num_retries' }).getByRole('link').first().click();
+    await page.locator('.tree .wanted').waitFor();
   });
 
   test('puts proxies with trouble first, and finds them by state and name', async () => {

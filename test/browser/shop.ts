@@ -124,6 +124,11 @@ metadata: { name: default, namespace: bank }
 spec: { mtls: { mode: STRICT } }
 ---
 apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: elsewhere, namespace: tools }
+spec: { selector: { matchLabels: { app: nobody } }, mtls: { mode: STRICT } }
+---
+apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: payments, namespace: bank }
 spec: { selector: { matchLabels: { app: payments } }, rules: [{ from: [{ source: { principals: [cluster.local/ns/shop/sa/orders] } }] }] }

@@ -60,6 +60,12 @@ export interface ProxyDetail extends ProxyRow {
   readonly types: readonly TypeRow[];
   readonly kinds: Readonly<Partial<Record<ConfigurationKind, number>>>;
   readonly unacceptedSecrets: readonly string[];
+  /** What it does not take, and the field that is likeliest to blame. */
+  readonly rejections: readonly {
+    readonly name: string;
+    readonly error: string;
+    readonly source: SourceRef | undefined;
+  }[];
 }
 
 export type ConfigurationKind = Exclude<ResourceKind, 'secret'>;
@@ -145,6 +151,8 @@ export interface Effect {
   /** The first of them, by name. */
   readonly names: readonly string[];
   readonly resources: readonly ResourceName[];
+  /** Why it is nowhere, where it is. */
+  readonly reasons: readonly Problem[];
 }
 
 export interface GraphNode {

@@ -12,6 +12,7 @@ const files: Readonly<Record<string, string>> = {
   'console.js': 'text/javascript; charset=utf-8',
   'console.css': 'text/css; charset=utf-8',
   'icon.svg': 'image/svg+xml',
+  'problems.json': 'application/json',
 };
 
 /** Beside what is compiled, whether this runs as source or compiled. */

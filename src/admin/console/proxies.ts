@@ -78,6 +78,10 @@ export function proxy(question: Question): ProxyDetail {
     }),
     kinds,
     unacceptedSecrets,
+    rejections: question.plane
+      .rejections()
+      .filter(({ nodes }) => nodes.includes(node.id))
+      .map(({ name, error, source }) => ({ name, error, source })),
   };
 }
 

@@ -129,7 +129,7 @@ function Node({ node, place, selected, onChoose }: NodeProps) {
   };
   return (
     <g
-      class={`node ${role} ${selected ? 'selected' : ''} ${problems > 0 ? 'troubled' : ''}`}
+      class={`node ${role} ${selected ? 'selected' : ''} ${isDown(node) ? 'down' : ''}`}
       transform={`translate(${place.x} ${place.y})`}
       role="button"
       tabindex={0}
@@ -163,8 +163,13 @@ const MtlsMark = ({ mode, x }: { readonly mode: string; readonly x: number }) =>
   </g>
 );
 
+/** Whoever is sent there gets no answer. */
+export const isDown = ({ role, healthy, endpoints }: GraphNode): boolean =>
+  role === 'service' && endpoints > 0 && healthy === 0;
+
 export function nodeWords({ role, healthy, endpoints, services, namespace }: GraphNode): string {
   if (role === 'gateway') return `gateway in ${namespace}`;
   if (role === 'namespace') return `${services} services, ${healthy}/${endpoints} up`;
-  return endpoints === 0 ? `${namespace}, no endpoints` : `${namespace}, ${healthy}/${endpoints} up`;
+  if (endpoints === 0) return `${namespace}, no endpoints`;
+  return healthy === 0 ? `${namespace}, none of ${endpoints} up` : `${namespace}, ${healthy}/${endpoints} up`;
 }

@@ -4,7 +4,7 @@ import { Badge } from '../parts/badge.tsx';
 import { Sources } from '../parts/source.tsx';
 import { link } from '../place.ts';
 import { count } from '../words.ts';
-import { nodeWords } from './graph-view.tsx';
+import { isDown, nodeWords } from './graph-view.tsx';
 
 interface PanelProps {
   readonly graph: Graph;
@@ -21,6 +21,7 @@ export function NodePanel({ graph, id, onSelect, onOpen }: PanelProps) {
     return (
       <aside class="node-panel">
         <p class="empty">Choose a node to see what leads to it and where it leads.</p>
+        <Troubles graph={graph} onSelect={onSelect} />
       </aside>
     );
   const { role, name, namespace, mtls, problems } = node;
@@ -48,10 +49,33 @@ export function NodePanel({ graph, id, onSelect, onOpen }: PanelProps) {
           </button>
         )}
         <a href={link(['proxies'], { search: namespace })}>Proxies of {namespace}</a>
+        <a href={link(['objects'], { search: namespace })}>Objects of {namespace}</a>
       </p>
       <Ways graph={graph} title="From here" node={node} side="to" onSelect={onSelect} />
       <Ways graph={graph} title="To here" node={node} side="from" onSelect={onSelect} />
     </aside>
+  );
+}
+
+function Troubles({ graph, onSelect }: Pick<PanelProps, 'graph' | 'onSelect'>) {
+  const troubled = graph.nodes.filter((node) => node.problems > 0 || isDown(node));
+  if (troubled.length === 0) return null;
+  return (
+    <>
+      <h2>In trouble</h2>
+      <ul class="plain-list">
+        {troubled.map((node) => (
+          <li key={node.id}>
+            <button type="button" class="plain" onClick={() => onSelect(node.id)}>
+              {node.name}
+            </button>{' '}
+            <span class="muted">
+              {[nodeWords(node), ...(node.problems > 0 ? [count(node.problems, 'problem')] : [])].join(', ')}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 

@@ -13,7 +13,9 @@ export function Asked<T>({ live: { data, error }, children }: AskedProps<T>) {
   return (
     <>
       {error !== undefined && <Fault words={error} />}
-      {data === undefined ? error === undefined && <p class="empty">…</p> : children(data)}
+      {data === undefined
+        ? error === undefined && <p class="empty asking">Asking the control plane …</p>
+        : children(data)}
     </>
   );
 }

@@ -1,6 +1,7 @@
 // Problems as a list: what is wrong, with what, and where it stands.
 import type { Problem } from '../../model/problem.ts';
 import { Badge } from './badge.tsx';
+import { Remedy } from './remedy.tsx';
 import { Source } from './source.tsx';
 
 export const ProblemList = ({ problems }: { readonly problems: readonly Problem[] }) => (
@@ -11,9 +12,10 @@ export const ProblemList = ({ problems }: { readonly problems: readonly Problem[
         <div>
           <p>{problem.message}</p>
           <p class="muted">
-            <code>{problem.code}</code> {problem.source && <Source source={problem.source} />}{' '}
+            {problem.source && <Source source={problem.source} />}{' '}
             {problem.position && [problem.position.file, problem.position.line].filter(Boolean).join(':')}
           </p>
+          <Remedy code={problem.code} />
         </div>
       </li>
     ))}

@@ -28,11 +28,11 @@ export function CertificatesView({ place }: { readonly place: Place }) {
               <Badge tone={stage === 'settled' ? 'good' : 'busy'}>{stage}</Badge> {stages[stage] ?? ''}{' '}
               {origin === 'plugged'
                 ? 'The authority comes from the Secret cacerts.'
-                : 'The authority is of our own making.'}
+                : 'The authority was made by the control plane itself.'}
             </p>
             {waiting.length > 0 && <p>The rotation waits for {waiting.slice(0, 20).join(', ')}.</p>}
             <div class="cards">
-              <CertificateCard title="Signs" certificate={signer} />
+              <CertificateCard title="The authority that signs" certificate={signer} />
               {roots.map((root) => (
                 <CertificateCard key={root.subject + root.notAfter} title="Root that is trusted" certificate={root} />
               ))}
@@ -46,7 +46,7 @@ export function CertificatesView({ place }: { readonly place: Place }) {
               ]}
               items={unaccepted.items}
               keyOf={({ proxy }) => proxy}
-              empty="All have."
+              empty="All have accepted theirs."
             />
             <Pager stretch={unaccepted} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
           </>

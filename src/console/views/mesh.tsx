@@ -62,7 +62,7 @@ function Tiles({
             />
           )}
           <Tile href={link(['objects'])} value={objects.toLocaleString('en')} words="objects" />
-          <Tile href="#graph" value={services.toLocaleString('en')} words="services" />
+          <Tile value={services.toLocaleString('en')} words="services" />
         </>
       )}
       {end !== undefined && authority !== undefined && (
@@ -78,7 +78,7 @@ function Tiles({
 }
 
 interface TileProps {
-  readonly href: string;
+  readonly href?: string;
   readonly value: string | number;
   readonly words: string;
   readonly tone?: string;
@@ -86,9 +86,15 @@ interface TileProps {
 
 const Tile = ({ href, value, words, tone = '' }: TileProps) => (
   <li>
-    <a class={`tile ${tone}`} href={href}>
-      <strong>{value}</strong> <span>{words}</span>
-    </a>
+    {href === undefined ? (
+      <div class="tile">
+        <strong>{value}</strong> <span>{words}</span>
+      </div>
+    ) : (
+      <a class={`tile ${tone}`} href={href}>
+        <strong>{value}</strong> <span>{words}</span>
+      </a>
+    )}
   </li>
 );
 

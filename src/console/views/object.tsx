@@ -1,5 +1,6 @@
 // One object: what is wrong with it, what its status says, where it has effect, and what it is.
-import type { Effect, ObjectDetail } from '../../admin/console/api.ts';
+import type { ObjectDetail } from '../../admin/console/api.ts';
+import { describeSource } from '../../model/source.ts';
 import { useLive } from '../live.ts';
 import { Asked, Missing } from '../parts/asked.tsx';
 import { Badge } from '../parts/badge.tsx';
@@ -30,8 +31,14 @@ export function ObjectView({ place }: { readonly place: Place }) {
                 <ProblemList problems={object.problems} />
               </section>
             )}
-            <EffectOf effect={object.effect} />
-            <section class="panel">
+            {object.effect.reasons.length > 0 && (
+              <section>
+                <h2>Why it has no effect</h2>
+                <ProblemList problems={object.effect.reasons} />
+              </section>
+            )}
+            <EffectOf object={object} />
+            <section class="panel written">
               <h2>The object</h2>
               <Tree question="written" about={{ kind, namespace, name }} />
             </section>
@@ -80,19 +87,22 @@ function Conditions({ object: { effect, rejections, conditions, errors } }: { re
   );
 }
 
-function EffectOf({ effect: { names, affected, resources } }: { readonly effect: Effect }) {
+function EffectOf({ object: { kind, namespace, name: own, effect } }: { readonly object: ObjectDetail }) {
+  const { names, affected, resources } = effect;
+  const lines = describeSource({ kind, namespace, name: own });
   if (affected === 0) return null;
   const [first = ''] = names;
   return (
     <section>
       <h2>Where it has effect</h2>
+      <p class="hint">A proxy leads to the lines of its configuration that are there because of the object.</p>
       <div class="columns">
         <div>
           <h3>{count(affected, 'proxy', 'proxies')}</h3>
           <ul class="plain-list">
             {names.map((proxy) => (
               <li key={proxy}>
-                <a href={link(['proxy', proxy])}>{proxy}</a>
+                <a href={link(['proxy', proxy], { search: lines })}>{proxy}</a>
               </li>
             ))}
           </ul>

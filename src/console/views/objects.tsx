@@ -36,6 +36,9 @@ export function ObjectsView({ place }: { readonly place: Place }) {
   return (
     <>
       <h1>Objects</h1>
+      <p class="hint">
+        What was written for the mesh, what has problems first. Each tells in which proxies it has effect.
+      </p>
       <div class="tools">
         <Search label="Kind, namespace or name" value={search} onSearch={(text) => narrow({ search: text })} />
         <Choice
@@ -55,7 +58,11 @@ export function ObjectsView({ place }: { readonly place: Place }) {
               columns={columns}
               items={stretch.items}
               keyOf={({ kind: each, namespace, name }) => `${each}/${namespace}/${name}`}
-              empty="There is no such object."
+              empty={
+                search + kind + state === ''
+                  ? 'Nothing is written for the mesh yet: services are reached as Kubernetes has them.'
+                  : 'No object is like that.'
+              }
             />
             <Pager stretch={stretch} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
           </>

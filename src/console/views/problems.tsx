@@ -26,7 +26,7 @@ export function ProblemsView({ place }: { readonly place: Place }) {
       <Asked live={live}>
         {(stretch) =>
           stretch.total === 0 ? (
-            <p class="empty">Nothing is wrong.</p>
+            <p class="empty">{search === '' ? 'Nothing is wrong with what is written.' : 'No problem is like that.'}</p>
           ) : (
             <>
               <ProblemList problems={stretch.items} />

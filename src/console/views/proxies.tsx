@@ -24,6 +24,10 @@ export function ProxiesView({ place }: { readonly place: Place }) {
   return (
     <>
       <h1>Proxies</h1>
+      <p class="hint">
+        Those with trouble come first. Lag is how long the oldest thing that was sent waits for an answer; who rejects
+        something keeps the last good version of it.
+      </p>
       <div class="tools">
         <Search
           label="Name, namespace or address"
@@ -46,7 +50,7 @@ export function ProxiesView({ place }: { readonly place: Place }) {
               columns={columns(now)}
               items={stretch.items}
               keyOf={({ connection }) => connection}
-              empty="No proxy is connected that this describes."
+              empty={search === '' && state === '' ? nobody : 'No connected proxy is like that.'}
             />
             <Pager stretch={stretch} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
           </>
@@ -55,6 +59,9 @@ export function ProxiesView({ place }: { readonly place: Place }) {
     </>
   );
 }
+
+const nobody =
+  'No proxy is connected yet. Label a namespace istio-injection=enabled and restart its Pods; a proxy that cannot connect says why in its own log.';
 
 const columns = (now: number): readonly Column<ProxyRow>[] => [
   { head: 'Proxy', cell: ({ proxy }) => <a href={link(['proxy', proxy])}>{proxy}</a> },

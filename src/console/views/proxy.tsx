@@ -3,6 +3,8 @@ import type { ProxyDetail, TypeRow } from '../../admin/console/api.ts';
 import { useLive, useNow } from '../live.ts';
 import { Asked, Fault, Missing } from '../parts/asked.tsx';
 import { Badge, StateBadge } from '../parts/badge.tsx';
+import { Remedy } from '../parts/remedy.tsx';
+import { Source } from '../parts/source.tsx';
 import type { Column } from '../parts/table.tsx';
 import { Table } from '../parts/table.tsx';
 import type { Place } from '../place.ts';
@@ -35,10 +37,11 @@ export function ProxyView({ place }: { readonly place: Place }) {
 
 function Facts({ proxy }: { readonly proxy: ProxyDetail }) {
   const now = useNow();
-  const { state, error, role, address, identity, since, envoy, labels, unacceptedSecrets } = proxy;
+  const { state, error, role, address, identity, since, envoy, labels, unacceptedSecrets, rejections } = proxy;
   return (
     <>
       {error !== undefined && <Fault words={`It rejects what it was sent: ${error}`} />}
+      {rejections.length > 0 && <Rejections rejections={rejections} />}
       <dl class="facts">
         <Fact name="State">
           <StateBadge state={state} />
@@ -67,6 +70,26 @@ function Facts({ proxy }: { readonly proxy: ProxyDetail }) {
     </>
   );
 }
+
+const Rejections = ({ rejections }: Pick<ProxyDetail, 'rejections'>) => (
+  <section class="panel">
+    <h2>What it does not take</h2>
+    <p class="hint">The last good version of each stays in force, for new proxies too.</p>
+    <ul class="plain-list">
+      {rejections.map(({ name, source }) => (
+        <li key={name}>
+          <code>{name}</code>
+          {source !== undefined && (
+            <>
+              , most likely because of <Source source={source} />
+            </>
+          )}
+        </li>
+      ))}
+    </ul>
+    <Remedy code="rejected-resource" />
+  </section>
+);
 
 const Fact = ({ name, children }: { readonly name: string; readonly children: preact.ComponentChildren }) => (
   <div>

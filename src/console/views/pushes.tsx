@@ -10,7 +10,7 @@ import { Source } from '../parts/source.tsx';
 import type { Column } from '../parts/table.tsx';
 import { Pager, Table } from '../parts/table.tsx';
 import type { Place } from '../place.ts';
-import { replaceQuery } from '../place.ts';
+import { link, replaceQuery } from '../place.ts';
 import { ago, duration, size } from '../words.ts';
 
 export function PushesView({ place }: { readonly place: Place }) {
@@ -20,6 +20,10 @@ export function PushesView({ place }: { readonly place: Place }) {
   return (
     <>
       <h1>Pushes</h1>
+      <p class="hint">
+        What was sent lately and why, the latest first. A response is what one proxy is sent of one type; the last
+        answer is when all of them had been accepted or rejected.
+      </p>
       <div class="tools">
         <Search label="Cause" value={search} onSearch={(text) => replaceQuery(place, { search: text, offset: '' })} />
       </div>
@@ -35,7 +39,11 @@ export function PushesView({ place }: { readonly place: Place }) {
               )}
               items={stretch.items}
               keyOf={({ replica = '', id }) => `${replica} ${id}`}
-              empty="Nothing has been sent yet."
+              empty={
+                search === ''
+                  ? 'Nothing has been sent yet: no proxy is connected, and nothing has changed.'
+                  : 'No push has such a cause.'
+              }
             />
             <Pager stretch={stretch} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
           </>
@@ -78,7 +86,11 @@ function Causes({ causes, more }: { readonly causes: readonly PushCause[]; reado
 function Answer({ push: { responses, open, rejected, settledAfter } }: { readonly push: Push }) {
   return (
     <>
-      {rejected > 0 && <Badge tone="bad">{rejected} rejected</Badge>}{' '}
+      {rejected > 0 && (
+        <a href={link(['proxies'], { state: 'rejecting' })}>
+          <Badge tone="bad">{rejected} rejected</Badge>
+        </a>
+      )}{' '}
       {open > 0 && <Badge tone="busy">{open} open</Badge>}{' '}
       {settledAfter === undefined ? (responses === 0 ? 'nothing to send' : '') : duration(settledAfter)}
     </>

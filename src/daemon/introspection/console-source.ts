@@ -23,6 +23,9 @@ import { decodedKinds } from '../../model/envoy/decoded.ts';
 import { memo } from '../../model/memo.ts';
 import type { Layer, NodeInfo, Resource } from '../../model/envoy/resource.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
+import type { Problem } from '../../model/problem.ts';
+import { distinct } from '../../model/problem.ts';
+import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type { Traffic } from './prometheus-traffic.ts';
 import type { PushHistory } from './push-history.ts';
@@ -119,7 +122,20 @@ async function effect({ mesh, plane }: ConsoleParts, object: SourceRef): Promise
     live,
     names: affected.toSorted().slice(0, mostShown),
     resources: [...resources.values()].slice(0, mostShown),
+    reasons: affected.length > 0 ? [] : await reasons(mesh, all, object),
   };
+}
+
+const most = { reasons: 10, askedForReasons: 50 };
+
+/** What the first of the proxies have against it. */
+async function reasons(mesh: LiveMesh, all: readonly ProxyStatus[], object: SourceRef): Promise<readonly Problem[]> {
+  const found: Problem[] = [];
+  for (const { node } of all.slice(0, most.askedForReasons)) {
+    found.push(...mesh.translation.objectProblems(node, object));
+    await breath();
+  }
+  return distinct(found).slice(0, most.reasons);
 }
 
 /** The running mesh, for what commands ask of one. */
