@@ -30,6 +30,7 @@ interface Sources {
 
 /** What they came to, to begin with the next time. */
 interface Known extends Sources {
+  readonly services: readonly Service[];
   /** Of each service. */
   readonly each: readonly ServiceEndpoints[];
   readonly byKey: ReadonlyMap<string, ServiceEndpoints>;
@@ -44,13 +45,14 @@ export function meshEndpoints(
   network: NetworkOf,
 ): ReadonlyMap<string, ServiceEndpoints> {
   const { ServiceEntry, WorkloadEntry, Node } = objects;
-  const last = lastOf(settings, mtls, network, services, ServiceEntry, WorkloadEntry, Node);
+  const last = lastOf(settings, mtls, network, ServiceEntry, WorkloadEntry, Node);
   const made = endpointsOf(settings, objects, mtls, network);
   const { known } = last;
   const slices =
     known === undefined ? slicesByService(objects.EndpointSlice) : nextSlices(known, objects.EndpointSlice);
   const sources: Sources = { objects: objects.EndpointSlice, slices, pods: objects.Pod };
-  last.known = known === undefined ? all(services, sources, made) : next(services, sources, made, known);
+  last.known =
+    known === undefined ? all(services, sources, made) : next(sources, made, alignedWith(services, made, known));
   return last.known.byKey;
 }
 
@@ -93,10 +95,19 @@ const slicesOf = ({ slices }: Sources, service: Service): readonly EndpointSlice
 
 function all(services: readonly Service[], sources: Sources, made: EndpointsOf): Known {
   const each = services.map((service) => made(service, slicesOf(sources, service)));
-  return { ...sources, each, byKey: together(services, each) };
+  return { ...sources, services, each, byKey: together(services, each) };
 }
 
-function next(services: readonly Service[], sources: Sources, made: EndpointsOf, known: Known): Known {
+/** The same of other services, of which few are new. */
+function alignedWith(services: readonly Service[], made: EndpointsOf, known: Known): Known {
+  if (services === known.services) return known;
+  const before = new Map(known.services.map((service, i) => [service, known.each[i]]));
+  const each = services.map((service) => before.get(service) ?? made(service, slicesOf(known, service)));
+  return { ...known, services, each, byKey: together(services, each) };
+}
+
+function next(sources: Sources, made: EndpointsOf, known: Known): Known {
+  const { services } = known;
   const each = [...known.each];
   const changed = new Map<string, ServiceEndpoints>();
   for (const i of concerned(services, sources, known)) {
@@ -108,7 +119,12 @@ function next(services: readonly Service[], sources: Sources, made: EndpointsOf,
   }
   if (changed.size === 0) return { ...known, ...sources };
   const isOnePerKey = known.byKey.size === services.length;
-  return { ...sources, each, byKey: isOnePerKey ? withValues(known.byKey, changed) : together(services, each) };
+  return {
+    ...sources,
+    services,
+    each,
+    byKey: isOnePerKey ? withValues(known.byKey, changed) : together(services, each),
+  };
 }
 
 /** Groups anew what the changed slices are of, or were. */

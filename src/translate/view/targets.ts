@@ -2,10 +2,11 @@
 // https://kubernetes.io/docs/concepts/services-networking/service/
 import { memo, sharedList } from '../../model/memo.ts';
 import { selects } from '../../model/mesh/labels.ts';
-import type { Service, ServiceEndpoints, ServicePort } from '../../model/mesh/mesh.ts';
+import type { Mesh, MeshSettings, Service, ServiceEndpoints, ServicePort } from '../../model/mesh/mesh.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
 import { changedKeys, withValues } from '../../model/patched-map.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
+import { stretch } from '../../model/stretch.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { targetPortOf } from '../resolve/kubernetes/pods.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
@@ -32,7 +33,7 @@ const ofConnections = memo((targets: readonly Target[]): readonly Target[] =>
 /** The same, and those of UDP. The same list for a workload as long as the same services lead to it. */
 export function workloadTargets({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
   const pod = pods.byName(proxy.namespace, podNameOf(proxy.id, proxy.namespace));
-  const byAddress = targetsByAddress(mesh.services, mesh.endpoints);
+  const byAddress = targetsByAddress(mesh);
   const addressed = sharedList(proxy.ipAddresses.flatMap((address) => byAddress.get(address) ?? []));
   // Before it is ready a workload is no endpoint yet, but its proxy has to know what will come.
   return withSelecting(addressed, selectingServices(servicesOf(mesh.services, proxy.namespace), proxy.labels), pod);
@@ -61,7 +62,7 @@ const selectingServices = memo((services: readonly Service[], labels: Proxy['lab
 const servicesOf = (services: readonly Service[], namespace: string): readonly Service[] =>
   selectorsByNamespace(services).get(namespace) ?? none;
 
-const none: readonly Service[] = [];
+const none: readonly never[] = [];
 
 const selectorsByNamespace = memo((services: readonly Service[]) => {
   const selecting = services.filter((service) => service.registry === 'Kubernetes' && service.selector !== undefined);
@@ -79,22 +80,24 @@ function selectedTargets(service: Service, pod: Pod | undefined): readonly Targe
 type Targets = ReadonlyMap<string, readonly Target[]>;
 type EndpointMap = ReadonlyMap<string, ServiceEndpoints>;
 
-/** After a change of endpoints only the addresses are looked at that it is about. */
-function targetsByAddress(services: readonly Service[], endpoints: EndpointMap): Targets {
-  const last = lastTargets(services);
+/** After a change only the services are looked at that it is about. */
+function targetsByAddress(mesh: Mesh): Targets {
+  const last = lastTargets(mesh.settings);
   const { known } = last;
-  if (known?.endpoints === endpoints) return known.targets;
+  if (known?.endpoints === mesh.endpoints && known.services === mesh.services) return known.targets;
+  const { services, endpoints } = mesh;
   const targets = known === undefined ? allTargets(services, endpoints) : nextTargets(services, endpoints, known);
-  last.known = { endpoints, targets };
+  last.known = { services, endpoints, targets };
   return targets;
 }
 
 interface KnownTargets {
+  readonly services: readonly Service[];
   readonly endpoints: EndpointMap;
   readonly targets: Targets;
 }
 
-const lastTargets = memo((_services: readonly Service[]): { known?: KnownTargets } => ({}));
+const lastTargets = memo((_settings: MeshSettings): { known?: KnownTargets } => ({}));
 
 const servicesByKey = memo((services: readonly Service[]) => Map.groupBy(services, serviceKey));
 
@@ -107,15 +110,20 @@ function allTargets(services: readonly Service[], endpoints: EndpointMap): Targe
 }
 
 function nextTargets(services: readonly Service[], endpoints: EndpointMap, known: KnownTargets): Targets {
+  const { gone, come } = stretch(known.services, services);
+  const keys = changedKeys(known.endpoints, endpoints);
+  const concerned = (all: readonly Service[]): readonly Service[] =>
+    keys.flatMap((key) => servicesByKey(all).get(key) ?? []);
   const changed = new Map<string, readonly Target[]>();
-  for (const key of changedKeys(known.endpoints, endpoints))
-    for (const service of servicesByKey(services).get(key) ?? []) {
-      const [old, fresh] = [targetsOf(service, known.endpoints), targetsOf(service, endpoints)];
-      for (const address of new Set([...old.keys(), ...fresh.keys()])) {
-        const others = changed.get(address) ?? known.targets.get(address) ?? [];
-        changed.set(address, [...others.filter((each) => each.service !== service), ...(fresh.get(address) ?? [])]);
-      }
-    }
+  const at = (address: string): readonly Target[] => changed.get(address) ?? known.targets.get(address) ?? none;
+  for (const service of new Set([...gone, ...concerned(known.services)]))
+    for (const address of targetsOf(service, known.endpoints).keys())
+      changed.set(
+        address,
+        at(address).filter((each) => each.service !== service),
+      );
+  for (const service of new Set([...come, ...concerned(services)]))
+    for (const [address, own] of targetsOf(service, endpoints)) changed.set(address, [...at(address), ...own]);
   return withValues(known.targets, changed);
 }
 

@@ -75,7 +75,7 @@ export const hostSource = ({ source, hosts }: Claimant, host: string): SourceRef
 
 /** In order of precedence: what VirtualServices claim, then what is left of the services. */
 export function portClaims(port: Port): { readonly claims: readonly Claim[]; readonly beaten: readonly Beaten[] } {
-  const index = indexVirtualServices(port.claimants);
+  const index = indexed(port.claimants);
   const served = servedHosts(port, index);
   const won = Map.groupBy(served, (host) => host.by);
   const known = knownHosts(port.services);
@@ -99,6 +99,17 @@ export function portClaims(port: Port): { readonly claims: readonly Claim[]; rea
   };
 }
 
+const indexed = memo((claimants: readonly Claimant[]) => indexVirtualServices(claimants));
+
+/** What a service claims if it is all about itself; undefined if it claims nothing on the port. */
+export function claimAlone(port: Port, service: Service): Claim | undefined | 'contested' {
+  const { hostname: host, aliases } = service;
+  if (aliases.length > 0 || candidates(indexed(port.claimants), host).length > 0) return 'contested';
+  return isServed(service, port.number)
+    ? serviceClaim(port, { host, service, alias: undefined, by: undefined }, [])
+    : undefined;
+}
+
 /** A name of a service on the port, and the VirtualService that has it. */
 interface ServedHost {
   readonly host: string;
@@ -110,6 +121,9 @@ interface ServedHost {
 
 const speaksHttp = (protocol: Protocol): boolean => isHttp(protocol) || protocol === 'Auto';
 
+const isServed = ({ ports }: Service, port: number): boolean =>
+  ports.some(({ number, protocol }) => number === port && speaksHttp(protocol));
+
 const namesOf = (service: Service): readonly Omit<ServedHost, 'by'>[] => [
   { host: service.hostname, service, alias: undefined },
   ...service.aliases.map((alias) => ({ host: alias.hostname, service, alias: alias.source })),
@@ -118,9 +132,7 @@ const namesOf = (service: Service): readonly Omit<ServedHost, 'by'>[] => [
 /** Names of the services that speak HTTP on the port, or may turn out to. */
 const servedHosts = (port: Port, index: VirtualServiceIndex<Claimant>): readonly ServedHost[] =>
   port.services
-    .flatMap((service) =>
-      service.ports.some((one) => one.number === port.number && speaksHttp(one.protocol)) ? namesOf(service) : [],
-    )
+    .flatMap((service) => (isServed(service, port.number) ? namesOf(service) : []))
     .map((named) => ({ ...named, by: candidates(index, named.host).find(({ applies }) => applies) }));
 
 const knownHosts = (services: readonly Service[]): ReadonlySet<string> =>
