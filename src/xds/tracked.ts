@@ -60,10 +60,17 @@ export const proxyStatus = (
 });
 
 /** What is wanted, and has been sent and not confirmed, or not been sent. */
-export const pendingResources = (
+export function pendingResources(
   types: ReadonlyMap<TypeUrl, Tracked>,
   state: Pick<ProxyState, 'wanted'>,
-): readonly Resource[] =>
-  [...types].flatMap(([type, { subscription }]) =>
-    !subscription.busy ? [] : [...subscription.unsettled()].flatMap((name) => state.wanted(type, name) ?? []),
-  );
+): readonly Resource[] {
+  const pending: Resource[] = [];
+  for (const [type, { subscription }] of types) {
+    if (!subscription.busy) continue;
+    for (const name of subscription.unsettled()) {
+      const wanted = state.wanted(type, name);
+      if (wanted !== undefined) pending.push(wanted);
+    }
+  }
+  return pending;
+}

@@ -68,12 +68,13 @@ export class ProxyState {
     if (before === configuration) return unchanged;
     this.#configuration = configuration;
     this.#layers = undefined;
-    return new Map(
-      configured
-        .map((kind) => ({ type: resourceTypes[kind], layers: [before[kind], configuration[kind]] as const }))
-        .filter(({ layers }) => !sameLayers(...layers))
-        .map(({ type, layers }) => [type, { names: changedNames(...layers), onDemand: onDemandChanged(...layers) }]),
-    );
+    const changed = new Map<TypeUrl, Changed>();
+    for (const kind of configured) {
+      const layers = [before[kind], configuration[kind]] as const;
+      if (!sameLayers(...layers))
+        changed.set(resourceTypes[kind], { names: changedNames(...layers), onDemand: onDemandChanged(...layers) });
+    }
+    return changed;
   }
 
   /** `undefined`: there is no such secret for this proxy. */

@@ -3,6 +3,7 @@
 import protobuf from 'protobufjs';
 import type { NodeInfo, TypeUrl } from '../../model/envoy/resource.ts';
 import type { JsonObject } from '../codec/print.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 import { print } from '../codec/print.ts';
 
 export type Dialect = 'delta' | 'sotw';
@@ -53,7 +54,7 @@ function sotwRequest(bytes: Uint8Array, limits: RequestLimits): SotwRequest {
   readMessage(bytes, {
     2: (reader) => Object.assign(request, { node: nodeInfo(reader.bytes()) }),
     3: (reader) => addName(request.names, reader, limits),
-    4: (reader) => Object.assign(request, { typeUrl: reader.string() }),
+    4: (reader) => Object.assign(request, { typeUrl: typeUrl(reader.string()) }),
     5: (reader) => Object.assign(request, { nonce: reader.string() }),
     6: (reader) => Object.assign(request, { error: statusMessage(reader.bytes()) }),
   });
@@ -68,7 +69,7 @@ function deltaRequest(bytes: Uint8Array, limits: RequestLimits): DeltaRequest {
   const request = { typeUrl: '', nonce: '', error: undefined, node: undefined, subscribe, unsubscribe, versions };
   readMessage(bytes, {
     1: (reader) => Object.assign(request, { node: nodeInfo(reader.bytes()) }),
-    2: (reader) => Object.assign(request, { typeUrl: reader.string() }),
+    2: (reader) => Object.assign(request, { typeUrl: typeUrl(reader.string()) }),
     3: (reader) => addName(subscribe, reader, limits),
     4: (reader) => addName(unsubscribe, reader, limits),
     5: (reader) => addVersion(versions, reader.bytes(), limits),
@@ -92,6 +93,10 @@ function readMessage(bytes: Uint8Array, fields: Readonly<Record<number, FieldRea
     throw new InvalidRequest('the request cannot be read', { cause: error });
   }
 }
+
+/** The very string that everybody compares with. */
+const typeUrl = (url: string): TypeUrl => knownTypes.get(url) ?? url;
+const knownTypes = new Map<string, TypeUrl>(Object.values(resourceTypes).map((url) => [url, url]));
 
 function addName(names: string[], reader: protobuf.Reader, limits: RequestLimits): void {
   names.push(checkedName(reader.string(), limits));
