@@ -22,8 +22,13 @@ export function size(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+const format = new Intl.NumberFormat('en');
+
+/** `1,234` */
+export const numeral = (number: number): string => format.format(number);
+
 export const count = (number: number, one: string, many = `${one}s`): string =>
-  `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
+  `${numeral(number)} ${number === 1 ? one : many}`;
 
 export const moment = (time: number): string => new Date(time).toISOString().replace('T', ' ').slice(0, 19);
 

@@ -7,7 +7,7 @@ import type { Problem } from '../../model/problem.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { isShown } from '../pages/objects.ts';
 import type { Branch, Condition, ObjectDetail, ObjectRow, Stretch } from './api.ts';
-import { matches, stretchOf } from './paging.ts';
+import { matcher, stretchOf } from './paging.ts';
 import type { Question } from './question.ts';
 import { NoAnswer } from './question.ts';
 import { branchAt, jsonPart, placeAsked } from './tree.ts';
@@ -44,17 +44,24 @@ export function objects(question: Question): Stretch<ObjectRow> & { readonly kin
   const all = shownObjects(question);
   const kind = query.get('kind') ?? '';
   const onlyBad = query.get('state') === 'problems';
+  const matches = matcher(query);
   const found = all
     .filter(({ source }) => kind === '' || source.kind === kind)
-    .map((object) => row(object, problems.get(keyOf(object.source)) ?? []))
-    .filter((each) => !onlyBad || each.errors + each.warnings > 0)
-    .filter((each) => matches(query, each.kind, each.namespace, each.name))
-    .toSorted((a, b) => rank(b) - rank(a) || (keyOf(a) < keyOf(b) ? -1 : 1));
+    .filter(({ source }) => matches(source.kind, source.namespace, source.name))
+    .map((object) => {
+      const key = keyOf(object.source);
+      const own = problems.get(key) ?? [];
+      return { object, key, own, rank: rank(own) };
+    })
+    .filter((each) => !onlyBad || each.rank > 0)
+    .toSorted((a, b) => b.rank - a.rank || (a.key < b.key ? -1 : 1));
   const kinds = new Set(all.map(({ source }) => source.kind));
-  return { ...stretchOf(found, query, (each) => each), kinds: [...kinds].toSorted() };
+  return { ...stretchOf(found, query, (each) => row(each.object, each.own)), kinds: [...kinds].toSorted() };
 }
 
-const rank = ({ errors, warnings }: ObjectRow): number => (errors > 0 ? 2 : warnings > 0 ? 1 : 0);
+/** Errors before warnings before nothing. */
+const rank = (problems: readonly Problem[]): number =>
+  problems.some(({ severity }) => severity === 'error') ? 2 : problems.length > 0 ? 1 : 0;
 
 function row({ source, apiVersion, metadata }: ObjectBase, problems: readonly Problem[]): ObjectRow {
   const errors = problems.filter((problem) => problem.severity === 'error').length;
@@ -123,10 +130,11 @@ function conditionsOf(object: ObjectBase): readonly Condition[] {
 
 /** All problems there are, errors first. */
 export function problems({ plane, query }: Question): Stretch<Problem> {
+  const matches = matcher(query);
   const found = plane
     .problems()
     .filter(({ code, message, source }) =>
-      matches(query, code, message, source?.kind ?? '', source?.namespace ?? '', source?.name ?? ''),
+      matches(code, message, source?.kind ?? '', source?.namespace ?? '', source?.name ?? ''),
     )
     .toSorted((a, b) => Number(b.severity === 'error') - Number(a.severity === 'error'));
   return stretchOf(found, query, (each) => each);

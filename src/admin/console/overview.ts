@@ -2,7 +2,7 @@
 import type { Push } from '../../model/proxy/push.ts';
 import type { Certificates, Overview, Stretch } from './api.ts';
 import { shownObjects } from './objects.ts';
-import { matches, stretchOf } from './paging.ts';
+import { matcher, stretchOf } from './paging.ts';
 import { syncState } from './proxies.ts';
 import type { Question } from './question.ts';
 import { visible } from './question.ts';
@@ -30,14 +30,14 @@ export function overview(question: Question): Overview {
 }
 
 /** The latest first. */
-export const pushes = ({ plane, query }: Question): Stretch<Push> =>
-  stretchOf(
-    plane
-      .pushes()
-      .filter(({ causes }) => matches(query, ...causes.map(({ object }) => Object.values(object).join(' ')))),
+export function pushes({ plane, query }: Question): Stretch<Push> {
+  const matches = matcher(query);
+  return stretchOf(
+    plane.pushes().filter(({ causes }) => matches(...causes.map(({ object }) => Object.values(object).join(' ')))),
     query,
     (push) => push,
   );
+}
 
 export function certificates(question: Question): Certificates {
   const waiting = visible(question)

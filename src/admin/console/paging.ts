@@ -14,13 +14,15 @@ export function stretchOf<T, R>(all: readonly T[], query: URLSearchParams, show:
 export const numberOf = (text: string | null): number | undefined =>
   text !== null && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 
-/** Whether one of `fields` has every word of what is looked for, whatever its case. */
-export function matches(query: URLSearchParams, ...fields: readonly string[]): boolean {
+/** Whether fields together have every word of what is looked for, whatever its case. */
+export function matcher(query: URLSearchParams): (...fields: readonly string[]) => boolean {
   const words = (query.get('search') ?? '')
     .toLowerCase()
     .split(/\s+/)
     .filter((word) => word !== '');
-  if (words.length === 0) return true;
-  const text = fields.join(' ').toLowerCase();
-  return words.every((word) => text.includes(word));
+  if (words.length === 0) return () => true;
+  return (...fields) => {
+    const text = fields.join(' ').toLowerCase();
+    return words.every((word) => text.includes(word));
+  };
 }

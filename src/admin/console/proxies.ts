@@ -12,7 +12,7 @@ import type {
   Stretch,
   SyncState,
 } from './api.ts';
-import { matches, numberOf, stretchOf } from './paging.ts';
+import { matcher, numberOf, stretchOf } from './paging.ts';
 import type { Question } from './question.ts';
 import { askedProxy, NoAnswer, visible } from './question.ts';
 import { placeAsked } from './tree.ts';
@@ -47,9 +47,10 @@ const severity: Readonly<Record<SyncState, number>> = { rejecting: 0, pending: 1
 export function proxies(question: Question): Stretch<ProxyRow> {
   const { query } = question;
   const state = query.get('state') ?? '';
+  const matches = matcher(query);
   const found = visible(question)
     .map((status) => ({ status, state: syncState(status) }))
-    .filter((each) => (state === '' || each.state === state) && matches(query, each.status.node.id))
+    .filter((each) => (state === '' || each.state === state) && matches(each.status.node.id))
     .toSorted((a, b) => severity[a.state] - severity[b.state] || (a.status.proxy < b.status.proxy ? -1 : 1));
   return stretchOf(found, query, ({ status }) => proxyRow(status));
 }
@@ -92,9 +93,10 @@ const spiffeId = ({ trustDomain, namespace, serviceAccount }: WorkloadIdentity):
 export function resources(question: Question): Stretch<ResourceName> {
   const { query, source } = question;
   const kind = query.get('kind') ?? '';
+  const matches = matcher(query);
   const found = source
     .names(askedProxy(question).node)
-    .filter((each) => (kind === '' || each.kind === kind) && matches(query, each.name));
+    .filter((each) => (kind === '' || each.kind === kind) && matches(each.name));
   return stretchOf(found, query, (each) => each);
 }
 

@@ -27,8 +27,8 @@ const mostRows = 14;
 const mostColumns = 6;
 /** Nodes without any line stand in rows beside. */
 const rowLength = 4;
-/** Enough to put each column in order: how far apart its nodes are is decided after. */
-const rounds = 60;
+/** Of a small graph many, of a large one enough to put each column in order: how far apart its nodes are is decided after. */
+const roundsOf = (nodes: number): number => Math.round(Math.min(200, Math.max(40, 4000 / nodes)));
 
 export function layout(graph: Graph, before: ReadonlyMap<string, Placed>): ReadonlyMap<string, Placed> {
   const linked = new Set(graph.edges.flatMap(({ from, to }) => [from, to]));
@@ -38,6 +38,7 @@ export function layout(graph: Graph, before: ReadonlyMap<string, Placed>): Reado
     const column = columns.get(id) ?? 0;
     return { id, column, x: column * columnWidth, y: before.get(id)?.y ?? (i % 7) * 60 };
   });
+  const rounds = roundsOf(bodies.length);
   forceSimulation(bodies)
     .randomSource(repeatable())
     .alphaDecay(1 - 0.001 ** (1 / rounds))

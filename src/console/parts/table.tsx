@@ -3,6 +3,7 @@
 import type { ComponentChildren } from 'preact';
 
 import type { Stretch } from '../../admin/console/api.ts';
+import { numeral } from '../words.ts';
 
 export interface Column<T> {
   readonly head: string;
@@ -67,7 +68,7 @@ export function Pager({ stretch: { offset, items, total }, onOffset }: PagerProp
         Previous
       </button>
       <span role="status">
-        {(offset + 1).toLocaleString('en')}–{last.toLocaleString('en')} of {total.toLocaleString('en')}
+        {numeral(offset + 1)}–{numeral(last)} of {numeral(total)}
       </span>
       <button type="button" disabled={last >= total} onClick={() => onOffset(last)}>
         Next

@@ -9,7 +9,7 @@ import { Pager } from '../parts/table.tsx';
 import { Tree } from '../parts/tree.tsx';
 import type { Place } from '../place.ts';
 import { link, replaceQuery } from '../place.ts';
-import { count, kindNames } from '../words.ts';
+import { count, kindNames, numeral } from '../words.ts';
 
 interface ConfigurationProps {
   readonly place: Place;
@@ -36,7 +36,7 @@ export function Configuration({ place, proxy, kinds }: ConfigurationProps) {
               href={link(place.path, { kind: each })}
               {...(each === kind && !isSearching && { 'aria-current': 'true' as const })}
             >
-              {kindNames[each as ConfigurationKind]} <span class="muted">{number.toLocaleString('en')}</span>
+              {kindNames[each as ConfigurationKind]} <span class="muted">{numeral(number)}</span>
             </a>
           ))}
         </div>

@@ -9,7 +9,7 @@ import { Asked, Missing } from '../parts/asked.tsx';
 import { Choice } from '../parts/fields.tsx';
 import type { Place } from '../place.ts';
 import { link, replaceQuery } from '../place.ts';
-import { count, duration } from '../words.ts';
+import { count, duration, numeral } from '../words.ts';
 
 export function MeshView({ place }: { readonly place: Place }) {
   const overview = useLive<Overview>('overview');
@@ -61,8 +61,8 @@ function Tiles({
               tone="bad"
             />
           )}
-          <Tile href={link(['objects'])} value={objects.toLocaleString('en')} words="objects" />
-          <Tile value={services.toLocaleString('en')} words="services" />
+          <Tile href={link(['objects'])} value={numeral(objects)} words="objects" />
+          <Tile value={numeral(services)} words="services" />
         </>
       )}
       {end !== undefined && authority !== undefined && (

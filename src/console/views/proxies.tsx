@@ -8,7 +8,7 @@ import type { Column } from '../parts/table.tsx';
 import { Pager, Table } from '../parts/table.tsx';
 import type { Place } from '../place.ts';
 import { link, replaceQuery } from '../place.ts';
-import { ago, duration } from '../words.ts';
+import { ago, duration, numeral } from '../words.ts';
 
 const states = [
   ['', 'all states'],
@@ -68,7 +68,7 @@ const columns = (now: number): readonly Column<ProxyRow>[] => [
   { head: 'Role', cell: ({ role }) => role },
   { head: 'State', cell: ({ state }) => <StateBadge state={state} /> },
   { head: 'Lag', cell: ({ waitingSince }) => (waitingSince === 0 ? '–' : duration(now - waitingSince)), number: true },
-  { head: 'Resources', cell: ({ resources }) => resources.toLocaleString('en'), number: true },
+  { head: 'Resources', cell: ({ resources }) => numeral(resources), number: true },
   { head: 'Address', cell: ({ address }) => <code>{address}</code> },
   { head: 'Connected', cell: ({ since, replica = '' }) => `${ago(since, now)}${replica && ` to ${replica}`}` },
   { head: 'Last rejection', cell: ({ error }) => (error === undefined ? '' : <span class="clip">{error}</span>) },

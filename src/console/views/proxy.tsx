@@ -9,7 +9,7 @@ import type { Column } from '../parts/table.tsx';
 import { Table } from '../parts/table.tsx';
 import type { Place } from '../place.ts';
 import { link } from '../place.ts';
-import { ago } from '../words.ts';
+import { ago, numeral } from '../words.ts';
 import { Configuration } from './configuration.tsx';
 
 export function ProxyView({ place }: { readonly place: Place }) {
@@ -107,7 +107,7 @@ function Types({ types }: { readonly types: readonly TypeRow[] }) {
       cell: ({ synced, error }) =>
         error === undefined ? <StateBadge state={synced ? 'synced' : 'pending'} /> : <Badge tone="bad">rejected</Badge>,
     },
-    { head: 'Resources', cell: ({ resources }) => resources.toLocaleString('en'), number: true },
+    { head: 'Resources', cell: ({ resources }) => numeral(resources), number: true },
     { head: 'Sent', cell: ({ sentAt }) => ago(sentAt, now) },
     { head: 'Accepted', cell: ({ ackedAt }) => ago(ackedAt, now) },
     { head: 'Rejections', cell: ({ nacks }) => nacks, number: true },

@@ -11,7 +11,7 @@ import type { Column } from '../parts/table.tsx';
 import { Pager, Table } from '../parts/table.tsx';
 import type { Place } from '../place.ts';
 import { link, replaceQuery } from '../place.ts';
-import { ago, duration, size } from '../words.ts';
+import { ago, duration, numeral, size } from '../words.ts';
 
 export function PushesView({ place }: { readonly place: Place }) {
   const { search = '', offset = '' } = Object.fromEntries(place.query);
@@ -60,8 +60,8 @@ const columns = (now: number, areSeveral: boolean): readonly Column<Push>[] => [
   { head: 'When', cell: ({ at }) => <time dateTime={new Date(at).toISOString()}>{ago(at, now)}</time> },
   { head: 'Cause', cell: ({ causes, more }) => <Causes causes={causes} more={more} /> },
   ...(areSeveral ? [replicaColumn] : []),
-  { head: 'Responses', cell: ({ responses }) => responses.toLocaleString('en'), number: true },
-  { head: 'Resources', cell: ({ resources }) => resources.toLocaleString('en'), number: true },
+  { head: 'Responses', cell: ({ responses }) => numeral(responses), number: true },
+  { head: 'Resources', cell: ({ resources }) => numeral(resources), number: true },
   { head: 'Size', cell: ({ bytes }) => size(bytes), number: true },
   { head: 'Last answer after', cell: (push) => <Answer push={push} />, number: true },
 ];

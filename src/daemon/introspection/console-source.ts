@@ -128,10 +128,12 @@ async function effect({ mesh, plane }: ConsoleParts, object: SourceRef): Promise
 
 const most = { reasons: 10, askedForReasons: 50 };
 
-/** What the first of the proxies have against it. */
+/** What proxies have against it, those of its own namespace first. */
 async function reasons(mesh: LiveMesh, all: readonly ProxyStatus[], object: SourceRef): Promise<readonly Problem[]> {
   const found: Problem[] = [];
-  for (const { node } of all.slice(0, most.askedForReasons)) {
+  const isNear = ({ namespace }: ProxyStatus): boolean => namespace === object.namespace;
+  const near = all.toSorted((a, b) => Number(isNear(b)) - Number(isNear(a)));
+  for (const { node } of near.slice(0, most.askedForReasons)) {
     found.push(...mesh.translation.objectProblems(node, object));
     await breath();
   }
