@@ -45,6 +45,10 @@ printf 'root:x:0:\nkeelson:x:65532:\n' > "$root/etc/group"
 printf 'hosts: files dns\n' > "$root/etc/nsswitch.conf"
 cp -a "$app/package.json" "$app/LICENSE" "$app/dist" "$app/protos" "$root/app/"
 cp -aL "$app/node_modules" "$root/app/node_modules"
+# To be run in a Pod of the control plane, by its own name and by that of istiod's program.
+sed -i '1s|.*|#!/usr/bin/node --disable-warning=ExperimentalWarning|' "$root/app/dist/cli/keelson.js"
+chmod 755 "$root/app/dist/cli/keelson.js"
+for name in keelson pilot-discovery; do ln -s /app/dist/cli/keelson.js "$root/usr/bin/$name"; done
 # What is there for developers only.
 find "$root/app" -type f '(' -name '*.map' -o -name '*.ts' -o -name '*.md' -o -name '*.markdown' ')' -delete
 find "$root/app" -type d -empty -delete

@@ -51,6 +51,8 @@ export interface ControlPlane {
   uncertain(): readonly CertificateHolder[];
   /** The same control plane with the proxies of all its replicas, and with what is wanted besides. */
   everywhere(wanted?: Pick<ReplicaQuestion, 'held' | 'pushes'>): Promise<Everywhere>;
+  /** Others reach it by an address that is not this machine's loopback: who comes from there comes through a forwarded port. */
+  isReachedElsewhere(): boolean;
   /** Proxies can connect and would get a configuration. */
   isReady(): boolean;
   snapshot(): Snapshot;

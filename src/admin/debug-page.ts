@@ -9,17 +9,32 @@ import { refused } from './pages/page.ts';
 const longestPath = 4096;
 const longestAnswer = 256 << 20;
 
-/** `path` is what follows `/debug/`: `syncz?namespace=shop`. Answers of any kind are values; bugs are thrown. */
-export async function debugPage(own: ControlPlane, path: string, scope: DebugScope): Promise<DebugAnswer> {
+/**
+ * `path` is what follows `/debug/`: `syncz?namespace=shop`. `isForwarded`: the call comes through a port that is forwarded to
+ * this replica. Answers of any kind are values; bugs are thrown.
+ */
+export async function debugPage(
+  own: ControlPlane,
+  path: string,
+  scope: DebugScope,
+  isForwarded = false,
+): Promise<DebugAnswer> {
   if (path.length > longestPath) return { ...print(refused(400, 'the path is too long'), false), unheard: [] };
   const url = new URL(`http://debug/${path.replace(/^\/*(?:debug\/)?/, '')}`);
   const { searchParams: query } = url;
   const name = url.pathname.slice(1);
-  const about = pages.get(name)?.about ?? 'mesh';
+  const about = isForwarded && isListedByEach(name, query) ? 'mesh' : (pages.get(name)?.about ?? 'mesh');
   const { plane, unheard } =
     about === 'mesh' ? { plane: own, unheard: [] } : await own.everywhere({ held: about === 'streams' });
   return { ...print(answer(name, { plane, scope, query }), query.has('pretty')), unheard };
 }
+
+/**
+ * `istioctl version` and Kiali go through forwarded ports to one replica after the other and add up what these say.
+ * Who asks for `replicas=all` does not.
+ */
+const isListedByEach = (name: string, query: URLSearchParams): boolean =>
+  name === 'syncz' && query.get('replicas') !== 'all';
 
 function answer(name: string, question: Parameters<Page['answer']>[0]): Answer {
   if (name === '') return { html: index };

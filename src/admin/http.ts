@@ -110,7 +110,8 @@ function addDebugPages(app: FastifyInstance, plane: ControlPlane, { guarded }: A
     const scope = await scopeOf(plane, request, guarded);
     if (scope === undefined) return reply.code(401).type('text/plain').send('a token of the mesh is needed\n');
     const path = request.raw.url?.replace(/^\/+debug/, '') ?? '';
-    const { status, contentType, body, unheard } = await debugPage(plane, path, scope);
+    const isForwarded = isOfThisMachine(request) && plane.isReachedElsewhere();
+    const { status, contentType, body, unheard } = await debugPage(plane, path, scope, isForwarded);
     if (unheard.length > 0) void reply.header('warning', unheardWarning(unheard));
     return reply.code(status).type(contentType).send(body);
   };

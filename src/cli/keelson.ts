@@ -40,6 +40,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'simulate one request, with the cause of each decision',
     load: async () => (await import('./trace.ts')).trace,
   },
+  request: {
+    summary: 'print a page of a daemon',
+    load: async () => (await import('./request.ts')).request,
+  },
   bootstrap: {
     summary: 'print or write the bootstrap of an Envoy',
     load: async () => (await import('./bootstrap.ts')).bootstrap,

@@ -175,7 +175,9 @@ async function serverReader(ask: Ask): Promise<MeshReader> {
     hostProblems: async (proxy, host) =>
       (await ask(`host?proxyID=${encodeURIComponent(proxy)}&host=${encodeURIComponent(host)}`)) as readonly Problem[],
     liveSince: async (proxy) => {
-      const all = (await ask(`syncz?namespace=${proxy.slice(proxy.lastIndexOf('.') + 1)}`)) as readonly ShownSync[];
+      const all = (await ask(
+        `syncz?replicas=all&namespace=${proxy.slice(proxy.lastIndexOf('.') + 1)}`,
+      )) as readonly ShownSync[];
       const { resources = {} } = all.find((each) => each.proxy === proxy) ?? {};
       return new Map(
         decodedKinds.flatMap((kind) => {

@@ -51,7 +51,7 @@ export async function proxy(argv: readonly string[], io: Io): Promise<number> {
   }
   if (command !== 'status') throw new UsageError("say 'status' or 'config'");
   const ask = debugClient(server, await tokenOf(values['token-file']));
-  const proxies = (await ask(`syncz?namespace=${encodeURIComponent(name ?? '')}`)) as readonly Sync[];
+  const proxies = (await ask(`syncz?replicas=all&namespace=${encodeURIComponent(name ?? '')}`)) as readonly Sync[];
   const isRejecting = proxies.some(({ resources = {} }) =>
     Object.values(resources).some(({ lastError }) => lastError !== undefined),
   );

@@ -74,8 +74,9 @@ export function readReview(body: unknown): AdmissionQuestion | { readonly fault:
     dryRun,
     userInfo,
   } = record(request);
-  const known = operations.find((each) => each === operation);
-  if (typeof uid !== 'string' || uid === '' || known === undefined)
+  // `istioctl kube-inject` asks without a uid, and does not say that what it has is to be made.
+  const known = operations.find((each) => each === (operation === '' ? 'CREATE' : operation));
+  if (typeof uid !== 'string' || known === undefined)
     return { fault: 'the AdmissionReview has no request with a uid and an operation' };
   return {
     apiVersion: version,

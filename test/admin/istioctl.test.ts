@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { keelson } from '../../src/cli/keelson.ts';
 import { directoryTokens, tokenAudience } from '../../src/daemon/authority/credentials.ts';
 import type { Daemon } from '../../src/main.ts';
 import { startDaemon } from '../../src/main.ts';
@@ -71,7 +72,13 @@ beforeAll(async () => {
   roots = /-----BEGIN CERTIFICATE-----[^]*-----END CERTIFICATE-----/.exec(root)?.[0] ?? '';
   const node = {
     id: 'sidecar~10.2.0.1~store-1.shop~shop.svc.cluster.local',
-    metadata: { NAMESPACE: 'shop', CLUSTER_ID: 'Kubernetes', ISTIO_VERSION: '1.30.0', LABELS: { app: 'store' } },
+    metadata: {
+      NAMESPACE: 'shop',
+      CLUSTER_ID: 'Kubernetes',
+      ISTIO_VERSION: '1.30.0',
+      LABELS: { app: 'store' },
+      ROUTE_DELIVERY: 'virtual-hosts',
+    },
   };
   proxy = new DeltaClient(daemon.port, { node, token: await token('shop'), channel: credentials.createSsl(Buffer.from(roots)) }); // prettier-ignore
   for (const type of [resourceTypes.cluster, resourceTypes.listener]) {
@@ -140,6 +147,15 @@ test('proxy-status POD: sections as Envoy has them, which are compared type by t
   );
 });
 
+test('proxy-status POD: routes of a proxy that takes virtual hosts one by one, as that proxy shows them', async () => {
+  const { dynamicRouteConfigs } = JSON.parse((await dump()).get('RoutesConfigDump') ?? '') as {
+    dynamicRouteConfigs: readonly { routeConfig: { name: string; vhds?: object; virtualHosts: { name: string }[] } }[];
+  };
+  const route = dynamicRouteConfigs.map(({ routeConfig }) => routeConfig).find(({ name }) => name === '80');
+  expect(route?.vhds).toMatchObject({ configSource: { ads: {} } });
+  expect(route?.virtualHosts.map(({ name }) => name)).toEqual(['80/allow_any', '80/store.shop.svc.cluster.local:80']);
+});
+
 test('version: of the control plane in three parts, and of the proxies', async () => {
   const text = await (await get('version')).text();
   expect(text.split('-')).toHaveLength(3);
@@ -147,6 +163,24 @@ test('version: of the control plane in three parts, and of the proxies', async (
   expect(proxies.map(({ proxy: id, proxy_type: type, istio_version: version }) => [id, type, version])).toEqual([
     ['store-1.shop', 'sidecar', '1.30.0'],
   ]);
+});
+
+test('a path may begin with two slashes, as the client joins it to an address', async () => {
+  expect(await (await get('/version')).text()).toBe(await (await get('version')).text());
+  expect(await (await get('/debug/clusterz')).json()).toEqual(await json('clusterz'));
+});
+
+test('bug-report: what is run in the Pod of the control plane prints a page as it stands', async () => {
+  const run = async (...argv: readonly string[]) => {
+    const said: string[] = [];
+    const io = { stdout: (text: string) => said.push(text), stderr: (text: string) => said.push(text) };
+    const server = `http://127.0.0.1:${daemon.monitoringPort}`;
+    return { code: await keelson(['request', ...argv, '--server', server], io), said: said.join('') };
+  };
+  expect(await run('GET', 'debug/clusterz')).toEqual({ code: 0, said: await (await get('debug/clusterz')).text() });
+  expect((await run('/version')).said).toBe(await (await get('version')).text());
+  expect(await run('GET', 'debug/nothing')).toMatchObject({ code: 1, said: expect.stringContaining('404') as string });
+  expect((await run('PUT', 'debug/syncz')).code).toBe(2);
 });
 
 test('x internal-debug, bug-report: pages as they are', async () => {

@@ -97,6 +97,7 @@ export function controlPlane(known: Known): ControlPlane {
     version: versionInfo,
     systemNamespaces: known.systemNamespaces,
     isReady: known.isReady,
+    isReachedElsewhere: () => known.isForwarded('127.0.0.1:0'),
     snapshot: known.snapshot,
     mesh: () => translation().mesh,
     view: (node) => translation().view(node),

@@ -29,8 +29,11 @@ export const injectionHandler =
   (request, path) =>
     Promise.resolve(answer(request, path, source));
 
+/** `istioctl kube-inject` names the kind of the question where the API server names that of the object. */
+const podKinds: ReadonlySet<string> = new Set(['Pod', 'AdmissionRequest']);
+
 function answer(request: AdmissionRequest, path: string, source: InjectionSource): AdmissionResponse {
-  if (request.operation !== 'CREATE' || request.kind.kind !== 'Pod' || request.subResource !== undefined)
+  if (request.operation !== 'CREATE' || !podKinds.has(request.kind.kind) || request.subResource !== undefined)
     return { allowed: true };
   const read = readPod(request.object);
   if ('fault' in read) return { allowed: false, message: `the Pod cannot be read: ${read.fault}` };

@@ -94,6 +94,23 @@ describe.skipIf(kubernetesMissing)(`replicas that are asked for each other${unle
     }
   });
 
+  test('through a forwarded port each lists its own, as who goes from one to the next adds them up', async () => {
+    const third = await startReplica(kubernetes, 'istiod-3', {
+      monitoringAddress: '127.0.0.1:0',
+      xdsAddress: '0.0.0.0:0',
+    });
+    replicas.push(third);
+    const { port, monitoringPort } = third.daemon;
+    const asked = { port, roots, token, type: 'istio.io/debug/syncz', names: [] };
+    expect((await askDebug(asked)).resources).toEqual([]);
+    const listed = async (path: string): Promise<readonly string[]> =>
+      names(await (await fetch(`http://127.0.0.1:${monitoringPort}/debug/${path}`)).json());
+    expect(await listed('syncz')).toEqual([]);
+    await expect.poll(() => listed('syncz?replicas=all'), patience).toEqual(both);
+    await third.stop();
+    replicas.pop();
+  });
+
   test('what one proxy rejects is among the problems at both', async () => {
     const spec = { ports: [{ name: 'http', port: 80 }] };
     await client.create(resources.services, { metadata: { name: 'till', namespace: 'shop' }, spec });

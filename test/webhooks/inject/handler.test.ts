@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import type { AdmissionRequest, JsonPatchOperation } from '../../../src/webhooks/admission-review.ts';
+import { readReview } from '../../../src/webhooks/admission-review.ts';
 import { decide } from '../../../src/webhooks/inject/decision.ts';
 import type { InjectionNote } from '../../../src/webhooks/inject/handler.ts';
 import { callerOf, injectionHandler } from '../../../src/webhooks/inject/handler.ts';
@@ -62,6 +63,24 @@ function patched(value: unknown, patch: readonly JsonPatchOperation[]): unknown 
   }
   return result;
 }
+
+test('`istioctl kube-inject` asks without a uid and an operation, and names the kind of its question', async () => {
+  const question = readReview({
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: {
+      uid: '',
+      kind: { group: 'admission.k8s.io', version: 'v1', kind: 'AdmissionRequest' },
+      operation: '',
+      name: 'barge',
+      namespace: 'shop',
+      object: pod(),
+    },
+  });
+  if ('fault' in question) throw new Error(question.fault);
+  const { patch = [] } = await answer(question.request, '/inject');
+  expect(JSON.stringify(patched(pod(), patch))).toContain('istio-proxy');
+});
 
 describe('a patch', () => {
   test('makes one value of the other, whatever they are', () => {
