@@ -139,7 +139,7 @@ function fieldsSet(message: MessageDescriptor, fields: Fields, beside?: string):
     if (fields[key] === undefined || key === beside) continue;
     const field = message.byName.get(key);
     if (field === undefined) throw new Misfit(`has no field ${key} (${message.name})`);
-    // Few fields, mostly in order: this is a third of the time of a sort.
+    // They are few, and mostly in order.
     let at = found.length;
     for (let before = found[at - 1]; before !== undefined && before.number > field.number; before = found[at - 1])
       found[at--] = before;
