@@ -5,62 +5,46 @@ import type { Mesh } from '../../model/mesh/mesh.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 
+const ownFields = [
+  'sidecars',
+  'mtls',
+  'authorization',
+  'authentication',
+  'extensions',
+  'limits',
+  'telemetries',
+  'keySets',
+] as const;
+const ownMeshFields = ['settings', 'services', 'destinationPolicies'] as const;
+
 /** What says something of the proxy itself and of what it receives. */
-export interface OwnBasis extends Pick<
-  ResolvedMesh,
-  'sidecars' | 'mtls' | 'authorization' | 'authentication' | 'extensions' | 'limits' | 'telemetries' | 'keySets'
-> {
-  readonly mesh: Pick<Mesh, 'settings' | 'services' | 'destinationPolicies'>;
+export interface OwnBasis extends Pick<ResolvedMesh, (typeof ownFields)[number]> {
+  readonly mesh: Pick<Mesh, (typeof ownMeshFields)[number]>;
 }
+
+const outboundFields = ['facts', 'sidecars', 'serviceLimits'] as const;
+const outboundMeshFields = [...ownMeshFields, 'virtualServices'] as const;
 
 /** What says something of what it sends. */
-export interface OutboundBasis extends Pick<ResolvedMesh, 'facts' | 'sidecars' | 'serviceLimits'> {
-  readonly mesh: Pick<Mesh, 'settings' | 'services' | 'destinationPolicies' | 'virtualServices'>;
+export interface OutboundBasis extends Pick<ResolvedMesh, (typeof outboundFields)[number]> {
+  readonly mesh: Pick<Mesh, (typeof outboundMeshFields)[number]>;
 }
 
-export const outboundBasis = memo(
-  ({
-    mesh: { settings, services, destinationPolicies, virtualServices },
-    facts,
-    sidecars,
-    serviceLimits,
-  }: ResolvedMesh): OutboundBasis =>
-    sharedFields({
-      mesh: sharedFields({ settings, services, destinationPolicies, virtualServices }),
-      facts,
-      sidecars,
-      serviceLimits,
-    }),
+export const outboundBasis = memo((resolved: ResolvedMesh): OutboundBasis =>
+  sharedFields({ ...fieldsOf(resolved, outboundFields), mesh: fieldsOf(resolved.mesh, outboundMeshFields) }),
 );
 
 /** Sidecars are told of by their own namespace and the root; gateways and waypoints may be by any. */
 export const ownBasis = (resolved: ResolvedMesh, { type, namespace }: Pick<Proxy, 'type' | 'namespace'>): OwnBasis =>
   type === 'sidecar' ? ofNamespace(resolved, namespace) : ofMesh(resolved);
 
-const ofMesh = memo(
-  ({
-    mesh: { settings, services, destinationPolicies },
-    sidecars,
-    mtls,
-    authorization,
-    authentication,
-    extensions,
-    limits,
-    telemetries,
-    keySets,
-  }: ResolvedMesh): OwnBasis =>
-    sharedFields({
-      mesh: sharedFields({ settings, services, destinationPolicies }),
-      sidecars,
-      mtls,
-      authorization,
-      authentication,
-      extensions,
-      limits,
-      telemetries,
-      keySets,
-    }),
+const ofMesh = memo((resolved: ResolvedMesh): OwnBasis =>
+  sharedFields({ ...fieldsOf(resolved, ownFields), mesh: fieldsOf(resolved.mesh, ownMeshFields) }),
 );
+
+/** The same object while these are. */
+const fieldsOf = <T extends object, K extends string & keyof T>(all: T, names: readonly K[]): Pick<T, K> =>
+  sharedFields(Object.fromEntries(names.map((name) => [name, all[name]])) as Pick<T, K>);
 
 const ofNamespace = memo((resolved: ResolvedMesh, namespace: string): OwnBasis => {
   const basis = ofMesh(resolved);
