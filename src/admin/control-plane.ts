@@ -79,6 +79,12 @@ export interface ControlPlane {
   /** The kinds of objects that are read. */
   kinds(): readonly ReadKind[];
   counters(): object;
+  /** How many resources are kept for connected proxies, and their bytes, by kind. */
+  cacheSizes(): object;
+  /** Where the program's time goes during so many seconds. */
+  cpuProfile(seconds: number): Promise<object>;
+  /** What its memory is for, in bytes. */
+  memory(): object;
   /** The injector's configuration; undefined where nothing is injected. */
   injection(): unknown;
   /** What was sent lately, the latest first. */

@@ -26,7 +26,7 @@ export async function debugPage(
   const about = isForwarded && isListedByEach(name, query) ? 'mesh' : (pages.get(name)?.about ?? 'mesh');
   const { plane, unheard } =
     about === 'mesh' ? { plane: own, unheard: [] } : await own.everywhere({ held: about === 'streams' });
-  return { ...print(answer(name, { plane, scope, query }), query.has('pretty')), unheard };
+  return { ...print(await answer(name, { plane, scope, query }), query.has('pretty')), unheard };
 }
 
 /**
@@ -36,7 +36,7 @@ export async function debugPage(
 const isListedByEach = (name: string, query: URLSearchParams): boolean =>
   name === 'syncz' && query.get('replicas') !== 'all';
 
-function answer(name: string, question: Parameters<Page['answer']>[0]): Answer {
+function answer(name: string, question: Parameters<Page['answer']>[0]): Answer | Promise<Answer> {
   if (name === '') return { html: index };
   if (name === 'list') return { json: [...pages.keys()] };
   const page = pages.get(name);

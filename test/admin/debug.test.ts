@@ -272,6 +272,22 @@ describe('over HTTP', () => {
     expect(await json('mcsz')).toEqual([]);
   });
 
+  test('what is kept for proxies, and what the program itself is doing; for callers of the system only', async () => {
+    const sizes = (await json('cachez?sizes')) as Readonly<Record<string, { resources: number; bytes: number }>>;
+    expect(sizes['cluster']?.resources).toBeGreaterThan(3);
+    expect(sizes['cluster']?.bytes).toBeGreaterThan(1000);
+    expect((await page('/debug/cachez?clear')).status).toBe(400);
+    expect(await json('pprof/heap')).toMatchObject({ heap: { used_heap_size: expect.any(Number) as number } });
+    const profile = json('pprof/profile?seconds=0.2') as Promise<{ nodes: readonly object[] }>;
+    expect((await profile).nodes.length).toBeGreaterThan(1);
+    for (const seconds of ['', '0', '-1', '31', 'x'])
+      expect((await page(`/debug/pprof/profile?seconds=${seconds}`)).status).toBe(400);
+    for (const name of ['cachez?sizes', 'pprof/heap', 'pprof/profile?seconds=1']) {
+      const refused = (await ask('istio.io/debug', [name], 'bank')).resources[0]!;
+      expect(Buffer.from(refused.value).toString()).toContain('system namespace');
+    }
+  });
+
   test('every page that is listed is there, and in the index for browsers', async () => {
     const index = await page('/debug');
     expect(index.headers.get('content-type')).toContain('text/html');

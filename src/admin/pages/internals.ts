@@ -1,7 +1,7 @@
-// What is read, and what was made of it at each step: resourcesz, krtz, ambientz, mcsz. istiod has collections behind these
+// What is read, and what was made of it at each step: resourcesz, krtz, cachez, ambientz, mcsz; and the program itself: pprof. istiod has collections behind these
 // pages; here they are the steps from objects to what proxies are sent.
 import type { Answer, Question } from './page.ts';
-import { visibleProxies } from './page.ts';
+import { refused, visibleProxies } from './page.ts';
 
 /** The kinds of objects that are read, as Kubernetes names them. */
 export const readKinds = ({ plane }: Question): Answer => ({ json: plane.kinds() });
@@ -25,6 +25,28 @@ export function ambient(question: Question): Answer {
 
 /** Services are not imported from other clusters. */
 export const importedServices = (): Answer => ({ json: [] });
+
+/** What the server has sent; with `sizes`, what it keeps for the proxies that are connected. */
+export function cache({ plane, query }: Question): Answer {
+  if (query.has('clear'))
+    return refused(
+      400,
+      'there is nothing to clear: what is kept belongs to the objects that it was made of, and goes with them',
+    );
+  return { json: query.has('sizes') ? plane.cacheSizes() : plane.counters() };
+}
+
+const longestProfile = 30;
+
+/** A .cpuprofile of `seconds`. */
+export async function profile({ plane, query }: Question): Promise<Answer> {
+  const seconds = Number(query.get('seconds'));
+  return seconds > 0 && seconds <= longestProfile
+    ? { json: await plane.cpuProfile(seconds) }
+    : refused(400, `You must provide seconds in the query string, at most ${longestProfile}`);
+}
+
+export const memory = ({ plane }: Question): Answer => ({ json: plane.memory() });
 
 /** Of the fields that are lists or Maps, how much they hold. */
 const sizes = (value: object): readonly (readonly [name: string, count: number])[] =>

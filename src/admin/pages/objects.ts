@@ -75,7 +75,6 @@ export function networkGateways({ plane }: Question): Answer {
 
 export const clusters = ({ plane }: Question): Answer => ({ json: plane.clusters() });
 export const injection = ({ plane }: Question): Answer => ({ json: plane.injection() ?? {} });
-export const counters = ({ plane }: Question): Answer => ({ json: plane.counters() });
 
 /** What is wrong, by kind of mistake, then by object: what istiod calls the status of the last push. */
 export function pushStatus({ plane }: Question): Answer {

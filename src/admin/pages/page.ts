@@ -26,7 +26,7 @@ export interface Page {
   readonly scoped: boolean;
   /** What it tells of: what every replica knows, proxies wherever they are connected, or those and what they have. */
   readonly about: 'mesh' | 'proxies' | 'streams';
-  readonly answer: (question: Question) => Answer;
+  readonly answer: (question: Question) => Answer | Promise<Answer>;
 }
 
 export const refused = (status: Refusal['status'], message: string): Answer => ({ refused: { status, message } });

@@ -24,6 +24,8 @@ import { configDump, printSection } from '../../xds/debug/config-dump.ts';
 import type { Authenticate, XdsServer } from '../../xds/server.ts';
 import type { Rejection } from '../../xds/subscription/quarantine.ts';
 import type { AskPeers } from '../../model/proxy/replica.ts';
+import { cacheSizes } from './cache-sizes.ts';
+import { cpuProfile, memory } from './profile.ts';
 import { everywhere } from './replicas.ts';
 
 export interface ExplainedRejection extends Rejection {
@@ -115,6 +117,16 @@ export function controlPlane(known: Known): ControlPlane {
     clusters: () => [{ id: translation().mesh.settings.clusterId, secretName: '', syncStatus: 'synced' }],
     kinds: () => readKinds,
     counters: () => server().counters(),
+    cacheSizes: () =>
+      cacheSizes(
+        new Set(
+          server()
+            .status()
+            .map(({ node }) => known.delivered(node)),
+        ),
+      ),
+    cpuProfile,
+    memory,
     injection: known.injection,
     pushes: known.pushes,
     push: () => void server().update(),
