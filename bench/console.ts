@@ -124,6 +124,14 @@ const interactions: readonly Interaction[] = [
     done: `document.querySelectorAll('tbody tr').length === 1`,
   },
   {
+    name: 'objects: one is opened',
+    hash: '#/objects',
+    ready: 'tbody tr',
+    prepare: `const link = document.querySelector('tbody tr a');`,
+    act: `link.click();`,
+    done: `document.querySelector('.conditions')`,
+  },
+  {
     name: 'mesh: a namespace is chosen',
     hash: '#/',
     ready: 'svg .node',

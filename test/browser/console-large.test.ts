@@ -60,7 +60,7 @@ describe.skipIf(chromiumPath === undefined)('the console with 1,000 services and
     ['proxies', '#/proxies', 'tbody tr'],
     ['proxy', '#/proxy/proxy-7.team-7?kind=route&name=80', '.tree li'],
     ['objects', '#/objects', 'tbody tr'],
-    ['object', '#/object/VirtualService/team-3/service-3', '.conditions'],
+    ['object', '#/object/VirtualService/team-3/service-3', '.columns'],
     ['found', '#/proxy/proxy-7.team-7?search=service', '.hits li'],
   ] as const)(
     '%s holds few elements, and is sent little',

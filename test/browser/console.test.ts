@@ -47,7 +47,7 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
     ['found', '#/proxy/web-v1.shop?search=canary', '.hits li'],
     ['rejecting', '#/proxy/ledger-v1.bank', '.remedy'],
     ['objects', '#/objects', 'tbody tr'],
-    ['object', '#/object/VirtualService/shop/catalog', '.conditions'],
+    ['object', '#/object/VirtualService/shop/catalog', '.columns'],
     ['without effect', '#/object/PeerAuthentication/tools/elsewhere', '.problems li'],
     ['problems', '#/problems', '.problems li'],
     ['trace', '#/trace?from=web-v1.shop&method=GET&url=http%3A%2F%2Fcatalog%2Fitems', '.steps li'],

@@ -1,7 +1,7 @@
 // All questions of the console by name.
 import type { ReplicaQuestion } from '../../model/proxy/replica.ts';
 import { graph } from './graph.ts';
-import { object, objects, problems, written } from './objects.ts';
+import { effect, object, objects, problems, written } from './objects.ts';
 import { certificates, overview, pushes } from './overview.ts';
 import { branch, proxies, proxy, resources, search } from './proxies.ts';
 import type { Question } from './question.ts';
@@ -31,6 +31,7 @@ export const answers: ReadonlyMap<string, Answer> = new Map(
     graph: whole(graph),
     objects: whole(objects),
     object: whole(object),
+    effect: whole(effect),
     written: whole(written),
     problems: whole(problems),
     pushes: { ...whole(pushes), wanted: { pushes: true }, missing: 'what it sent is missing' },

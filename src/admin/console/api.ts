@@ -138,7 +138,6 @@ export interface ObjectDetail extends ObjectRow {
   readonly conditions: readonly Condition[];
   readonly problems: readonly Problem[];
   readonly rejections: readonly { readonly name: string; readonly error: string; readonly proxies: number }[];
-  readonly effect: Effect;
 }
 
 /** Where an object is among the causes of what proxies have. */

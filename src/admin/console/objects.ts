@@ -6,7 +6,7 @@ import { memo } from '../../model/memo.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { isShown } from '../pages/objects.ts';
-import type { Branch, Condition, ObjectDetail, ObjectRow, Stretch } from './api.ts';
+import type { Branch, Condition, Effect, ObjectDetail, ObjectRow, Stretch } from './api.ts';
 import { matcher, stretchOf } from './paging.ts';
 import type { Question } from './question.ts';
 import { NoAnswer } from './question.ts';
@@ -76,8 +76,8 @@ function row({ source, apiVersion, metadata }: ObjectBase, problems: readonly Pr
   };
 }
 
-export async function object(question: Question): Promise<ObjectDetail> {
-  const { plane, source } = question;
+export function object(question: Question): ObjectDetail {
+  const { plane } = question;
   const found = askedObject(question);
   const key = keyOf(found.source);
   const problems = plane.problems().filter((problem) => problem.source && keyOf(problem.source) === key);
@@ -87,9 +87,11 @@ export async function object(question: Question): Promise<ObjectDetail> {
     conditions: conditionsOf(found),
     problems,
     rejections: rejections.map(({ name, error, nodes }) => ({ name, error, proxies: nodes.length })),
-    effect: await source.effect(found.source),
   };
 }
+
+/** Asked by itself: it takes a look at what every proxy has. */
+export const effect = (question: Question): Promise<Effect> => question.source.effect(askedObject(question).source);
 
 /** Throws a NoAnswer. */
 function askedObject(question: Question): ObjectBase {

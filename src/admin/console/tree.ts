@@ -46,7 +46,7 @@ const pathBelow = (path: string, step: string): string =>
 
 /** Whether `wanted` is there or below. Names of fields may have dots in them: two fields can seem to lead there. */
 const leadsTo = (path: string, wanted: string): boolean =>
-  wanted.startsWith(path) && (wanted.length === path.length || /^[.[]/.test(wanted.slice(path.length)));
+  wanted.startsWith(path) && (wanted.length === path.length || '.['.includes(wanted.charAt(path.length)));
 
 function placeOf({ part, path }: Place, field: string): Place | undefined {
   if (path === field) return { part, path };

@@ -1,8 +1,8 @@
 // One object: what is wrong with it, what its status says, where it has effect, and what it is.
-import type { ObjectDetail } from '../../admin/console/api.ts';
+import type { Effect, ObjectDetail } from '../../admin/console/api.ts';
 import { describeSource } from '../../model/source.ts';
 import { useLive } from '../live.ts';
-import { Asked, Missing } from '../parts/asked.tsx';
+import { Asked, Fault, Missing } from '../parts/asked.tsx';
 import { Badge } from '../parts/badge.tsx';
 import { ProblemList } from '../parts/problem-list.tsx';
 import { Tree } from '../parts/tree.tsx';
@@ -14,6 +14,7 @@ export function ObjectView({ place }: { readonly place: Place }) {
   const [, kind = '', given = '', name = ''] = place.path;
   const namespace = given === '-' ? '' : given;
   const live = useLive<ObjectDetail>('object', { kind, namespace, name });
+  const effect = useLive<Effect>('effect', { kind, namespace, name });
   return (
     <>
       <p class="muted above">
@@ -24,20 +25,15 @@ export function ObjectView({ place }: { readonly place: Place }) {
       <Asked live={live}>
         {(object) => (
           <>
-            <Conditions object={object} />
+            <Conditions object={object} effect={effect.data} />
             {object.problems.length > 0 && (
               <section>
                 <h2>Problems</h2>
                 <ProblemList problems={object.problems} />
               </section>
             )}
-            {object.effect.reasons.length > 0 && (
-              <section>
-                <h2>Why it has no effect</h2>
-                <ProblemList problems={object.effect.reasons} />
-              </section>
-            )}
-            <EffectOf object={object} />
+            {effect.error !== undefined && <Fault words={effect.error} />}
+            {effect.data !== undefined && <EffectOf object={object} effect={effect.data} />}
             <section class="panel written">
               <h2>The object</h2>
               <Tree question="written" about={{ kind, namespace, name }} />
@@ -49,8 +45,13 @@ export function ObjectView({ place }: { readonly place: Place }) {
   );
 }
 
-function Conditions({ object: { effect, rejections, conditions, errors } }: { readonly object: ObjectDetail }) {
-  const { affected, live } = effect;
+interface ConditionsProps {
+  readonly object: ObjectDetail;
+  /** undefined as long as proxies are looked through. */
+  readonly effect: Effect | undefined;
+}
+
+function Conditions({ object: { rejections, conditions, errors }, effect }: ConditionsProps) {
   return (
     <ul class="conditions">
       <li>
@@ -58,12 +59,7 @@ function Conditions({ object: { effect, rejections, conditions, errors } }: { re
         {errors > 0 && <span>{count(errors, 'error')}</span>}
       </li>
       <li>
-        <Badge tone={affected === 0 ? 'quiet' : live === affected ? 'good' : 'busy'}>programmed</Badge>
-        <span>
-          {affected === 0
-            ? 'no connected proxy has anything because of it'
-            : `live on ${live} of ${count(affected, 'proxy', 'proxies')} that it concerns`}
-        </span>
+        {effect === undefined ? <Badge tone="quiet">looking through proxies …</Badge> : <Programmed {...effect} />}
       </li>
       {rejections.map(({ name, error, proxies }) => (
         <li key={name}>
@@ -87,9 +83,27 @@ function Conditions({ object: { effect, rejections, conditions, errors } }: { re
   );
 }
 
-function EffectOf({ object: { kind, namespace, name: own, effect } }: { readonly object: ObjectDetail }) {
-  const { names, affected, resources } = effect;
-  const lines = describeSource({ kind, namespace, name: own });
+const Programmed = ({ affected, live }: Effect) => (
+  <>
+    <Badge tone={affected === 0 ? 'quiet' : live === affected ? 'good' : 'busy'}>programmed</Badge>
+    <span>
+      {affected === 0
+        ? 'no connected proxy has anything because of it'
+        : `live on ${live} of ${count(affected, 'proxy', 'proxies')} that it concerns`}
+    </span>
+  </>
+);
+
+function EffectOf({ object, effect }: { readonly object: ObjectDetail; readonly effect: Effect }) {
+  const { names, affected, resources, reasons } = effect;
+  const lines = describeSource({ kind: object.kind, namespace: object.namespace, name: object.name });
+  if (reasons.length > 0)
+    return (
+      <section>
+        <h2>Why it has no effect</h2>
+        <ProblemList problems={reasons} />
+      </section>
+    );
   if (affected === 0) return null;
   const [first = ''] = names;
   return (
