@@ -69,4 +69,6 @@ async function readiness({ readiness: url }: Started, began: number): Promise<re
   throw new Error('not ready within five minutes');
 }
 
-const seconds = (milliseconds: number): number => Math.round(milliseconds / 100) / 10;
+function seconds(milliseconds: number): number {
+  return Math.round(milliseconds / 100) / 10;
+}

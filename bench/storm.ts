@@ -104,7 +104,9 @@ async function during<T>(scene: Scene, name: string, storm?: readonly string[]):
   return storm === undefined ? [seen] : [seen, await read<T>(file('-storm'))];
 }
 
-const read = async <T>(file: string): Promise<T> => JSON.parse(await readFile(file, 'utf8')) as T;
+async function read<T>(file: string): Promise<T> {
+  return JSON.parse(await readFile(file, 'utf8')) as T;
+}
 
 function lags(all: Settled['churn'][string]['all'] | undefined): object {
   if (all === undefined || all.lost > 0) process.exitCode = 1;
@@ -117,21 +119,25 @@ function lags(all: Settled['churn'][string]['all'] | undefined): object {
   };
 }
 
-const certificateRow = ({ per_second, failed, latency_ms }: Certificates): object => ({
-  'a second': per_second,
-  'p50, ms': latency_ms.p50,
-  'p99, ms': latency_ms.p99,
-  failed,
-});
+function certificateRow({ per_second, failed, latency_ms }: Certificates): object {
+  return {
+    'a second': per_second,
+    'p50, ms': latency_ms.p50,
+    'p99, ms': latency_ms.p99,
+    failed,
+  };
+}
 
-const connectRow = ({ connect }: Connected): object => ({
-  'complete': connect.complete, // prettier-ignore
-  'refused': connect.rejected_streams, // prettier-ignore
-  'dropped': connect.dropped_streams, // prettier-ignore
-  'median, s': connect.cold_connect_s.p50,
-  'last, s': connect.cold_connect_s.max,
-  'kB each': Math.round(connect.bytes_per_client.p50 / 1000),
-  'CPU, s': connect.usage.server_cpu_s,
-  'resident, most, MB': Math.round(connect.usage.server_rss_peak_mb),
-  'resident, then, MB': Math.round(connect.usage.server_rss_end_mb),
-});
+function connectRow({ connect }: Connected): object {
+  return {
+    'complete': connect.complete, // prettier-ignore
+    'refused': connect.rejected_streams, // prettier-ignore
+    'dropped': connect.dropped_streams, // prettier-ignore
+    'median, s': connect.cold_connect_s.p50,
+    'last, s': connect.cold_connect_s.max,
+    'kB each': Math.round(connect.bytes_per_client.p50 / 1000),
+    'CPU, s': connect.usage.server_cpu_s,
+    'resident, most, MB': Math.round(connect.usage.server_rss_peak_mb),
+    'resident, then, MB': Math.round(connect.usage.server_rss_end_mb),
+  };
+}

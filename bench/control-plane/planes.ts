@@ -88,8 +88,7 @@ async function serve(
   const own = ['--monitoring-address', monitoring, '--http-address', readiness];
   const off = ['--webhook-address', 'off', '--controlz-address', 'off'];
   const where = ['--kubeconfig', kubernetes.kubeconfig, '--state', state, ...addresses];
-  const command = [join(root, 'dist', 'cli', 'keelson.js'), 'serve', ...where, ...own, ...off];
-  const daemon = startProcess('keelson serve', process.execPath, command);
+  const daemon = startProcess('keelson serve', join(root, 'bin', 'keelson'), ['serve', ...where, ...own, ...off]);
   return { daemon, state, monitoring: `http://${monitoring}`, readiness: `http://${readiness}` };
 }
 
