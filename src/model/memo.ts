@@ -53,7 +53,8 @@ export function memoLast<F extends object, A extends readonly Key[], R>(
   const last = new WeakMap<F, { readonly others: A; readonly value: R }>();
   return (first, ...others) => {
     const known = last.get(first);
-    if (known?.others.every((each, i) => each === others[i]) === true) return known.value;
+    if (known?.others.length === others.length && known.others.every((each, i) => each === others[i]))
+      return known.value;
     const value = fn(first, ...others);
     last.set(first, { others, value });
     return value;

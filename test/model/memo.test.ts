@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { memo, memoEach, sharedList, sharedValue } from '../../src/model/memo.ts';
+import { memo, memoEach, memoLast, sharedFields, sharedList, sharedValue } from '../../src/model/memo.ts';
 
 describe('memo', () => {
   it('computes once for the same arguments, by identity of objects and value of primitives', () => {
@@ -92,4 +92,28 @@ describe('memoEach', () => {
       }),
     );
   });
+});
+
+it('what is remembered for each first argument is the last of the others', () => {
+  const asked: string[] = [];
+  const joined = memoLast((first: { readonly name: string }, ...others: readonly string[]) => {
+    asked.push([first.name, ...others].join());
+    return [first, others];
+  });
+  const [a, b] = [{ name: 'a' }, { name: 'b' }];
+  const once = joined(a, 'x', 'y');
+  expect(joined(b, 'x', 'y')).not.toBe(once);
+  expect(joined(a, 'x', 'y')).toBe(once);
+  joined(a, 'x', 'z');
+  joined(a, 'x', 'y');
+  expect(asked).toEqual(['a,x,y', 'b,x,y', 'a,x,z', 'a,x,y']);
+});
+
+it('equal fields are one object, whatever their names', () => {
+  const [x, y] = [{}, {}];
+  const one = sharedFields({ x, y });
+  expect(sharedFields({ x, y })).toBe(one);
+  expect(one).toEqual({ x, y });
+  expect(sharedFields({ x, z: y })).not.toBe(one);
+  expect(sharedFields({ x: y, y: x })).not.toBe(one);
 });
