@@ -110,6 +110,15 @@ describe.skipIf(chromiumPath === undefined)('the console with 1,000 services and
     expect(Math.max(...searches.map(({ bytes }) => bytes))).toBeLessThan(10_000);
   }, 90_000);
 
+  test('shows a page of fifty rows, and only those of another when one turns it', async () => {
+    const { page } = await view('#/proxies', 'tbody tr');
+    const rows = page.locator('tbody tr');
+    await expect.poll(() => rows.count()).toBe(50);
+    await page.getByRole('button', { name: 'Next' }).click();
+    await page.getByText('51–100 of 2,000').waitFor();
+    expect(await rows.count()).toBe(50);
+  });
+
   test('asks once for what is typed, and as often for who types fast as for who does not', async () => {
     const { page, asked } = await view('#/proxies', 'tbody tr');
     asked.length = 0;

@@ -1,6 +1,7 @@
 // A table of a stretch of a list: columns, pages, and what stands there instead of nothing. On narrow screens each row
 // becomes a card whose cells name their columns.
 import type { ComponentChildren } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
 
 import type { Stretch } from '../../admin/console/api.ts';
 import { numeral } from '../words.ts';
@@ -20,7 +21,17 @@ interface TableProps<T> {
   readonly empty: string;
 }
 
+/** Rows of a screen. */
+const firstRows = 20;
+/** Milliseconds until those below it follow: who has just come sees the first without waiting for the last. */
+const restAfter = 50;
+
 export function Table<T>({ caption, columns, items, keyOf, empty }: TableProps<T>) {
+  const [isWhole, setWhole] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setWhole(true), restAfter);
+    return () => clearTimeout(timer);
+  }, []);
   if (items.length === 0) return <p class="empty">{empty}</p>;
   return (
     <div class="table">
@@ -36,7 +47,7 @@ export function Table<T>({ caption, columns, items, keyOf, empty }: TableProps<T
           </tr>
         </thead>
         <tbody>
-          {items.map((item) => (
+          {(isWhole ? items : items.slice(0, firstRows)).map((item) => (
             <tr key={keyOf(item)}>
               {columns.map(({ head, cell, number }) => (
                 <td key={head} data-head={head} class={number === true ? 'number' : ''}>
