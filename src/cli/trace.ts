@@ -82,7 +82,9 @@ export const problemLines = (problems: readonly Problem[]): readonly string[] =>
 const advice = (problem: Problem): string => `${describeProblem(problem)} (${problem.code})`;
 
 const causes = ({ causes: all }: Step): string =>
-  all.length === 0 ? '' : `\n${' '.repeat(19)}because of ${all.slice(0, 5).map(describeSource).join(', ')}`;
+  all.length === 0
+    ? ''
+    : `\n${' '.repeat(19)}because of ${[...new Set(all.map(describeSource))].slice(0, 5).join(', ')}`;
 
 function words(ending: Ending): string {
   switch (ending.kind) {

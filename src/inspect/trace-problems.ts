@@ -67,6 +67,14 @@ function denied(steps: readonly Step[], proxy: string): Problem {
   const client = /the client is (\S+)/.exec(who?.outcome ?? '')?.[1]?.replace('spiffe://', '');
   const asks = client === undefined ? 'a client that shows no certificate' : client;
   const names = policies.map(describeSource).join(', ');
+  const isWithoutRules = !isDenial && !steps.some(({ outcome }) => outcome.startsWith('ALLOW ns['));
+  if (isWithoutRules && policy !== undefined)
+    return {
+      code: 'denied-by-policy',
+      severity: 'warning',
+      message: `lets nothing pass at ${proxy}: none of its rules counts there, because what a rule says of HTTP matches no plain bytes, and a policy without rules allows nobody; write a rule that says nothing of HTTP`,
+      source: policy,
+    };
   return {
     code: 'denied-by-policy',
     severity: 'warning',

@@ -146,12 +146,26 @@ export async function explainError(
       .filter(({ name }) => text.includes(name))
       .map((resource) => ({ kind, name: resource.name, objects: objectsBehind(resource) })),
   );
+  const problems = isOfCertificates(text) ? mesh.problems.filter(({ code }) => ofCertificates.has(code)) : [];
   if (json) io.stdout(`${JSON.stringify(named, null, 2)}\n`);
+  else if (named.length === 0 && problems.length > 0) io.stdout(`${problems.map(describeProblem).join('\n')}\n`);
   else {
     const rows = named.map(({ kind, name, objects }) => [kind, name, objects.map(describeSource).join(', ')]);
     io.stdout(
       rows.length === 0 ? `${proxy} has no resource that this names\n` : table([['KIND', 'NAME', 'OBJECTS'], ...rows]),
     );
   }
-  return named.length > 0 ? exit.fine : exit.bad;
+  return named.length + problems.length > 0 ? exit.fine : exit.bad;
 }
+
+/** Handshakes name no resource: what is known of certificates has to do. */
+const isOfCertificates = (text: string): boolean => /CERTIFICATE_|certificate|TLS_error/i.test(text);
+
+const ofCertificates: ReadonlySet<string> = new Set([
+  'expired-workload-certificate',
+  'proxy-not-connected',
+  'expired-certificate',
+  'unusable-credential',
+  'authority-ends',
+  'unusable-authority',
+]);

@@ -398,6 +398,9 @@ test('expired certificate of a workload', { timeout: 120_000 }, async () => {
   line?.cut();
   await settled('503');
   expect(await shown()).toBe('ended');
+  const words = 'TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end';
+  const asked = await run(['explain', '--proxy', `caller.${namespace}`, 'error', words]);
+  expect(asked.said).toContain('Pod lab/book-v1: the certificate of its proxy');
   for (const command of [trace('book'), ['proxy', 'status']]) {
     const { said, code } = await run(command);
     expect(said).toContain('Pod lab/book-v1');

@@ -72,8 +72,13 @@ function decisions(
   identities: Identities,
   http: boolean,
 ): RbacRules {
-  const rulesFor = (own: readonly AuthorizationPolicy[]): Rbac | undefined =>
-    own.length === 0 ? undefined : { action, policies: policyEntries(own, action, identities, http, plainName) };
+  const rulesFor = (own: readonly AuthorizationPolicy[]): Rbac | undefined => {
+    if (own.length === 0) return undefined;
+    const rules = { action, policies: policyEntries(own, action, identities, http, plainName) };
+    // Without entries nothing else would tell whose they are.
+    const sources = own.map(({ source }) => at(source, 'spec.rules'));
+    return Object.keys(rules.policies).length > 0 ? rules : from(sources, rules);
+  };
   const rules = rulesFor(policies.filter((policy) => !isDryRun(policy)));
   const shadowRules = rulesFor(policies.filter(isDryRun));
   // The prefix is there for nothing as well: dashboards look the statistics up by it.
