@@ -3,6 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import type { Service } from '../../../src/model/mesh/mesh.ts';
 import type { Proxy } from '../../../src/model/proxy/proxy.ts';
 import { trustDomains, withAliases } from '../../../src/translate/envoy/rbac/trust-domain.ts';
+import { originsOf } from '../../../src/translate/provenance.ts';
 import { groupPolicies, policiesFor } from '../../../src/translate/resolve/security/policy-attachment.ts';
 import { filters, matched, objects, policy } from '../../support/objects/authorization.ts';
 import { makeService, makeSettings } from '../../support/objects/make.ts';
@@ -115,7 +116,9 @@ describe('on plain connections', () => {
 
   it('an ALLOW rule that looks at HTTP is left out, and the filter stays', () => {
     const [allow] = filters([policy('p', `{rules: [${http}]}`)]).tcp;
-    expect(allow?.rules).toEqual({ action: 'ALLOW', policies: {} });
+    expect([allow?.rules?.action, allow?.rules?.policies]).toEqual(['ALLOW', {}]);
+    // Nobody gets through any more, and whose doing that is can be told.
+    expect(originsOf(allow?.rules).get('policies')).toMatchObject([{ kind: 'AuthorizationPolicy', name: 'p' }]);
     expect(Object.keys(filters([policy('p', `{rules: [${http}, ${l4}]}`)]).tcp[0]?.rules?.policies ?? {})).toEqual([
       'ns[garden]-policy[p]-rule[1]',
     ]);
