@@ -73,24 +73,16 @@ const mostChanged = 50;
 function next(port: Port, { services, layout, claimed }: Kept): Kept | undefined {
   const { gone, come } = stretch(services, port.services);
   if (gone.length + come.length > mostChanged) return undefined;
+  const [left, joining] = [ownClaims(port, gone), ownClaims(port, come)];
+  if (left === undefined || joining === undefined) return undefined;
   const byName = new Map(layout.byName);
-  const left = new Set<Place>();
-  for (const service of gone) {
-    const claim = claimAlone(port, service);
-    if (claim === 'contested') return undefined;
-    if (claim === undefined) continue;
+  for (const claim of left) {
     if (!claim.domains.every(({ key }) => claimed.get(key) === 1)) return undefined;
     count(claimed, claim, -1);
-    const name = virtualHostName(claim.host, port.number);
-    const place = byName.get(name);
-    if (place !== undefined) left.add(place);
-    byName.delete(name);
+    byName.delete(virtualHostName(claim.host, port.number));
   }
-  const places = layout.places.filter((place) => !left.has(place));
-  for (const service of come) {
-    const claim = claimAlone(port, service);
-    if (claim === 'contested') return undefined;
-    if (claim === undefined) continue;
+  const places = layout.places.filter(({ name }) => byName.has(name));
+  for (const claim of joining) {
     if (claim.domains.some(({ key }) => claimed.has(key))) return undefined;
     count(claimed, claim, 1);
     const fresh = placeOf(claim, claim.domains, port.number);
@@ -98,6 +90,12 @@ function next(port: Port, { services, layout, claimed }: Kept): Kept | undefined
     places.splice(positionIn(places, fresh.name), 0, fresh);
   }
   return { services: port.services, layout: { places, byName, problems: layout.problems }, claimed };
+}
+
+/** What the services claim; undefined if others have a part in it. */
+function ownClaims(port: Port, services: readonly Service[]): readonly Claim[] | undefined {
+  const claims = services.map((service) => claimAlone(port, service));
+  return claims.includes('contested') ? undefined : claims.filter((claim) => typeof claim === 'object');
 }
 
 function count(claimed: Map<string, number>, { domains }: Claim, by: 1 | -1): void {
