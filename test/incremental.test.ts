@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { rebuilt } from '../bench/count.ts';
 import { applyObjects, changes, meshOf, nodesOf } from '../bench/mesh.ts';
 import type { Configuration, Resource } from '../src/model/envoy/resource.ts';
+import { ownLabels } from '../src/model/proxy/self-labels.ts';
 import type { Snapshot } from '../src/model/snapshot.ts';
 import { translate } from '../src/translate/translate.ts';
 
@@ -73,6 +74,40 @@ describe('a change in a mesh of 1,000 services and 20 proxies in 10 namespaces',
     const nodes = nodesOf(proxies);
     const [first, second] = [before, { ...before, version: before.version + 1 }].map((snapshot) => translate(snapshot));
     for (const node of nodes) expect(second?.configuration(node)).toBe(first?.configuration(node));
+  });
+});
+
+describe('proxies that know their own names', () => {
+  const metered = { defaultProviders: { metrics: ['prometheus'] }, enableTracing: true };
+  const config = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'istio', namespace: 'istio-system' },
+    data: { mesh: JSON.stringify(metered) },
+  };
+  const database = (port: number) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'database', namespace: 'mesh-0' },
+    spec: { clusterIP: '10.95.0.1', selector: { app: 'database' }, ports: [{ name: 'tcp', port }] },
+  });
+  const nodes = nodesOf(proxies).map((node) => ({ ...node, metadata: { ...node.metadata, ...ownLabels } }));
+  const listenersOf = (snapshot: Snapshot): readonly Resource[] => {
+    const translation = translate(snapshot);
+    const all = nodes.flatMap((node) => translation.configuration(node)?.listener ?? []);
+    return [...new Set(all.flatMap(({ resources }) => [...resources.values()]))];
+  };
+
+  it('have all that they send by in common, and a change remakes a listener once for all', () => {
+    const before = applyObjects(meshOf(100), [config, database(5432)]);
+    const known = listenersOf(before);
+    const [outbound, inbound] = [true, false].map((sent) =>
+      known.filter(({ name }) => (name !== 'virtualInbound') === sent),
+    );
+    expect(outbound?.map(({ name }) => name).toSorted()).toEqual(['0.0.0.0_80', '10.95.0.1_5432', 'virtualOutbound']);
+    expect(inbound).toHaveLength(proxies);
+    const after = listenersOf(applyObjects(before, [database(5433)]));
+    expect(shortNames(after.filter((one) => !known.includes(one)))).toEqual(['Listener 10.95.0.1_5433']);
   });
 });
 

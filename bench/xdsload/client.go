@@ -161,6 +161,7 @@ func nodeFor(m *Mesh, i, p int, istioVersion, discoveryAddress string, hostByHos
 	}
 	if hostByHost {
 		meta["ROUTE_DELIVERY"] = "virtual-hosts"
+		meta["SELF_LABELS"] = "environment"
 	}
 	s, err := structpb.NewStruct(meta)
 	if err != nil {

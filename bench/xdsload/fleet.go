@@ -364,7 +364,7 @@ func (c *connectFlags) flags(fs *flag.FlagSet) {
 	fs.IntVar(&c.n, "clients", 100, "number of sidecars")
 	fs.BoolVar(&c.sotw, "sotw", false, "state-of-the-world instead of delta streams")
 	fs.BoolVar(&c.validate, "validate", false, "decode every new resource and check it with Envoy's validation rules (slow; not for timing)")
-	fs.BoolVar(&c.hostByHost, "vhds", false, "take the virtual hosts of route configurations one by one, as an Envoy with Keelson's bootstrap does")
+	fs.BoolVar(&c.hostByHost, "vhds", false, "take the virtual hosts of route configurations one by one and say that the environment has the workload's names, as an Envoy in a Pod that Keelson injected does")
 	fs.Float64Var(&c.ramp, "ramp", 0, "connect this many clients per second (0: all at once)")
 	fs.DurationVar(&c.timeout, "timeout", 5*time.Minute, "give up connecting after this")
 	fs.StringVar(&c.istioVersion, "istio-version", "1.31.0", "ISTIO_VERSION of the sidecars")

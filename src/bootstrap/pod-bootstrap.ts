@@ -7,6 +7,7 @@ import type { ScrapeTarget } from './pod-services.ts';
 import type { AppAddress, AppProbe, AppProbes } from './probes.ts';
 
 import { parseDuration } from '../model/duration.ts';
+import { labelVariables, ownLabels, selfVariables } from '../model/proxy/self-labels.ts';
 import { caSecretFile, tokenSecretFile } from './credential-files.ts';
 import { bootstrapMessage } from './message.ts';
 import { metadataPrefix, ownVariables, podFiles, servicePorts } from './pod-environment.ts';
@@ -87,6 +88,7 @@ function podNode({ type, environment, labels, annotations }: PodFacts, config: J
     id: `${type}~${address}~${name}.${namespace}~${namespace}.svc.${environment[ownVariables.clusterDomain] ?? 'cluster.local'}`,
     cluster: `${app ?? name}.${namespace}`,
     metadata: {
+      ...(type === 'sidecar' && sayItself(environment, labels) && ownLabels),
       ...Object.fromEntries(metadata),
       NAME: name,
       NAMESPACE: namespace,
@@ -99,6 +101,18 @@ function podNode({ type, environment, labels, annotations }: PodFacts, config: J
       STDOUT_STREAM: 'true',
     },
   };
+}
+
+/**
+ * Whether the variables, which the proxy has as well, say what the control plane would: somebody else may have changed the
+ * labels after injection.
+ */
+function sayItself(environment: Environment, labels: Readonly<Record<string, string>>): boolean {
+  const named = labelVariables(labels);
+  const known = { ...environment, ...named };
+  return Object.values(selfVariables).every(
+    (variable) => (known[variable] ?? '') !== '' && environment[variable] === known[variable],
+  );
 }
 
 function required(environment: Environment, variable: string): string {

@@ -30,6 +30,7 @@ import type { Diagnosis } from './diagnosis/diagnosis.ts';
 import { diagnosis, unusableRoutes } from './diagnosis/diagnosis.ts';
 import { isCredentialGranted } from './gateway/granted-credentials.ts';
 import { gatewayConflicts, routerConfiguration } from './gateway/router-configuration.ts';
+import { listenerLayers } from './listener-layers.ts';
 import { lazyConfiguration } from './lazy/lazy-configuration.ts';
 import { isLazy } from './lazy/lazy-proxy.ts';
 import { withExtensions } from './envoy/extension/extension-layer.ts';
@@ -197,13 +198,13 @@ const sidecarSeeing = memoLast(
   (view: ProxyView, endpoints: Mesh['endpoints'], networks: Mesh['networks']): Configuration => {
     const caller = callerFacts({ networks }, view);
     const { settings, outbound, inbound } = view;
-    const { cluster, listener, route } = ownLayers(view);
+    const { cluster, listeners, route } = ownLayers(view);
     const sending = sendingLayers(settings, outbound, endpoints, caller);
-    const dns = dnsListeners(view, endpoints);
+    const own = [...inboundListeners(view), ...dnsListeners(view, endpoints)];
     return configurationWith(
       followedBy(sending.cluster, cluster),
       sending.endpoint,
-      dns.length === 0 ? listener : layer(inbound.scope, [...listener.resources.values(), ...dns]),
+      listenerLayers(listeners, own, outbound, inbound),
       route,
     );
   },
@@ -212,10 +213,10 @@ const sidecarSeeing = memoLast(
 const followedBy = memo((layers: readonly Layer[], last: Layer): readonly Layer[] => [...layers, last]);
 
 const configurationWith = memo(
-  (cluster: readonly Layer[], endpoint: readonly Layer[], listener: Layer, route: Layer): Configuration => ({
+  (cluster: readonly Layer[], endpoint: readonly Layer[], listener: readonly Layer[], route: Layer): Configuration => ({
     cluster,
     endpoint,
-    listener: [listener],
+    listener,
     route: [route],
     virtualHost: [],
     extension: [],
@@ -223,19 +224,15 @@ const configurationWith = memo(
 );
 
 /** What does not depend on endpoints. */
-const ownLayers = memo((view: ProxyView): Readonly<Record<'cluster' | 'listener' | 'route', Layer>> => {
+const ownLayers = memo((view: ProxyView) => {
   const { settings, outbound, inbound, proxy } = view;
   const { listeners, routeNames } = outboundListeners(view);
   return {
     cluster: inboundClusterLayer(settings, inbound, inboundFacts(proxy, settings)),
-    listener: listenerLayer(listeners, inboundListeners(view), inbound.scope),
+    listeners,
     route: routeLayer(settings, outbound, routeNames),
   };
 });
-
-const listenerLayer = memo((outbound: readonly Resource[], inbound: readonly Resource[], scope: string): Layer =>
-  layer(scope, [...outbound, ...inbound]),
-);
 
 const inboundClusterLayer = memo((settings: MeshSettings, inbound: InboundView, facts: InboundFacts): Layer =>
   layer(inbound.scope, inboundClusters(settings, inbound, facts)),

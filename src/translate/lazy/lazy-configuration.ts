@@ -17,7 +17,7 @@ export function lazyConfiguration(full: Configuration): Configuration {
   return {
     cluster: full.cluster.flatMap((layer) => lazyClusters(layer, eager, destinations)),
     endpoint: full.endpoint.flatMap((layer) => lazyEndpoints(layer, destinations)),
-    listener: [listenerLayer(full.listener[0]?.scope ?? '', kept)],
+    listener: [listenerLayer(full.listener.map(({ scope }) => scope).join('|'), kept)],
     route: routes.map((each) => each.routes),
     virtualHost: routes.map((each) => each.virtualHosts),
     extension: full.extension,

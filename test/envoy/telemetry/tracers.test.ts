@@ -7,6 +7,7 @@ import type { SpanSink } from '../../support/servers/span-sinks.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 
+import { selfVariables } from '../../../src/model/proxy/self-labels.ts';
 import { startLab, yaml } from '../../support/mesh/lab.ts';
 import { startGrpcSink, startHttpSink } from '../../support/servers/span-sinks.ts';
 
@@ -48,6 +49,14 @@ const telemetry = (kind: Kind): string =>
     },
   });
 
+/** What the caller's proxy knows of itself; spans say it. */
+const variables = {
+  [selfVariables.canonicalName]: 'caller-by-its-environment',
+  [selfVariables.canonicalRevision]: 'v9',
+  [selfVariables.cluster]: 'east',
+  [selfVariables.namespace]: 'lab',
+};
+
 beforeAll(async () => {
   const [zipkin, datadog, skywalking] = await Promise.all([startHttpSink(), startHttpSink(), startGrpcSink()]);
   sinks = { zipkin, datadog, skywalking };
@@ -63,6 +72,7 @@ beforeAll(async () => {
       }),
       'sinks.yaml': yaml(...kinds.map(serviceEntry)),
     },
+    variables: () => variables,
   });
 });
 afterAll(async () => {
@@ -92,6 +102,7 @@ test('Zipkin is told in JSON', async () => {
     readonly tags: Readonly<Record<string, string>>;
     readonly localEndpoint: { readonly serviceName: string };
   }[];
+  expect(Object.keys(spans[0]?.tags ?? {})).not.toContain('istio.mesh_id');
   expect(spans[0]).toMatchObject({
     kind: 'CLIENT',
     traceId: expect.stringMatching(/^[\da-f]{32}$/) as string,
@@ -99,7 +110,9 @@ test('Zipkin is told in JSON', async () => {
     tags: {
       animal: 'zebra-zipkin',
       'http.status_code': '200',
-      'istio.canonical_service': 'caller',
+      'istio.canonical_service': 'caller-by-its-environment',
+      'istio.canonical_revision': 'v9',
+      'istio.cluster_id': 'east',
       'istio.namespace': 'lab',
     },
   });

@@ -28,6 +28,8 @@ export interface EnvoyOptions {
    * on a socket file, and `adminPort` is 0.
    */
   readonly within?: readonly string[];
+  /** Added to its environment. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Until when to wait: the admin interface answers, or also the first configuration is in force. Default: live. */
   readonly until?: 'admin' | 'live';
 }
@@ -54,13 +56,14 @@ const quiet = ['--component-log-level', 'misc:error'];
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const name = options.name ?? 'envoy';
   const directory = await mkdtemp(join(tmpdir(), 'keelson-envoy-'));
-  const { within = [] } = options;
+  const { within = [], variables = {} } = options;
   const adminPort = within.length > 0 ? 0 : await freePort();
   const at = within.length > 0 ? { socketPath: join(directory, 'admin') } : { host: '127.0.0.1', port: adminPort };
   const file = join(directory, 'envoy.json');
   await writeFile(file, JSON.stringify(completed(options, at)));
   const args = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning', ...quiet];
-  const [command = '', ...rest] = [...within, await envoyBinary(), ...args];
+  const environment = Object.entries(variables).map(([variable, value]) => `${variable}=${value}`);
+  const [command = '', ...rest] = [...within, 'env', ...environment, await envoyBinary(), ...args];
   const process = startProcess(name, command, rest);
   const admin = adminClient(at);
   const stop = async () => {

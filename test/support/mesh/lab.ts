@@ -56,6 +56,8 @@ export interface LabOptions {
   readonly caller?: PodMetadata;
   /** Where a proxy finds xDS; see LiveMeshOptions. */
   readonly through?: LiveMeshOptions['through'];
+  /** Of a proxy's environment; see LiveMeshOptions. */
+  readonly variables?: LiveMeshOptions['variables'];
   /** Of the daemon. */
   readonly daemon?: LiveMeshOptions['daemon'];
 }
@@ -96,6 +98,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     files: { 'lab.yaml': yaml(...objects), ...files },
     proxies: [...proxies.map((name) => `${name}.${namespace}`), ...(options.proxies ?? [])],
     ...(options.through !== undefined && { through: options.through }),
+    ...(options.variables !== undefined && { variables: options.variables }),
     ...(options.daemon !== undefined && { daemon: options.daemon }),
   }).catch(async (error: unknown) => {
     await apps.stop();

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { startDaemon } from '../../../src/main.ts';
+import { ownLabels } from '../../../src/model/proxy/self-labels.ts';
 import { startEnvoy } from './envoy.ts';
 import { writeBootstrap } from './keelson.ts';
 
@@ -44,6 +45,8 @@ export interface LiveMeshOptions {
   readonly within?: (proxy: string) => readonly string[];
   /** Which port a proxy is told that xDS has, given its own; the same if left out. */
   readonly through?: (proxy: string, port: number) => Promise<number>;
+  /** Of a proxy's environment; its node then says that its names are in them. */
+  readonly variables?: (proxy: string) => Readonly<Record<string, string>> | undefined;
   /** Beside what every mesh of the tests has. */
   readonly daemon?: Partial<DaemonOptions>;
 }
@@ -67,6 +70,7 @@ export async function startLiveMesh(options: LiveMeshOptions): Promise<LiveMesh>
 
 async function start(options: LiveMeshOptions, stops: Stop[]): Promise<Omit<LiveMesh, 'stop'>> {
   const { files, proxies, within, through = (_proxy, port) => Promise.resolve(port) } = options;
+  const { variables = () => undefined } = options;
   const directory = await mkdtemp(join(tmpdir(), 'keelson-mesh-'));
   stops.push(() => rm(directory, { recursive: true, force: true }));
   const config = join(directory, 'config');
@@ -96,10 +100,13 @@ async function start(options: LiveMeshOptions, stops: Stop[]): Promise<Omit<Live
       proxy,
       join(directory, proxy),
     );
+    const own = variables(proxy);
+    const bootstrap = own === undefined ? written : withOwnLabels(written);
+    const started = { name: proxy, ...(own !== undefined && { variables: own }) };
     const envoy = await startEnvoy(
       within === undefined
-        ? { bootstrap: written, name: proxy }
-        : { bootstrap: overSocket(written, socket), name: proxy, within: within(proxy) },
+        ? { ...started, bootstrap }
+        : { ...started, bootstrap: overSocket(bootstrap, socket), within: within(proxy) },
     );
     stops.push(envoy.stop);
     envoys.set(proxy.slice(0, proxy.indexOf('.')), envoy);
@@ -114,6 +121,11 @@ async function start(options: LiveMeshOptions, stops: Stop[]): Promise<Omit<Live
   };
   return { daemon, config, state, envoys, change, settled, complaints };
 }
+
+const withOwnLabels = ({ node, ...rest }: Bootstrap): Bootstrap => ({
+  ...rest,
+  node: { ...node, metadata: { ...node?.metadata, ...ownLabels } },
+});
 
 /** The same, but for the address of the control plane. */
 function overSocket(bootstrap: Bootstrap, path: string): Bootstrap {

@@ -8,6 +8,9 @@ const ours = new Set(['istio-init', 'istio-validation', 'istio-bootstrap', 'isti
 /** Variables that only an agent reads. */
 const ofAgent = new Set(['PILOT_CERT_PROVIDER', 'CA_ADDR', 'GOMEMLIMIT']);
 
+/** Variables by which our configuration names the workload. */
+const isOurs = (name: string): boolean => name.startsWith('KEELSON_');
+
 /** Volumes through which an agent hands out keys, or keeps its data. */
 const agentVolumes = new Set(['workload-socket', 'credential-socket', 'workload-certs', 'istio-data', 'istio-ca-crl']);
 
@@ -95,7 +98,7 @@ function proxyOf(proxy: Container, before: Pod): Json {
   );
   return {
     variables: Object.fromEntries(
-      env.filter(({ name }) => !ofAgent.has(name)).map((each) => [each.name, valueOf(each)]),
+      env.filter(({ name }) => !ofAgent.has(name) && !isOurs(name)).map((each) => [each.name, valueOf(each)]),
     ),
     // Ours ask the status port, theirs their agent; the user's own are the same.
     userHooks: Object.keys(user?.lifecycle ?? {}).map((hook) => lifecycle?.[hook]),

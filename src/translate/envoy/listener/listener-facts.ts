@@ -13,7 +13,7 @@ import type { ConnectionLimits } from '../filter/connection-settings.ts';
 import { connectionLimits } from '../filter/connection-settings.ts';
 import type { HeaderSettings } from '../filter/proxy-headers.ts';
 import { headerSettings } from '../filter/proxy-headers.ts';
-import type { MeteredWorkload } from '../telemetry/metered.ts';
+import type { MeteredWorkload, OwnNames } from '../telemetry/metered.ts';
 import { meteredBy } from '../telemetry/metered.ts';
 import type { Traced } from '../telemetry/traced.ts';
 import { tracedBy } from '../telemetry/traced.ts';
@@ -37,7 +37,7 @@ export interface ConnectionFacts {
   readonly extensions?: readonly ExtensionUse[];
   /** Absent: as MeshConfig says. */
   readonly telemetry?: TrafficTelemetry;
-  /** Only where metrics are counted: it keeps workloads from sharing their listeners. */
+  /** Only where metrics are counted: names in it keep workloads from sharing their listeners. */
   readonly metered?: MeteredWorkload;
 }
 
@@ -45,7 +45,7 @@ export interface ConnectionFacts {
 export interface HttpFacts {
   readonly connection: ConnectionFacts;
   readonly acceptHttp10: boolean;
-  /** Only with tracing: it keeps workloads from sharing their listeners. */
+  /** Only with tracing: names in it keep workloads from sharing their listeners. */
   readonly traced?: Traced;
   readonly headers: HeaderSettings;
   readonly limits?: ConnectionLimits;
@@ -68,8 +68,13 @@ export function entryAddresses({ features }: MeshSettings, proxy: Proxy): LocalA
 
 /** `telemetry` of the direction that the connection managers are for. */
 export const httpFacts = memo(
-  (settings: MeshSettings, proxy: Proxy, telemetry: TrafficTelemetry | undefined): HttpFacts => {
-    const traced = tracedBy(settings, proxy, telemetry);
+  (
+    settings: MeshSettings,
+    proxy: Proxy,
+    telemetry: TrafficTelemetry | undefined,
+    names: OwnNames = 'literal',
+  ): HttpFacts => {
+    const traced = tracedBy(settings, proxy, telemetry, names);
     const limits = connectionLimits(settings, proxy);
     const own = sharedValue({
       acceptHttp10: settings.features.http10 || ['1', 'true'].includes(String(proxy.metadata['HTTP10'])),
@@ -77,7 +82,7 @@ export const httpFacts = memo(
       headers: headerSettings(settings, proxy),
       ...(limits !== undefined && { limits }),
     });
-    return managing(own, connectionFacts(proxy, telemetry));
+    return managing(own, connectionFacts(proxy, telemetry, names));
   },
 );
 
@@ -89,9 +94,9 @@ const managing = memo((own: Omit<HttpFacts, 'connection'>, connection: Connectio
 const goDuration = /^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h)){1,4}$/;
 
 /** From the workload's own metadata: what is no duration is ignored. */
-export function connectionFacts(proxy: Proxy, telemetry?: TrafficTelemetry): ConnectionFacts {
+function connectionFacts(proxy: Proxy, telemetry: TrafficTelemetry | undefined, names: OwnNames): ConnectionFacts {
   const { metadata, extensions } = proxy;
-  const metered = meteredBy(proxy, telemetry);
+  const metered = meteredBy(proxy, telemetry, names);
   const idle = metadata['IDLE_TIMEOUT'];
   const own = sharedValue<ConnectionFacts>({
     ...(typeof idle === 'string' && goDuration.test(idle) && { idleTimeout: duration(idle) }),

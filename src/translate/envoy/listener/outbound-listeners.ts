@@ -5,10 +5,17 @@ import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { Problem } from '../../../model/problem.ts';
 import type { InterceptionMode } from '../../../model/proxy/proxy.ts';
+import { hasOwnLabels } from '../../../model/proxy/self-labels.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { SourceRef } from '../../../model/source.ts';
-import type { EgressListener, OutboundView, ProxyView, UnknownDestinations } from '../../../model/view.ts';
+import type {
+  EgressListener,
+  OutboundView,
+  ProxyView,
+  UnknownDestinations,
+  VirtualServiceView,
+} from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { blackHoleCluster, listenerName, passthroughCluster } from '../../names.ts';
@@ -43,12 +50,13 @@ export interface OutboundListeners {
 
 /** Proxies of which the same facts hold have the very same listeners. */
 export function outboundListeners({ settings, proxy, outbound, telemetry }: ProxyView): OutboundListeners {
-  const facts = httpFacts(settings, proxy, telemetry.client);
-  const consumer = consumerOf(outbound);
+  const facts = httpFacts(settings, proxy, telemetry.client, hasOwnLabels(proxy.metadata) ? 'environment' : 'literal');
+  const egress = connections(outbound);
+  const consumer = consumerOf(outbound, egress);
   const binds = bindFacts(settings, proxy, outbound.services);
   const proxyPort = proxy.httpProxyPort ?? settings.proxyHttpPort ?? 0;
   const unknown = unknownCluster(outbound.unknownDestinations);
-  const { effective, problems } = claimed(settings, consumer, binds, allClaims(binds, connections(outbound)));
+  const { effective, problems } = claimed(settings, consumer, binds, allClaims(binds, egress));
   const caller = callerOf(consumer, facts.connection);
   const own = build(settings, facts, caller, binds, effective, unknown, proxyPort, proxy.interceptionMode);
   return withProblems(own, problems);
@@ -75,8 +83,21 @@ const allClaims = memo((binds: BindFacts, egress: readonly EgressListener[]): re
   sharedList(egress.map((listener) => egressClaims(binds, listener))),
 );
 
-const consumerOf = memo(({ consumer: { namespace, labels } }: OutboundView): Omit<Caller, 'connection'> =>
-  sharedValue({ namespace, ...(labels !== undefined && { labels }) }),
+/** Without the namespace where no route asks for it, so that those of several namespaces share. */
+const consumerOf = memo(
+  ({ consumer: { namespace, labels } }: OutboundView, egress: readonly EgressListener[]): Omit<Caller, 'connection'> =>
+    sharedValue({
+      namespace: egress.some(({ virtualServices }) => askForNamespace(virtualServices)) ? namespace : '',
+      ...(labels !== undefined && { labels }),
+    }),
+);
+
+const askForNamespace = memo((routes: readonly VirtualServiceView[]): boolean =>
+  routes.some(({ virtualService: { tcp, tls } }) =>
+    [...tcp, ...tls].some(({ route: { match = [] } }) =>
+      match.some(({ sourceNamespace = '' }) => sourceNamespace !== ''),
+    ),
+  ),
 );
 
 const callerOf = memo((own: Omit<Caller, 'connection'>, connection: ConnectionFacts): Caller => ({

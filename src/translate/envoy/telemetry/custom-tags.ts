@@ -1,14 +1,16 @@
 // The tags of spans: who the workload is, what policies in dry run would have decided, and what users add.
 // https://istio.io/latest/docs/tasks/observability/distributed-tracing/telemetry-api/
 import type { CustomTag as AskedTag } from '../../../model/schema/index.ts';
+import type { SelfLabel } from '../../../model/proxy/self-labels.ts';
+import { selfVariables } from '../../../model/proxy/self-labels.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import type { TracedWorkload } from './traced.ts';
+import type { Traced, TracedWorkload } from './traced.ts';
 
 type CustomTag = MessageOf['envoy.type.tracing.v3.CustomTag'];
 type Asked = Readonly<Record<string, AskedTag>>;
 
 /** By name. `asked` are the user's. */
-export const spanTags = (workload: TracedWorkload | undefined, asked: Asked): readonly CustomTag[] =>
+export const spanTags = (workload: Traced['workload'], asked: Asked): readonly CustomTag[] =>
   [...(workload === undefined ? [] : [...dryRunTags, ...workloadTags(workload)]), ...userTags(asked)].toSorted(
     (a, b) => ((a.tag ?? '') < (b.tag ?? '') ? -1 : 1),
   );
@@ -32,12 +34,18 @@ const named = ({
   ...(defaultValue !== undefined && { default_value: defaultValue }),
 });
 
-const workloadTags = (workload: TracedWorkload): readonly CustomTag[] => [
-  { tag: 'istio.canonical_revision', literal: { value: workload.canonicalRevision } },
-  { tag: 'istio.canonical_service', literal: { value: workload.canonicalName } },
-  { tag: 'istio.cluster_id', literal: { value: workload.clusterId } },
-  { tag: 'istio.mesh_id', literal: { value: workload.meshId } },
-  { tag: 'istio.namespace', literal: { value: workload.namespace } },
+const workloadTags = (workload: NonNullable<Traced['workload']>): readonly CustomTag[] =>
+  workload === 'environment'
+    ? ownTags.map(([tag, , label]) => ({ tag, environment: { name: selfVariables[label] } }))
+    : ownTags.map(([tag, field]) => ({ tag, literal: { value: workload[field] } }));
+
+/** By name; what says it in the workload, and which variable of its proxy's environment. */
+const ownTags: readonly (readonly [tag: string, field: keyof TracedWorkload, label: SelfLabel])[] = [
+  ['istio.canonical_revision', 'canonicalRevision', 'canonicalRevision'],
+  ['istio.canonical_service', 'canonicalName', 'canonicalName'],
+  ['istio.cluster_id', 'clusterId', 'cluster'],
+  ['istio.mesh_id', 'meshId', 'meshId'],
+  ['istio.namespace', 'namespace', 'namespace'],
 ];
 
 /** What authorization policies in dry run would have decided. */

@@ -14,8 +14,12 @@ export const command = (name: string, param?: string): Command => ({
 
 export const cel = (expression: string): Command => command('CEL', expression);
 
+/** The command alone: `%REQ(:AUTHORITY)%`. */
+export const text = ({ command: name, param }: Command): string =>
+  param === undefined ? `%${name}%` : `%${name}(${param})%`;
+
 /** Text that stands for itself. */
-export const literal = (text: string): string => (text === '' ? unknown : text.replaceAll('%', '%%'));
+export const literal = (words: string): string => (words === '' ? unknown : words.replaceAll('%', '%%'));
 
 /** The first of the commands that has a value. */
 export const firstOf = (...commands: readonly Command[]): string =>

@@ -1,17 +1,15 @@
 // Between whom traffic is counted: the few plain facts of the workload and of one of its chains that metrics are labelled with.
 // https://istio.io/latest/docs/reference/config/metrics/#labels
 import type { Proxy } from '../../../model/proxy/proxy.ts';
+import type { SelfLabel } from '../../../model/proxy/self-labels.ts';
 import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
+
+/** Where configuration has the workload's own names from: it says them, or has the proxy read them from its environment. */
+export type OwnNames = 'literal' | 'environment';
 
 /** The workload itself. */
 export interface MeteredWorkload {
-  readonly workload: string;
-  readonly namespace: string;
-  readonly canonicalName: string;
-  readonly canonicalRevision: string;
-  readonly app: string;
-  readonly version: string;
-  readonly cluster: string;
+  readonly names: Readonly<Record<Exclude<SelfLabel, 'meshId'>, string>> | 'environment';
   /** What a request calls its destination counts as its name where nothing else is known: not at the mesh's edge. */
   readonly trustsHost: boolean;
 }
@@ -26,8 +24,16 @@ export interface Received {
 }
 
 /** undefined where nothing is counted, so that workloads can share. */
-export function meteredBy(proxy: Proxy, telemetry: TrafficTelemetry | undefined): MeteredWorkload | undefined {
+export function meteredBy(
+  proxy: Proxy,
+  telemetry: TrafficTelemetry | undefined,
+  names: OwnNames,
+): MeteredWorkload | undefined {
   if (telemetry === undefined || telemetry.metrics === 'off') return undefined;
+  return { names: names === 'literal' ? namesOf(proxy) : names, trustsHost: proxy.type === 'sidecar' };
+}
+
+function namesOf(proxy: Proxy): Exclude<MeteredWorkload['names'], string> {
   const { canonicalName, canonicalRevision, labels } = proxy;
   return {
     workload: proxy.workloadName,
@@ -37,6 +43,5 @@ export function meteredBy(proxy: Proxy, telemetry: TrafficTelemetry | undefined)
     app: labels['app'] ?? canonicalName,
     version: labels['version'] ?? canonicalRevision,
     cluster: proxy.clusterId,
-    trustsHost: proxy.type === 'sidecar',
   };
 }

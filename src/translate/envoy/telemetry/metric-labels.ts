@@ -1,8 +1,10 @@
 // The labels of the standard metrics, in Istio's order: between whom, by which way, and how it ended.
 // https://istio.io/latest/docs/reference/config/metrics/#labels
+import type { SelfLabel } from '../../../model/proxy/self-labels.ts';
+import { selfVariables } from '../../../model/proxy/self-labels.ts';
 import type { MeteredWorkload, Received } from './metered.ts';
 import type { Command } from './format.ts';
-import { cel, command, firstOf, literal, unknown } from './format.ts';
+import { cel, command, firstOf, literal, text, unknown } from './format.ts';
 import type { PeerPart, ServicePart } from './peers.ts';
 import { calledPart, callerPart, connectedPart } from './peers.ts';
 
@@ -40,20 +42,20 @@ const requestProtocol = `%CEL('content-type' in request.headers && request.heade
 type Part = (part: PeerPart) => string;
 
 function sourceLabels({ workload, received }: Metered): Labels {
-  if (received === undefined)
-    return ofWorkload('source', ownPart(workload), workload, principal('UPSTREAM_LOCAL_URI_SAN'));
+  if (received === undefined) return ofWorkload('source', ownLabel(workload), principal('UPSTREAM_LOCAL_URI_SAN'));
   const part: Part = received.mtls ? (name) => firstOf(callerPart(name)) : () => unknown;
-  return ofWorkload('source', part, undefined, received.mtls ? principal('DOWNSTREAM_PEER_URI_SAN') : unknown);
+  return ofWorkload('source', ofPeer(part), received.mtls ? principal('DOWNSTREAM_PEER_URI_SAN') : unknown);
 }
 
 function destinationLabels({ workload, protocol, received }: Metered): Labels {
   if (received !== undefined) {
+    const label = ownLabel(workload);
     const own = received.mtls ? principal('DOWNSTREAM_LOCAL_URI_SAN') : unknown;
     return {
-      ...ofWorkload('destination', ownPart(workload), workload, own),
+      ...ofWorkload('destination', label, own),
       destination_service: literal(received.host),
       destination_service_name: literal(received.name),
-      destination_service_namespace: literal(received.namespace || workload.namespace),
+      destination_service_namespace: received.namespace === '' ? label('namespace') : literal(received.namespace),
     };
   }
   const part = (name: PeerPart | ServicePart): Command =>
@@ -61,7 +63,11 @@ function destinationLabels({ workload, protocol, received }: Metered): Labels {
   const host = protocol === 'http' && workload.trustsHost ? [command('REQ', ':AUTHORITY')] : [];
   const cluster = protocol === 'http' ? host : [cel('xds.cluster_name')];
   return {
-    ...ofWorkload('destination', (name) => firstOf(part(name)), undefined, principal('UPSTREAM_PEER_URI_SAN')),
+    ...ofWorkload(
+      'destination',
+      ofPeer((name) => firstOf(part(name))),
+      principal('UPSTREAM_PEER_URI_SAN'),
+    ),
     destination_service: firstOf(part('service'), ...host),
     destination_service_name: firstOf(part('service_name'), ...cluster),
     destination_service_namespace: firstOf(part('service_namespace'), part('namespace')),
@@ -70,26 +76,28 @@ function destinationLabels({ workload, protocol, received }: Metered): Labels {
 
 const principal = (name: string): string => firstOf(command(name));
 
-const ownPart =
-  (own: MeteredWorkload): Part =>
-  (part) =>
-    literal(own[part]);
+type Label = (label: Exclude<SelfLabel, 'meshId'>) => string;
+
+const ownLabel =
+  ({ names }: MeteredWorkload): Label =>
+  (label) =>
+    names === 'environment' ? text(command('ENVIRONMENT', selfVariables[label])) : literal(names[label]);
 
 /** Peers tell their canonical names, which stand for the labels `app` and `version` as well. */
-function ofWorkload(
-  end: 'source' | 'destination',
-  part: Part,
-  own: MeteredWorkload | undefined,
-  identity: string,
-): Labels {
-  return {
-    [`${end}_workload`]: part('workload'),
-    [`${end}_canonical_service`]: own === undefined ? part('app') : literal(own.canonicalName),
-    [`${end}_canonical_revision`]: own === undefined ? part('version') : literal(own.canonicalRevision),
-    [`${end}_workload_namespace`]: part('namespace'),
-    [`${end}_principal`]: identity,
-    [`${end}_app`]: part('app'),
-    [`${end}_version`]: part('version'),
-    [`${end}_cluster`]: part('cluster'),
+const ofPeer =
+  (part: Part): Label =>
+  (label) => {
+    if (label === 'canonicalName') return part('app');
+    return part(label === 'canonicalRevision' ? 'version' : label);
   };
-}
+
+const ofWorkload = (end: 'source' | 'destination', label: Label, identity: string): Labels => ({
+  [`${end}_workload`]: label('workload'),
+  [`${end}_canonical_service`]: label('canonicalName'),
+  [`${end}_canonical_revision`]: label('canonicalRevision'),
+  [`${end}_workload_namespace`]: label('namespace'),
+  [`${end}_principal`]: identity,
+  [`${end}_app`]: label('app'),
+  [`${end}_version`]: label('version'),
+  [`${end}_cluster`]: label('cluster'),
+});

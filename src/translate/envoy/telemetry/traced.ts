@@ -5,6 +5,7 @@ import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { CustomTag } from '../../../model/schema/index.ts';
 import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
+import type { OwnNames } from './metered.ts';
 
 /** Who the workload is, as spans report it. */
 export interface TracedWorkload {
@@ -23,7 +24,7 @@ export interface SpanProducer {
 
 export interface Traced {
   /** Absent where spans do not say it. */
-  readonly workload?: TracedWorkload;
+  readonly workload?: TracedWorkload | 'environment';
   readonly producer: SpanProducer;
   /** A proxy that stands alone has spans of its own for what it sends on. */
   readonly upstreamSpans: boolean;
@@ -39,6 +40,7 @@ export function tracedBy(
   settings: MeshSettings,
   proxy: Proxy,
   telemetry: TrafficTelemetry | undefined,
+  names: OwnNames,
 ): Traced | undefined {
   const asked = telemetry?.tracing ?? 'mesh';
   if (asked === 'off' || (asked === 'mesh' && settings.enableTracing !== true)) return undefined;
@@ -46,7 +48,7 @@ export function tracedBy(
   const tagged = asked === 'mesh' ? own['enableIstioTags'] !== false : asked.istioTags;
   const named = asked !== 'mesh' && ['datadog', 'opentelemetry'].includes(asked.provider.kind);
   return {
-    ...(tagged && { workload: tracedWorkload(proxy) }),
+    ...(tagged && { workload: names === 'literal' ? tracedWorkload(proxy) : names }),
     producer: named ? { cluster: proxy.serviceCluster, service: conventionalName(proxy) } : nobody,
     upstreamSpans: proxy.type === 'router',
     sampling: samplingOf(settings, own['sampling']),

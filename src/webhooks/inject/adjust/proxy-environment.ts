@@ -1,7 +1,9 @@
 // What the proxy's environment gains once the whole Pod is known; and the same environment for the init container, which
 // makes Envoy's bootstrap of it.
 import { ownVariables } from '../../../bootstrap/pod-environment.ts';
+import { labelVariables } from '../../../model/proxy/self-labels.ts';
 import type { Container, EnvVar, Pod } from '../pod/pod.ts';
+import { labelsOf } from '../pod/pod.ts';
 
 const proxy = 'istio-proxy';
 const preparing = new Set(['istio-init', 'istio-validation', 'istio-bootstrap']);
@@ -16,7 +18,7 @@ export interface OwnSettings {
 
 export function withEnvironment(pod: Pod, added: readonly EnvVar[], own: OwnSettings): Pod {
   const change = (container: Container): Container =>
-    container.name === proxy ? { ...container, env: [...(container.env ?? []), ...added] } : container;
+    container.name === proxy ? { ...container, env: joined(selfLabels(pod), [...(container.env ?? []), ...added]) } : container; // prettier-ignore
   const spec = mapContainers(pod, change);
   const running = [...spec.containers, ...(spec.initContainers ?? [])].find(({ name }) => name === proxy);
   const environment = [...(running?.env ?? []).filter(isTransferable), ...ownEnvironment(own)];
@@ -27,6 +29,10 @@ export function withEnvironment(pod: Pod, added: readonly EnvVar[], own: OwnSett
       : container;
   return { ...pod, spec: mapContainers({ ...pod, spec }, prepare) };
 }
+
+/** Metrics and spans name the workload by these: the configuration of all proxies refers to them alike. */
+const selfLabels = (pod: Pod): readonly EnvVar[] =>
+  Object.entries(labelVariables(labelsOf(pod))).map(([name, value]) => ({ name, value }));
 
 function mapContainers({ spec }: Pod, change: (container: Container) => Container): Pod['spec'] {
   const { containers, initContainers } = spec;
