@@ -13,27 +13,22 @@ const ownerReference = openMessage(
   { apiVersion: string, kind: string, name: string, uid: string, controller: boolean },
   ['apiVersion', 'kind', 'name'],
 );
-const schema = openMessage(
-  {
-    metadata: openMessage(
-      {
-        name: string,
-        namespace: string,
-        labels: map(string),
-        annotations: map(string),
-        creationTimestamp: string,
-        generation: int64,
-        resourceVersion: string,
-        uid: string,
-        generateName: string,
-        deletionTimestamp: string,
-        ownerReferences: list(ownerReference),
-      },
-      ['name'],
-    ),
-  },
-  ['metadata'],
-);
+const fields = {
+  name: string,
+  namespace: string,
+  labels: map(string),
+  annotations: map(string),
+  creationTimestamp: string,
+  generation: int64,
+  resourceVersion: string,
+  uid: string,
+  generateName: string,
+  deletionTimestamp: string,
+  ownerReferences: list(ownerReference),
+};
+const schema = openMessage({ metadata: openMessage(fields, ['name']) }, ['metadata']);
+/** What is read of metadata; the version, which is another with every write, says nothing by itself. */
+export const metadataFields: readonly string[] = Object.keys(fields).filter((field) => field !== 'resourceVersion');
 const check = schemaCheck(schema);
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import type { WantedStatus } from '../../src/controllers/status/status-writer.ts';
 import { StatusWriter } from '../../src/controllers/status/status-writer.ts';
+import { ApiError } from '../../src/kubernetes/api-error.ts';
 import type { KubernetesObject } from '../../src/kubernetes/resource.ts';
 
 const resource = { group: 'networking.istio.io', versions: ['v1'], plural: 'sidecars', namespaced: true };
@@ -24,21 +25,27 @@ const wanted: WantedStatus = {
   owned: { conditions: ['Accepted'] },
 };
 
+interface Patch {
+  readonly metadata: { readonly resourceVersion: string };
+  readonly status: object;
+}
+
 /** An API server with one object. */
 class Server {
   version = 1;
-  status: { conditions?: readonly object[] } = {};
+  generation = 1;
+  status: Readonly<Record<string, unknown>> & { conditions?: readonly object[] } = {};
   gets = 0;
+  conflicts = 0;
   readonly written: object[] = [];
+  /** Whom it tells of changes before it answers who made them. */
+  tell: (object: KubernetesObject) => void = () => {};
+  /** Between what a write goes over and the write. */
+  meanwhile: () => void = () => {};
 
   object(): KubernetesObject {
-    const metadata = {
-      namespace: 'shop',
-      name: 'web',
-      uid: 'one',
-      generation: 1,
-      resourceVersion: String(this.version),
-    };
+    const { generation, version } = this;
+    const metadata = { namespace: 'shop', name: 'web', uid: 'one', generation, resourceVersion: String(version) };
     return { metadata, status: this.status };
   }
   /** Somebody else writes. */
@@ -51,9 +58,16 @@ class Server {
     read: async () => ({ resources: [{ name: 'sidecars' }] }),
     list: async () => ({ items: [this.object()], resourceVersion: '1' }),
     get: async () => (this.gets++, this.object()),
-    patch: async (_resource: unknown, _ref: unknown, { status }: { readonly status: object }) => {
+    patch: async (_resource: unknown, _ref: unknown, { metadata, status }: Patch) => {
+      this.meanwhile();
+      if (metadata.resourceVersion !== String(this.version)) {
+        this.conflicts++;
+        throw new ApiError(409, 'Conflict', 'the object has been modified');
+      }
       this.written.push(status);
-      return this.change(status);
+      const object = this.change(status);
+      this.tell(object);
+      return object;
     },
   } as never;
 }
@@ -84,12 +98,72 @@ test('one that is told of a new version is written over the object as it was see
   await vi.advanceTimersByTimeAsync(10);
   expect(server.written.at(-1)).toMatchObject({ observedGeneration: 1, conditions: [theirs, ours] });
   expect(server.gets).toBe(gets);
-  // What has been used is not used again.
-  server.change({ conditions: [] });
-  writer.want(new Map([['key', { ...wanted, status: { observedGeneration: 2, conditions: [ours] } }]]));
-  await vi.advanceTimersByTimeAsync(10);
-  expect(server.gets).toBe(gets + 1);
-  expect(server.written.at(-1)).toMatchObject({ conditions: [ours] });
+});
+
+const counted = (count: number): WantedStatus => ({ ...wanted, status: { ...wanted.status, count } });
+/** Written, though it is a count alone. */
+const told = async (count: number): Promise<void> => {
+  writer.want(new Map([['key', counted(count)]]));
+  await vi.advanceTimersByTimeAsync(1000);
+};
+
+test('one after the other is written without a look at the object in between', async () => {
+  server.tell = (object) => writer.seen('key', object);
+  for (const count of [1, 2, 3]) await told(count);
+  expect(server.status).toMatchObject({ conditions: [ours], count: 3 });
+  expect([server.gets, server.conflicts, server.written.length]).toEqual([0, 0, 4]);
+});
+
+test('one that somebody has written to unseen is looked at, and what they wrote stays', async () => {
+  server.change({ conditions: [theirs, ...(server.status.conditions ?? [])] });
+  await told(1);
+  expect(server.status).toMatchObject({ conditions: [theirs, ours], count: 1 });
+  expect([server.gets, server.conflicts]).toEqual([1, 1]);
+});
+
+test('one that somebody overwrites while it is written is written again, told before or after the answer', async () => {
+  for (const [count, isToldFirst] of [true, false].entries()) {
+    const late: KubernetesObject[] = [];
+    let isOnce = true;
+    server.meanwhile = () => {
+      if (!isOnce) return;
+      isOnce = false;
+      const overwritten = server.change({ conditions: [theirs] });
+      if (isToldFirst) writer.seen('key', overwritten);
+      else late.push(overwritten);
+    };
+    await told(count);
+    for (const object of late) writer.seen('key', object);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(server.status).toMatchObject({ conditions: [theirs, ours], count });
+  }
+  expect(server.conflicts).toBe(2);
+});
+
+test('one that somebody overwrites right after it was written comes back, though that is told before the answer', async () => {
+  let isOnce = true;
+  server.tell = (object) => {
+    writer.seen('key', object);
+    if (!isOnce) return;
+    isOnce = false;
+    // The answer is still on its way.
+    writer.seen('key', server.change({ conditions: [theirs] }));
+  };
+  await told(1);
+  expect(server.status).toMatchObject({ conditions: [theirs, ours], count: 1 });
+});
+
+test('one is not written to a version of the object that came meanwhile, and to that once it is known', async () => {
+  server.meanwhile = () => {
+    if (server.generation > 1) return;
+    server.generation = 2;
+    writer.seen('key', server.change(server.status));
+  };
+  await told(1);
+  expect(server.written).toHaveLength(1);
+  writer.want(new Map([['key', { ...counted(2), generation: 2 }]]));
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(server.status).toMatchObject({ count: 2 });
 });
 
 test('one that is changed by somebody who does not give in is written ever more rarely', async () => {

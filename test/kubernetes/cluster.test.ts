@@ -52,6 +52,7 @@ const definition: KubernetesObject = {
         name: 'v1beta1',
         served: true,
         storage: true,
+        subresources: { status: {} },
         schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
       },
     ],
@@ -218,6 +219,33 @@ describe.skipIf(kubernetesMissing)(`a cluster${unlessKubernetes}`, () => {
     await eventually(() => expect(seen.states.get('PeerAuthentication')).toEqual({ kind: 'absent' }));
     await eventually(() => expect([inForce(), seen.problems]).toEqual([undefined, []]));
   });
+
+  it('is not told of again for a status that nobody reads, and misses nothing that is written beside one', async () => {
+    await admin.create(definitions, definition);
+    await eventually(() => admin.create(policies, policy('STRICT')));
+    const seen = watching(admin, ['PeerAuthentication']);
+    await seen.synced;
+    const inForce = () => seen.snapshot.objects.PeerAuthentication.get('default/strict');
+    const ref = { name: 'strict', namespace: 'default' };
+    const tell = (message: string) =>
+      admin.patch(policies, ref, { status: { message } }, { type: 'merge', subresource: 'status' });
+    const { calls } = seen;
+    // Watches end every second here: what is written in between is told by the next one.
+    for (let n = 0; n < 30; n++) await Promise.all([tell(`${n}`), new Promise((resolve) => setTimeout(resolve, 100))]);
+    expect(seen.calls).toBe(calls);
+    for (const [n, mode] of ['PERMISSIVE', 'DISABLE', 'STRICT', 'PERMISSIVE'].entries()) {
+      const { spec } = policy(mode) as unknown as { spec: object };
+      await Promise.all([tell(mode), admin.patch(policies, ref, { spec }, { type: 'merge' }), tell(`${n}`)]);
+      await eventually(() => expect(inForce()?.spec.mtls?.mode).toBe(mode));
+    }
+    await admin.delete(policies, ref);
+    await admin.create(policies, policy('PERMISSIVE'));
+    await tell('again');
+    const uid = (await admin.get(policies, ref)).metadata.uid;
+    await eventually(() => expect(inForce()?.metadata.uid).toBe(uid));
+    await admin.delete(definitions, { name: definition.metadata.name ?? '' });
+    await eventually(() => expect(inForce()).toBeUndefined());
+  }, 40_000);
 
   it('goes without a kind that may not be read, says so, and has it once it may', async () => {
     const client = await clientOf('reader');

@@ -44,6 +44,12 @@ interface Known {
   readonly wanted: WantedStatus;
 }
 
+interface Looked {
+  readonly version: number;
+  /** What is needed of it; absent while it is written to, and after it turned out to be another by then. */
+  readonly object?: KubernetesObject;
+}
+
 const pageSize = 500;
 /** Whoever changes more objects at once than that costs a look at each. */
 const mostSeen = 200;
@@ -56,8 +62,8 @@ export class StatusWriter {
   readonly #known = new Map<string, Known>();
   /** Still to be looked at. */
   readonly #due = new Set<string>();
-  /** The version of each object as it was last looked at, or written. */
-  readonly #looked = new Map<string, number>();
+  /** Each object as it was last looked at, or written: what the next write goes over, unless somebody else is faster. */
+  readonly #looked = new Map<string, Looked>();
   /** What the server made of what was written last, where it left something out: its definition may have fewer fields. */
   readonly #pruned = new Map<string, string>();
   readonly #disputes = new Disputes();
@@ -67,6 +73,8 @@ export class StatusWriter {
   readonly #listed = new Map<string, KubernetesObject>();
   /** Objects that have been told of since statuses were wanted last, by their keys: each for one look. */
   readonly #seen = new Map<string, KubernetesObject>();
+  /** What is being written to, with the object as the server told of it meanwhile: most often as we have just written it. */
+  readonly #writing = new Map<string, KubernetesObject | undefined>();
   readonly #resources = new Map<string, Promise<ResourceType | undefined>>();
 
   constructor(options: StatusWriterOptions) {
@@ -103,17 +111,30 @@ export class StatusWriter {
 
   /** The object as it is now: if what was written does not stand there any more, it is written again. */
   seen(key: string, object: KubernetesObject): void {
-    if (versionOf(object) > (this.#looked.get(key) ?? 0)) this.#keep(key, object);
+    if (this.#writing.has(key)) return void this.#writing.set(key, object);
+    // What has been looked at, or written by us, has been told late.
+    if (versionOf(object) <= (this.#looked.get(key)?.version ?? 0)) return;
+    this.#keep(key, object);
     const known = this.#known.get(key);
-    // What is still to be looked at is looked at as it is then; what is older than that has been told late.
-    if (known === undefined || this.#due.has(key) || versionOf(object) <= (this.#looked.get(key) ?? 0)) return;
-    if (this.#isOfAnother(known.wanted, object) || this.#isInForce(key, known.wanted, object)) return;
+    // What is still to be looked at is looked at as it is then.
+    if (known === undefined || this.#due.has(key)) return;
+    if (this.#isOfAnother(known.wanted, object)) return;
+    if (this.#isInForce(key, known.wanted, object)) return this.#look(key, object);
     this.#due.add(key);
     this.#wait(key, this.#disputes.raised(key, this.#now()));
   }
 
+  #look(key: string, object: KubernetesObject): void {
+    const { resourceVersion = '', generation, uid } = object.metadata;
+    const metadata = { resourceVersion, ...(generation !== undefined && { generation }), ...(uid && { uid }) };
+    this.#looked.set(key, { version: versionOf(object), object: { metadata, status: statusOf(object) } });
+    this.#seen.delete(key);
+  }
+
   #keep(key: string, object: KubernetesObject): void {
     this.#seen.set(key, object);
+    const looked = this.#looked.get(key);
+    if (looked !== undefined) this.#looked.set(key, { version: looked.version });
     const [oldest] = this.#seen.keys();
     if (this.#seen.size > mostSeen && oldest !== undefined) this.#seen.delete(oldest);
   }
@@ -205,26 +226,35 @@ export class StatusWriter {
     const { client, signal } = this.#options;
     const resource = await this.#served(wanted.resource);
     const listedAs = objectName(wanted.resource, wanted.ref);
-    const known = this.#seen.get(key) ?? this.#listed.get(listedAs);
-    this.#seen.delete(key);
+    const known = this.#seen.get(key) ?? this.#looked.get(key)?.object ?? this.#listed.get(listedAs);
     this.#listed.delete(listedAs);
     const object = known ?? (resource && (await this.#find(resource, wanted.ref)));
     this.#due.delete(key);
     if (resource === undefined || object === undefined) return;
-    this.#looked.set(key, versionOf(object));
+    this.#look(key, object);
     if (this.#isOfAnother({ ...wanted, uid: undefined }, object)) return;
     const status = this.#merged(wanted, object);
     if (isWritten(status, statusOf(object))) return;
-    const patch = { metadata: { resourceVersion: object.metadata.resourceVersion }, status };
-    const written = await client
-      .patch(resource, wanted.ref, patch, { type: 'merge', subresource: 'status', fieldManager, signal })
-      .catch((error: unknown) => {
-        if (!isNotFound(error)) throw error;
-      });
-    if (written === undefined) return;
-    this.#looked.set(key, versionOf(written));
+    const { resourceVersion } = object.metadata;
+    this.#looked.set(key, { version: versionOf(object) });
+    this.#writing.set(key, undefined);
+    try {
+      const patch = { metadata: { resourceVersion }, status };
+      const options = { type: 'merge', subresource: 'status', fieldManager, signal } as const;
+      this.#stored(key, status, await client.patch(resource, wanted.ref, patch, options));
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    } finally {
+      const told = this.#writing.get(key);
+      this.#writing.delete(key);
+      if (told !== undefined) this.seen(key, told);
+    }
+  }
+
+  #stored(key: string, wanted: Status, written: KubernetesObject): void {
+    this.#look(key, written);
     const stored = statusOf(written);
-    if (isWritten(status, stored)) this.#pruned.delete(key);
+    if (isWritten(wanted, stored)) this.#pruned.delete(key);
     else this.#pruned.set(key, JSON.stringify(stored));
   }
 

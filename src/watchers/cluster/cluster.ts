@@ -82,7 +82,9 @@ export async function watchCluster(onChange: OnChange, options: ClusterOptions):
             return objects.read(object);
           },
           replace: (map) => (objects.replace(map), teller.changed()),
-          change: (changes) => (objects.change(changes), teller.changed()),
+          change: (changes) => {
+            if (objects.change(changes)) teller.changed();
+          },
         });
         signal.addEventListener('abort', () => resolve(), { once: true });
       }),

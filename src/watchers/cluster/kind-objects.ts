@@ -8,7 +8,9 @@ import type { KindRow } from '../kinds.ts';
 import type { ParseResult } from '../parse.ts';
 import type { RuleContext } from '../rules/rule.ts';
 import type { Store } from '../store.ts';
+import { objectKey } from '../../model/object.ts';
 import { parse } from '../parse.ts';
+import { ParsedObjects } from './parsed-objects.ts';
 import { relevant } from './relevant.ts';
 import { isOfRevision } from './revision.ts';
 
@@ -26,6 +28,7 @@ export class KindObjects {
   readonly #store: Store;
   readonly #settings: Settings;
   readonly #source: string;
+  readonly #parsed: ParsedObjects;
   #problems = new Map<ObjectKey, readonly Problem[]>();
 
   constructor(row: KindRow, store: Store, settings: Settings) {
@@ -33,6 +36,7 @@ export class KindObjects {
     this.#store = store;
     this.#settings = settings;
     this.#source = `cluster/${row.kind}`;
+    this.#parsed = new ParsedObjects(row);
   }
 
   problems(): readonly Problem[] {
@@ -42,23 +46,34 @@ export class KindObjects {
   read(object: KubernetesObject): ParseResult {
     const { systemNamespace, revision, context } = this.#settings;
     if (!isOfRevision(this.row, object.metadata, revision)) return foreign;
-    return parse(relevant(object, this.row.kind, systemNamespace), context === undefined ? {} : { context });
+    const { namespace = '', name = '' } = object.metadata;
+    const slim = relevant(object, this.row.kind, systemNamespace);
+    return this.#parsed.result(objectKey(namespace, name), slim, () =>
+      parse(slim, context === undefined ? {} : { context }),
+    );
   }
 
   replace(results: ReadonlyMap<ObjectKey, ParseResult>): void {
     this.#problems = new Map();
+    this.#parsed.keep(results);
     const objects = [...results].flatMap(([key, result]) => this.#take(key, result, this.#inForce(key)) ?? []);
     this.#store.apply(this.#source, objects);
   }
 
-  change(changes: readonly Change<ParseResult>[]): void {
+  /** Whether objects or problems are others now. */
+  change(changes: readonly Change<ParseResult>[]): boolean {
+    const { snapshot } = this.#store;
     const objects = new Map<ObjectKey, AnyObject | undefined>();
+    let isToldOtherwise = false;
     for (const { key, value } of changes) {
+      const told = this.#problems.get(key);
       this.#problems.delete(key);
+      if (value === undefined) this.#parsed.forget(key);
       const before = objects.has(key) ? objects.get(key) : this.#inForce(key);
       objects.set(key, value && this.#take(key, value, before));
+      isToldOtherwise ||= this.#problems.get(key) !== told;
     }
-    this.#store.change(this.#source, this.row.kind, objects);
+    return this.#store.change(this.#source, this.row.kind, objects) !== snapshot || isToldOtherwise;
   }
 
   /** The object that counts from now on. One that is refused now may have been fine `before`. */
