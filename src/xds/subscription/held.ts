@@ -1,5 +1,6 @@
-// What a proxy has of one resource: noted once for all the proxies that have the same.
+// What a proxy has and asks for: noted once for all the proxies that have and ask for the same.
 import type { CachedResource } from '../codec/cache.ts';
+import { SharedMaps } from './shared-map.ts';
 
 /** A version that the proxy has; without its resource if it had it before this stream began. */
 export interface Held {
@@ -15,3 +16,9 @@ export function heldAs(resource: CachedResource): Held {
   if (held === undefined) known.set(resource, (held = { version: resource.version, resource }));
   return held;
 }
+
+/** All that a proxy has of one type, and the names that it asks for. */
+export const holdings = new SharedMaps<Held>(
+  ({ version, resource }) => `${version}${resource === undefined ? '?' : ''}`,
+);
+export const asked = new SharedMaps<true>(() => '');

@@ -85,7 +85,7 @@ export class ProxyState {
 
   /** Names asked for whose secret, as it was issued last, the proxy has not accepted. */
   unacceptedSecrets(subscription: Subscription | undefined): readonly string[] {
-    return [...(subscription?.names ?? [])].filter((name) => {
+    return [...(subscription?.names.keys() ?? [])].filter((name) => {
       const secret = this.#secrets.get(name);
       if (secret === undefined) return !this.#secrets.has(name);
       return subscription?.accepted(name) !== this.#encode(secret)?.version;

@@ -4,8 +4,9 @@
 import type { CachedResource } from '../codec/cache.ts';
 import type { Held } from './held.ts';
 import type { DeltaRequest, SotwRequest } from './requests.ts';
+import type { Changes, SharedMap } from './shared-map.ts';
 import type { Pacing, SubscriptionKind } from './subscription-kind.ts';
-import { heldAs } from './held.ts';
+import { asked, heldAs, holdings } from './held.ts';
 
 /** What the proxy is to have under a name: nothing, or what it has already because the new version is rejected. */
 export type Wanted = CachedResource | 'absent' | 'withheld';
@@ -40,8 +41,9 @@ export interface Settled {
 export class Subscription {
   readonly kind: SubscriptionKind;
   wildcard = false;
-  readonly names = new Set<string>();
-  readonly has = new Map<string, Held>();
+  /** What it asks for by name, and what it has. */
+  names: SharedMap<true> = asked.empty;
+  has: SharedMap<Held> = holdings.empty;
   pending: { readonly nonce: string; readonly sent: readonly Sent[] } | undefined;
 
   /** To be compared with what there is. */
@@ -82,14 +84,15 @@ export class Subscription {
     const first = this.#requests++ === 0;
     const settled = this.#settle(request.nonce, request.error);
     if (first) {
-      for (const [name, version] of request.versions) this.has.set(name, { version });
+      this.has = this.has.with(new Map([...request.versions].map(([name, version]) => [name, { version }])));
       if (this.wildcard) this.touch(this.has.keys());
     }
     const legacy = first && this.kind.fullState && request.subscribe.length === 0;
     if (legacy || request.subscribe.includes('*')) this.#subscribeAll(catalog);
-    for (const name of request.subscribe) if (name !== '*') this.#subscribe(name, first);
-    for (const name of request.unsubscribe) this.#unsubscribe(name);
-    if (first) for (const name of this.has.keys()) if (!this.wants(name)) this.has.delete(name);
+    const named = request.subscribe.filter((name) => name !== '*');
+    this.#subscribe(named, first);
+    this.#unsubscribe(request.unsubscribe);
+    if (first) this.#drop([...this.has.keys()].filter((name) => !this.wants(name)));
     return settled;
   }
 
@@ -101,11 +104,12 @@ export class Subscription {
     this.#namesGiven ||= request.names.length > 0;
     const wildcard = request.names.includes('*') || (this.kind.fullState && !this.#namesGiven);
     if (wildcard && !this.wildcard) this.#subscribeAll(catalog);
-    if (!wildcard && this.wildcard) this.#unsubscribe('*');
+    if (!wildcard && this.wildcard) this.#unsubscribe(['*']);
     const names = new Set(request.names);
     names.delete('*');
-    for (const name of this.names) if (!names.has(name)) this.#unsubscribe(name);
-    for (const name of names) if (!this.names.has(name)) this.#subscribe(name, false);
+    this.#unsubscribe([...this.names.keys()].filter((name) => !names.has(name)));
+    const further = request.names.filter((name) => names.has(name) && !this.names.has(name));
+    this.#subscribe(further, false);
     return settled;
   }
 
@@ -116,7 +120,7 @@ export class Subscription {
 
   /** So may all names that the proxy asked for or has. */
   touchAsked(): void {
-    for (const name of this.names) this.#due.add(name);
+    for (const name of this.names.keys()) this.#due.add(name);
     this.touch(this.has.keys());
   }
 
@@ -124,10 +128,8 @@ export class Subscription {
   cover(all: boolean, catalog: Catalog): void {
     if (all === this.wildcard) return;
     this.wildcard = all;
-    for (const name of this.has.keys()) {
-      this.#due.add(name);
-      if (!all) this.names.add(name);
-    }
+    for (const name of this.has.keys()) this.#due.add(name);
+    if (!all) this.names = this.names.withAll(this.has.keys(), true);
     if (all) for (const name of catalog.names()) this.#due.add(name);
   }
 
@@ -138,17 +140,15 @@ export class Subscription {
 
   /** What it has stays in sight under another name: it is asked for as if by the proxy itself. */
   follow(name: string): void {
-    if (!this.names.has(name)) this.#subscribe(name, true);
+    if (!this.names.has(name)) this.#subscribe([name], true);
   }
 
   /** The proxy did not take these; it goes on with what it had. */
   revert(rejected: readonly Sent[]): void {
-    for (const { name, before, after } of rejected) {
-      if ((after === undefined && this.kind.atomic !== true) || !this.wants(name)) continue;
-      if (before === undefined) this.has.delete(name);
-      else this.has.set(name, before);
-      this.#due.add(name);
-    }
+    const atomic = this.kind.atomic === true;
+    const back = rejected.filter(({ name, after }) => (after !== undefined || atomic) && this.wants(name));
+    this.has = this.has.with(new Map(back.map(({ name, before }) => [name, before])));
+    for (const { name } of back) this.#due.add(name);
   }
 
   /** Whether the proxy took these is unclear: they are sent again, each in a response of its own. */
@@ -196,13 +196,8 @@ export class Subscription {
     this.pending = { nonce, sent: update.sent };
     this.#lastNonce = nonce;
     this.#answer = false;
-    for (const { name, after } of update.sent) {
-      this.#due.delete(name);
-      this.#leaving.delete(name);
-      this.#asked.delete(name);
-      if (after === undefined) this.has.delete(name);
-      else this.has.set(name, after);
-    }
+    this.has = this.has.with(changesOf(update.sent));
+    for (const { name } of update.sent) for (const names of [this.#due, this.#leaving, this.#asked]) names.delete(name);
   }
 
   #settle(nonce: string, error: string | undefined): Settled | undefined {
@@ -221,21 +216,24 @@ export class Subscription {
   }
 
   /** A name that is asked for again is sent again: the proxy has forgotten it. */
-  #subscribe(name: string, first: boolean): void {
-    this.names.add(name);
-    this.#due.add(name);
-    if (!first || !this.has.has(name)) this.#asked.add(name);
-    if (!this.kind.incremental) this.#answer = true;
+  #subscribe(names: readonly string[], first: boolean): void {
+    this.names = this.names.withAll(names, true);
+    for (const name of names) {
+      this.#due.add(name);
+      if (!first || !this.has.has(name)) this.#asked.add(name);
+    }
+    if (names.length > 0 && !this.kind.incremental) this.#answer = true;
   }
 
-  #unsubscribe(name: string): void {
-    if (name === '*') {
+  #unsubscribe(names: readonly string[]): void {
+    const left = names.filter((name) => this.names.has(name));
+    this.names = this.names.withAll(left, undefined);
+    if (names.includes('*')) {
       this.wildcard = false;
-      for (const held of this.has.keys()) if (!this.names.has(held)) this.#drop(held);
-    } else if (this.names.delete(name)) {
-      if (!this.wildcard) this.#drop(name);
-      else if (this.kind.incremental) this.#askedAnew(name);
+      this.#drop([...this.has.keys()].filter((held) => !this.names.has(held)));
     }
+    if (!this.wildcard) this.#drop(left);
+    else if (this.kind.incremental) for (const name of left) this.#askedAnew(name);
   }
 
   /** The wildcard still covers a name that is no longer asked for by itself: its state is told once more. */
@@ -244,22 +242,27 @@ export class Subscription {
     this.#asked.add(name);
   }
 
-  #drop(name: string): void {
-    this.has.delete(name);
-    for (const names of [this.#due, this.#leaving, this.#asked, this.#alone]) names.delete(name);
+  #drop(names: readonly string[]): void {
+    this.has = this.has.withAll(names, undefined);
+    for (const set of [this.#due, this.#leaving, this.#asked, this.#alone]) for (const name of names) set.delete(name);
   }
 
   #additions(catalog: Catalog, maxBytes: number): Sent[] {
     const sent: Sent[] = [];
+    const confirmed = new Map<string, Held>();
     let bytes = 0;
     for (const name of this.#due) {
       if (sent.length > 0 && (bytes >= maxBytes || this.#alone.has(name))) break;
-      const change = this.#change(name, catalog.find(name));
+      const wanted = catalog.find(name);
+      const change = this.#change(name, wanted);
+      if (change === undefined && typeof wanted !== 'string') confirmed.set(name, heldAs(wanted));
       if (change === undefined) continue;
       sent.push(change);
       bytes += change.after?.resource?.bytes.length ?? 0;
       if (this.#alone.has(name)) break;
     }
+    // What a proxy said to have when it came is now what others have.
+    this.has = this.has.with(confirmed);
     return sent;
   }
 
@@ -280,18 +283,15 @@ export class Subscription {
   #removals(allowed: boolean): Sent[] {
     if (!allowed) return [];
     if (!this.kind.incremental && !this.kind.fullState) {
-      for (const name of this.#leaving) this.#drop(name);
+      this.#drop([...this.#leaving]);
     }
     return [...this.#leaving].map((name) => ({ name, before: this.has.get(name), after: undefined }));
   }
 
   /** Everything the proxy has, with these changes. */
   #fullState(sent: readonly Sent[]): CachedResource[] {
-    const state = new Map(this.has);
-    for (const { name, after } of sent) {
-      if (after === undefined) state.delete(name);
-      else state.set(name, after);
-    }
-    return [...state.values()].flatMap(({ resource }) => resource ?? []);
+    return [...this.has.with(changesOf(sent)).values()].flatMap(({ resource }) => resource ?? []);
   }
 }
+
+const changesOf = (sent: readonly Sent[]): Changes<Held> => new Map(sent.map(({ name, after }) => [name, after]));

@@ -13,14 +13,14 @@ export class Watches {
   }
 
   /** These names and no others. */
-  keep(names: ReadonlySet<string>): void {
+  keep(names: Pick<ReadonlyMap<string, unknown>, 'has' | 'keys'>): void {
     for (const [name, watch] of this.#watches) {
       if (names.has(name)) continue;
       watch.abort();
       this.#watches.delete(name);
       this.#forget(name);
     }
-    for (const name of names) {
+    for (const name of names.keys()) {
       if (this.#watches.has(name)) continue;
       const watch = new AbortController();
       this.#watches.set(name, watch);

@@ -1,0 +1,88 @@
+// What proxies have alike is noted once, whichever way each of them came to it.
+import { describe, expect, test } from 'vitest';
+import type { Catalog } from '../../src/xds/subscription/subscription.ts';
+import { cachedResource } from '../../src/xds/codec/cache.ts';
+import { SharedMaps } from '../../src/xds/subscription/shared-map.ts';
+import { Subscription } from '../../src/xds/subscription/subscription.ts';
+import { staticCluster, types } from './mesh.ts';
+
+const entries = (map: { keys(): Iterable<string>; get(name: string): unknown }) =>
+  Object.fromEntries([...map.keys()].sort().map((name) => [name, map.get(name)]));
+
+describe('Maps', () => {
+  test('with the same content are one, whatever came first', () => {
+    const maps = new SharedMaps<string>((text) => text);
+    const one = maps.empty.with(new Map([...'ab'].map((name) => [name, '1'])));
+    const other = maps.empty.with(new Map([['b', '2']])).with(new Map([...'ba'].map((name) => [name, '1'])));
+    expect(other).toBe(one);
+    expect(one.with(new Map([['a', undefined]]))).toBe(maps.empty.with(new Map([['b', '1']])));
+    expect(one.withAll('ab', undefined)).toBe(maps.empty);
+  });
+
+  test('that only seem the same are two', () => {
+    const maps = new SharedMaps<string>(() => 'alike');
+    const [one, other] = ['1', '2'].map((value) => maps.empty.withAll('a', value));
+    expect(one?.get('a')).toBe('1');
+    expect(other?.get('a')).toBe('2');
+    const further = one?.with(new Map([...'bc'].map((name) => [name, '1'])));
+    expect(one?.with(new Map([...'bd'].map((name) => [name, '1']))).has('c')).toBe(false);
+    expect(further?.has('c')).toBe(true);
+  });
+
+  test('are what a plain Map would be, through any changes', () => {
+    const maps = new SharedMaps<number>(String);
+    const plain = new Map<string, number>();
+    let shared = maps.empty;
+    for (let i = 0; i < 3000; i++) {
+      const [name, value] = [`n${(i * 7919) % 1201}`, i % 5 === 0 ? undefined : i % 3];
+      shared = shared.with(new Map([[name, value]]));
+      if (value === undefined) plain.delete(name);
+      else plain.set(name, value);
+    }
+    expect(entries(shared)).toEqual(entries(plain));
+    expect(shared.size).toBe(plain.size);
+    expect([...shared.values()].sort()).toEqual([...plain.values()].sort());
+  });
+});
+
+const catalog = (...names: readonly string[]): Catalog => ({
+  names: () => names,
+  find: (name) => (names.includes(name) ? cachedResource(cluster(name)) : 'absent'),
+});
+const clusters = new Map([...'abc'].map((name) => [name, staticCluster(name, 1)]));
+const cluster = (name: string) => clusters.get(name) ?? staticCluster(name, 1);
+
+function connected(from: Catalog, versions: ReadonlyMap<string, string> = new Map()): Subscription {
+  const subscription = new Subscription({ incremental: true, fullState: true });
+  const request = { typeUrl: types.cluster, nonce: '', error: undefined, node: undefined };
+  subscription.delta({ ...request, subscribe: [], unsubscribe: [], versions }, from);
+  return subscription;
+}
+
+/** Sends what is due, one response of that many bytes after the other. */
+function served(subscription: Subscription, from: Catalog, maxBytes: number): Subscription {
+  for (let nonce = 1; nonce < 10; nonce++) {
+    const update = subscription.next(from, { removals: true, maxBytes });
+    if (update === undefined) return subscription;
+    subscription.sent(update, String(nonce));
+    const request = { typeUrl: types.cluster, nonce: String(nonce), error: undefined, node: undefined };
+    subscription.delta({ ...request, subscribe: [], unsubscribe: [], versions: new Map() }, from);
+  }
+  throw new Error('it never ends');
+}
+
+test('what proxies have is one Map, in however many responses they got it', () => {
+  const from = catalog('a', 'b', 'c');
+  const [one, other] = [served(connected(from), from, 1e6), served(connected(from), from, 1)];
+  expect(one.has.size).toBe(3);
+  expect(other.has).toBe(one.has);
+});
+
+test('a proxy that comes back with what there is has the same Map as those that never left', () => {
+  const from = catalog('a', 'b', 'c');
+  const stayed = served(connected(from), from, 1e6);
+  const versions = new Map([...stayed.has.keys()].map((name) => [name, stayed.has.get(name)?.version ?? '']));
+  const back = connected(from, versions);
+  expect(back.next(from, { removals: true, maxBytes: 1e6 })).toEqual({ resources: [], removed: [], sent: [] });
+  expect(back.has).toBe(stayed.has);
+});
