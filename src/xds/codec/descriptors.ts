@@ -40,18 +40,18 @@ const wellKnown: Readonly<Record<string, WellKnown>> = {
   'google.protobuf.DoubleValue': 'wrapper',
 };
 
+/** By full name; filled on first use. */
 const messages = new Map<string, MessageDescriptor>();
-const enums = new Map<string, EnumDescriptor>();
 
-/** Else the first who asks for a message waits for half a second. */
-export const readDefinitions = (): void => void protoRoot();
+/** Else the first who asks for a message waits for half a second. What the definitions were read into is let go. */
+export function readDefinitions(): void {
+  if (messages.size === 0) describeAll(protoRoot(), new Map());
+}
 
 /** The message of this full name, or undefined if there is none. */
 export function findMessage(name: string): MessageDescriptor | undefined {
-  const known = messages.get(name);
-  if (known !== undefined) return known;
-  const type = protoRoot().lookup(name, protobuf.Type, true);
-  return type instanceof protobuf.Type && fullName(type) === name ? describeMessage(type) : undefined;
+  readDefinitions();
+  return messages.get(name);
 }
 
 /** The message of this full name, which the program relies on. */
@@ -63,16 +63,18 @@ export function messageDescriptor(name: string): MessageDescriptor {
 
 /** The names of all message types but the entries of maps, sorted. */
 export function messageNames(): readonly string[] {
-  const names: string[] = [];
-  const visit = (space: protobuf.NamespaceBase): void => {
-    if (space instanceof protobuf.Type) names.push(fullName(space));
-    for (const nested of space.nestedArray) if (nested instanceof protobuf.Namespace) visit(nested);
-  };
-  visit(protoRoot());
-  return names.sort();
+  readDefinitions();
+  return [...messages.keys()].sort();
 }
 
-function describeMessage(type: protobuf.Type): MessageDescriptor {
+type Enums = Map<string, EnumDescriptor>;
+
+function describeAll(space: protobuf.NamespaceBase, enums: Enums): void {
+  if (space instanceof protobuf.Type) describeMessage(space, enums);
+  for (const nested of space.nestedArray) if (nested instanceof protobuf.Namespace) describeAll(nested, enums);
+}
+
+function describeMessage(type: protobuf.Type, enums: Enums): MessageDescriptor {
   const name = fullName(type);
   const known = messages.get(name);
   if (known !== undefined) return known;
@@ -82,7 +84,7 @@ function describeMessage(type: protobuf.Type): MessageDescriptor {
   const message = { name, wellKnown: wellKnown[name], fields, byName, byNumber };
   messages.set(name, message);
   for (const field of type.fieldsArray.toSorted((a, b) => a.id - b.id)) {
-    const described = describeField(field.resolve());
+    const described = describeField(field.resolve(), enums);
     fields.push(described);
     byName.set(described.name, described);
     byNumber.set(described.number, described);
@@ -90,14 +92,14 @@ function describeMessage(type: protobuf.Type): MessageDescriptor {
   return message;
 }
 
-function describeField(field: protobuf.Field): FieldDescriptor {
+function describeField(field: protobuf.Field, enums: Enums): FieldDescriptor {
   const optional = field.options?.['proto3_optional'] === true;
   const oneof = optional ? undefined : field.partOf?.name;
   const described: FieldDescriptor = {
     name: field.name,
     jsonName: lowerCamelCase(field.name),
     number: field.id,
-    type: describeType(field),
+    type: describeType(field, enums),
     cardinality: field.map ? 'map' : field.repeated ? 'repeated' : 'single',
     packed: field.packed && isPackable(field),
     presence: optional || oneof !== undefined,
@@ -114,14 +116,14 @@ function isPackable(field: protobuf.Field): boolean {
   return !(field.resolvedType instanceof protobuf.Type) && field.type !== 'string' && field.type !== 'bytes';
 }
 
-function describeType(field: protobuf.Field): FieldType {
+function describeType(field: protobuf.Field, enums: Enums): FieldType {
   const resolved = field.resolvedType;
-  if (resolved instanceof protobuf.Type) return { kind: 'message', message: describeMessage(resolved) };
-  if (resolved instanceof protobuf.Enum) return { kind: 'enum', enum: describeEnum(resolved) };
+  if (resolved instanceof protobuf.Type) return { kind: 'message', message: describeMessage(resolved, enums) };
+  if (resolved instanceof protobuf.Enum) return { kind: 'enum', enum: describeEnum(resolved, enums) };
   return { kind: 'scalar', scalar: field.type as ScalarType };
 }
 
-function describeEnum(type: protobuf.Enum): EnumDescriptor {
+function describeEnum(type: protobuf.Enum, enums: Enums): EnumDescriptor {
   const name = fullName(type);
   let described = enums.get(name);
   if (described === undefined) {

@@ -22,8 +22,8 @@ const wanted = [
 /** Files that need definitions nobody ships (removed from Envoy since), and options that never reach the wire. */
 const leftOut = /^(validate\/|envoy\/(annotations\/|config\/trace\/v3\/opencensus|service\/(metrics|trace)\/))/;
 
-/** All message types, resolved. About half a second of work: made once, on first use. */
-export const protoRoot = once((): protobuf.Root => {
+/** All message types, resolved. Half a second of work and tens of megabytes: nothing to be kept. */
+export function protoRoot(): protobuf.Root {
   const root = new protobuf.Root();
   protobuf.common('descriptor', descriptorDefinitions());
   root.resolvePath = (_origin, target) => (isBundled(target) ? target : locate(target));
@@ -31,7 +31,7 @@ export const protoRoot = once((): protobuf.Root => {
   addNewerFields(root);
   root.resolveAll();
   return root;
-});
+}
 
 function protoFiles(): string[] {
   const files = importPaths.flatMap((folder) => globSync(wanted, { cwd: folder }));
@@ -71,9 +71,4 @@ function newOneof(owner: protobuf.Type, name: string): protobuf.OneOf {
   const oneof = new protobuf.OneOf(name);
   owner.add(oneof);
   return oneof;
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
 }
