@@ -11,7 +11,7 @@ TYPES := src/xds/generated/messages.ts
 RECORDED := ../shared/parity/scenarios
 IMAGE := keelson:0.1.0
 
-.PHONY: help build check test test-suite test-quiet test-cluster conformance golden bench bench-console bench-lazy bench-control-plane bench-start bench-storm parity demo lint format typecheck manifests protos envoy kubernetes helm prometheus image kind-up kind-down deploy kind-demo clean
+.PHONY: help build check test test-suite test-quiet test-cluster conformance golden bench bench-console bench-envoy bench-control-plane bench-start bench-storm parity demo lint format typecheck manifests protos envoy kubernetes helm prometheus image kind-up kind-down deploy kind-demo clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,8 +58,8 @@ bench: envoy ## Count the work of each kind of change, at 100 to 5,000 services;
 bench-console: ## Measure the console in a real Chromium with 1,000 services and 2,000 proxies (CHROMIUM, TIMES)
 	@node bench/console.ts
 
-bench-lazy: envoy ## Measure an Envoy with lazy configuration in a mesh of 1,000 services (needs root and iptables)
-	@node bench/lazy.ts
+bench-envoy: envoy ## Measure what the configuration of 1,000 services costs an Envoy, and what saves of that (needs iptables)
+	@node bench/envoy-side.ts $(SIZES)
 
 bench-control-plane: kubernetes build ## Measure the daemon over a real API server under hundreds of simulated sidecars
 	@node bench/control-plane.ts $(SIZES)

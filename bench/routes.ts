@@ -11,7 +11,7 @@ import { adsBootstrap } from '../test/envoy/xds/ads-bootstrap.ts';
 import { adsSource, listener } from '../test/envoy/xds/messages.ts';
 import { startEnvoy } from '../test/support/mesh/envoy.ts';
 import { configuration } from '../test/xds/mesh.ts';
-import { envoyPid } from './intercepted.ts';
+import { envoyPid } from './envoy-side/intercepted.ts';
 
 const changes = 50;
 const given = process.argv.slice(2).map(Number);

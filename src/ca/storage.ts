@@ -17,6 +17,7 @@ const requestFile = 'rotation-request';
 
 /** Of a daemon that has the directory for itself. */
 export const directoryStore = (directory: string): AuthorityStore => ({
+  isFollowed: false,
   load: () => loadAuthority(directory),
   begin: async (saved) => (await saveAuthority(directory, saved), saved),
   save: (saved) => saveAuthority(directory, saved),

@@ -30,7 +30,7 @@ export interface ElectionPace {
   readonly durationSeconds: number;
   /** How long the leader goes on without having renewed, in milliseconds: clearly less. */
   readonly patienceMs: number;
-  /** Between attempts, in milliseconds. */
+  /** Between attempts, in milliseconds; who has just renewed waits twice as long. */
   readonly retryMs: number;
 }
 
@@ -76,17 +76,20 @@ class Candidate {
     const { signal, onFault } = this.#options;
     while (!signal.aborted) {
       const asked = performance.now();
+      let isRenewed = false;
       // An attempt that takes longer than the leader may go on without is none.
       const inTime = AbortSignal.any([signal, AbortSignal.timeout(this.#pace.patienceMs)]);
       try {
         this.#isOurs = await this.#hold(inTime);
-        if (this.#isOurs) this.#renewed(asked);
+        isRenewed = this.#isOurs;
+        if (isRenewed) this.#renewed(asked);
         else this.#end();
       } catch (error) {
         if (!isApiError(error)) throw error;
         if (!signal.aborted && !isConflict(error)) onFault(error);
       }
-      await pause(this.#pace.retryMs * (0.8 + Math.random() * 0.4), signal);
+      const retryMs = this.#pace.retryMs * (isRenewed ? 2 : 1);
+      await pause(retryMs * (0.8 + Math.random() * 0.4), signal);
     }
     this.#end();
     if (this.#isOurs) await this.#release().catch(onFault);

@@ -16,6 +16,8 @@ export interface Pace {
   readonly unreachableMs: number;
   /** The longest between attempts to read what we may not read. */
   readonly deniedMs: number;
+  /** Between looks for what nobody defines: whoever defines it is heard of, but others than definitions may serve it. */
+  readonly absentMs: number;
 }
 
 export const defaultPace: Pace = {
@@ -26,6 +28,7 @@ export const defaultPace: Pace = {
   longestMs: 30_000,
   unreachableMs: 4000,
   deniedMs: 60_000,
+  absentMs: 600_000,
 };
 
 export const watchSeconds = ({ watchSeconds }: Pace): number => Math.ceil(watchSeconds * (1 + Math.random()));

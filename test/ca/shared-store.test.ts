@@ -13,12 +13,13 @@ afterEach(() => {
 });
 
 /** As the API server keeps one: versions, and whoever is late is told. */
-function memoryRecord(place: string): SharedRecord & { writes: number } {
+function memoryRecord(place: string): SharedRecord & { writes: number; reads: number } {
   let content: { parts: RecordParts; version: string } | undefined;
   const record = {
     place,
     writes: 0,
-    read: () => Promise.resolve(content),
+    reads: 0,
+    read: () => (record.reads++, Promise.resolve(content)),
     create: (parts: RecordParts) => {
       if (content !== undefined) return Promise.resolve(false);
       content = { parts, version: String(++record.writes) };
@@ -118,6 +119,40 @@ describe('replicas with one authority', () => {
     expect(three.authority.id).toBe(two.authority.id);
     expect((await records.root.read())?.parts['root-cert.pem']).toBe(two.authority.roots);
     expect(faults.filter((line) => line.includes('PRIVATE'))).toEqual([]);
+  });
+
+  test('do not read what nobody has changed, and hear of a request at once', async () => {
+    const { start, records, clock, settle } = cluster();
+    const one = await start('one', []);
+    const pass = async (looks: number): Promise<void> => {
+      for (let look = 0; look < looks; look++) {
+        clock.pass(pace.look);
+        await settle();
+      }
+    };
+    await pass(3);
+    const { reads } = records.state;
+    await pass(30);
+    expect(records.state.reads).toBe(reads);
+    await sharedStore(records).requestRotation();
+    await one.refresh();
+    await pass(1);
+    await expect.poll(() => one.status().stage).toBe('distributing');
+  });
+
+  test('take up a request that they were not told of, later', async () => {
+    const { start, records, clock, settle } = cluster();
+    const one = await start('one', []);
+    for (let look = 0; look < 3; look++) {
+      clock.pass(pace.look);
+      await settle();
+    }
+    await sharedStore(records).requestRotation();
+    for (let look = 0; look < 3; look++) {
+      clock.pass(30_000);
+      await settle();
+    }
+    await expect.poll(() => one.status().stage).not.toBe('settled');
   });
 
   test('note what others have handed out before they give up its signer', async () => {

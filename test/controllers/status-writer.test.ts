@@ -196,3 +196,21 @@ test('what says the same, is of others, is late or is about another object is no
   await vi.advanceTimersByTimeAsync(60_000);
   expect([server.gets, server.written.length]).toEqual([0, 1]);
 });
+
+test('mere counts are told the more rarely the more objects there are, and news is not', async () => {
+  const other = { ...wanted, ref: { ...wanted.ref, name: 'other' } };
+  const all = (mine: WantedStatus) => new Map([...Array.from({ length: 299 }, (_, i) => [`${i}`, { ...other, transient: 'in every version' as const }] as const), ['key', mine] as const]); // prettier-ignore
+  const mine = (count: number, news: string): WantedStatus => ({ ...counted(count), news });
+  await told(0);
+  writer.want(all(mine(1, 'first')));
+  await vi.advanceTimersByTimeAsync(10);
+  expect(server.status).toMatchObject({ count: 1 });
+  writer.want(all(mine(2, 'first')));
+  await vi.advanceTimersByTimeAsync(55_000);
+  expect(server.status).toMatchObject({ count: 1 });
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(server.status).toMatchObject({ count: 2 });
+  writer.want(all(mine(3, 'second')));
+  await vi.advanceTimersByTimeAsync(10);
+  expect(server.status).toMatchObject({ count: 3 });
+});

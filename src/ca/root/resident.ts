@@ -87,6 +87,8 @@ export class ResidentAuthority {
   #pluggedProblem: Problem | undefined;
   /** The Secret is not in force yet, and nothing is known against it. */
   #isPluggedDue = false;
+  /** Somebody may have asked for another root. */
+  #isRequestDue = true;
   #problems: readonly Problem[] = [];
   #urgency = new Map<string, number>();
   #nextExpiry = 0;
@@ -141,8 +143,9 @@ export class ResidentAuthority {
     return this.#rotator?.handedOut(until) ?? Promise.resolve();
   }
 
-  /** Another replica may have carried the rotation on. */
+  /** Another replica may have carried the rotation on, or somebody has asked for one. */
   refresh(): Promise<void> {
+    this.#isRequestDue = true;
     return this.#rotator?.refresh() ?? Promise.resolve();
   }
 
@@ -182,25 +185,39 @@ export class ResidentAuthority {
   async #step(): Promise<void> {
     const { state } = this.authority;
     if (state.stage === 'settled' && this.#isLeading()) {
-      if (this.#plugged === undefined) await this.#takeUpRequest();
+      if (this.#plugged === undefined) await this.#lookForRequest();
       else if (this.#isPluggedDue) await this.#rotateToPlugged();
     }
     if (this.#clock.now() < this.#nextExpiry) return;
     this.#nextExpiry = this.#clock.now() + expiryInterval;
     // What is not valid yet will be.
     this.#isPluggedDue ||= this.#pluggedProblem !== undefined;
+    this.#isRequestDue = true;
     this.#report();
   }
 
-  async #takeUpRequest(): Promise<void> {
+  async #lookForRequest(): Promise<void> {
+    if (!this.#isRequestDue) return;
+    let isTakenUp = false;
+    this.#isRequestDue = !this.#options.store.isFollowed;
+    try {
+      isTakenUp = await this.#takeUpRequest();
+    } finally {
+      this.#isRequestDue ||= !isTakenUp;
+    }
+  }
+
+  /** False if there is one that could not be taken up now. */
+  async #takeUpRequest(): Promise<boolean> {
     const { store, trustDomain, rootKeys } = this.#options;
     const request = await store.rotationRequest();
-    if (request === undefined) return;
+    if (request === undefined) return true;
     if (request !== this.#rotator?.request) {
       const root = await createRoot(trustDomain, this.#clock.now(), rootLifetime, rootKeys);
-      if ((await this.#rotator?.rotateTo(originated(selfSigned(root), 'own'), request)) !== true) return;
+      if ((await this.#rotator?.rotateTo(originated(selfSigned(root), 'own'), request)) !== true) return false;
     }
     await store.forgetRequest();
+    return true;
   }
 
   async #rotateToPlugged(): Promise<void> {

@@ -19,6 +19,8 @@ export interface SavedAuthority {
 
 /** All of it throws a StorageError when what is there cannot be used, and the fault of the place itself. */
 export interface AuthorityStore {
+  /** Whoever uses it is told when others have changed something (`ResidentAuthority.refresh`), and need not look. */
+  readonly isFollowed: boolean;
   /** Undefined if there was never a daemon. */
   load(): Promise<SavedAuthority | undefined>;
   /** Keeps the very first state. The result is in force: it may be that of a faster replica. */

@@ -28,6 +28,7 @@ export function sharedStore(records: SharedRecords): AuthorityStore {
     return text === undefined ? undefined : readSaved(record.place, text);
   };
   return {
+    isFollowed: true,
     load,
     async begin(saved) {
       if (await record.create({ [statePart]: savedText(saved) })) return saved;

@@ -53,6 +53,8 @@ interface Looked {
 const pageSize = 500;
 /** Whoever changes more objects at once than that costs a look at each. */
 const mostSeen = 200;
+/** So many objects are told of a mere count within the patience for that, and of more each is told more rarely. */
+const mostCounted = 150;
 
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
@@ -178,7 +180,8 @@ export class StatusWriter {
       return true;
     }
     const { patienceMs = 30_000, settleMs = 5000 } = this.#options;
-    this.#wait(key, isNews ? settleMs : patienceMs);
+    // Proxies that come and go change the counts of all objects.
+    this.#wait(key, isNews ? settleMs : patienceMs * Math.max(1, this.#wanted.size / mostCounted));
     return false;
   }
 

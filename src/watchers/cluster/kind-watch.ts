@@ -57,7 +57,9 @@ export async function watchKind<T>(options: KindWatchOptions<T>): Promise<void> 
         onState({ kind: 'absent' });
       }
       const longestMs = isApiError(found) && denials === 0 ? pace.unreachableMs : pace.deniedMs;
-      if (await alarm.wait(retryDelay(looks, { ...pace, longestMs }), signal)) looks = 0;
+      const isUndefined = found === undefined && definitions.has(name) === false;
+      const pauseMs = isUndefined ? pace.absentMs : retryDelay(looks, { ...pace, longestMs });
+      if (await alarm.wait(pauseMs, signal)) looks = 0;
     }
   } finally {
     unfollow();

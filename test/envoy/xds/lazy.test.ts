@@ -11,7 +11,7 @@ import type { Lab } from '../../support/mesh/lab.ts';
 import { startLab } from '../../support/mesh/lab.ts';
 import { versions, virtualService } from '../../support/objects/rules.ts';
 import { whoOf } from '../../support/mesh/traffic.ts';
-import { inOwnNetwork } from '../../../bench/intercepted.ts';
+import { inOwnNetwork } from '../../../bench/envoy-side/intercepted.ts';
 
 const [command = '', ...before] = inOwnNetwork ?? [];
 
@@ -53,7 +53,7 @@ interface Facts {
 let facts: Facts;
 beforeAll(async () => {
   if (inOwnNetwork === undefined) return;
-  const scenario = fileURLToPath(new URL('../../../bench/lazy-scenario.ts', import.meta.url));
+  const scenario = fileURLToPath(new URL('../../../bench/envoy-side/lazy-scenario.ts', import.meta.url));
   const env = { ...process.env, ENVOY: await envoyBinary() };
   const { stdout } = await promisify(execFile)(command, [...before, process.execPath, scenario], { env });
   facts = JSON.parse(stdout) as Facts;

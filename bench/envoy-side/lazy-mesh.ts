@@ -1,11 +1,11 @@
 // The benchmark's mesh as one sidecar uses it: services whose Pods have no sidecar, so that servers of ours can stand in for
 // them, and services that speak TCP.
-import { invariant } from '../src/model/invariant.ts';
-import type { NodeInfo } from '../src/model/envoy/resource.ts';
-import type { Snapshot } from '../src/model/snapshot.ts';
-import { lazyLabel } from '../src/translate/lazy/lazy-proxy.ts';
-import type { Raw } from './mesh.ts';
-import { applyObjects, meshOf, nodesOf } from './mesh.ts';
+import { invariant } from '../../src/model/invariant.ts';
+import type { NodeInfo } from '../../src/model/envoy/resource.ts';
+import type { Snapshot } from '../../src/model/snapshot.ts';
+import { lazyLabel } from '../../src/translate/lazy/lazy-proxy.ts';
+import type { Raw } from '../mesh.ts';
+import { applyObjects, meshOf, nodesOf } from '../mesh.ts';
 
 /** Services that speak HTTP and services that speak TCP, as many of each as are asked for. */
 export const lazyMesh = (http: number, tcp: number): Snapshot =>

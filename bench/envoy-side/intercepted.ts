@@ -9,18 +9,18 @@ import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-import { bootstrapMessage } from '../src/bootstrap/message.ts';
-import { invariant } from '../src/model/invariant.ts';
-import type { NodeInfo } from '../src/model/envoy/resource.ts';
-import type { Snapshot } from '../src/model/snapshot.ts';
-import type { Translation } from '../src/translate/translate.ts';
-import { translate } from '../src/translate/translate.ts';
-import type { XdsServer } from '../src/xds/server.ts';
-import { createXdsServer } from '../src/xds/server.ts';
-import { anySecret } from '../test/support/objects/any-secret.ts';
-import type { Envoy } from '../test/support/mesh/envoy.ts';
-import { startEnvoy } from '../test/support/mesh/envoy.ts';
-import { listening } from '../test/support/servers/backend.ts';
+import { bootstrapMessage } from '../../src/bootstrap/message.ts';
+import { invariant } from '../../src/model/invariant.ts';
+import type { NodeInfo } from '../../src/model/envoy/resource.ts';
+import type { Snapshot } from '../../src/model/snapshot.ts';
+import type { Translation } from '../../src/translate/translate.ts';
+import { translate } from '../../src/translate/translate.ts';
+import type { XdsServer } from '../../src/xds/server.ts';
+import { createXdsServer } from '../../src/xds/server.ts';
+import { anySecret } from '../../test/support/objects/any-secret.ts';
+import type { Envoy } from '../../test/support/mesh/envoy.ts';
+import { startEnvoy } from '../../test/support/mesh/envoy.ts';
+import { listening } from '../../test/support/servers/backend.ts';
 
 /** The application's address: only what comes from it is redirected, so that the proxy's own connections are not. */
 const application = '10.1.1.1';
@@ -47,6 +47,8 @@ export const inOwnNetwork: readonly string[] | undefined = candidates.find(
 
 export interface Intercepted {
   readonly envoy: Envoy;
+  /** How long it took from its start until it was ready, in milliseconds. */
+  readonly live: number;
   readonly server: XdsServer;
   /** What the proxy does not accept and what our server could not do, in their words. */
   readonly complaints: () => readonly string[];
@@ -74,17 +76,25 @@ const httpPorts = [8080, 80];
 const tcpPorts = [9001, 9000];
 const xdsPort = 15010;
 
-export async function startIntercepted(initial: Snapshot, node: NodeInfo): Promise<Intercepted> {
+/** `adjust` changes the product's own bootstrap. */
+export async function startIntercepted(
+  initial: Snapshot,
+  node: NodeInfo,
+  adjust = (bootstrap: object): object => bootstrap,
+): Promise<Intercepted> {
   let translation = translate(initial);
   const complaints: string[] = [];
   const serve = () => startServer(node, () => translation, complaints);
   let server = await serve();
   const servers = await startServers();
-  const envoy = await startEnvoy({ bootstrap: bootstrapOf(node), name: node.id });
+  const began = performance.now();
+  const envoy = await startEnvoy({ bootstrap: adjust(bootstrapOf(node)), name: node.id });
+  const live = performance.now() - began;
   const settled = () => waitUntilSettled(envoy, () => server);
   await settled();
   return {
     envoy,
+    live,
     get server() {
       return server;
     },
@@ -199,17 +209,6 @@ async function waitUntilSettled(envoy: Envoy, server: () => XdsServer): Promise<
     quiet = warm && server().status()[0]?.synced === true ? quiet + 1 : 0;
     return quiet >= 3;
   });
-}
-
-/** Resident memory of the Envoy, in bytes; `anonymous` is that without its program's own code. */
-export async function memoryOf({ admin }: Envoy): Promise<{ readonly resident: number; readonly anonymous: number }> {
-  const info = JSON.parse(await admin('/server_info')) as { readonly command_line_options?: object };
-  invariant(info.command_line_options !== undefined, 'an Envoy answers');
-  const pid = await envoyPid();
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const kilobytes = (field: string): number =>
-    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
-  return { resident: kilobytes('VmRSS') * 1024, anonymous: kilobytes('RssAnon') * 1024 };
 }
 
 /** The only child of ours that is one. */

@@ -1,6 +1,6 @@
 // What a sidecar with lazy configuration does in a mesh of 100 HTTP and 20 TCP services, as facts that a test can judge:
 // prints them as one line of JSON. Runs inside a network of its own (see intercepted.ts).
-import { invariant } from '../src/model/invariant.ts';
+import { invariant } from '../../src/model/invariant.ts';
 import type { Intercepted } from './intercepted.ts';
 import { startIntercepted } from './intercepted.ts';
 import {
