@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startProcess, waitUntil } from '../../../scripts/process.ts';
 import { yaml } from '../../support/mesh/lab.ts';
 import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { seriesOf } from '../../support/servers/prometheus.ts';
 import { podPair, whyNoPods } from '../../support/mesh/pods-network.ts';
 import { peerAuthentication, virtualService } from '../../support/objects/rules.ts';
 import { arrival } from '../../support/mesh/traffic.ts';
@@ -38,6 +39,17 @@ const serviceObject = (name: string, port: object): object => ({
   spec: { clusterIP: virtual[name as keyof typeof virtual], selector: { app: 'store' }, ports: [port] },
 });
 
+const metered = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'istio', namespace: 'istio-system' },
+  data: { mesh: 'defaultProviders: {metrics: [prometheus]}' },
+};
+/** What is known of a destination outside of the mesh. */
+const parts =
+  'workload workload_namespace canonical_service canonical_revision principal app version cluster service service_namespace';
+const toNobody = Object.fromEntries(parts.split(' ').map((part) => [`destination_${part}`, 'unknown']));
+
 describe.skipIf(why !== undefined)('intercepted', { timeout: 60_000 }, () => {
   let pods: PodPair;
   let mesh: LiveMesh;
@@ -55,6 +67,7 @@ describe.skipIf(why !== undefined)('intercepted', { timeout: 60_000 }, () => {
     mesh = await startLiveMesh({
       files: {
         'mesh.yaml': yaml(
+          metered,
           podObject('client', pods.client.address),
           podObject('store', pods.server.address),
           serviceObject('store', { name: 'http', port: 80, targetPort: 8080 }),
@@ -116,6 +129,14 @@ describe.skipIf(why !== undefined)('intercepted', { timeout: 60_000 }, () => {
       'store',
     );
     expect(await line(pods.server.address, 7001)).toBe('store:hello\n');
+    const client = mesh.envoys.get('client');
+    const counted = async () =>
+      seriesOf((await client?.admin('/stats/prometheus')) ?? '').filter(
+        ({ name, labels }) =>
+          name === 'istio_tcp_connections_closed_total' && labels['destination_service_name'] === 'PassthroughCluster',
+      );
+    await client?.eventually('both to be counted', async () => (await counted())[0]?.value === 2);
+    expect((await counted()).map(({ labels }) => labels)).toEqual([expect.objectContaining(toNobody)]);
   });
 
   test('a host that nobody knows passes through on a port of services', async () => {

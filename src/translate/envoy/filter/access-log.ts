@@ -20,18 +20,22 @@ type Filter = NonNullable<AccessLog['filter']>;
 /** Of what: of requests, of connections, or of connections that the listener refuses and that appear nowhere else. */
 type Subject = 'http' | 'tcp' | 'listener';
 
-/** The `access_log` field, or nothing: to be spread into the message that logs. Metrics are counted there, too. */
+/**
+ * The `access_log` field, or nothing: to be spread into the message that logs. Metrics are counted there, too. `outside`: the
+ * cluster of connections to what the mesh does not know.
+ */
 export const accessLog = memo(
   (
     settings: MeshSettings,
     connection: ConnectionFacts,
     subject: Exclude<Subject, 'listener'>,
     received: Received | undefined,
+    outside?: string,
   ): Logs => {
     const written = logs(settings, connection, subject);
     const { telemetry, metered } = connection;
     if (telemetry === undefined || telemetry.metrics === 'off' || metered === undefined) return written;
-    const counted = metricLogs(telemetry.metrics, metered, subject, received);
+    const counted = metricLogs(telemetry.metrics, metered, subject, received, outside);
     const sources = [...(originsOf(written).get('access_log') ?? []), ...telemetry.sources.metrics];
     return sourced(sources, [...(written.access_log ?? []), ...counted]);
   },

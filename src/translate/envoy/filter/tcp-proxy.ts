@@ -7,7 +7,7 @@ import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
-import { blackHoleCluster } from '../../names.ts';
+import { blackHoleCluster, passthroughCluster } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
 import { accessLog } from './access-log.ts';
@@ -44,7 +44,7 @@ export function tcpProxy(
       'cluster' in target ? connectionLimits(policy) : undefined,
       hashPolicy(policy, subset),
       tunneling(policy, subset),
-      accessLog(settings, connection, 'tcp', received),
+      accessLog(settings, connection, 'tcp', received, outside(target)),
     ),
   );
 }
@@ -70,6 +70,10 @@ function filter(message: TcpProxy): Filter {
     message,
   );
 }
+
+/** Of these clusters nothing is known but their names. */
+const outside = (target: TcpTarget): string | undefined =>
+  'cluster' in target && [passthroughCluster, blackHoleCluster].includes(target.cluster) ? target.cluster : undefined;
 
 function destination(target: TcpTarget): Partial<TcpProxy> {
   if ('cluster' in target) return { cluster: target.cluster };

@@ -23,6 +23,9 @@ export const literal = (words: string): string => (words === '' ? unknown : word
 
 /** The first of the commands that has a value. */
 export const firstOf = (...commands: readonly Command[]): string =>
-  `%COALESCE(${JSON.stringify({ operators: [...commands, cel(`'${unknown}'`)] })})%`;
+  `%COALESCE(${JSON.stringify({ operators: [...commands.map(operator), cel(`'${unknown}'`)] })})%`;
+
+/** Its name is enough for one without a parameter. */
+const operator = (one: Command): Command | string => (one.param === undefined ? one.command : one);
 
 export const unknown = 'unknown';

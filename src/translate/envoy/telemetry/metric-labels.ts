@@ -16,6 +16,8 @@ export interface Metered {
   readonly protocol: 'http' | 'tcp';
   /** Absent: traffic that the workload sends. */
   readonly received: Received | undefined;
+  /** The cluster of connections to what the mesh does not know. */
+  readonly outside: string | undefined;
 }
 
 export function metricLabels(metered: Metered): Labels {
@@ -47,7 +49,7 @@ function sourceLabels({ workload, received }: Metered): Labels {
   return ofWorkload('source', ofPeer(part), received.mtls ? principal('DOWNSTREAM_PEER_URI_SAN') : unknown);
 }
 
-function destinationLabels({ workload, protocol, received }: Metered): Labels {
+function destinationLabels({ workload, protocol, received, outside }: Metered): Labels {
   if (received !== undefined) {
     const label = ownLabel(workload);
     const own = received.mtls ? principal('DOWNSTREAM_LOCAL_URI_SAN') : unknown;
@@ -58,6 +60,14 @@ function destinationLabels({ workload, protocol, received }: Metered): Labels {
       destination_service_namespace: received.namespace === '' ? label('namespace') : literal(received.namespace),
     };
   }
+  const identity = principal('UPSTREAM_PEER_URI_SAN');
+  if (outside !== undefined)
+    return {
+      ...ofWorkload('destination', () => unknown, identity),
+      destination_service: unknown,
+      destination_service_name: literal(outside),
+      destination_service_namespace: unknown,
+    };
   const part = (name: PeerPart | ServicePart): Command =>
     protocol === 'http' ? calledPart(name) : connectedPart(name);
   const host = protocol === 'http' && workload.trustsHost ? [command('REQ', ':AUTHORITY')] : [];
@@ -66,7 +76,7 @@ function destinationLabels({ workload, protocol, received }: Metered): Labels {
     ...ofWorkload(
       'destination',
       ofPeer((name) => firstOf(part(name))),
-      principal('UPSTREAM_PEER_URI_SAN'),
+      identity,
     ),
     destination_service: firstOf(part('service'), ...host),
     destination_service_name: firstOf(part('service_name'), ...cluster),

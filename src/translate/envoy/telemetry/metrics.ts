@@ -15,15 +15,16 @@ import type { AccessLog } from './log-sink.ts';
 type Config = MessageOf['envoy.extensions.access_loggers.stats.v3.Config'];
 type Stat = MessageOf['envoy.extensions.access_loggers.stats.v3.Config.Stat'];
 
-/** Entries for `access_log`, none of them when everything is disabled. `received` is canonical. */
+/** Entries for `access_log`, none of them when everything is disabled. `received` is canonical. `outside`: see Metered. */
 export const metricLogs = memo(
   (
     settings: MetricSettings,
     workload: MeteredWorkload,
     protocol: Metered['protocol'],
     received: Received | undefined,
+    outside: string | undefined,
   ): readonly AccessLog[] => {
-    const labels = metricLabels({ workload, protocol, received });
+    const labels = metricLabels({ workload, protocol, received, outside });
     return counted[protocol].flatMap((metrics) => metricLog(settings, labels, metrics) ?? []);
   },
 );

@@ -77,9 +77,11 @@ const keptParts: HttpFilter = extension(namespace, 'envoy.extensions.filters.htt
   ],
 });
 
+/** As short as can be: each stands in every listener several times. */
 const ofEndpoint = (i: number): string =>
-  `re.extract(xds.upstream_host_metadata.filter_metadata['istio']['workload'], '^${'[^;]*;'.repeat(i)}([^;]*).*$', '\\\\1')`;
-const ofCluster = (field: string): string => `xds.cluster_metadata.filter_metadata['istio']['services'][0]['${field}']`;
+  `re.capture(xds.upstream_host_metadata.filter_metadata.istio.workload,'${skipped[i] ?? ''}([^;]*).*')`;
+const skipped: readonly string[] = ['', '[^;]*;', '(?:[^;]*;){2}', '(?:[^;]*;){3}', '(?:[^;]*;){4}'];
+const ofCluster = (field: string): string => `xds.cluster_metadata.filter_metadata.istio.services[0].${field}`;
 
 const expressions: Readonly<Record<PeerPart | ServicePart, string>> = {
   workload: ofEndpoint(0),
