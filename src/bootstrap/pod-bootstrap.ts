@@ -108,10 +108,11 @@ function podNode({ type, environment, labels, annotations }: PodFacts, config: J
  * labels after injection.
  */
 function sayItself(environment: Environment, labels: Readonly<Record<string, string>>): boolean {
-  const named = labelVariables(labels);
-  const known = { ...environment, ...named };
-  return Object.values(selfVariables).every(
-    (variable) => (known[variable] ?? '') !== '' && environment[variable] === known[variable],
+  const named = Object.entries(labelVariables(labels));
+  return (
+    named.length > 0 &&
+    named.every(([variable, value]) => environment[variable] === value) &&
+    Object.values(selfVariables).every((variable) => (environment[variable] ?? '') !== '')
   );
 }
 

@@ -69,6 +69,7 @@ test('names that no label says are those that injection gives the Pod', () => {
 test.each<readonly [string, Facts]>([
   ['labels that somebody changed after injection', { labels: { version: 'v2' } }],
   ['labels that somebody added after injection', { labels: { 'service.istio.io/canonical-name': 'other' } }],
+  ['a label that is empty', { labels: { 'service.istio.io/canonical-name': '' } }],
   ['a variable that is empty', { environment: { ISTIO_META_MESH_ID: '' } }],
   ['the user’s wish', { environment: { ISTIO_META_SELF_LABELS: 'literal' } }],
   ['a gateway', { type: 'router' }],
