@@ -76,11 +76,12 @@ const httpPorts = [8080, 80];
 const tcpPorts = [9001, 9000];
 const xdsPort = 15010;
 
-/** `adjust` changes the product's own bootstrap. */
+/** `adjust` changes the product's own bootstrap; `variables` are added to the Envoy's environment. */
 export async function startIntercepted(
   initial: Snapshot,
   node: NodeInfo,
   adjust = (bootstrap: object): object => bootstrap,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<Intercepted> {
   let translation = translate(initial);
   const complaints: string[] = [];
@@ -88,7 +89,7 @@ export async function startIntercepted(
   let server = await serve();
   const servers = await startServers();
   const began = performance.now();
-  const envoy = await startEnvoy({ bootstrap: adjust(bootstrapOf(node)), name: node.id });
+  const envoy = await startEnvoy({ bootstrap: adjust(bootstrapOf(node)), name: node.id, variables });
   const live = performance.now() - began;
   const settled = () => waitUntilSettled(envoy, () => server);
   await settled();

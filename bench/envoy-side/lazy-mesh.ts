@@ -77,11 +77,13 @@ export const withLazy = (snapshot: Snapshot, lazy: boolean): Snapshot =>
   ]);
 
 export const registryOnly = (snapshot: Snapshot): Snapshot =>
+  withSettings(snapshot, 'outboundTrafficPolicy: { mode: REGISTRY_ONLY }\n');
+
+/** The standard ones, as an install has them. */
+export const withMetrics = (snapshot: Snapshot): Snapshot =>
+  withSettings(snapshot, 'defaultProviders: { metrics: [prometheus] }\n');
+
+const withSettings = (snapshot: Snapshot, mesh: string): Snapshot =>
   applyObjects(snapshot, [
-    {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: 'istio', namespace: 'istio-system' },
-      data: { mesh: 'outboundTrafficPolicy: { mode: REGISTRY_ONLY }\n' },
-    },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio', namespace: 'istio-system' }, data: { mesh } },
   ]);

@@ -8,8 +8,9 @@ import type { Snapshot } from '../../src/model/snapshot.ts';
 import { applyObjects } from '../mesh.ts';
 import type { Intercepted } from './intercepted.ts';
 import { envoyPid, startIntercepted } from './intercepted.ts';
-import { httpService, lazyMesh } from './lazy-mesh.ts';
+import { httpService, lazyMesh, withMetrics } from './lazy-mesh.ts';
 import type { Variant } from './variants.ts';
+import { variables } from './variants.ts';
 
 /** By what it is called in the table. */
 export type Figures = Readonly<Record<string, number>>;
@@ -20,18 +21,20 @@ const changes = 10;
 /** A service with a VirtualService. */
 const routed = 10;
 
+/** In a mesh of so many services, one in ten of which speaks TCP, with the standard metrics. */
 export async function measure(size: number, { mesh, node, without }: Variant): Promise<Figures> {
-  const whole = mesh(lazyMesh(size, 0));
+  const http = Math.ceil(size * 0.9);
+  const whole = mesh(withMetrics(lazyMesh(http, size - http)));
   const adjust = (bootstrap: object): object =>
     Object.fromEntries(Object.entries(bootstrap).filter(([field]) => !without.includes(field)));
   // What the server has not done before would be part of the time until the proxy is ready.
-  const first = await startIntercepted(whole, node, adjust);
+  const first = await startIntercepted(whole, node, adjust, variables);
   await first.stop();
-  const world = await startIntercepted(whole, node, adjust);
+  const world = await startIntercepted(whole, node, adjust, variables);
   try {
     const start = await startOf(world);
     const unused = await memoryOf(world);
-    const requests = await requestsOf(world, size);
+    const requests = await requestsOf(world, http);
     const changed = await changesOf(world, whole);
     const complaints = world.complaints();
     if (complaints.length > 0) throw new Error(complaints.join('\n'));

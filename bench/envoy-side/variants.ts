@@ -1,6 +1,7 @@
 // What an Envoy is told, and what it keeps of it, in several ways: from all there is to what is used, each with one thing more
 // that saves something.
 import type { NodeInfo } from '../../src/model/envoy/resource.ts';
+import { ownLabels, selfVariables } from '../../src/model/proxy/self-labels.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import { sidecarNode, withLazy } from './lazy-mesh.ts';
 
@@ -12,25 +13,34 @@ export interface Variant {
   readonly without: readonly string[];
 }
 
-const matcher = 'stats_config';
+/** What all of Envoy's own statistics are kept without, and what is made at once without. */
+const matcher = ['stats_config'];
 const deferrals = ['deferred_stat_options', 'cluster_manager'];
 
-function delivered(routes: 'whole' | 'virtual-hosts'): NodeInfo {
+const whole = { ROUTE_DELIVERY: 'whole' };
+const hostByHost = { ROUTE_DELIVERY: 'virtual-hosts' };
+
+const variant = (name: string, without: readonly string[], told: object, isLazy = false): Variant => {
   const node = sidecarNode();
-  return { ...node, metadata: { ...node.metadata, ROUTE_DELIVERY: routes } };
-}
+  return {
+    name,
+    without,
+    node: { ...node, metadata: { ...node.metadata, ...told } },
+    mesh: (snapshot) => withLazy(snapshot, isLazy),
+  };
+};
 
-const variant = (
-  name: string,
-  without: readonly string[],
-  routes: 'whole' | 'virtual-hosts',
-  lazy: boolean = false,
-): Variant => ({ name, without, node: delivered(routes), mesh: (whole) => withLazy(whole, lazy) });
-
+/** The last but one is an injected Pod. */
 export const variants: readonly Variant[] = [
-  variant('all statistics', [matcher, ...deferrals], 'whole'),
-  variant('few statistics', deferrals, 'whole'),
-  variant('made when used', [], 'whole'),
-  variant('host by host', [], 'virtual-hosts'),
-  variant('lazy', [], 'virtual-hosts', true),
+  variant('all statistics', [...matcher, ...deferrals], whole),
+  variant('few statistics', deferrals, whole),
+  variant('made when used', [], whole),
+  variant('host by host', [], hostByHost),
+  variant('names from environment', [], { ...hostByHost, ...ownLabels }),
+  variant('lazy', [], { ...hostByHost, ...ownLabels }, true),
 ];
+
+/** The environment of every one of them. */
+export const variables: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.values(selfVariables).map((variable) => [variable, 'svc-0000']),
+);
