@@ -158,6 +158,11 @@ function isAllowed(file: string, { specifier, typeOnly }: Import): boolean {
 
 describe('the architecture', () => {
   const files = sources(source);
+  const rememberingAnywhere = new Set(
+    files.flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/export const (\w+) = memo\w*\(/g)].flatMap(([, name]) => name ?? []),
+    ),
+  );
 
   it('has a row in the table for every folder', () => {
     expect(files.filter((file) => rowOf(file) === undefined).map((file) => relative(root, file))).toEqual([]);
@@ -179,6 +184,20 @@ describe('the architecture', () => {
         .filter(({ specifier }) => !specifier.startsWith('.'))
         .map(({ specifier }) => specifier);
       return [...foreign, ...(impure.exec(text) ?? [])].map((what) => `${relative(root, file)} uses ${what}`);
+    });
+    expect(breaches).toEqual([]);
+  });
+
+  // Of the index and the list it would think that they are arguments, and remember nothing.
+  it('hands nothing that remembers to a method of a list as it is', () => {
+    const breaches = files.flatMap((file) => {
+      const text = readFileSync(file, 'utf8');
+      const remembering = [...text.matchAll(/(?:const|export const) (\w+) = memo\w*\(/g)].map(([, name]) => name);
+      const imported = [...text.matchAll(/import \{([^}]*)\}/g)].flatMap(([, names = '']) => names.split(/[\s,]+/));
+      const known = new Set([...remembering, ...imported.filter((name) => rememberingAnywhere.has(name))]);
+      return [...text.matchAll(/\.(?:map|flatMap|filter|some|every|find|findLast|findIndex|forEach)\((\w+)\)/g)]
+        .filter(([, name]) => known.has(name))
+        .map(([call]) => `${relative(root, file)}: ${call}`);
     });
     expect(breaches).toEqual([]);
   });

@@ -22,6 +22,6 @@ export const decodedConfiguration = (configuration: Configuration): DecodedConfi
       configuration[kind]
         .flatMap((layer) => [...layer.resources.values()])
         .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-        .map(decodedResource),
+        .map((resource) => decodedResource(resource)),
     ]),
   ) as unknown as DecodedConfiguration;

@@ -3,44 +3,79 @@
 // its arguments are its cache key. Nothing is held for its own sake: a result is remembered while all of its
 // arguments live, and keeps them alive while somebody uses it.
 
+import { Topic } from './notes.ts';
+
 type Key = object | string | number | boolean | undefined | null;
-interface Node<R> {
-  weak?: WeakMap<object, Node<R>>;
-  strong?: Map<Key, Node<R>>;
-  result?: { value: R };
-}
 
 const isObject = (key: Key): key is object => (typeof key === 'object' && key !== null) || typeof key === 'function';
 
-function child<R>(node: Node<R>, key: Key): Node<R> {
-  const level: { get(k: Key): Node<R> | undefined; set(k: Key, v: Node<R>): unknown } = isObject(key)
-    ? (node.weak ??= new WeakMap())
-    : (node.strong ??= new Map());
-  let next = level.get(key);
-  if (next === undefined) level.set(key, (next = {}));
-  return next;
+/** By an argument: what comes of it as the last one, or what is found further by the next. */
+interface Level {
+  of(key: Key): unknown;
+  note(key: Key, found: unknown): void;
 }
+
+class FirstLevel implements Level {
+  readonly #ofObjects = new Topic<unknown>();
+  readonly #ofOthers = new Map<Key, unknown>();
+
+  of(key: Key): unknown {
+    return isObject(key) ? this.#ofObjects.of(key) : this.#ofOthers.get(key);
+  }
+
+  note(key: Key, found: unknown): void {
+    if (isObject(key)) this.#ofObjects.note(key, found);
+    else this.#ofOthers.set(key, found);
+  }
+}
+
+/** What is found here is to live no longer than what led here, nor than the key. */
+class FurtherLevel implements Level {
+  #ofObjects: WeakMap<object, unknown> | undefined;
+  #ofOthers: Map<Key, unknown> | undefined;
+
+  of(key: Key): unknown {
+    return isObject(key) ? this.#ofObjects?.get(key) : this.#ofOthers?.get(key);
+  }
+
+  note(key: Key, found: unknown): void {
+    if (isObject(key)) (this.#ofObjects ??= new WeakMap()).set(key, found);
+    else (this.#ofOthers ??= new Map()).set(key, found);
+  }
+}
+
+/** Stands for a result of undefined. */
+const nothing = Symbol('nothing');
 
 /**
  * The arguments behind a result. Without it a list that was made shared only to be an argument would be collected, and made
  * anew it would be another one.
  */
-const argumentsOf = new WeakMap<object, readonly Key[]>();
+const argumentsOf = new Topic<readonly Key[]>();
 
 /** `fn`, computed once for each distinct list of arguments. Put the arguments that live longest first. */
 export function memo<A extends readonly Key[], R>(fn: (...args: A) => R): (...args: A) => R {
-  const root: Node<R> = {};
+  /** By how many arguments there are. */
+  const levels: Level[] = [];
   return (...args) => {
-    let node = root;
-    for (const arg of args) node = child(node, arg);
-    if (node.result === undefined) {
-      const value = fn(...args);
-      node.result = { value };
-      // Who made a value knows best what it takes to find it again; who only passes it on does not.
-      if (isObject(value as Key) && !argumentsOf.has(value as object)) argumentsOf.set(value as object, args);
-    }
-    return node.result.value;
+    let level = (levels[args.length] ??= new FirstLevel());
+    const last = args.length - 1;
+    for (let at = 0; at < last; at++) level = after(level, args[at]);
+    const known = level.of(args[last]);
+    if (known !== undefined) return (known === nothing ? undefined : known) as R;
+    const value = fn(...args);
+    level.note(args[last], value === undefined ? nothing : value);
+    // Who made a value knows best what it takes to find it again; who only passes it on does not.
+    if (isObject(value as Key) && argumentsOf.of(value as object) === undefined)
+      argumentsOf.note(value as object, args);
+    return value;
   };
+}
+
+function after(level: Level, key: Key): Level {
+  let next = level.of(key) as Level | undefined;
+  if (next === undefined) level.note(key, (next = new FurtherLevel()));
+  return next;
 }
 
 /**
@@ -50,13 +85,13 @@ export function memo<A extends readonly Key[], R>(fn: (...args: A) => R): (...ar
 export function memoLast<F extends object, A extends readonly Key[], R>(
   fn: (first: F, ...others: A) => R,
 ): (first: F, ...others: A) => R {
-  const last = new WeakMap<F, { readonly others: A; readonly value: R }>();
+  const last = new Topic<{ readonly others: A; readonly value: R }>();
   return (first, ...others) => {
-    const known = last.get(first);
+    const known = last.of(first);
     if (known?.others.length === others.length && known.others.every((each, i) => each === others[i]))
       return known.value;
     const value = fn(first, ...others);
-    last.set(first, { others, value });
+    last.note(first, { others, value });
     return value;
   };
 }
@@ -110,7 +145,7 @@ export function memoTriples<C extends readonly Key[], A, B, D, R>(
 type Lists = readonly [readonly unknown[], ...(readonly unknown[])[]];
 
 /** Who has the results can ask again for the lists that they came from, and for lists like them. */
-const listsOf = new WeakMap<readonly unknown[], Lists>();
+const listsOf = new Topic<Lists>();
 
 /** What the ends of the lists have in common with those before is taken from its results. */
 function mapKept<R>(last: Last, lists: Lists, fn: (index: number) => R): readonly R[] {
@@ -122,7 +157,7 @@ function mapKept<R>(last: Last, lists: Lists, fn: (index: number) => R): readonl
       : mapChanged(before, known, lists, fn);
   last.lists = lists.map((list) => new WeakRef(list));
   last.results = new WeakRef(results);
-  listsOf.set(results, lists);
+  listsOf.note(results, lists);
   return results;
 }
 
@@ -147,10 +182,10 @@ function mapChanged<R>(
 }
 
 let lastId = 0;
-const ids = new WeakMap<object, number>();
+const ids = new Topic<number>();
 const idOf = (value: object): number => {
-  let id = ids.get(value);
-  if (id === undefined) ids.set(value, (id = ++lastId));
+  let id = ids.of(value);
+  if (id === undefined) ids.note(value, (id = ++lastId));
   return id;
 };
 

@@ -2,7 +2,7 @@
 // same bytes. What did not change keeps its identity from one snapshot to the next.
 import type { KeySets } from '../model/external/key-source.ts';
 import { noKeySets } from '../model/external/key-source.ts';
-import { memo, memoLast, sharedValue } from '../model/memo.ts';
+import { memo, memoLast, sharedList, sharedValue } from '../model/memo.ts';
 import type { Modules } from '../model/external/module-source.ts';
 import { addressFamilies } from '../model/mesh/address-families.ts';
 import type { Mesh, MeshSettings } from '../model/mesh/mesh.ts';
@@ -196,16 +196,14 @@ const sidecarConfiguration = (mesh: Mesh, view: ProxyView): Configuration =>
 /** The same object for a proxy as long as it is to have the same. */
 const sidecarSeeing = memoLast(
   (view: ProxyView, endpoints: Mesh['endpoints'], networks: Mesh['networks']): Configuration => {
-    const caller = callerFacts({ networks }, view);
-    const { settings, outbound, inbound } = view;
-    const { cluster, listeners, route } = ownLayers(view);
-    const sending = sendingLayers(settings, outbound, endpoints, caller);
-    const own = [...inboundListeners(view), ...dnsListeners(view, endpoints)];
+    const { settings, outbound } = view;
+    const { received, routes } = layersOf(view);
+    const sending = sendingLayers(settings, outbound, endpoints, callerFacts({ networks }, view));
     return configurationWith(
-      followedBy(sending.cluster, cluster),
+      followedBy(sending.cluster, received),
       sending.endpoint,
-      listenerLayers(listeners, own, outbound, inbound),
-      route,
+      listenersOf(view, sharedList(dnsListeners(view, endpoints))),
+      routes,
     );
   },
 );
@@ -223,15 +221,17 @@ const configurationWith = memo(
   }),
 );
 
-/** What does not depend on endpoints. */
-const ownLayers = memo((view: ProxyView) => {
+const layersOf = memo((view: ProxyView): { readonly received: Layer; readonly routes: Layer } => {
   const { settings, outbound, inbound, proxy } = view;
-  const { listeners, routeNames } = outboundListeners(view);
   return {
-    cluster: inboundClusterLayer(settings, inbound, inboundFacts(proxy, settings)),
-    listeners,
-    route: routeLayer(settings, outbound, routeNames),
+    received: inboundClusterLayer(settings, inbound, inboundFacts(proxy, settings)),
+    routes: routeLayer(settings, outbound, outboundListeners(view).routeNames),
   };
+});
+
+const listenersOf = memoLast((view: ProxyView, dns: readonly Resource[]): readonly Layer[] => {
+  const { outbound, inbound } = view;
+  return listenerLayers(outboundListeners(view).listeners, [...inboundListeners(view), ...dns], outbound, inbound);
 });
 
 const inboundClusterLayer = memo((settings: MeshSettings, inbound: InboundView, facts: InboundFacts): Layer =>

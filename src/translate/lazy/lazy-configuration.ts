@@ -13,7 +13,7 @@ export function lazyConfiguration(full: Configuration): Configuration {
   const listeners = full.listener.flatMap(resourcesOf);
   const { listeners: kept, destinations } = lazyListeners(sharedList(listeners));
   const eager = eagerClusters(kept, sharedList(full.route.flatMap(resourcesOf)));
-  const routes = full.route.map(lazyRoutes);
+  const routes = full.route.map((each) => lazyRoutes(each));
   return {
     cluster: full.cluster.flatMap((layer) => lazyClusters(layer, eager, destinations)),
     endpoint: full.endpoint.flatMap((layer) => lazyEndpoints(layer, destinations)),

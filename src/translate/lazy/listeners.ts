@@ -156,7 +156,7 @@ const fetchingRoutes = memo((resource: Resource): Resource => {
   if (!all.some((chain) => chain.filters?.some(hasDeliveredRoutes))) return resource;
   const message = {
     ...resource.message,
-    ...(chains !== undefined && { filter_chains: chains.map(fetchingChain) }),
+    ...(chains !== undefined && { filter_chains: chains.map((each) => fetchingChain(each)) }),
     ...(others !== undefined && { default_filter_chain: fetchingChain(others) }),
   };
   return { ...resource, message };
@@ -166,7 +166,9 @@ const hasDeliveredRoutes = ({ typed_config: config }: Filter): boolean =>
   config?.['@type'] === managerType && (config as HttpConnectionManager).rds !== undefined;
 
 const fetchingChain = memo((chain: FilterChain): FilterChain =>
-  chain.filters?.some(hasDeliveredRoutes) ? { ...chain, filters: chain.filters.map(fetchingManager) } : chain,
+  chain.filters?.some(hasDeliveredRoutes)
+    ? { ...chain, filters: chain.filters.map((each) => fetchingManager(each)) }
+    : chain,
 );
 
 /** Before all other filters: these are to see the route that was fetched. */

@@ -18,7 +18,7 @@ export interface ServiceLimit {
 
 /** The oldest first. The same list as long as these policies say the same of what may be under way. */
 export const serviceLimits = memo((policies: ReadonlyMap<string, RateLimitPolicy>): readonly ServiceLimit[] =>
-  sharedList([...policies.values()].toSorted(byObjectAge).flatMap(serviceLimit)),
+  sharedList([...policies.values()].toSorted(byObjectAge).flatMap((each) => serviceLimit(each))),
 );
 
 /** Those for one service. */

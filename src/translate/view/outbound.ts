@@ -1,6 +1,6 @@
 // What a proxy may send to: services with the policies in force for it, routes, and where everything else goes.
 // Proxies of one namespace under the same Sidecar object share one view.
-import { memo, memoTriples, sharedList, sharedValue } from '../../model/memo.ts';
+import { memo, memoLast, memoTriples, sharedList, sharedValue } from '../../model/memo.ts';
 import type { AddressFamilies } from '../../model/mesh/address-families.ts';
 import { addressFamilies } from '../../model/mesh/address-families.ts';
 import type { DestinationPolicy, MeshSettings, Service } from '../../model/mesh/mesh.ts';
@@ -34,35 +34,65 @@ import { sidecarFor } from './sidecar-scope.ts';
 type Sidecar = KindMap['Sidecar'];
 type Labels = Readonly<Record<string, string>>;
 
+/** What of a proxy decides what it may send to; the same object for all of which it is the same. */
+interface Sender {
+  readonly type: Proxy['type'];
+  readonly namespace: string;
+  readonly dnsDomain: string;
+  readonly families: AddressFamilies;
+  /** Hosts that the proxy itself talks to. */
+  readonly providers: readonly string[];
+  /** Only where it matters which workload of the namespace it is. */
+  readonly labels: Labels;
+}
+
 /** `providers`: hosts that the proxy itself talks to. */
 export function outboundView(
   from: OutboundBasis,
   proxy: Proxy,
   providers: readonly string[] = noProviders,
 ): OutboundView {
-  const { mesh, sidecars, facts } = from;
+  const families = addressFamilies(from.mesh.settings, proxy);
+  return seenBy(senderOf(proxy, providers, families, labelsMatter(from, proxy.namespace)), from);
+}
+
+const senderOf = memoLast(
+  (proxy: Proxy, providers: readonly string[], families: AddressFamilies, byLabels: boolean): Sender => {
+    const { type, namespace, dnsDomain, labels } = proxy;
+    return sharedValue({ type, namespace, dnsDomain, families, providers, labels: byLabels ? labels : {} });
+  },
+);
+
+/** Whether anything that is seen from a namespace is for some of its workloads only. */
+const labelsMatter = memo(
+  ({ mesh, sidecars }: OutboundBasis, namespace: string): boolean =>
+    sidecars.some(({ metadata, spec }) => metadata.namespace === namespace && spec.workloadSelector !== undefined) ||
+    policiesSelect(mesh.destinationPolicies, namespace) ||
+    routesSelect(visibleVirtualServices(mesh.virtualServices, namespace)),
+);
+
+const seenBy = memoLast((sender: Sender, { mesh, sidecars, facts, serviceLimits }: OutboundBasis): OutboundView => {
   const { settings } = mesh;
-  const { namespace, labels } = proxy;
+  const { type, namespace, labels, providers } = sender;
   const virtualServices = visibleVirtualServices(mesh.virtualServices, namespace);
   // Sidecar objects are not about gateways.
-  const sidecar =
-    proxy.type !== 'sidecar' ? undefined : sidecarFor(sidecars, namespace, labels, settings.rootNamespace);
+  const sidecar = type !== 'sidecar' ? undefined : sidecarFor(sidecars, namespace, labels, settings.rootNamespace);
   return build(
     settings,
     mesh.services,
     facts,
     mesh.destinationPolicies,
-    from.serviceLimits,
+    serviceLimits,
     virtualServices,
     sidecar,
     hiddenProviders(mesh.services, providers, namespace, sidecar !== undefined),
     namespace,
-    proxy.dnsDomain,
-    addressFamilies(settings, proxy),
+    sender.dnsDomain,
+    sender.families,
     policiesSelect(mesh.destinationPolicies, namespace) ? sharedValue(labels) : noLabels,
     routesSelect(virtualServices) ? sharedValue(labels) : undefined,
   );
-}
+});
 
 const noProviders: readonly string[] = [];
 const noLabels: Labels = sharedValue({});
@@ -74,7 +104,7 @@ const policiesSelect = memo((policies: readonly DestinationPolicy[], namespace: 
 
 /** Whether it matters to some route. */
 const routesSelect = memo((virtualServices: readonly VirtualService[]): boolean =>
-  virtualServices.some(usesSourceLabels),
+  virtualServices.some((each) => usesSourceLabels(each)),
 );
 
 /** What depends on VirtualServices is the last to be made, so that one of them changes nothing before that. */
@@ -98,7 +128,7 @@ const build = memo(
     const scopes = egressScopes(settings, visible, sidecar, namespace);
     const inForce = viewer(settings, services, facts, policies, limits, namespace, policyLabels);
     const admitted = scopes.map((scope) => admittedVirtualServices(scope, namespace, virtualServices));
-    const destinations = new Set(admitted.flat().flatMap(destinationHosts));
+    const destinations = new Set(admitted.flat().flatMap((each) => destinationHosts(each)));
     const inSight = inForce(servicesInSight(scopes, visible, destinations, providers));
     return {
       scope: scopeName(namespace, dnsDomain, families, sidecar, providers, policyLabels, routeLabels),

@@ -1,6 +1,6 @@
 // Which services lead to a workload: by its address among their endpoints, or by selecting it before it is one.
 // https://kubernetes.io/docs/concepts/services-networking/service/
-import { memo, sharedList } from '../../model/memo.ts';
+import { memo, memoLast, sharedList } from '../../model/memo.ts';
 import { selects } from '../../model/mesh/labels.ts';
 import type { Mesh, MeshSettings, Service, ServiceEndpoints, ServicePort } from '../../model/mesh/mesh.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
@@ -34,10 +34,16 @@ const ofConnections = memo((targets: readonly Target[]): readonly Target[] =>
 export function workloadTargets({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
   const pod = pods.byName(proxy.namespace, podNameOf(proxy.id, proxy.namespace));
   const byAddress = targetsByAddress(mesh);
-  const addressed = sharedList(proxy.ipAddresses.flatMap((address) => byAddress.get(address) ?? []));
-  // Before it is ready a workload is no endpoint yet, but its proxy has to know what will come.
-  return withSelecting(addressed, selectingServices(servicesOf(mesh.services, proxy.namespace), proxy.labels), pod);
+  const [first = none, ...others] = proxy.ipAddresses.map((address) => byAddress.get(address) ?? none);
+  const addressed = others.length === 0 ? first : sharedList([...first, ...others.flat()]);
+  return targetsFrom(proxy, addressed, servicesOf(mesh.services, proxy.namespace), pod);
 }
+
+/** Before it is ready a workload is no endpoint yet, but its proxy has to know what will come. */
+const targetsFrom = memoLast(
+  (proxy: Proxy, addressed: readonly Target[], services: readonly Service[], pod: Pod | undefined) =>
+    withSelecting(addressed, selectingServices(services, proxy.labels), pod),
+);
 
 const withSelecting = memo(
   (addressed: readonly Target[], selecting: readonly Service[], pod: Pod | undefined): readonly Target[] => {

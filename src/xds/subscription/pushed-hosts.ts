@@ -17,7 +17,7 @@ export const withPushedHosts = memo((configuration: Configuration): Configuratio
 
 /** The same lists as long as the routes are the same, whatever else changes. */
 const dividedLayers = memo((layers: readonly Layer[]): Pick<Configuration, 'route' | 'virtualHost'> => {
-  const divided = layers.map(divide);
+  const divided = layers.map((each) => divide(each));
   return { route: divided.map(({ routes }) => routes), virtualHost: divided.flatMap(({ hosts }) => hosts) };
 });
 

@@ -108,7 +108,7 @@ export function assignment(
         !(readyOnly && endpoint.health === 'unhealthy'),
     )
     .toSorted((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port));
-  const secured = kind !== 'datagrams' && mayUseMeshTls(policy) ? chosen : chosen.map(withoutMeshTls);
+  const secured = kind !== 'datagrams' && mayUseMeshTls(policy) ? chosen : chosen.map((each) => withoutMeshTls(each));
   const all = reach === undefined ? byLocality(secured) : localityGroups(reachable(secured, reach));
   const groups = applyLocality(kind === 'byServerName' ? takingMeshTls(all) : all, rule, place);
   return {

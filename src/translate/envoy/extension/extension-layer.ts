@@ -63,7 +63,7 @@ function askedNames({ listener }: Configuration): ReadonlySet<string> {
 const namesIn = memo((message: object): readonly string[] => {
   const { filter_chains: chains = [], default_filter_chain: rest }: Listener = message;
   return [...chains, ...(rest === undefined ? [] : [rest])].flatMap((chain: FilterChain) =>
-    (chain.filters ?? []).flatMap(namesInFilter),
+    (chain.filters ?? []).flatMap((each) => namesInFilter(each)),
   );
 });
 

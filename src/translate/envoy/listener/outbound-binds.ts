@@ -54,12 +54,7 @@ export interface BindFacts {
   readonly reserved: readonly number[];
 }
 
-export function bindFacts(settings: MeshSettings, proxy: Proxy, services: readonly ServiceView[]): BindFacts {
-  const [own = ''] = proxy.ipAddresses;
-  return binding(settings, proxy, allInstances(services).has(own) ? own : '');
-}
-
-const binding = memo((settings: MeshSettings, proxy: Proxy, ownAddress: string): BindFacts =>
+export const bindFacts = (settings: MeshSettings, proxy: Proxy, ownAddress: string): BindFacts =>
   sharedValue({
     local: localAddresses(proxy),
     entry: entryAddresses(settings, proxy),
@@ -70,13 +65,7 @@ const binding = memo((settings: MeshSettings, proxy: Proxy, ownAddress: string):
     byAddress: settings.features.routeByAddress,
     unprivileged: String(proxy.metadata['UNPRIVILEGED_POD']) === 'true',
     reserved: reservedPorts(settings, proxy),
-  }),
-);
-
-const allInstances = memo(
-  (services: readonly ServiceView[]): ReadonlySet<string> =>
-    new Set(services.flatMap((view) => view.instanceAddresses)),
-);
+  });
 
 /** The claims of one egress listener; the very same as long as they say the same. */
 export interface EgressClaims {

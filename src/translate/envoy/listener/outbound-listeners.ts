@@ -1,10 +1,11 @@
 // The listeners for what a workload sends: one that redirected connections arrive at, one per port or service behind it,
 // and those that applications connect to themselves.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listeners
-import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
+import { memo, memoLast, sharedFields, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { Problem } from '../../../model/problem.ts';
-import type { InterceptionMode } from '../../../model/proxy/proxy.ts';
+import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
+import type { InterceptionMode, Proxy } from '../../../model/proxy/proxy.ts';
 import { hasOwnLabels } from '../../../model/proxy/self-labels.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
@@ -13,6 +14,7 @@ import type {
   EgressListener,
   OutboundView,
   ProxyView,
+  ServiceView,
   UnknownDestinations,
   VirtualServiceView,
 } from '../../../model/view.ts';
@@ -48,19 +50,47 @@ export interface OutboundListeners {
   readonly problems: readonly Problem[];
 }
 
+/** What of a proxy decides about its outbound listeners: the same object for all proxies of which it is the same. */
+interface Sender {
+  readonly settings: MeshSettings;
+  readonly http: HttpFacts;
+  readonly binds: BindFacts;
+  readonly httpProxyPort: number;
+  readonly mode: InterceptionMode;
+}
+
 /** Proxies of which the same facts hold have the very same listeners. */
 export function outboundListeners({ settings, proxy, outbound, telemetry }: ProxyView): OutboundListeners {
-  const facts = httpFacts(settings, proxy, telemetry.client, hasOwnLabels(proxy.metadata) ? 'environment' : 'literal');
+  const [address = ''] = proxy.ipAddresses;
+  const ownAddress = allInstances(outbound.services).has(address) ? address : '';
+  return sentBy(senderOf(proxy, settings, telemetry.client, ownAddress), outbound);
+}
+
+const senderOf = memoLast(
+  (proxy: Proxy, settings: MeshSettings, telemetry: TrafficTelemetry, ownAddress: string): Sender =>
+    sharedFields({
+      settings,
+      http: httpFacts(settings, proxy, telemetry, hasOwnLabels(proxy.metadata) ? 'environment' : 'literal'),
+      binds: bindFacts(settings, proxy, ownAddress),
+      httpProxyPort: proxy.httpProxyPort ?? settings.proxyHttpPort ?? 0,
+      mode: proxy.interceptionMode,
+    }),
+);
+
+const allInstances = memo(
+  (services: readonly ServiceView[]): ReadonlySet<string> =>
+    new Set(services.flatMap((view) => view.instanceAddresses)),
+);
+
+const sentBy = memo((sender: Sender, outbound: OutboundView): OutboundListeners => {
+  const { settings, http, binds, httpProxyPort, mode } = sender;
   const egress = connections(outbound);
   const consumer = consumerOf(outbound, egress);
-  const binds = bindFacts(settings, proxy, outbound.services);
-  const proxyPort = proxy.httpProxyPort ?? settings.proxyHttpPort ?? 0;
   const unknown = unknownCluster(outbound.unknownDestinations);
   const { effective, problems } = claimed(settings, consumer, binds, allClaims(binds, egress));
-  const caller = callerOf(consumer, facts.connection);
-  const own = build(settings, facts, caller, binds, effective, unknown, proxyPort, proxy.interceptionMode);
-  return withProblems(own, problems);
-}
+  const caller = callerOf(consumer, http.connection);
+  return withProblems(build(settings, http, caller, binds, effective, unknown, httpProxyPort, mode), problems);
+});
 
 const withProblems = memo(
   (own: Omit<OutboundListeners, 'problems'>, problems: readonly Problem[]): OutboundListeners => ({ ...own, problems }),
