@@ -160,6 +160,13 @@ describe('state of the world', () => {
     expect(told(subscription.next(catalog({ b: 2 }), now))).toEqual([['b'], []]);
   });
 
+  test('is never divided, however large: what is left out would be gone', () => {
+    const subscription = whole();
+    const world = catalog({ a: 1, b: 1, c: 1 });
+    subscription.sotw(sotw({}), world);
+    expect(told(subscription.next(world, { ...now, maxBytes: 1 }))).toEqual([['a', 'b', 'c'], []]);
+  });
+
   test('of a type whose responses cannot tell that something is gone says nothing', () => {
     const subscription = new Subscription({ incremental: false, fullState: false });
     subscription.sotw(sotw({ names: ['a'] }), catalog({ a: 1 }));

@@ -180,14 +180,14 @@ export class Subscription {
   /** What is to be sent now; undefined if nothing, or if the last response is not acknowledged yet. */
   next(catalog: Catalog, pacing: Pacing): Update | undefined {
     if (!this.hasWork) return undefined;
-    const sent = [
-      ...this.#additions(catalog, this.kind.atomic === true ? Infinity : pacing.maxBytes),
-      ...this.#removals(pacing.removals),
-    ];
+    // A part of a full state would say that the rest is gone.
+    const fullState = this.kind.fullState && !this.kind.incremental;
+    const maxBytes = fullState || this.kind.atomic === true ? Infinity : pacing.maxBytes;
+    const sent = [...this.#additions(catalog, maxBytes), ...this.#removals(pacing.removals)];
     if (sent.length === 0 && !this.#answer) return undefined;
     const removed = sent.filter(({ after }) => after === undefined).map(({ name }) => name);
     const changed = sent.flatMap(({ after }) => after?.resource ?? []);
-    if (!this.kind.fullState || this.kind.incremental) return { resources: changed, removed, sent };
+    if (!fullState) return { resources: changed, removed, sent };
     return { resources: this.#fullState(sent), removed: [], sent };
   }
 
