@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { startProcess, waitUntil } from '../../../scripts/process.ts';
+import { selfVariables } from '../../../src/model/proxy/self-labels.ts';
 import { yaml } from '../../support/mesh/lab.ts';
 import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
 import { seriesOf } from '../../support/servers/prometheus.ts';
@@ -46,6 +47,9 @@ const metered = {
   data: { mesh: 'defaultProviders: {metrics: [prometheus]}' },
 };
 /** What is known of a destination outside of the mesh. */
+/** The environment of its proxy has names unlike the Pod's. */
+const namesOf = (pod: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(selfVariables).map(([name, variable]) => [variable, `${name} of ${pod}`]));
 const parts =
   'workload workload_namespace canonical_service canonical_revision principal app version cluster service service_namespace';
 const toNobody = Object.fromEntries(parts.split(' ').map((part) => [`destination_${part}`, 'unknown']));
@@ -75,6 +79,7 @@ describe.skipIf(why !== undefined)('intercepted', { timeout: 60_000 }, () => {
         ),
       },
       proxies: Object.keys(within),
+      variables: (proxy) => namesOf(proxy.slice(0, proxy.indexOf('.'))),
       within: (proxy) => within[proxy]?.asProxy ?? [],
     });
     stops.push(mesh.stop);
@@ -130,13 +135,22 @@ describe.skipIf(why !== undefined)('intercepted', { timeout: 60_000 }, () => {
     );
     expect(await line(pods.server.address, 7001)).toBe('store:hello\n');
     const client = mesh.envoys.get('client');
-    const counted = async () =>
-      seriesOf((await client?.admin('/stats/prometheus')) ?? '').filter(
+    const counted = async (pod: string, cluster: string) =>
+      seriesOf((await mesh.envoys.get(pod)?.admin('/stats/prometheus')) ?? '').filter(
         ({ name, labels }) =>
-          name === 'istio_tcp_connections_closed_total' && labels['destination_service_name'] === 'PassthroughCluster',
+          name === 'istio_tcp_connections_closed_total' && labels['destination_service_name'] === cluster,
       );
-    await client?.eventually('both to be counted', async () => (await counted())[0]?.value === 2);
-    expect((await counted()).map(({ labels }) => labels)).toEqual([expect.objectContaining(toNobody)]);
+    await client?.eventually('both to be counted', async () => (await counted('client', 'PassthroughCluster'))[0]?.value === 2); // prettier-ignore
+    const [sent, ...others] = await counted('client', 'PassthroughCluster');
+    expect(others).toEqual([]);
+    expect(sent?.labels).toMatchObject({ ...toNobody, source_workload: 'workload of client' });
+    const [received] = await counted('store', 'InboundPassthroughCluster');
+    expect(received?.labels).toMatchObject({
+      source_workload: 'unknown',
+      destination_workload: 'workload of store',
+      destination_version: 'version of store',
+      destination_service_namespace: 'namespace of store',
+    });
   });
 
   test('a host that nobody knows passes through on a port of services', async () => {

@@ -77,13 +77,20 @@ test.each([
   expect(sendingBy(mesh, nodes())).toHaveLength(names.size * 9);
 });
 
-test('what they receive by is their own', () => {
+test('what they receive by is their own, but for what is for no port of theirs', () => {
   const mesh = translation(settings('') + services());
   const inbound = nodes().map((each) =>
     layersOf(mesh, each).flatMap(({ resources }) => [...resources.values()].filter((one) => !isOutbound(one))),
   );
   expect(inbound.map((own) => own.map(({ name }) => name))).toEqual(nodes().map(() => ['virtualInbound']));
   expect(new Set(inbound.flat()).size).toBe(9);
+  const chains = (of: number): readonly { readonly name: string }[] =>
+    inbound[of]?.flatMap(({ message }) => (message as { filter_chains: [] }).filter_chains) ?? [];
+  const catchAll = (of: number) => chains(of).filter(({ name }) => name.startsWith('virtualInbound-catchall'));
+  expect(catchAll(8)).toHaveLength(2);
+  catchAll(8).forEach((chain, i) => expect(chain).toBe(catchAll(0)[i]));
+  expect(JSON.stringify(catchAll(0))).toContain('"destination_app","value_format":"%ENVIRONMENT(KEELSON_APP)%"');
+  expect(JSON.stringify(chains(0))).toContain('"destination_app","value_format":"spade"');
 });
 
 test('the workloads of a namespace have the very same layer', () => {
@@ -112,7 +119,6 @@ test('metrics and spans refer to the environment', () => {
   expect(text).toContain('{"name":"source_app","value_format":"%ENVIRONMENT(KEELSON_APP)%"}');
   expect(text).toContain('{"tag":"istio.canonical_service","environment":{"name":"KEELSON_CANONICAL_NAME"}}');
   expect(text).not.toMatch(/spade|"garden"/);
-  expect(JSON.stringify(listeners.get('virtualInbound'))).toContain('"value_format":"spade"');
 });
 
 test('a route for connections of one namespace keeps that namespace apart, any other does not', () => {

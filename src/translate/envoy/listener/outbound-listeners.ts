@@ -6,7 +6,6 @@ import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { Problem } from '../../../model/problem.ts';
 import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
 import type { InterceptionMode, Proxy } from '../../../model/proxy/proxy.ts';
-import { hasOwnLabels } from '../../../model/proxy/self-labels.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { SourceRef } from '../../../model/source.ts';
@@ -34,6 +33,7 @@ import { bindFacts, connectionRoutes, egressClaims } from './outbound-binds.ts';
 import type { OutboundContext, PlannedListener } from './outbound-plan.ts';
 import { httpProxyListener, plannedListeners, settledClaims } from './outbound-plan.ts';
 import type { Caller } from './tcp-route.ts';
+import { ownNames } from '../telemetry/metered.ts';
 import { plainTcpProxy } from '../filter/tcp-proxy.ts';
 import { virtualOutboundListener } from './virtual-outbound.ts';
 
@@ -70,7 +70,7 @@ const senderOf = memoLast(
   (proxy: Proxy, settings: MeshSettings, telemetry: TrafficTelemetry, ownAddress: string): Sender =>
     sharedFields({
       settings,
-      http: httpFacts(settings, proxy, telemetry, hasOwnLabels(proxy.metadata) ? 'environment' : 'literal'),
+      http: httpFacts(settings, proxy, telemetry, ownNames(proxy)),
       binds: bindFacts(settings, proxy, ownAddress),
       httpProxyPort: proxy.httpProxyPort ?? settings.proxyHttpPort ?? 0,
       mode: proxy.interceptionMode,

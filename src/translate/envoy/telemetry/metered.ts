@@ -2,10 +2,14 @@
 // https://istio.io/latest/docs/reference/config/metrics/#labels
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { SelfLabel } from '../../../model/proxy/self-labels.ts';
+import { hasOwnLabels } from '../../../model/proxy/self-labels.ts';
 import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
 
 /** Where configuration has the workload's own names from: it says them, or has the proxy read them from its environment. */
 export type OwnNames = 'literal' | 'environment';
+
+/** As the proxy wishes, for configuration that could be the same for others but for these names. */
+export const ownNames = ({ metadata }: Proxy): OwnNames => (hasOwnLabels(metadata) ? 'environment' : 'literal');
 
 /** The workload itself. */
 export interface MeteredWorkload {

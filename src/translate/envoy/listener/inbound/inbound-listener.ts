@@ -23,6 +23,7 @@ import { blackHoleChain, inboundPortChains, passthroughChains } from './inbound-
 import { acceptSlowly, additionalAddresses, listenerAddress } from '../listener-address.ts';
 import type { ConnectionFacts, HttpFacts, LocalAddresses } from '../listener-facts.ts';
 import { entryAddresses, httpFacts, inboundListenerPort, localAddresses } from '../listener-facts.ts';
+import { ownNames } from '../../telemetry/metered.ts';
 import { forPorts, httpInspector, originalDestination, originalSource, tlsInspector } from '../listener-filters.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];
@@ -46,7 +47,7 @@ const listenersOf = memo(
     const port = inboundListenerPort(settings);
     const chains = [
       blackHoleChain(port),
-      ...catchAll(settings, facts, guard, inbound),
+      ...catchAll(settings, httpFacts(settings, proxy, observed, ownNames(proxy)), guard, inbound),
       ...inbound.ports
         .filter((candidate) => !isBound(candidate))
         .flatMap((candidate) => inboundPortChains(settings, facts, guard, bindOf(proxy, candidate), candidate)),
@@ -80,7 +81,7 @@ function bindOf(proxy: Proxy, { ingress }: InboundPort): string {
   return (ingress.bind ?? '') === '' ? (proxy.ipAddresses[0] ?? wildcard) : (ingress.bind ?? wildcard);
 }
 
-/** For unknown ports, and for ports that nothing but a PeerAuthentication names. */
+/** For unknown ports, and for ports that nothing but a PeerAuthentication names: the same chains for many workloads. */
 function catchAll(
   settings: MeshSettings,
   facts: HttpFacts,
