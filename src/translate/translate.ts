@@ -200,6 +200,7 @@ const sidecarSeeing = memoLast(
     const { received, routes } = layersOf(view);
     const sending = sendingLayers(settings, outbound, endpoints, callerFacts({ networks }, view));
     return configurationWith(
+      view.proxy,
       followedBy(sending.cluster, received),
       sending.endpoint,
       listenersOf(view, sharedList(dnsListeners(view, endpoints))),
@@ -210,8 +211,14 @@ const sidecarSeeing = memoLast(
 
 const followedBy = memo((layers: readonly Layer[], last: Layer): readonly Layer[] => [...layers, last]);
 
-const configurationWith = memo(
-  (cluster: readonly Layer[], endpoint: readonly Layer[], listener: readonly Layer[], route: Layer): Configuration => ({
+const configurationWith = memoLast(
+  (
+    _proxy: Proxy,
+    cluster: readonly Layer[],
+    endpoint: readonly Layer[],
+    listener: readonly Layer[],
+    route: Layer,
+  ): Configuration => ({
     cluster,
     endpoint,
     listener,
