@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { rebuilt } from '../../bench/count.ts';
 import { changes, meshOf, nodesOf } from '../../bench/mesh.ts';
+import { ownLabels } from '../../src/model/proxy/self-labels.ts';
 import type { Configuration, Layer, Resource } from '../../src/model/envoy/resource.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import type { MessageOf } from '../../src/xds/generated/messages.ts';
@@ -111,6 +112,24 @@ describe('what a proxy is given', () => {
   it('has no listeners for addresses that only lead to a cluster', () => {
     const gone = namesOf(full.listener, false).filter((name) => !namesOf(lazy.listener, false).includes(name));
     expect(gone).toEqual(['10.96.0.3_9000']);
+  });
+
+  it.each([{}, ownLabels])('has none where connections are counted either, whoever names the workload (%o)', (own) => {
+    const metrics = `
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: istio, namespace: istio-system }
+data: { mesh: 'defaultProviders: { metrics: [prometheus] }' }
+`;
+    const node = nodeOf();
+    const counted = translate(snapshotOf([...shop, metrics].join('---'))).configuration({
+      ...node,
+      metadata: { ...node.metadata, ...own },
+    });
+    expect(namesOf(counted?.listener ?? [], false)).toEqual(namesOf(configure(shop).listener, false));
+    // Which service it is has to be found out for those that come by one chain.
+    const entry = findResource(counted?.listener ?? [], 'virtualOutbound')?.resource.message;
+    expect(JSON.stringify(entry)).toContain('xds.cluster_metadata');
   });
 
   it('has route configurations without hosts', () => {

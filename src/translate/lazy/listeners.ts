@@ -97,9 +97,21 @@ function* ledOf({ message }: Resource, rest: TcpProxy, taken: ReadonlySet<number
 }
 
 /** Whether they do the same, but for where connections go and how they are counted. */
-const isAlike = (proxy: TcpProxy, rest: TcpProxy): boolean =>
-  JSON.stringify({ ...proxy, cluster: '', stat_prefix: '' }) ===
-  JSON.stringify({ ...rest, cluster: '', stat_prefix: '' });
+const isAlike = (proxy: TcpProxy, rest: TcpProxy): boolean => withoutDestination(proxy) === withoutDestination(rest);
+
+/** Which service it is stands in the tags of metrics, or is found out from the connection. */
+const withoutDestination = memo((proxy: TcpProxy): string =>
+  JSON.stringify({ ...proxy, cluster: '', stat_prefix: '' }, (_key, value: unknown) =>
+    isServiceTag(value) ? value.name : value,
+  ),
+);
+
+const isServiceTag = (value: unknown): value is { readonly name: string } =>
+  typeof value === 'object' &&
+  value !== null &&
+  'value_format' in value &&
+  'name' in value &&
+  String(value.name).startsWith('destination_service');
 
 /**
  * Wide enough to stay the same while services come and go within it, because a chain that changes drops its connections;

@@ -11,7 +11,7 @@ import { extension } from '../../typed.ts';
 import type { ConnectionFacts } from '../listener/listener-facts.ts';
 import type { AccessLog } from '../telemetry/log-sink.ts';
 import { meshFileLog, meshServiceLog, providerLog } from '../telemetry/log-sink.ts';
-import type { Received } from '../telemetry/metered.ts';
+import type { Received, Sent } from '../telemetry/metered.ts';
 import { metricLogs } from '../telemetry/metrics.ts';
 
 type Logs = { readonly access_log?: readonly AccessLog[] };
@@ -20,22 +20,19 @@ type Filter = NonNullable<AccessLog['filter']>;
 /** Of what: of requests, of connections, or of connections that the listener refuses and that appear nowhere else. */
 type Subject = 'http' | 'tcp' | 'listener';
 
-/**
- * The `access_log` field, or nothing: to be spread into the message that logs. Metrics are counted there, too. `outside`: the
- * cluster of connections to what the mesh does not know.
- */
+/** The `access_log` field, or nothing: to be spread into the message that logs. Metrics are counted there, too. */
 export const accessLog = memo(
   (
     settings: MeshSettings,
     connection: ConnectionFacts,
     subject: Exclude<Subject, 'listener'>,
     received: Received | undefined,
-    outside?: string,
+    sent?: Sent,
   ): Logs => {
     const written = logs(settings, connection, subject);
     const { telemetry, metered } = connection;
     if (telemetry === undefined || telemetry.metrics === 'off' || metered === undefined) return written;
-    const counted = metricLogs(telemetry.metrics, metered, subject, received, outside);
+    const counted = metricLogs(telemetry.metrics, metered, subject, received, sent);
     const sources = [...(originsOf(written).get('access_log') ?? []), ...telemetry.sources.metrics];
     return sourced(sources, [...(written.access_log ?? []), ...counted]);
   },

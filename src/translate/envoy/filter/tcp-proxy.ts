@@ -7,12 +7,12 @@ import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
-import { blackHoleCluster, passthroughCluster } from '../../names.ts';
+import { blackHoleCluster } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
 import { extension } from '../../typed.ts';
 import { accessLog } from './access-log.ts';
 import type { ConnectionFacts } from '../listener/listener-facts.ts';
-import type { Received } from '../telemetry/metered.ts';
+import type { Received, Sent } from '../telemetry/metered.ts';
 
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 type TcpProxy = MessageOf['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'];
@@ -27,7 +27,7 @@ export type TcpTarget =
   | { readonly cluster: string; readonly statPrefix: string }
   | { readonly weighted: readonly WeightedCluster[]; readonly statPrefix: string };
 
-/** To `target`, as the policy of its host (the first of several) and its subset say. `received` is canonical. */
+/** To `target`, as the policy of its host (the first of several) and its subset say. `received` and `sent` are canonical. */
 export function tcpProxy(
   settings: MeshSettings,
   target: TcpTarget,
@@ -35,6 +35,7 @@ export function tcpProxy(
   policy: DestinationPolicy | undefined,
   subset: string,
   received?: Received,
+  sent?: Sent,
 ): Filter {
   const { idleTimeout } = connection;
   return filter(
@@ -44,7 +45,7 @@ export function tcpProxy(
       'cluster' in target ? connectionLimits(policy) : undefined,
       hashPolicy(policy, subset),
       tunneling(policy, subset),
-      accessLog(settings, connection, 'tcp', received, outside(target)),
+      accessLog(settings, connection, 'tcp', received, sent),
     ),
   );
 }
@@ -57,7 +58,8 @@ export const plainTcpProxy = memo(
     cluster: string,
     statPrefix: string,
     received: Received | undefined,
-  ): Filter => tcpProxy(settings, { cluster, statPrefix }, connection, undefined, '', received),
+    sent?: Sent,
+  ): Filter => tcpProxy(settings, { cluster, statPrefix }, connection, undefined, '', received, sent),
 );
 
 /** Ends the connection. It is not logged: such connections are a proxy talking to itself. */
@@ -70,10 +72,6 @@ function filter(message: TcpProxy): Filter {
     message,
   );
 }
-
-/** Of these clusters nothing is known but their names. */
-const outside = (target: TcpTarget): string | undefined =>
-  'cluster' in target && [passthroughCluster, blackHoleCluster].includes(target.cluster) ? target.cluster : undefined;
 
 function destination(target: TcpTarget): Partial<TcpProxy> {
   if ('cluster' in target) return { cluster: target.cluster };

@@ -33,6 +33,7 @@ import { bindFacts, connectionRoutes, egressClaims } from './outbound-binds.ts';
 import type { OutboundContext, PlannedListener } from './outbound-plan.ts';
 import { httpProxyListener, plannedListeners, settledClaims } from './outbound-plan.ts';
 import type { Caller } from './tcp-route.ts';
+import type { Sent } from '../telemetry/metered.ts';
 import { ownNames } from '../telemetry/metered.ts';
 import { plainTcpProxy } from '../filter/tcp-proxy.ts';
 import { virtualOutboundListener } from './virtual-outbound.ts';
@@ -166,8 +167,10 @@ const build = memo(
     const context: OutboundContext = { settings, http, caller, binds };
     const httpProxy = httpProxyPort > 0 ? httpProxyListener(context, httpProxyPort) : undefined;
     const planned = withHttpProxy(plannedListeners(context, effective), httpProxy);
-    const rest = plainTcpProxy(settings, withoutIdleTimeout(http.connection), unknown, unknown, undefined);
-    const listeners = planned.map((listener) => resource(settings, rest, listener));
+    const connection = withoutIdleTimeout(http.connection);
+    const rest = plainTcpProxy(settings, connection, unknown, unknown, undefined);
+    const unmatched = plainTcpProxy(settings, connection, unknown, unknown, undefined, outside(unknown));
+    const listeners = planned.map((listener) => resource(settings, unmatched, listener));
     const entry =
       mode === 'NONE' ? [] : [virtualOutboundListener(settings, http.connection, rest, binds.entry, mode === 'TPROXY')];
     return {
@@ -176,6 +179,12 @@ const build = memo(
     };
   },
 );
+
+/** Of these clusters nothing is known but their names. */
+const outside = (cluster: string): Sent | undefined =>
+  cluster === passthroughCluster || cluster === blackHoleCluster
+    ? sharedValue({ host: '', name: cluster, namespace: '', outside: true })
+    : undefined;
 
 /** The explicit proxy's port wins over a service that would bind the same. */
 function withHttpProxy(
@@ -260,7 +269,7 @@ function inspection(settings: MeshSettings, chains: readonly PlannedChain[]): Pa
 function chainsOf(rest: Filter, chains: readonly PlannedChain[]): Partial<Listener> {
   const everything = chains.find(matchesAll);
   if (everything === undefined)
-    return { filter_chains: chains.map(filterChain), default_filter_chain: unmatched(rest) };
+    return { filter_chains: chains.map(filterChain), default_filter_chain: unmatchedChain(rest) };
   if (chains.length === 1) return { filter_chains: [filterChain(everything)] };
   return {
     filter_chains: chains.filter((chain) => chain !== everything).map(filterChain),
@@ -268,7 +277,7 @@ function chainsOf(rest: Filter, chains: readonly PlannedChain[]): Partial<Listen
   };
 }
 
-const unmatched = memo((rest: Filter): FilterChain => ({
+const unmatchedChain = memo((rest: Filter): FilterChain => ({
   name: 'PassthroughFilterChain',
   filter_chain_match: {},
   filters: [rest],

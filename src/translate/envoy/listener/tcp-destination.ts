@@ -1,5 +1,6 @@
 // Where the connections of a TCP chain go: the filters that forward them to one destination, or to several by weight.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#RouteDestination
+import { sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings, Protocol } from '../../../model/mesh/mesh.ts';
 import type { RouteDestination } from '../../../model/schema/index.ts';
 import type { ServiceView } from '../../../model/view.ts';
@@ -8,6 +9,7 @@ import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { outboundCluster } from '../../names.ts';
 import { tcpFilters } from '../filter/network-filters.ts';
 import { tcpProxy } from '../filter/tcp-proxy.ts';
+import type { Sent } from '../telemetry/metered.ts';
 import type { ConnectionFacts } from './listener-facts.ts';
 import { statPrefix } from './stat-prefix.ts';
 
@@ -70,6 +72,16 @@ function destinationOf(
 export const onlyPort = (view: ServiceView | undefined): number | undefined =>
   view?.service.ports.length === 1 ? view.service.ports[0]?.number : undefined;
 
+/** Said where all workloads share the chain: for each of them it would be much to keep. */
+const sentTo = ({ view }: TcpDestination): Sent | undefined =>
+  view &&
+  sharedValue({
+    host: view.service.hostname,
+    name: view.service.name,
+    namespace: view.service.namespace,
+    outside: false,
+  });
+
 export function clusterFilters(forwarding: Forwarding, target: TcpDestination): readonly Filter[] {
   const { settings, connection, protocol, leading } = forwarding;
   const prefix = statPrefix(settings.outboundClusterStatName, target.cluster, {
@@ -85,6 +97,8 @@ export function clusterFilters(forwarding: Forwarding, target: TcpDestination): 
     connection,
     target.view?.policy,
     target.subset,
+    undefined,
+    connection.metered?.names === 'environment' ? sentTo(target) : undefined,
   );
   return [...leading, ...tcpFilters(protocol, prefix, proxy)];
 }

@@ -27,6 +27,15 @@ export interface Received {
   readonly namespace: string;
 }
 
+/** The one service that a chain sends to; without one '' stands for its names. */
+export interface Sent {
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+  /** Nothing is known of who is there. */
+  readonly outside: boolean;
+}
+
 /** undefined where nothing is counted, so that workloads can share. */
 export function meteredBy(
   proxy: Proxy,

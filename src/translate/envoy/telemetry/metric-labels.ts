@@ -2,7 +2,7 @@
 // https://istio.io/latest/docs/reference/config/metrics/#labels
 import type { SelfLabel } from '../../../model/proxy/self-labels.ts';
 import { selfVariables } from '../../../model/proxy/self-labels.ts';
-import type { MeteredWorkload, Received } from './metered.ts';
+import type { MeteredWorkload, Received, Sent } from './metered.ts';
 import type { Command } from './format.ts';
 import { cel, command, firstOf, literal, text, unknown } from './format.ts';
 import type { PeerPart, ServicePart } from './peers.ts';
@@ -16,8 +16,8 @@ export interface Metered {
   readonly protocol: 'http' | 'tcp';
   /** Absent: traffic that the workload sends. */
   readonly received: Received | undefined;
-  /** The cluster of connections to what the mesh does not know. */
-  readonly outside: string | undefined;
+  /** Absent: only the request or the connection itself tells. */
+  readonly sent: Sent | undefined;
 }
 
 export function metricLabels(metered: Metered): Labels {
@@ -49,7 +49,7 @@ function sourceLabels({ workload, received }: Metered): Labels {
   return ofWorkload('source', ofPeer(part), received.mtls ? principal('DOWNSTREAM_PEER_URI_SAN') : unknown);
 }
 
-function destinationLabels({ workload, protocol, received, outside }: Metered): Labels {
+function destinationLabels({ workload, protocol, received, sent }: Metered): Labels {
   if (received !== undefined) {
     const label = ownLabel(workload);
     const own = received.mtls ? principal('DOWNSTREAM_LOCAL_URI_SAN') : unknown;
@@ -60,24 +60,29 @@ function destinationLabels({ workload, protocol, received, outside }: Metered): 
       destination_service_namespace: received.namespace === '' ? label('namespace') : literal(received.namespace),
     };
   }
-  const identity = principal('UPSTREAM_PEER_URI_SAN');
-  if (outside !== undefined)
-    return {
-      ...ofWorkload('destination', () => unknown, identity),
-      destination_service: unknown,
-      destination_service_name: literal(outside),
-      destination_service_namespace: unknown,
-    };
   const part = (name: PeerPart | ServicePart): Command =>
     protocol === 'http' ? calledPart(name) : connectedPart(name);
-  const host = protocol === 'http' && workload.trustsHost ? [command('REQ', ':AUTHORITY')] : [];
+  const endpoint: Label = sent?.outside === true ? () => unknown : ofPeer((name) => firstOf(part(name)));
+  return {
+    ...ofWorkload('destination', endpoint, principal('UPSTREAM_PEER_URI_SAN')),
+    ...(sent === undefined ? calledService(part, protocol, workload) : namedService(sent)),
+  };
+}
+
+const namedService = ({ host, name, namespace }: Sent): Labels => ({
+  destination_service: literal(host),
+  destination_service_name: literal(name),
+  destination_service_namespace: literal(namespace),
+});
+
+function calledService(
+  part: (name: PeerPart | ServicePart) => Command,
+  protocol: Metered['protocol'],
+  { trustsHost }: MeteredWorkload,
+): Labels {
+  const host = protocol === 'http' && trustsHost ? [command('REQ', ':AUTHORITY')] : [];
   const cluster = protocol === 'http' ? host : [cel('xds.cluster_name')];
   return {
-    ...ofWorkload(
-      'destination',
-      ofPeer((name) => firstOf(part(name))),
-      identity,
-    ),
     destination_service: firstOf(part('service'), ...host),
     destination_service_name: firstOf(part('service_name'), ...cluster),
     destination_service_namespace: firstOf(part('service_namespace'), part('namespace')),

@@ -5,8 +5,8 @@ import { memo } from '../../../model/memo.ts';
 import type { MetricSettings, TagChange } from '../../../model/mesh/telemetry.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { extension } from '../../typed.ts';
-import type { MeteredWorkload, Received } from './metered.ts';
-import { cel, firstOf } from './format.ts';
+import type { MeteredWorkload, Received, Sent } from './metered.ts';
+import { cel, constant, firstOf } from './format.ts';
 import { isGrpc, messageCount } from './grpc-messages.ts';
 import type { Labels, Metered } from './metric-labels.ts';
 import { metricLabels } from './metric-labels.ts';
@@ -15,16 +15,16 @@ import type { AccessLog } from './log-sink.ts';
 type Config = MessageOf['envoy.extensions.access_loggers.stats.v3.Config'];
 type Stat = MessageOf['envoy.extensions.access_loggers.stats.v3.Config.Stat'];
 
-/** Entries for `access_log`, none of them when everything is disabled. `received` is canonical. `outside`: see Metered. */
+/** Entries for `access_log`, none of them when everything is disabled. `received` and `sent` are canonical. */
 export const metricLogs = memo(
   (
     settings: MetricSettings,
     workload: MeteredWorkload,
     protocol: Metered['protocol'],
     received: Received | undefined,
-    outside: string | undefined,
+    sent: Sent | undefined,
   ): readonly AccessLog[] => {
-    const labels = metricLabels({ workload, protocol, received, outside });
+    const labels = metricLabels({ workload, protocol, received, sent });
     return counted[protocol].flatMap((metrics) => metricLog(settings, labels, metrics) ?? []);
   },
 );
@@ -74,7 +74,7 @@ interface Metrics {
 }
 
 const messages = (direction: 'request' | 'response'): string =>
-  `%COALESCE(${JSON.stringify({ operators: [messageCount(direction), cel("'0'")] })})%`;
+  `%COALESCE(${JSON.stringify({ operators: [messageCount(direction), constant('0')] })})%`;
 
 const ofRequests: Metrics = {
   name: 'keelson.stats',
