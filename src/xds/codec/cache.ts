@@ -2,6 +2,7 @@
 import type { Resource, TypeUrl } from '../../model/envoy/resource.ts';
 import type { Encoded } from './encode.ts';
 import { encode } from './encode.ts';
+import { lasting } from './written.ts';
 
 export interface CachedResource extends Encoded {
   readonly type: TypeUrl;
@@ -21,7 +22,7 @@ export function cachedResource(resource: Resource): CachedResource {
     const { bytes, version } = encode(resource, cachedResource);
     encodes++;
     const { type, name } = resource;
-    cache.set(resource, (cached = { type, name, bytes, version, content: version, source: resource }));
+    cache.set(resource, (cached = { type, name, bytes: lasting(bytes), version, content: version, source: resource }));
   }
   return cached;
 }

@@ -6,7 +6,7 @@ const mostKept = 4 << 20;
 
 let idle: PbfWriter | undefined;
 
-/** What `write` makes of `value`, in memory of its own. */
+/** What `write` makes of `value`. */
 export function written<T>(write: (value: T, writer: PbfWriter) => void, value: T): Buffer {
   const writer = idle ?? new PbfWriter(new Uint8Array(64 << 10));
   // Whoever writes may want other bytes meanwhile.
@@ -17,3 +17,7 @@ export function written<T>(write: (value: T, writer: PbfWriter) => void, value: 
   if (writer.length <= mostKept) idle = writer;
   return bytes;
 }
+
+/** The same bytes in memory of their own: few of them that last would keep all of what Node allots to small ones at a time. */
+export const lasting = (bytes: Uint8Array): Uint8Array =>
+  bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);

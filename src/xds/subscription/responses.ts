@@ -3,6 +3,7 @@
 import protobuf from 'protobufjs';
 import type { TypeUrl } from '../../model/envoy/resource.ts';
 import type { CachedResource } from '../codec/cache.ts';
+import { lasting } from '../codec/written.ts';
 
 export interface Push {
   readonly typeUrl: TypeUrl;
@@ -73,7 +74,7 @@ const entryHeads = new WeakMap<CachedResource, Uint8Array>();
 
 function entryHead(resource: CachedResource): Uint8Array {
   let head = entryHeads.get(resource);
-  if (head === undefined) entryHeads.set(resource, (head = entryHeadWith(resource, [])));
+  if (head === undefined) entryHeads.set(resource, (head = lasting(entryHeadWith(resource, []))));
   return head;
 }
 
