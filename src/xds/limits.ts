@@ -24,7 +24,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   streams: 10_000,
   requestBytes: 8 << 20,
-  responseBytes: 1 << 20,
+  responseBytes: 128 << 10,
   names: 50_000,
   nameLength: 4096,
   starting: 50,
@@ -44,5 +44,6 @@ export function serverOptions(limits: Limits): ServerOptions {
     'grpc.max_connection_age_ms': limits.connectionAge,
     'grpc.max_connection_age_grace_ms': limits.connectionGrace,
     'grpc.max_concurrent_streams': 100,
+    'grpc.enable_channelz': 0,
   };
 }
