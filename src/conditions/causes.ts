@@ -2,6 +2,7 @@
 // caused by the same objects has the very same list of them, which holds nothing of what it was found in.
 import type { Layer, Resource } from '../model/envoy/resource.ts';
 import { sharedList, sharedValue } from '../model/memo.ts';
+import { Topic } from '../model/notes.ts';
 import { PatchedMap } from '../model/patched-map.ts';
 import type { SourceRef } from '../model/source.ts';
 import { sourcesOf } from '../translate/provenance.ts';
@@ -23,11 +24,11 @@ interface Union {
 
 export class Causes {
   readonly #isReported: (source: SourceRef) => boolean;
-  readonly #ofMessages = new WeakMap<object, Keys>();
-  readonly #ofResources = new WeakMap<Resource, Keys>();
-  readonly #ofLayers = new WeakMap<Resources, Keys>();
-  readonly #ofLists = new WeakMap<readonly Layer[], Union>();
-  readonly #unions = new WeakMap<readonly Keys[], Union>();
+  readonly #ofMessages = new Topic<Keys>();
+  readonly #ofResources = new Topic<Keys>();
+  readonly #ofLayers = new Topic<Keys>();
+  readonly #ofLists = new Topic<Union>();
+  readonly #unions = new Topic<Union>();
 
   constructor(isReported: (source: SourceRef) => boolean) {
     this.#isReported = isReported;
@@ -47,8 +48,8 @@ export class Causes {
 
   /** The layers in these lists that have not been looked at. */
   unknown(lists: readonly (readonly Layer[])[]): readonly Layer[] {
-    const layers = new Set(lists.filter((list) => !this.#ofLists.has(list)).flat());
-    return [...layers].filter(({ resources }) => !this.#ofLayers.has(resources));
+    const layers = new Set(lists.filter((list) => this.#ofLists.of(list) === undefined).flat());
+    return [...layers].filter(({ resources }) => this.#ofLayers.of(resources) === undefined);
   }
 
   /** Of all that a proxy has. */
@@ -89,8 +90,8 @@ function union(lists: readonly Keys[]): Keys {
 const canonical = (keys: readonly string[]): Keys => sharedValue([...new Set(keys)].sort());
 
 /** What a key leads to; it is made once, and holds on to nothing. */
-function found<K extends object, V>(known: WeakMap<K, V>, key: K, make: (key: K) => V): V {
-  let value = known.get(key);
-  if (value === undefined) known.set(key, (value = make(key)));
+function found<K extends object, V>(known: Topic<V>, key: K, make: (key: K) => V): V {
+  let value = known.of(key);
+  if (value === undefined) known.note(key, (value = make(key)));
   return value;
 }

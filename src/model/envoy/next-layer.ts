@@ -1,6 +1,7 @@
 // A layer that follows another one of its kind: where only values differ, it shares the rest, and what differs is known.
 import type { Layer, Resource } from './resource.ts';
 import { memo } from '../memo.ts';
+import { Topic } from '../notes.ts';
 import { withValues } from '../patched-map.ts';
 
 interface Kept {
@@ -28,14 +29,14 @@ export function nextLayer(
       : withValues(known.layer.resources, changed);
   const layer: Layer = { scope, resources };
   const kept: Kept = { groups, layer };
-  keptFor.set(layer, kept);
+  keptFor.note(layer, kept);
   last.known = new WeakRef(kept);
   return layer;
 }
 
 const lastOf = memo((..._context: readonly (object | string | undefined)[]): { known?: WeakRef<Kept> } => ({}));
 /** As long as somebody uses the layer. */
-const keptFor = new WeakMap<Layer, Kept>();
+const keptFor = new Topic<Kept>();
 
 /** By name; undefined if names come, go or move. */
 function changedResources(before: Kept['groups'], after: Kept['groups']): ReadonlyMap<string, Resource> | undefined {

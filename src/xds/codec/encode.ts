@@ -7,6 +7,7 @@ import type { PbfWriter } from 'pbf';
 import type { Resource, TypeUrl } from '../../model/envoy/resource.ts';
 import type { EnumDescriptor, FieldDescriptor, MessageDescriptor, ScalarType } from './descriptors.ts';
 import { Bug, invariant } from '../../model/invariant.ts';
+import { Topic } from '../../model/notes.ts';
 import { findMessage, messageDescriptor } from './descriptors.ts';
 import * as json from './encode-json.ts';
 import { atEach, Misfit } from './misfit.ts';
@@ -221,13 +222,12 @@ function enumNumber(type: EnumDescriptor, value: unknown): number {
 }
 
 /** Filters and policies are the very same objects in many messages: what comes again is written once more, not made. */
-const metOnce = new WeakSet<object>();
-const contentOf = new WeakMap<object, Uint8Array>();
+const contentOf = new Topic<Uint8Array | 'met once'>();
 
 /** `{ '@type': url, ...fields }`; `{ '@type': url, value }` for a message that is no object in JSON; `{}` for none. */
 function writeAny(writer: PbfWriter, any: Fields): void {
-  const known = contentOf.get(any);
-  if (known !== undefined) return writeAsIs(writer, known);
+  const known = contentOf.of(any);
+  if (typeof known === 'object') return writeAsIs(writer, known);
   const start = writer.pos;
   if (Object.keys(any).length > 0) {
     const url = any['@type'];
@@ -235,8 +235,7 @@ function writeAny(writer: PbfWriter, any: Fields): void {
     writeTextField(writer, 1, url);
     writer.writeMessage(2, writeContent, { message, any });
   }
-  if (metOnce.has(any)) contentOf.set(any, writer.buf.slice(start, writer.pos));
-  else metOnce.add(any);
+  contentOf.note(any, known === undefined ? 'met once' : writer.buf.slice(start, writer.pos));
 }
 
 function writeAsIs(writer: PbfWriter, bytes: Uint8Array): void {

@@ -1,5 +1,6 @@
 // What a proxy has and asks for: noted once for all the proxies that have and ask for the same.
 import type { CachedResource } from '../codec/cache.ts';
+import { Topic } from '../../model/notes.ts';
 import { SharedMaps } from './shared-map.ts';
 
 /** A version that the proxy has; without its resource if it had it before this stream began. */
@@ -8,12 +9,12 @@ export interface Held {
   readonly resource?: CachedResource;
 }
 
-const known = new WeakMap<CachedResource, Held>();
+const known = new Topic<Held>();
 
 /** The same object for the same resource. */
 export function heldAs(resource: CachedResource): Held {
-  let held = known.get(resource);
-  if (held === undefined) known.set(resource, (held = { version: resource.version, resource }));
+  let held = known.of(resource);
+  if (held === undefined) known.note(resource, (held = { version: resource.version, resource }));
   return held;
 }
 

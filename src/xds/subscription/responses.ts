@@ -3,6 +3,7 @@
 import protobuf from 'protobufjs';
 import type { TypeUrl } from '../../model/envoy/resource.ts';
 import type { CachedResource } from '../codec/cache.ts';
+import { Topic } from '../../model/notes.ts';
 import { lasting } from '../codec/written.ts';
 
 export interface Push {
@@ -70,11 +71,11 @@ export function deltaResponse({ typeUrl, nonce, resources, removed, aliases }: P
   return new Pieces(chunks);
 }
 
-const entryHeads = new WeakMap<CachedResource, Uint8Array>();
+const entryHeads = new Topic<Uint8Array>();
 
 function entryHead(resource: CachedResource): Uint8Array {
-  let head = entryHeads.get(resource);
-  if (head === undefined) entryHeads.set(resource, (head = lasting(entryHeadWith(resource, []))));
+  let head = entryHeads.of(resource);
+  if (head === undefined) entryHeads.note(resource, (head = lasting(entryHeadWith(resource, []))));
   return head;
 }
 

@@ -5,6 +5,7 @@ import type { Problem } from '../../../model/problem.ts';
 import type { Service } from '../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { memo } from '../../../model/memo.ts';
+import { Topic } from '../../../model/notes.ts';
 import { stretch } from '../../../model/stretch.ts';
 import { describeSource } from '../../../model/source.ts';
 import { virtualHostName } from '../../names.ts';
@@ -35,7 +36,7 @@ export function layoutOf(port: Port): Layout {
   const known = last.known?.deref();
   if (known?.services === port.services) return known.layout;
   const kept = (known && next(port, known)) ?? laidOut(port);
-  keptFor.set(kept.layout, kept);
+  keptFor.note(kept.layout, kept);
   last.known = new WeakRef(kept);
   return kept.layout;
 }
@@ -50,7 +51,7 @@ interface Kept {
 
 const lastOf = memo((..._context: readonly (object | string | number)[]): { known?: WeakRef<Kept> } => ({}));
 /** As long as somebody uses the layout. */
-const keptFor = new WeakMap<Layout, Kept>();
+const keptFor = new Topic<Kept>();
 
 function laidOut(port: Port): Kept {
   const { claims, beaten } = portClaims(port);
