@@ -121,6 +121,16 @@ test('metrics and spans refer to the environment', () => {
   expect(text).not.toMatch(/spade|"garden"/);
 });
 
+test('a listener for TCP says which service it is for where all share it, else that is found out', () => {
+  const listenerOf = (metadata: object): string =>
+    JSON.stringify(
+      translated(settings('') + services(), 'listener', { metadata: { ...metadata } }).get('10.9.9.1_5432'),
+    );
+  expect(listenerOf(ownLabels)).toContain('"destination_service","value_format":"db.garden.svc.cluster.local"');
+  expect(listenerOf(ownLabels)).not.toContain('xds.cluster_metadata');
+  expect(listenerOf({})).toContain('xds.cluster_metadata');
+});
+
 test('a route for connections of one namespace keeps that namespace apart, any other does not', () => {
   const other = translation(settings('') + services() + route('{ port: 5432 }'));
   expect(distinct(other, nodes())).toBe(4);
