@@ -1,5 +1,6 @@
 // A Pod as injection makes it, without a node: its init container's program and its Envoy run with the very arguments and
 // variables of the patch, in a network of their own. Who asks from the other network is the kubelet, or a stranger.
+import type { Series } from '../../support/servers/prometheus.ts';
 import type { LiveMesh } from '../../support/mesh/live-mesh.ts';
 import type { PodPair } from '../../support/mesh/pods-network.ts';
 import type { Answer } from '../../support/mesh/traffic.ts';
@@ -21,6 +22,7 @@ import { writeBootstrap } from '../../support/mesh/keelson.ts';
 import { yaml } from '../../support/mesh/lab.ts';
 import { startLiveMesh, waitFor } from '../../support/mesh/live-mesh.ts';
 import { podPair, whyNoPods } from '../../support/mesh/pods-network.ts';
+import { seriesOf } from '../../support/servers/prometheus.ts';
 import { peerAuthentication } from '../../support/objects/rules.ts';
 import { arrival } from '../../support/mesh/traffic.ts';
 import { place, settingsWith } from '../../webhooks/inject/settings.ts';
@@ -63,6 +65,13 @@ function injected(): Pod {
   if (result.kind !== 'injected') throw new Error(result.kind);
   return result.pod;
 }
+
+const metered = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'istio', namespace: 'istio-system' },
+  data: { mesh: 'defaultProviders: {metrics: [prometheus]}' },
+};
 
 const containerOf = ({ spec }: Pod, name: string): Container =>
   [...spec.containers, ...(spec.initContainers ?? [])].find((each) => each.name === name) ?? { name };
@@ -107,6 +116,7 @@ describe.skipIf(why !== undefined)('an injected Pod', { timeout: 60_000 }, () =>
       files: {
         'mesh.yaml': yaml({ ...object, spec: { ...object.spec, serviceAccountName: 'store' } }, service),
         'peers.yaml': peerAuthentication('STRICT'),
+        'mesh-config.yaml': yaml(metered),
       },
       proxies: [],
       within: () => [],
@@ -123,7 +133,8 @@ describe.skipIf(why !== undefined)('an injected Pod', { timeout: 60_000 }, () =>
     const envoyArgs = flags.map((flag) =>
       flag.replace(podFiles.directory, join(directory, 'proxy')).replace('$(ISTIO_CPU_LIMIT)', '1'),
     );
-    const [first = '', ...rest] = [...pods.server.asProxy, await envoyBinary(), ...envoyArgs];
+    const environment = ['env', ...variables(containerOf(pod, 'istio-proxy'), address)];
+    const [first = '', ...rest] = [...pods.server.asProxy, ...environment, await envoyBinary(), ...envoyArgs];
     const envoy = startProcess('envoy', first, rest);
     stops.push(envoy.stop);
     await waitUntil(envoy, 'ready', async () => (await ask(15021, '/healthz/ready'))?.status === 200);
@@ -137,7 +148,8 @@ describe.skipIf(why !== undefined)('an injected Pod', { timeout: 60_000 }, () =>
     const init = containerOf(pod, 'istio-init');
     const proxy = join(directory, 'proxy');
     await mkdir(join(directory, 'info'));
-    await writeFile(join(directory, 'info/labels'), 'app="store"\n');
+    const labels = Object.entries(pod.metadata.labels ?? {}).map(([name, value]) => `${name}="${value}"\n`);
+    await writeFile(join(directory, 'info/labels'), labels.join(''));
     const [, ...within] = pods.server.asApp;
     const words = ['env', ...variables(init, address), process.execPath, keelson, ...(init.args ?? [])];
     const places = ['--directory', proxy, '--pod-info', join(directory, 'info')];
@@ -183,6 +195,12 @@ describe.skipIf(why !== undefined)('an injected Pod', { timeout: 60_000 }, () =>
     return 'failed' in answer ? undefined : answer;
   }
 
+  /** What the program prints that runs in the Pod. */
+  async function inside(as: 'asApp' | 'asProxy', ...args: readonly string[]): Promise<string> {
+    const [command = '', ...words] = [...pods.server[as], process.execPath, program, ...args];
+    return (await run(command, words, { timeout: 30_000, maxBuffer: 64 << 20 })).stdout;
+  }
+
   /** As the kubelet does. */
   const probe = async (container: string, field: 'readinessProbe' | 'livenessProbe' | 'startupProbe') => {
     const { path, port, httpHeaders = [] } = (containerOf(pod, container)[field]?.httpGet ?? {}) as { path: string; port: number; httpHeaders?: readonly { name: string; value: string }[] }; // prettier-ignore
@@ -223,6 +241,25 @@ describe.skipIf(why !== undefined)('an injected Pod', { timeout: 60_000 }, () =>
       // prettier-ignore
       expect((await ask(from, at, { 'accept-encoding': 'gzip' }))?.headers['content-encoding']).toBe('gzip');
     expect(metrics?.headers['content-encoding']).toBeUndefined();
+  });
+
+  test('names its workload by its environment in what it counts', async () => {
+    await inside('asApp', 'line', pods.client.address, '9', 'nobody listens\n');
+    const counted = async (): Promise<readonly Series[]> =>
+      seriesOf((await ask(15090, '/stats/prometheus'))?.body ?? '').filter(
+        ({ name }) => name === 'istio_tcp_connections_closed_total',
+      );
+    await waitFor('the connection to be counted', async () => (await counted()).length > 0);
+    expect((await counted())[0]?.labels).toMatchObject({
+      source_workload: 'store',
+      source_workload_namespace: 'lab',
+      source_app: 'store',
+      source_canonical_service: 'store',
+      source_version: 'latest',
+      source_cluster: 'Kubernetes',
+    });
+    const dump = await inside('asProxy', 'send', '127.0.0.1', '15000', JSON.stringify({ path: '/config_dump' }));
+    expect(dump).toContain('%ENVIRONMENT(KEELSON_APP)%');
   });
 
   test('begins its end when the kubelet asks, and for nobody else', async () => {
