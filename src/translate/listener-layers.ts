@@ -2,7 +2,7 @@
 // What binds a port may be refused in one Pod because somebody has the port there, which is nobody else's concern: it is
 // with what the workload receives, in a layer of its own.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listeners
-import { memo, sharedList } from '../model/memo.ts';
+import { memo } from '../model/memo.ts';
 import type { Layer, Resource } from '../model/envoy/resource.ts';
 import type { InboundView, OutboundView } from '../model/view.ts';
 import type { MessageOf } from '../xds/generated/messages.ts';
@@ -18,12 +18,23 @@ export function listenerLayers(
   receiver: InboundView,
 ): readonly Layer[] {
   const { handed, bound } = divided(outbound);
-  const mine = layer(receiver.scope, [...bound, ...own]);
-  const others = own.some(({ name }) => handed.has(name))
-    ? [...handed.values()].filter(({ name }) => !mine.resources.has(name))
-    : [...handed.values()];
-  return sharedList(others.length === 0 ? [mine] : [layer(`listeners|${sender.scope}`, others), mine]);
+  const mine = ownLayer(receiver.scope, own, bound);
+  const isTaken = own.some(({ name }) => handed.has(name));
+  const others = isTaken ? [...handed.values()].filter(({ name }) => !mine.resources.has(name)) : undefined;
+  const shared = others === undefined ? handedLayer(outbound, sender.scope) : layer(scopeOf(sender.scope), others);
+  return shared.resources.size === 0 ? [mine] : [shared, mine];
 }
+
+const scopeOf = (sender: string): string => `listeners|${sender}`;
+
+const handedLayer = memo((outbound: readonly Resource[], sender: string): Layer =>
+  layer(scopeOf(sender), [...divided(outbound).handed.values()]),
+);
+
+const ownLayer = (receiver: string, own: readonly Resource[], bound: readonly Resource[]): Layer =>
+  bound.length === 0 ? receivedLayer(own, receiver) : layer(receiver, [...bound, ...own]);
+
+const receivedLayer = memo((own: readonly Resource[], receiver: string): Layer => layer(receiver, own));
 
 const divided = memo((outbound: readonly Resource[]) => {
   const isHanded = ({ message }: Resource): boolean => (message as Listener).bind_to_port === false;

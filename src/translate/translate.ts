@@ -2,7 +2,7 @@
 // same bytes. What did not change keeps its identity from one snapshot to the next.
 import type { KeySets } from '../model/external/key-source.ts';
 import { noKeySets } from '../model/external/key-source.ts';
-import { memo, memoLast, sharedList, sharedValue } from '../model/memo.ts';
+import { memo, memoLast, sharedValue } from '../model/memo.ts';
 import type { Modules } from '../model/external/module-source.ts';
 import { addressFamilies } from '../model/mesh/address-families.ts';
 import type { Mesh, MeshSettings } from '../model/mesh/mesh.ts';
@@ -203,7 +203,7 @@ const sidecarSeeing = memoLast(
       view.proxy,
       followedBy(sending.cluster, received),
       sending.endpoint,
-      listenersOf(view, sharedList(dnsListeners(view, endpoints))),
+      listenersOf(view, dnsListeners(view, endpoints)),
       routes,
     );
   },
@@ -217,28 +217,32 @@ const configurationWith = memoLast(
     cluster: readonly Layer[],
     endpoint: readonly Layer[],
     listener: readonly Layer[],
-    route: Layer,
+    route: readonly Layer[],
   ): Configuration => ({
     cluster,
     endpoint,
     listener,
-    route: [route],
+    route,
     virtualHost: [],
     extension: [],
   }),
 );
 
-const layersOf = memo((view: ProxyView): { readonly received: Layer; readonly routes: Layer } => {
+const layersOf = memo((view: ProxyView): { readonly received: Layer; readonly routes: readonly Layer[] } => {
   const { settings, outbound, inbound, proxy } = view;
   return {
     received: inboundClusterLayer(settings, inbound, inboundFacts(proxy, settings)),
-    routes: routeLayer(settings, outbound, outboundListeners(view).routeNames),
+    routes: alone(routeLayer(settings, outbound, outboundListeners(view).routeNames)),
   };
 });
 
+const alone = memo((only: Layer): readonly Layer[] => [only]);
+
 const listenersOf = memoLast((view: ProxyView, dns: readonly Resource[]): readonly Layer[] => {
   const { outbound, inbound } = view;
-  return listenerLayers(outboundListeners(view).listeners, [...inboundListeners(view), ...dns], outbound, inbound);
+  const received = inboundListeners(view);
+  const own = dns.length === 0 ? received : [...received, ...dns];
+  return listenerLayers(outboundListeners(view).listeners, own, outbound, inbound);
 });
 
 const inboundClusterLayer = memo((settings: MeshSettings, inbound: InboundView, facts: InboundFacts): Layer =>

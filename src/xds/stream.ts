@@ -257,7 +257,7 @@ export class ProxyStream {
     if (update === undefined) return countAsAccepted(tracked, this.#environment);
     const nonce = String(++this.#nonce);
     const aliases = (name: string): readonly string[] => (type === virtualHost ? this.#aliases.of(name) : []);
-    const push = { typeUrl: type, nonce, ...update, aliases };
+    const push = { typeUrl: type, nonce, resources: update.resources, removed: update.removed, aliases };
     const response = this.#dialect === 'delta' ? deltaResponse(push) : sotwResponse(push);
     tracked.subscription.sent(update, nonce);
     tracked.sentVersion = this.#environment.cycle();

@@ -10,9 +10,7 @@ export const takesHosts = ({ metadata }: NodeInfo): boolean => metadata['ROUTE_D
 
 /** The same, delivered that way; as it is where virtual hosts are asked for one by one already. */
 export const withPushedHosts = memo((configuration: Configuration): Configuration =>
-  configuration.virtualHost.length > 0
-    ? configuration
-    : { ...configuration, ...dividedLayers(sharedList(configuration.route)) },
+  configuration.virtualHost.length > 0 ? configuration : { ...configuration, ...dividedLayers(configuration.route) },
 );
 
 /** The same lists as long as the routes are the same, whatever else changes. */

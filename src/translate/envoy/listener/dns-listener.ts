@@ -23,12 +23,12 @@ type DnsTable = MessageOf['envoy.data.dns.v3.DnsTable'];
 /** Where the redirection rules lead queries. */
 const port = 15053;
 
-/** None for a proxy that does not capture DNS. */
+/** None for a proxy that does not capture DNS; the same list as long as it is the same. */
 export function dnsListeners(
   { settings, proxy, outbound }: ProxyView,
   endpoints: ReadonlyMap<string, ServiceEndpoints>,
 ): readonly Resource[] {
-  if (!proxy.dnsCapture || proxy.type !== 'sidecar') return [];
+  if (!proxy.dnsCapture || proxy.type !== 'sidecar') return noListeners;
   const families = sharedValue({ ipv4: supportsIpv4(proxy), ipv6: supportsIpv6(proxy) });
   const headless = outbound.services.filter(isHeadless);
   const names = nameTable(
@@ -37,9 +37,11 @@ export function dnsListeners(
     outbound.consumer.dnsDomain,
     families,
   );
-  return [listener(settings, names, families.ipv4 ? '127.0.0.1' : '::1', resolvers(proxy))];
+  return alone(listener(settings, names, families.ipv4 ? '127.0.0.1' : '::1', resolvers(proxy)));
 }
 
+const noListeners: readonly Resource[] = [];
+const alone = memo((only: Resource): readonly Resource[] => [only]);
 const none: ServiceEndpoints = new Map();
 
 /** From the workload's environment (`ISTIO_META_DNS_RESOLVERS: 10.96.0.10,10.96.0.11`); without any, its resolv.conf. */
