@@ -202,6 +202,16 @@ describe('the architecture', () => {
     expect(breaches).toEqual([]);
   });
 
+  // What it remembers stands in its arguments, and would never be forgotten.
+  it('makes what remembers once, and not again and again', () => {
+    const made = files.flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/^ {4,}.*\bmemo(?:Each|Pairs|Triples|Last|Aligned)?\(.*/gm)].map(
+        ([line]) => `${relative(root, file)}: ${line.trim()}`,
+      ),
+    );
+    expect(made).toEqual([]);
+  });
+
   it('reads the environment in one place', () => {
     const readers = files
       .filter((file) => /\bprocess\.env\b/.test(readFileSync(file, 'utf8')))

@@ -53,7 +53,10 @@ const nothing = Symbol('nothing');
  */
 const argumentsOf = new Topic<readonly Key[]>();
 
-/** `fn`, computed once for each distinct list of arguments. Put the arguments that live longest first. */
+/**
+ * `fn`, computed once for each distinct list of arguments. Put the arguments that live longest first. What is remembered lives
+ * as long as they do, whatever becomes of the function: it is made once, at the top of a module.
+ */
 export function memo<A extends readonly Key[], R>(fn: (...args: A) => R): (...args: A) => R {
   /** By how many arguments there are. */
   const levels: Level[] = [];

@@ -1,22 +1,17 @@
 // What a proxy may send to: services with the policies in force for it, routes, and where everything else goes.
 // Proxies of one namespace under the same Sidecar object share one view.
-import { memo, memoLast, memoTriples, sharedList, sharedValue } from '../../model/memo.ts';
+import { memo, memoLast, sharedList, sharedValue } from '../../model/memo.ts';
 import type { AddressFamilies } from '../../model/mesh/address-families.ts';
 import { addressFamilies } from '../../model/mesh/address-families.ts';
 import type { DestinationPolicy, MeshSettings, Service } from '../../model/mesh/mesh.ts';
-import { serviceKey } from '../../model/mesh/mesh.ts';
-import { memoAligned } from '../../model/patched-map.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { at } from '../../model/source.ts';
 import type { VirtualService } from '../../model/mesh/virtual-service.ts';
-import type { LoadLimit } from '../../model/mesh/workload-policies.ts';
 import type { Consumer, OutboundView, ServiceView, UnknownDestinations, VirtualServiceView } from '../../model/view.ts';
 import { outboundCluster } from '../names.ts';
-import { indexPolicies, policyFor } from '../resolve/destination-policy.ts';
 import { resolveHost } from '../resolve/host.ts';
 import type { ServiceLimit } from '../resolve/load-limit.ts';
-import { limitsOfService } from '../resolve/load-limit.ts';
 import type { ServiceFacts } from '../resolve/service-facts.ts';
 import { destinationHosts, usesSourceLabels } from '../resolve/virtual-service.ts';
 import type { EgressScope } from './egress.ts';
@@ -29,6 +24,7 @@ import {
 } from './egress.ts';
 import { hiddenProviders } from './providers.ts';
 import type { OutboundBasis } from './view-basis.ts';
+import { inForceFor, viewerOf } from './service-views.ts';
 import { sidecarFor } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];
@@ -126,16 +122,16 @@ const build = memo(
   ): OutboundView => {
     const visible = visibleServices(services, namespace);
     const scopes = egressScopes(settings, visible, sidecar, namespace);
-    const inForce = viewer(settings, services, facts, policies, limits, namespace, policyLabels);
+    const viewer = viewerOf(settings, services, facts, policies, limits, namespace, policyLabels);
     const admitted = scopes.map((scope) => admittedVirtualServices(scope, namespace, virtualServices));
     const destinations = new Set(admitted.flat().flatMap((each) => destinationHosts(each)));
-    const inSight = inForce(servicesInSight(scopes, visible, destinations, providers));
+    const inSight = inForceFor(viewer, servicesInSight(scopes, visible, destinations, providers));
     return {
       scope: scopeName(namespace, dnsDomain, families, sidecar, providers, policyLabels, routeLabels),
       consumer: sharedValue<Consumer>({ namespace, dnsDomain, families, labels: routeLabels }),
       egress: scopes.map((scope, i) => ({
         ...listenerOf(scope),
-        services: inForce(scope.services),
+        services: inForceFor(viewer, scope.services),
         virtualServices: withDestinations(admitted[i] ?? [], inSight),
       })),
       unknownDestinations: unknownDestinations(settings, sidecar, namespace),
@@ -150,83 +146,6 @@ const listenerOf = ({ source, port, bind, captured }: EgressScope) => ({
   ...(bind !== undefined && { bind }),
   captured,
 });
-
-/** Joins services with the policies in force for a namespace. Equal lists give the very same list. */
-const viewer = memo(
-  (
-    settings: MeshSettings,
-    services: readonly Service[],
-    facts: readonly ServiceFacts[],
-    policies: readonly DestinationPolicy[],
-    limits: readonly ServiceLimit[],
-    namespace: string,
-    labels: Labels,
-  ): ((seen: readonly Service[]) => readonly ServiceView[]) => {
-    const known = factsByKey(services, facts);
-    const index = indexPolicies(policies);
-    return memo((seen: readonly Service[]) => {
-      const inForce = seen.flatMap((service) => {
-        const policy = policyFor(index, service, namespace, labels, settings.rootNamespace);
-        const own = limitsOfService(limits, service);
-        return policy === undefined && own.length === 0 ? none : [service, settled(policy, own)];
-      });
-      return joined(seen, factsOf(seen, known), sharedList<Service | Settled>(inForce));
-    });
-  },
-);
-
-/** What namespaces say of a service. */
-interface Settled {
-  readonly policy: DestinationPolicy | undefined;
-  readonly limits: readonly LoadLimit[];
-}
-
-const settled = memo((policy: DestinationPolicy | undefined, limits: readonly LoadLimit[]): Settled => ({
-  policy,
-  limits,
-}));
-const nothingSettled = settled(undefined, sharedList<LoadLimit>([]));
-
-const factsByKey = memo(
-  (services: readonly Service[], facts: readonly ServiceFacts[]): ReadonlyMap<string, ServiceFacts> =>
-    new Map(services.map((service, i) => [serviceKey(service), facts[i] ?? noFacts])),
-);
-
-const none: readonly [] = [];
-const factsOf = memoAligned(serviceKey);
-
-const noFacts: ServiceFacts = { subjectAltNames: [], autoMtls: false, instanceAddresses: [] };
-
-/** `inForce` has the services of which something is said, each before that: where it is the same, so is the list. */
-const joined = memo(
-  (
-    seen: readonly Service[],
-    facts: readonly (ServiceFacts | undefined)[],
-    inForce: readonly (Service | Settled)[],
-  ): readonly ServiceView[] => {
-    const said = new Map<object, Settled>();
-    for (let i = 0; i < inForce.length; i += 2) said.set(inForce[i] as Service, inForce[i + 1] as Settled);
-    return serviceViews(
-      seen,
-      facts,
-      seen.map((service) => said.get(service) ?? nothingSettled),
-    );
-  },
-);
-
-const serviceViews = memoTriples(
-  (service: Service, facts: ServiceFacts | undefined, { policy, limits }: Settled): ServiceView =>
-    serviceView(service, facts ?? noFacts, policy, limits),
-);
-
-const serviceView = memo(
-  (
-    service: Service,
-    facts: ServiceFacts,
-    policy: DestinationPolicy | undefined,
-    limits: readonly LoadLimit[],
-  ): ServiceView => ({ service, policy, limits, ...facts }),
-);
 
 /** With the services of `inSight` that they lead to. */
 export const withDestinations = (
