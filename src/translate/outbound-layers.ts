@@ -88,10 +88,18 @@ const noEndpoints: ServiceEndpoints = new Map();
 const clusterLayer = memo(
   (settings: MeshSettings, services: readonly ServiceView[], facts: ClusterFacts, scope: string): Layer => {
     const discovered = discoveredClusters(settings, facts, scope, services);
-    const fixed = facts.byServerName === true ? [] : [outboundFixedClusters(settings, facts)];
-    return nextLayer([settings, facts, 'clusters'], scope, [...discovered, ...fixed]);
+    const fixed = facts.byServerName === true ? noClusters : outboundFixedClusters(settings, facts);
+    return nextLayer([settings, facts, 'clusters'], scope, withFixed(discovered, fixed));
   },
 );
+
+const noClusters: readonly Resource[] = [];
+
+/** Remembered, so that a layer keeps the list that the next one follows from. */
+const withFixed = memo((discovered: readonly (readonly Resource[])[], fixed: readonly Resource[]) => [
+  ...discovered,
+  fixed,
+]);
 
 const inlineLayer = memo(
   (

@@ -36,7 +36,7 @@ export function layoutOf(port: Port): Layout {
   const known = last.known?.deref();
   if (known?.services === port.services) return known.layout;
   const kept = (known && next(port, known)) ?? laidOut(port);
-  keptFor.note(kept.layout, kept);
+  keptFor.note(kept.layout.places, { kept, claimants: port.claimants });
   last.known = new WeakRef(kept);
   return kept.layout;
 }
@@ -50,8 +50,8 @@ interface Kept {
 }
 
 const lastOf = memo((..._context: readonly (object | string | number)[]): { known?: WeakRef<Kept> } => ({}));
-/** As long as somebody uses the layout. */
-const keptFor = new Topic<Kept>();
+/** As long as somebody uses the places; with the list by which it is found. */
+const keptFor = new Topic<{ readonly kept: Kept; readonly claimants: Port['claimants'] }>();
 
 function laidOut(port: Port): Kept {
   const { claims, beaten } = portClaims(port);
