@@ -21,5 +21,5 @@ ENV NODE_ENV=production
 EXPOSE 8080 15010 15012 15014 15017
 # 128 MB for young objects are too many, and so is twice the heap for garbage; collecting for a quiet time is not worth it
 # (docs/performance.md).
-ENTRYPOINT ["/usr/bin/node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=8", "--no-memory-reducer", "--heap-growing-percent=40", "/app/dist/cli/keelson.js"]
+ENTRYPOINT ["/usr/bin/node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=8", "--no-memory-reducer", "--heap-growing-percent=70", "/app/dist/cli/keelson.js"]
 CMD ["serve"]
