@@ -44,6 +44,5 @@ export function serverOptions(limits: Limits): ServerOptions {
     'grpc.max_connection_age_ms': limits.connectionAge,
     'grpc.max_connection_age_grace_ms': limits.connectionGrace,
     'grpc.max_concurrent_streams': 100,
-    'grpc.enable_channelz': 0,
   };
 }

@@ -135,7 +135,13 @@ describe('an Ingress', () => {
   });
 
   it('ends TLS with its Secret', async () => {
-    expect((await overTls(ingress, tls + 1, '/beds')).instance).toBe('beds');
+    // Its listener comes once the Secret has been read.
+    const answers = (): Promise<string | undefined> =>
+      overTls(ingress, tls + 1, '/beds').then(
+        ({ instance }) => instance,
+        (error: unknown) => String(error),
+      );
+    await expect.poll(answers, { timeout: 20_000 }).toBe('beds');
   });
 
   it('of another class is none of ours', async () => {
