@@ -64,7 +64,7 @@ beforeAll(async () => {
   await readSince(from);
   await send(mix);
   await counted(2);
-  end = Date.now();
+  end = await read();
   range = `${end - from}ms`;
   const rates = await prometheus.query(`sum by (reporter) (rate(istio_requests_total[${range}]))`, end);
   unit = Object.fromEntries(rates.map(({ labels, value }) => [labels['reporter'], value / requestsOf(mix)]));
@@ -115,11 +115,13 @@ async function counted(times: number): Promise<void> {
 
 /** So that the range begins with what was before. */
 async function readSince(from: number): Promise<void> {
-  const read = async (): Promise<boolean> => {
-    const [oldest] = await prometheus.query('min(timestamp(istio_requests_total))');
-    return (oldest?.value ?? 0) * 1000 > from;
-  };
-  await lab.mesh.envoys.get('caller')?.eventually('Prometheus has read again', read);
+  await lab.mesh.envoys.get('caller')?.eventually('Prometheus has read again', async () => (await read()) > from);
+}
+
+/** Until when both proxies are read: a reading that is later may have begun before now and be stored after it. */
+async function read(): Promise<number> {
+  const [oldest] = await prometheus.query('min(timestamp(istio_requests_total))');
+  return Math.round((oldest?.value ?? 0) * 1000);
 }
 
 /** Values by their labels' values; a value is how many requests, bytes or messages of the mix it stands for. */
