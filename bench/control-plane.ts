@@ -3,7 +3,7 @@
 // In one mesh of 10 namespaces where everybody sees everything: without TLS with whole route configurations and host by
 // host, and over TLS with a token for each proxy. Where PILOT_DISCOVERY names istiod's binary, it takes turns with the daemon
 // instead, without TLS, as it is and tuned (A B C C B A), and the last columns have the ratios. CHANGES, RATE and DURATION say
-// how much is changed, ONLY which of the daemon's columns there are. Fails when anything was lost.
+// how much is changed, ONLY=NAME[,NAME] which columns there are. Fails when anything was lost.
 import type { Measured } from './control-plane/run.ts';
 import { measured, time } from './control-plane/run.ts';
 import type { Plane } from './control-plane/planes.ts';
@@ -25,13 +25,17 @@ const own: readonly Plane[] = [
   keelson('whole', 'whole'),
   keelson('host-by-host', 'host-by-host'),
   keelsonOverTls('tls'),
-].filter(({ name }) => only === undefined || name === only);
+];
+const compared = (istiods: string): readonly Plane[] => [
+  istiod('istiod', istiods, 'default'),
+  istiod('tuned', istiods, 'tuned'),
+  keelson('keelson', 'host-by-host'),
+];
 
 /** In the order of the table's columns. */
-const columns: readonly Plane[] =
-  binary === undefined
-    ? own
-    : [istiod('istiod', binary, 'default'), istiod('tuned', binary, 'tuned'), keelson('keelson', 'host-by-host')];
+const columns = (binary === undefined ? own : compared(binary)).filter(
+  ({ name }) => only === undefined || only.split(',').includes(name),
+);
 const turns = binary === undefined ? columns : [...columns, ...columns.toReversed()];
 
 await withLoadGenerator(async (xdsload, directories) => {

@@ -28,6 +28,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -119,8 +120,13 @@ type fleet struct {
 	errs      map[string]int
 }
 
-func (f *fleet) dialOptions() []grpc.DialOption { // windows as in pilot-agent
+func (f *fleet) dialOptions() []grpc.DialOption { // windows and pings as of pilot-agent
+	pings := keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}
+	if f.hostByHost { // as Envoy with the bootstrap that Keelson writes
+		pings = keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}
+	}
 	return []grpc.DialOption{grpc.WithTransportCredentials(f.creds), grpc.WithInitialWindowSize(1 << 20), grpc.WithInitialConnWindowSize(1 << 20),
+		grpc.WithKeepaliveParams(pings),
 		grpc.WithSharedWriteBuffer(true), grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.ForceCodecV2(codec{}))}
 }
