@@ -3,8 +3,10 @@
 // for all of them alike is noted once.
 import { withValues } from '../../model/patched-map.ts';
 
-/** Undefined: it is gone. */
-export type Changes<V> = ReadonlyMap<string, V | undefined>;
+/** Names, each once, and what they lead to now. Undefined: it is gone. */
+export type Changes<V> = Iterable<Change<V>>;
+
+type Change<V> = readonly [name: string, value: V | undefined];
 
 export type ReadableMap<V> = Pick<ReadonlyMap<string, V>, 'get' | 'has' | 'keys' | 'size' | 'values'>;
 
@@ -13,9 +15,8 @@ export class SharedMaps<V> {
   readonly empty: SharedMap<V>;
   readonly #textOf: (value: V) => string;
   readonly #known = new Map<number, WeakRef<SharedMap<V>>>();
-  readonly #collected = new FinalizationRegistry<number>((print) => {
-    if (this.#known.get(print)?.deref() === undefined) this.#known.delete(print);
-  });
+  /** How many there were when it was last looked which of them are gone. */
+  #swept = 1000;
 
   constructor(textOf: (value: V) => string) {
     this.#textOf = textOf;
@@ -28,13 +29,19 @@ export class SharedMaps<V> {
     const known = this.#known.get(print)?.deref();
     if (known?.holds(entries) === true) return known;
     const made = new SharedMap(this, entries, print);
-    this.#known.set(print, new WeakRef(made));
-    this.#collected.register(made, print);
+    this.#known.set(print, made.reference);
+    if (this.#known.size > 2 * this.#swept) this.#sweep();
     return made;
   }
 
   print(name: string, value: V | undefined): number {
     return value === undefined ? 0 : hash(this.#textOf(value), hash(name, offset));
+  }
+
+  /** To be told of each one that is collected would cost more. */
+  #sweep(): void {
+    for (const [print, map] of this.#known) if (map.deref() === undefined) this.#known.delete(print);
+    this.#swept = Math.max(1000, this.#known.size);
   }
 }
 
@@ -46,6 +53,7 @@ interface Successor<V> {
 }
 
 export class SharedMap<V> implements ReadableMap<V> {
+  readonly reference: WeakRef<SharedMap<V>> = new WeakRef(this);
   readonly #maps: SharedMaps<V>;
   readonly #entries: ReadonlyMap<string, V>;
   readonly #print: number;
@@ -79,13 +87,14 @@ export class SharedMap<V> implements ReadableMap<V> {
 
   /** Costs what has changed, if it is what another proxy with the same Map went on to. */
   with(changes: Changes<V>): SharedMap<V> {
-    const differing = [...changes].filter(([name, value]) => this.#entries.get(name) !== value);
+    const differing: Change<V>[] = [];
+    for (const change of changes) if (this.#entries.get(change[0]) !== change[1]) differing.push(change);
     if (differing.length === 0) return this;
-    return this.#known(differing) ?? this.#made(new Map(differing));
+    return this.#known(differing) ?? this.#made(differing);
   }
 
   withAll(names: Iterable<string>, value: V | undefined): SharedMap<V> {
-    return this.with(new Map(Array.from(names, (name) => [name, value])));
+    return this.with(Array.from(new Set(names), (name) => [name, value]));
   }
 
   holds(entries: ReadonlyMap<string, V>): boolean {
@@ -94,7 +103,7 @@ export class SharedMap<V> implements ReadableMap<V> {
     return true;
   }
 
-  #known(differing: readonly (readonly [string, V | undefined])[]): SharedMap<V> | undefined {
+  #known(differing: readonly Change<V>[]): SharedMap<V> | undefined {
     for (const { changes, map } of this.#successors) {
       const after = changes === differing.length ? map.deref() : undefined;
       if (after !== undefined && differing.every(([name, value]) => after.get(name) === value)) return after;
@@ -102,24 +111,24 @@ export class SharedMap<V> implements ReadableMap<V> {
     return undefined;
   }
 
-  #made(differing: Changes<V>): SharedMap<V> {
+  #made(differing: readonly Change<V>[]): SharedMap<V> {
     let print = this.#print;
     for (const [name, value] of differing)
       print ^= this.#maps.print(name, this.get(name)) ^ this.#maps.print(name, value);
     const made = this.#maps.of(changed(this.#entries, differing), print);
     const living = this.#successors.filter(({ map }) => map.deref() !== undefined);
-    this.#successors = [{ changes: differing.size, map: new WeakRef(made) }, ...living.slice(0, mostSuccessors - 1)];
+    this.#successors = [{ changes: differing.length, map: made.reference }, ...living.slice(0, mostSuccessors - 1)];
     return made;
   }
 }
 
 const mostSuccessors = 16;
 /** Smaller Maps are copied: those before them are not kept for what stayed the same. */
-const leastPatched = 500;
+const leastPatched = 50;
 
-function changed<V>(before: ReadonlyMap<string, V>, changes: Changes<V>): ReadonlyMap<string, V> {
-  const values = new Map([...changes].filter((entry): entry is [string, V] => entry[1] !== undefined));
-  if (values.size === changes.size && before.size >= leastPatched) return withValues(before, values);
+function changed<V>(before: ReadonlyMap<string, V>, changes: readonly Change<V>[]): ReadonlyMap<string, V> {
+  const values = new Map(changes.filter((change): change is [string, V] => change[1] !== undefined));
+  if (values.size === changes.length && before.size >= leastPatched) return withValues(before, values);
   const after = new Map(before);
   for (const [name, value] of changes) {
     if (value === undefined) after.delete(name);

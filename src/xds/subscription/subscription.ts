@@ -84,7 +84,7 @@ export class Subscription {
     const first = this.#requests++ === 0;
     const settled = this.#settle(request.nonce, request.error);
     if (first) {
-      this.has = this.has.with(new Map([...request.versions].map(([name, version]) => [name, { version }])));
+      this.has = this.has.with([...request.versions].map(([name, version]) => [name, { version }]));
       if (this.wildcard) this.touch(this.has.keys());
     }
     const legacy = first && this.kind.fullState && request.subscribe.length === 0;
@@ -147,7 +147,7 @@ export class Subscription {
   revert(rejected: readonly Sent[]): void {
     const atomic = this.kind.atomic === true;
     const back = rejected.filter(({ name, after }) => (after !== undefined || atomic) && this.wants(name));
-    this.has = this.has.with(new Map(back.map(({ name, before }) => [name, before])));
+    this.has = this.has.with(back.map(({ name, before }) => [name, before]));
     for (const { name } of back) this.#due.add(name);
   }
 
@@ -249,13 +249,13 @@ export class Subscription {
 
   #additions(catalog: Catalog, maxBytes: number): Sent[] {
     const sent: Sent[] = [];
-    const confirmed = new Map<string, Held>();
+    const confirmed: [string, Held][] = [];
     let bytes = 0;
     for (const name of this.#due) {
       if (sent.length > 0 && (bytes >= maxBytes || this.#alone.has(name))) break;
       const wanted = catalog.find(name);
       const change = this.#change(name, wanted);
-      if (change === undefined && typeof wanted !== 'string') confirmed.set(name, heldAs(wanted));
+      if (change === undefined && typeof wanted !== 'string') confirmed.push([name, heldAs(wanted)]);
       if (change === undefined) continue;
       sent.push(change);
       bytes += change.after?.resource?.bytes.length ?? 0;
@@ -294,4 +294,4 @@ export class Subscription {
   }
 }
 
-const changesOf = (sent: readonly Sent[]): Changes<Held> => new Map(sent.map(({ name, after }) => [name, after]));
+const changesOf = (sent: readonly Sent[]): Changes<Held> => sent.map(({ name, after }) => [name, after]);
