@@ -7,6 +7,7 @@ import type { Configuration, Resource } from '../src/model/envoy/resource.ts';
 import { ownLabels } from '../src/model/proxy/self-labels.ts';
 import type { Snapshot } from '../src/model/snapshot.ts';
 import { translate } from '../src/translate/translate.ts';
+import { meshConfigMap } from './support/objects/mesh-config.ts';
 
 const proxies = 20;
 
@@ -78,13 +79,7 @@ describe('a change in a mesh of 1,000 services and 20 proxies in 10 namespaces',
 });
 
 describe('proxies that know their own names', () => {
-  const metered = { defaultProviders: { metrics: ['prometheus'] }, enableTracing: true };
-  const config = {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'istio', namespace: 'istio-system' },
-    data: { mesh: JSON.stringify(metered) },
-  };
+  const config = meshConfigMap({ defaultProviders: { metrics: ['prometheus'] }, enableTracing: true });
   const database = (port: number) => ({
     apiVersion: 'v1',
     kind: 'Service',

@@ -14,6 +14,7 @@ import { createRoot, openAuthority } from '../../../src/ca/authority.ts';
 import { exit } from '../../../src/cli/io.ts';
 import { keelson } from '../../../src/cli/keelson.ts';
 import type { TcpProxy } from '../../support/servers/tcp-proxy.ts';
+import { meshConfigMap } from '../../support/objects/mesh-config.ts';
 import { startTcpProxy } from '../../support/servers/tcp-proxy.ts';
 import { waitFor } from '../../support/mesh/live-mesh.ts';
 import type { MessageOf } from '../../../src/xds/generated/messages.ts';
@@ -106,13 +107,7 @@ const gateway = (credentialName: string): string => {
   );
 };
 
-const meshConfig = (settings: object): string =>
-  yaml({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'istio', namespace: 'istio-system' },
-    data: { mesh: JSON.stringify(settings) },
-  });
+const meshConfig = (settings: object): string => yaml(meshConfigMap(settings));
 
 const depot = (port: string): string =>
   yaml({

@@ -11,6 +11,7 @@ import { startEnvoy } from '../../support/mesh/envoy.ts';
 import { writeBootstrap } from '../../support/mesh/keelson.ts';
 import { startLab, yaml } from '../../support/mesh/lab.ts';
 import { waitFor } from '../../support/mesh/live-mesh.ts';
+import { meshConfigMap } from '../../support/objects/mesh-config.ts';
 import { versions, virtualService } from '../../support/objects/rules.ts';
 import { repeat, tally, whoOf } from '../../support/mesh/traffic.ts';
 
@@ -72,13 +73,7 @@ test('a service that is added can be called, and one that is removed cannot', as
 });
 
 describe('configuration that Envoy refuses', () => {
-  const meshConfig = (accessLogFile: string): string =>
-    yaml({
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: 'istio', namespace: 'istio-system' },
-      data: { mesh: `accessLogFile: ${accessLogFile}\n` },
-    });
+  const meshConfig = (accessLogFile: string): string => yaml(meshConfigMap({ accessLogFile }));
 
   test('its last good version stays in force, for later proxies too, other changes go through, and the cause is named', async () => {
     await lab.mesh.change('store.yaml', toVersion('v1'));

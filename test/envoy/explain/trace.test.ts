@@ -13,6 +13,7 @@ import { traceJourney } from '../../../src/trace/journey.ts';
 import type { Lab } from '../../support/mesh/lab.ts';
 import { namespace, startLab, yaml } from '../../support/mesh/lab.ts';
 import type { RandomRequest } from '../../support/random/random-requests.ts';
+import { meshConfigMap } from '../../support/objects/mesh-config.ts';
 import { randomPolicies, randomRequest, randomRules } from '../../support/random/random-requests.ts';
 import { destinationRule, versions } from '../../support/objects/rules.ts';
 import { send } from '../../support/mesh/traffic.ts';
@@ -46,20 +47,12 @@ beforeAll(async () => {
         'guard',
         'trafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } }',
       ),
-      'mesh.yaml': yaml(
-        {
-          apiVersion: 'v1',
-          kind: 'ConfigMap',
-          metadata: { name: 'istio', namespace: 'istio-system' },
-          data: { mesh: JSON.stringify(mesh) },
-        },
-        {
-          apiVersion: 'v1',
-          kind: 'Service',
-          metadata: { name: 'empty', namespace },
-          spec: { selector: { app: 'empty' }, ports: [{ name: 'http', port: 18080 }] },
-        },
-      ),
+      'mesh.yaml': yaml(meshConfigMap(mesh), {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'empty', namespace },
+        spec: { selector: { app: 'empty' }, ports: [{ name: 'http', port: 18080 }] },
+      }),
     },
     daemon: { monitoringAddress: '127.0.0.1:0' },
   });

@@ -22,6 +22,7 @@ import { writeBootstrap } from '../../support/mesh/keelson.ts';
 import { yaml } from '../../support/mesh/lab.ts';
 import { startLiveMesh, waitFor } from '../../support/mesh/live-mesh.ts';
 import { podPair, whyNoPods } from '../../support/mesh/pods-network.ts';
+import { meteredMesh } from '../../support/objects/mesh-config.ts';
 import { seriesOf } from '../../support/servers/prometheus.ts';
 import { peerAuthentication } from '../../support/objects/rules.ts';
 import { arrival } from '../../support/mesh/traffic.ts';
@@ -66,13 +67,6 @@ function injected(): Pod {
   return result.pod;
 }
 
-const metered = {
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: { name: 'istio', namespace: 'istio-system' },
-  data: { mesh: 'defaultProviders: {metrics: [prometheus]}' },
-};
-
 const containerOf = ({ spec }: Pod, name: string): Container =>
   [...spec.containers, ...(spec.initContainers ?? [])].find((each) => each.name === name) ?? { name };
 
@@ -116,7 +110,7 @@ describe.skipIf(why !== undefined)('an injected Pod', { timeout: 60_000 }, () =>
       files: {
         'mesh.yaml': yaml({ ...object, spec: { ...object.spec, serviceAccountName: 'store' } }, service),
         'peers.yaml': peerAuthentication('STRICT'),
-        'mesh-config.yaml': yaml(metered),
+        'mesh-config.yaml': yaml(meteredMesh),
       },
       proxies: [],
       within: () => [],

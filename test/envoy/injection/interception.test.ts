@@ -14,6 +14,7 @@ import { startProcess, waitUntil } from '../../../scripts/process.ts';
 import { selfVariables } from '../../../src/model/proxy/self-labels.ts';
 import { yaml } from '../../support/mesh/lab.ts';
 import { startLiveMesh } from '../../support/mesh/live-mesh.ts';
+import { meteredMesh } from '../../support/objects/mesh-config.ts';
 import { seriesOf } from '../../support/servers/prometheus.ts';
 import { podPair, whyNoPods } from '../../support/mesh/pods-network.ts';
 import { peerAuthentication, virtualService } from '../../support/objects/rules.ts';
@@ -40,18 +41,12 @@ const serviceObject = (name: string, port: object): object => ({
   spec: { clusterIP: virtual[name as keyof typeof virtual], selector: { app: 'store' }, ports: [port] },
 });
 
-const metered = {
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: { name: 'istio', namespace: 'istio-system' },
-  data: { mesh: 'defaultProviders: {metrics: [prometheus]}' },
-};
-/** What is known of a destination outside of the mesh. */
 /** The environment of its proxy has names unlike the Pod's. */
 const namesOf = (pod: string): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(selfVariables).map(([name, variable]) => [variable, `${name} of ${pod}`]));
 const parts =
   'workload workload_namespace canonical_service canonical_revision principal app version cluster service service_namespace';
+/** What is known of a destination outside of the mesh. */
 const toNobody = Object.fromEntries(parts.split(' ').map((part) => [`destination_${part}`, 'unknown']));
 
 describe.skipIf(why !== undefined)('intercepted', { timeout: 60_000 }, () => {
@@ -71,7 +66,7 @@ describe.skipIf(why !== undefined)('intercepted', { timeout: 60_000 }, () => {
     mesh = await startLiveMesh({
       files: {
         'mesh.yaml': yaml(
-          metered,
+          meteredMesh,
           podObject('client', pods.client.address),
           podObject('store', pods.server.address),
           serviceObject('store', { name: 'http', port: 80, targetPort: 8080 }),

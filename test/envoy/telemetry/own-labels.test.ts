@@ -9,17 +9,11 @@ import { stringify } from 'yaml';
 import { selfVariables } from '../../../src/model/proxy/self-labels.ts';
 import { http, startLab } from '../../support/mesh/lab.ts';
 import { sendLine } from '../../support/mesh/traffic.ts';
+import { meteredMesh } from '../../support/objects/mesh-config.ts';
 import { seriesOf } from '../../support/servers/prometheus.ts';
 
 const tcp: Port = { number: 18090, name: 'tcp', app: 'tcp' };
 const requests = 5;
-
-const mesh = {
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: { name: 'istio', namespace: 'istio-system' },
-  data: { mesh: 'defaultProviders: {metrics: [prometheus]}' },
-};
 
 /** Unlike what labels and metadata of the Pod say, so that it is seen where a name is from. */
 const told = {
@@ -57,7 +51,7 @@ beforeAll(async () => {
   lab = await startLab({
     workloads: [{ name: 'store-v1', sidecar: true }],
     ports: [http, tcp],
-    files: { 'mesh.yaml': stringify(mesh) },
+    files: { 'mesh.yaml': stringify(meteredMesh) },
     variables: (proxy) => (proxy.startsWith('caller.') ? variables : undefined),
   });
   for (let i = 0; i < requests; i++) await lab.call('store', { headers: { host: 'store.lab' } });

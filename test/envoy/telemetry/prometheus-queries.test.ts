@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 
 import { findPrometheus } from '../../../scripts/prometheus.ts';
+import { meteredMesh } from '../../support/objects/mesh-config.ts';
 import { grpcClient } from '../../support/servers/grpc.ts';
 import { http, startLab } from '../../support/mesh/lab.ts';
 import { startPrometheus } from '../../support/servers/prometheus-server.ts';
@@ -51,7 +52,7 @@ beforeAll(async () => {
   lab = await startLab({
     workloads: [{ name: 'store-v1', sidecar: true }],
     ports: [http, grpc, tcp],
-    files: { 'mesh.yaml': stringify(meshConfig), 'once.yaml': stringify(once) },
+    files: { 'mesh.yaml': stringify(meteredMesh), 'once.yaml': stringify(once) },
     daemon: { monitoringAddress: '127.0.0.1:0' },
   });
   const proxies = [...lab.mesh.envoys.values()].map(({ adminPort: port }) => ({ port, path: '/stats/prometheus' }));
@@ -74,12 +75,6 @@ afterAll(async () => {
   await lab?.stop();
 });
 
-const meshConfig = {
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: { name: 'istio', namespace: 'istio-system' },
-  data: { mesh: 'defaultProviders: {metrics: [prometheus]}' },
-};
 /** A 503 is one request, not three. */
 const once = {
   apiVersion: 'networking.istio.io/v1',

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 
 import { http, startLab } from '../../support/mesh/lab.ts';
+import { meteredMesh } from '../../support/objects/mesh-config.ts';
 import { seriesOf, sumBy } from '../../support/servers/prometheus.ts';
 import { repeat, sendLine } from '../../support/mesh/traffic.ts';
 
@@ -17,13 +18,6 @@ const grpcCalls = 6;
 const requests = 60;
 const line = 'one line of text\n';
 const connections = 7;
-
-const mesh = {
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: { name: 'istio', namespace: 'istio-system' },
-  data: { mesh: 'defaultProviders: {metrics: [prometheus]}' },
-};
 
 const changed = {
   apiVersion: 'telemetry.istio.io/v1',
@@ -71,7 +65,7 @@ beforeAll(async () => {
   lab = await startLab({
     workloads: [{ name: 'store-v1', sidecar: true }],
     ports: [http, tcp],
-    files: { 'mesh.yaml': stringify(mesh) },
+    files: { 'mesh.yaml': stringify(meteredMesh) },
     daemon: { monitoringAddress: '127.0.0.1:0' },
   });
   const app: Backend = lab.app('store-v1');

@@ -12,6 +12,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 
+import { meteredMesh } from '../../support/objects/mesh-config.ts';
 import { grpcClient } from '../../support/servers/grpc.ts';
 import { http, startLab } from '../../support/mesh/lab.ts';
 import { seriesOf } from '../../support/servers/prometheus.ts';
@@ -61,12 +62,7 @@ beforeAll(async () => {
     ports: [http, grpc, tcp],
     caller: { annotations: asked },
     files: {
-      'mesh.yaml': stringify({
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { name: 'istio', namespace: 'istio-system' },
-        data: { mesh: 'defaultProviders: {metrics: [prometheus]}' },
-      }),
+      'mesh.yaml': stringify(meteredMesh),
       // A 503 is one request, not three.
       'once.yaml': stringify({
         apiVersion: 'networking.istio.io/v1',

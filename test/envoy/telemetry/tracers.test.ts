@@ -9,6 +9,7 @@ import { stringify } from 'yaml';
 
 import { selfVariables } from '../../../src/model/proxy/self-labels.ts';
 import { startLab, yaml } from '../../support/mesh/lab.ts';
+import { meshConfigMap } from '../../support/objects/mesh-config.ts';
 import { startGrpcSink, startHttpSink } from '../../support/servers/span-sinks.ts';
 
 const kinds = ['zipkin', 'datadog', 'skywalking'] as const;
@@ -64,12 +65,7 @@ beforeAll(async () => {
   lab = await startLab({
     workloads: ['store-v1'],
     files: {
-      'mesh.yaml': stringify({
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { name: 'istio', namespace: 'istio-system' },
-        data: { mesh: JSON.stringify({ extensionProviders, enableTracing: true }) },
-      }),
+      'mesh.yaml': stringify(meshConfigMap({ extensionProviders, enableTracing: true })),
       'sinks.yaml': yaml(...kinds.map(serviceEntry)),
     },
     variables: () => variables,

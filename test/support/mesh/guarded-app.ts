@@ -10,9 +10,8 @@ import type { IncomingMessage } from 'node:http';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 
-import { stringify } from 'yaml';
-
 import { freePort } from '../../../scripts/ports.ts';
+import { meshConfigMap } from '../objects/mesh-config.ts';
 import { startHttp, startTcpEcho } from '../servers/backend.ts';
 import { yaml } from './lab.ts';
 import { startLiveMesh } from './live-mesh.ts';
@@ -63,12 +62,7 @@ export async function startGuardedApp({
   const app = await startHttp('gate', { host: '127.0.0.1', port: appPort });
   const echo: TcpBackend = await startTcpEcho('gate', { host: '127.0.0.1', port: echoPort });
   const objects = [
-    {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: 'istio', namespace: 'istio-system' },
-      data: { mesh: stringify(settings) },
-    },
+    meshConfigMap(settings),
     service,
     oneRequestPerConnection,
     pod('gate', gate),
