@@ -62,14 +62,13 @@ export class Causes {
 
   /** Where others take the place of some resources, most often the same objects caused them. */
   #within(resources: Resources): Keys {
-    if (resources instanceof PatchedMap) {
+    if (resources instanceof PatchedMap && resources.gone.size === 0) {
       const { base, patch } = resources as PatchedMap<string, Resource>;
-      const isCausedAlike = (name: string, resource: Resource): boolean => {
-        const replaced = base.get(name);
-        return replaced !== undefined && this.ofResource(replaced) === this.ofResource(resource);
-      };
-      if ([...patch].every(([name, resource]) => isCausedAlike(name, resource)))
-        return this.ofLayer({ resources: base });
+      const isCausedAlike = (replaced: Resource, resource: Resource): boolean =>
+        this.ofResource(replaced) === this.ofResource(resource);
+      const added = [...patch].filter(([name]) => !base.has(name)).map(([, resource]) => this.ofResource(resource));
+      if ([...patch].every(([name, resource]) => isCausedAlike(base.get(name) ?? resource, resource)))
+        return union([this.ofLayer({ resources: base }), ...added]);
     }
     return union([...resources.values()].map((resource) => this.ofResource(resource)));
   }

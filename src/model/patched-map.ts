@@ -1,49 +1,65 @@
-// Maps that differ from others in a few values, without a copy of all the rest; and what differs between two Maps. So what is
+// Maps that differ from others in a few entries, without a copy of all the rest; and what differs between two Maps. So what is
 // kept of a whole mesh costs what has changed in it.
 import { memo } from './memo.ts';
 
-/** The Map with other values under some of its keys: keys and their order stay. A copy if there are new keys. */
-export function withValues<K, V>(before: ReadonlyMap<K, V>, values: ReadonlyMap<K, V>): ReadonlyMap<K, V> {
-  if (values.size === 0) return before;
-  if ([...values.keys()].some((key) => !before.has(key))) return new Map([...before, ...values]);
-  const [base, known] = partsOf(before);
+/**
+ * The Map with these values under their keys, and without the keys that are gone. Keys that stay keep their order, new ones
+ * come last. None of `gone` is a key of `values`.
+ */
+export function withValues<K, V>(
+  before: ReadonlyMap<K, V>,
+  values: ReadonlyMap<K, V>,
+  gone: ReadonlySet<K> = none,
+): ReadonlyMap<K, V> {
+  if (values.size === 0 && gone.size === 0) return before;
+  const { base, patch: known, gone: goneBefore } = partsOf(before);
   const patch = new Map([...known, ...values]);
-  const patched = new PatchedMap(base, patch);
+  for (const key of gone) patch.delete(key);
+  const left = new Set([...goneBefore, ...gone].filter((key) => base.has(key) && !values.has(key)));
+  const patched = new PatchedMap(base, patch, left);
+  const size = patch.size + left.size;
   // A patch that grows on is copied again and again: the whole Map is, now and then.
-  return patch.size * patch.size > Math.max(base.size, leastPatch) ? new Map(patched) : patched;
+  return size * size > Math.max(base.size, leastPatch) ? new Map(patched) : patched;
 }
 
-const none: ReadonlyMap<unknown, unknown> = new Map();
+const none: ReadonlySet<never> = new Set();
+const noValues: ReadonlyMap<unknown, unknown> = new Map();
 
-const partsOf = <K, V>(map: ReadonlyMap<K, V>): readonly [base: ReadonlyMap<K, V>, patch: ReadonlyMap<K, V>] =>
-  (map instanceof PatchedMap ? [map.base, map.patch] : [map, none]) as [ReadonlyMap<K, V>, ReadonlyMap<K, V>];
+type Parts<K, V> = Pick<PatchedMap<K, V>, 'base' | 'patch' | 'gone'>;
+
+const partsOf = <K, V>(map: ReadonlyMap<K, V>): Parts<K, V> =>
+  map instanceof PatchedMap
+    ? (map as PatchedMap<K, V>)
+    : { base: map, patch: noValues as ReadonlyMap<K, V>, gone: none };
 
 const leastPatch = 400;
 
 export class PatchedMap<K, V> implements ReadonlyMap<K, V> {
   readonly base: ReadonlyMap<K, V>;
+  /** Goes before what `base` has. */
   readonly patch: ReadonlyMap<K, V>;
+  /** Keys of `base`, none of `patch`. */
+  readonly gone: ReadonlySet<K>;
+  readonly size: number;
 
-  /** Every key of `patch` is one of `base`. */
-  constructor(base: ReadonlyMap<K, V>, patch: ReadonlyMap<K, V>) {
+  constructor(base: ReadonlyMap<K, V>, patch: ReadonlyMap<K, V>, gone: ReadonlySet<K>) {
     this.base = base;
     this.patch = patch;
-  }
-
-  get size(): number {
-    return this.base.size;
+    this.gone = gone;
+    this.size = base.size - gone.size;
+    for (const key of patch.keys()) if (!base.has(key)) this.size++;
   }
 
   get(key: K): V | undefined {
-    return this.patch.get(key) ?? this.base.get(key);
+    return this.patch.get(key) ?? (this.gone.has(key) ? undefined : this.base.get(key));
   }
 
   has(key: K): boolean {
-    return this.base.has(key);
+    return this.patch.has(key) || (this.base.has(key) && !this.gone.has(key));
   }
 
-  keys(): MapIterator<K> {
-    return this.base.keys();
+  *keys(): Generator<K, undefined> {
+    for (const [key] of this) yield key;
   }
 
   *values(): Generator<V, undefined> {
@@ -59,7 +75,8 @@ export class PatchedMap<K, V> implements ReadonlyMap<K, V> {
   }
 
   *[Symbol.iterator](): Generator<[K, V], undefined> {
-    for (const [key, value] of this.base) yield [key, this.patch.get(key) ?? value];
+    for (const [key, value] of this.base) if (!this.gone.has(key)) yield [key, this.patch.get(key) ?? value];
+    for (const entry of this.patch) if (!this.base.has(entry[0])) yield entry;
   }
 }
 
@@ -67,7 +84,8 @@ export class PatchedMap<K, V> implements ReadonlyMap<K, V> {
 export const changedKeys: <K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>) => readonly K[] = memo(
   (before: ReadonlyMap<unknown, unknown>, after: ReadonlyMap<unknown, unknown>): readonly unknown[] => {
     const patched = patchedKeys(before, after);
-    if (patched !== undefined) return [...patched].filter((key) => before.get(key) !== after.get(key));
+    if (patched !== undefined)
+      return [...patched].filter((key) => before.get(key) !== after.get(key) || before.has(key) !== after.has(key));
     const changed: unknown[] = [];
     for (const [key, value] of after) if (before.get(key) !== value || !before.has(key)) changed.push(key);
     for (const key of before.keys()) if (!after.has(key)) changed.push(key);
@@ -75,13 +93,15 @@ export const changedKeys: <K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K
   },
 ) as <K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>) => readonly K[];
 
-/** The keys of the patches, if the rest is one and the same. */
+/** The keys that either is patched under, if the rest is one and the same. */
 function patchedKeys(
   before: ReadonlyMap<unknown, unknown>,
   after: ReadonlyMap<unknown, unknown>,
 ): ReadonlySet<unknown> | undefined {
-  const [[oldBase, old], [freshBase, fresh]] = [partsOf(before), partsOf(after)];
-  return oldBase === freshBase ? new Set([...fresh.keys(), ...old.keys()]) : undefined;
+  const [old, fresh] = [partsOf(before), partsOf(after)];
+  return old.base === fresh.base
+    ? new Set([...fresh.patch.keys(), ...old.patch.keys(), ...fresh.gone, ...old.gone])
+    : undefined;
 }
 
 interface Aligned<V> {

@@ -42,10 +42,7 @@ export class Store {
     );
   }
 
-  /**
-   * Of what `source` has, the objects of `kind` with these keys are now others, or gone. Costs as much as has changed,
-   * and one copy of a Map where keys come or go.
-   */
+  /** Of what `source` has, the objects of `kind` with these keys are now others, or gone. Costs as much as has changed. */
   change(source: string, kind: Kind, changes: Iterable<readonly [ObjectKey, AnyObject | undefined]>): Snapshot {
     const own = this.#ownMap(source, kind);
     const before: Objects = this.#snapshot.objects[kind];
@@ -70,8 +67,7 @@ export class Store {
         replaced.set(key, winner);
       }
     }
-    const kept = gone.size === 0 ? before : new Map([...before].filter(([key]) => !gone.has(key)));
-    return this.#publish([[kind, withValues(kept, replaced)]]);
+    return this.#publish([[kind, withValues(before, replaced, gone)]]);
   }
 
   /** Calls `listener` with every new snapshot, until the function that is returned is called. */

@@ -1,11 +1,15 @@
-// A layer that follows another one of its kind: where only values differ, it shares the rest, and what differs is known.
+// A layer that follows another one of its kind: it shares what is the same, and what differs is known.
 import type { Layer, Resource } from './resource.ts';
 import { memo } from '../memo.ts';
 import { Topic } from '../notes.ts';
 import { withValues } from '../patched-map.ts';
+import { stretch } from '../stretch.ts';
+
+type Groups = readonly (readonly Resource[])[];
+type Resources = Layer['resources'];
 
 interface Kept {
-  readonly groups: readonly (readonly Resource[])[];
+  readonly groups: Groups;
   readonly layer: Layer;
 }
 
@@ -13,21 +17,12 @@ interface Kept {
  * The layer of these groups of resources; the very same as the last one of its context and scope while the groups are the
  * same. `context` is what its resources depend on, each part canonical.
  */
-export function nextLayer(
-  context: readonly (object | string | undefined)[],
-  scope: string,
-  groups: readonly (readonly Resource[])[],
-): Layer {
+export function nextLayer(context: readonly (object | string | undefined)[], scope: string, groups: Groups): Layer {
   const last = lastOf(scope, ...context);
   const known = last.known?.deref();
   if (known?.groups === groups) return known.layer;
-  const changed = known && changedResources(known.groups, groups);
-  if (known !== undefined && changed?.size === 0) return known.layer;
-  const resources =
-    known === undefined || changed === undefined
-      ? new Map(groups.flat().map((resource) => [resource.name, resource]))
-      : withValues(known.layer.resources, changed);
-  const layer: Layer = { scope, resources };
+  const resources = (known && nextResources(known, groups)) ?? allOf(groups);
+  const layer: Layer = resources === known?.layer.resources ? known.layer : { scope, resources };
   const kept: Kept = { groups, layer };
   keptFor.note(layer, kept);
   last.known = new WeakRef(kept);
@@ -38,15 +33,27 @@ const lastOf = memo((..._context: readonly (object | string | undefined)[]): { k
 /** As long as somebody uses the layer. */
 const keptFor = new Topic<Kept>();
 
-/** By name; undefined if names come, go or move. */
-function changedResources(before: Kept['groups'], after: Kept['groups']): ReadonlyMap<string, Resource> | undefined {
-  if (before.length !== after.length) return undefined;
+const allOf = (groups: Groups): Resources =>
+  new Map(groups.flatMap((group) => group.map((resource) => [resource.name, resource] as const)));
+
+/** Undefined where some name is not one resource's alone, and the last one of the groups has it. */
+function nextResources({ groups: before, layer: { resources } }: Kept, after: Groups): Resources | undefined {
+  if (resources.size !== count(before)) return undefined;
+  const { gone, come } = changedGroups(before, after);
   const changed = new Map<string, Resource>();
-  for (let i = 0; i < after.length; i++) {
-    const [old, fresh] = [before[i] ?? [], after[i] ?? []];
-    if (old === fresh) continue;
-    if (old.length !== fresh.length || old.some(({ name }, n) => name !== fresh[n]?.name)) return undefined;
-    fresh.forEach((resource, n) => resource !== old[n] && changed.set(resource.name, resource));
-  }
-  return changed;
+  for (const resource of come.flat())
+    if (resources.get(resource.name) !== resource) changed.set(resource.name, resource);
+  const names = new Set(come.flatMap((group) => group.map(({ name }) => name)));
+  const left = new Set(gone.flatMap((group) => group.flatMap(({ name }) => (names.has(name) ? [] : name))));
+  const next = withValues(resources, changed, left);
+  return next.size === count(after) ? next : undefined;
+}
+
+const count = (groups: Groups): number => groups.reduce((sum, { length }) => sum + length, 0);
+
+/** Those in other places than before count as changed. */
+function changedGroups(before: Groups, after: Groups): { readonly gone: Groups; readonly come: Groups } {
+  if (before.length !== after.length) return stretch(before, after);
+  const differs = (_group: readonly Resource[], i: number): boolean => before[i] !== after[i];
+  return { gone: before.filter(differs), come: after.filter(differs) };
 }
