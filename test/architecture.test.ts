@@ -43,28 +43,14 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'config.ts',
     'daemon/authority',
     'daemon/mesh',
+    'types:daemon/options.ts',
     'inspect',
   ],
   trace: ['model', 'types:xds/generated'],
   // The mesh as somebody sees it who only looks; commands and the daemon ask it the same.
   inspect: ['model', 'trace', 'translate', 'xds'],
   wasm: ['model', 'watchers'],
-  'main.ts': [
-    'model',
-    'watchers',
-    'translate',
-    'xds',
-    'ca',
-    'kubernetes',
-    'controllers',
-    'webhooks',
-    'admin',
-    'metrics',
-    'wasm',
-    'inspect',
-    'config.ts',
-    'daemon',
-  ],
+  'main.ts': ['model', 'translate', 'xds', 'admin', 'daemon'],
   conditions: ['model', 'watchers', 'translate/provenance.ts', 'types:controllers'],
   // The mesh as it is now: objects read, translated and judged. Features of the environment meet Envoy's messages here.
   'daemon/mesh': [
@@ -78,7 +64,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'inspect',
     'types:metrics',
     'types:kubernetes',
-    'types:main.ts',
+    'types:daemon/options.ts',
   ],
   'daemon/authority': [
     'model',
@@ -90,7 +76,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'config.ts',
     'daemon/mesh',
     'daemon/introspection',
-    'types:main.ts',
+    'types:daemon/options.ts',
   ],
   'daemon/cluster': [
     'model',
@@ -106,12 +92,12 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'config.ts',
     'daemon/authority',
     'daemon/mesh',
-    'types:main.ts',
+    'types:daemon/options.ts',
   ],
   // What the daemon tells of itself. The questions that commands ask of files, asked of the daemon.
   'daemon/introspection': ['model', 'admin', 'ca', 'inspect', 'metrics', 'translate', 'watchers', 'xds', 'daemon/mesh'],
   // Joins the others.
-  daemon: ['model', 'ca', 'watchers', 'xds', 'daemon', 'types:main.ts'],
+  daemon: ['model', 'ca', 'watchers', 'xds', 'admin', 'config.ts', 'daemon', 'types:metrics', 'types:kubernetes'],
   'config.ts': ['model'],
 };
 

@@ -17,7 +17,7 @@ import {
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { openKubernetesClient } from '../kubernetes/client.ts';
 import type { CredentialsOptions } from '../kubernetes/credentials.ts';
-import type { DaemonOptions } from '../main.ts';
+import type { DaemonOptions } from '../daemon/options.ts';
 import { startDaemon } from '../main.ts';
 import { parseDuration } from '../model/duration.ts';
 import type { Problem } from '../model/problem.ts';

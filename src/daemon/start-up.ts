@@ -1,9 +1,9 @@
 // The daemon before it knows its mesh: who asks whether it is ready is told what it waits for.
 // https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
-import type { DaemonOptions } from '../main.ts';
+import type { DaemonOptions } from './options.ts';
 import type { Problem } from '../model/problem.ts';
-import type { Listening } from './cluster/ports.ts';
-import { listen } from './cluster/ports.ts';
+import type { Listening } from './ports.ts';
+import { listen } from './ports.ts';
 
 export interface StartUp {
   /** To be called with what keeps the daemon from being ready, whenever that has changed. */

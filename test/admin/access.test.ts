@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { isOfThisMachine } from '../../src/admin/http.ts';
 import { directoryTokens, tokenAudience } from '../../src/daemon/authority/credentials.ts';
-import type { Daemon } from '../../src/main.ts';
+import type { Daemon } from '../../src/daemon/options.ts';
 import { startDaemon } from '../../src/main.ts';
 
 interface Asked {

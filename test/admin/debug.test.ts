@@ -7,7 +7,7 @@ import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { directoryTokens, tokenAudience } from '../../src/daemon/authority/credentials.ts';
-import type { Daemon } from '../../src/main.ts';
+import type { Daemon } from '../../src/daemon/options.ts';
 import { startDaemon } from '../../src/main.ts';
 import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { DeltaClient } from '../xds/ads-client.ts';

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { keelson } from '../../src/cli/keelson.ts';
 import { directoryTokens, tokenAudience } from '../../src/daemon/authority/credentials.ts';
-import type { Daemon } from '../../src/main.ts';
+import type { Daemon } from '../../src/daemon/options.ts';
 import { startDaemon } from '../../src/main.ts';
 import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { DeltaClient } from '../xds/ads-client.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import type { Daemon } from '../../src/main.ts';
+import type { Daemon } from '../../src/daemon/options.ts';
 import { startDaemon } from '../../src/main.ts';
 
 let directory: string;

@@ -6,7 +6,7 @@ import { secretAccess } from './credential-access.ts';
 import { authoritySecret, trustDomainAliasesOf, trustDomainOf } from './credentials.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
 import { trustedNodeAccounts } from '../../config.ts';
-import type { DaemonOptions } from '../../main.ts';
+import type { DaemonOptions } from '../options.ts';
 import { certificateOutcome } from '../introspection/measurement.ts';
 import type { DaemonMetrics } from '../../metrics/daemon-metrics.ts';
 import { certificateNames } from '../../translate/resolve/certificate-names.ts';

@@ -20,7 +20,7 @@ import type { RevisionTags } from '../../controllers/revision-tags.ts';
 import { followRevisionTags } from '../../controllers/revision-tags.ts';
 import type { Trust } from '../../controllers/trust-distribution.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
-import type { DaemonOptions } from '../../main.ts';
+import type { DaemonOptions } from '../options.ts';
 import type { Writer } from '../../conditions/wanted-statuses.ts';
 import { revisionOfObject } from '../../conditions/wanted-statuses.ts';
 import { objectKey } from '../../model/object.ts';

@@ -9,7 +9,7 @@ import type { Machine } from '../../controllers/machines/workload-entry.ts';
 import { entryName, workloadEntry } from '../../controllers/machines/workload-entry.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { servedResource } from '../../kubernetes/discovery.ts';
-import type { DaemonOptions } from '../../main.ts';
+import type { DaemonOptions } from '../options.ts';
 import type { LiveMesh } from '../mesh/live-mesh.ts';
 import type { NodeInfo } from '../../model/envoy/resource.ts';
 import { objectKey } from '../../model/object.ts';

@@ -1,7 +1,7 @@
 // The mesh of a daemon, from its source: what is read goes into it, for as long as the daemon runs.
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { DaemonOptions } from '../../main.ts';
+import type { DaemonOptions } from '../options.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { OnChange } from '../../watchers/source.ts';

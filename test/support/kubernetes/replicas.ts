@@ -1,7 +1,7 @@
 // Control planes over a test's own API server, with the rights that an install gives to them; and what the server holds.
 import type { KubernetesClient } from '../../../src/kubernetes/client.ts';
 import type { KubernetesObject, ResourceType } from '../../../src/kubernetes/resource.ts';
-import type { Daemon, DaemonOptions } from '../../../src/main.ts';
+import type { Daemon, DaemonOptions } from '../../../src/daemon/options.ts';
 import type { Applied } from './install.ts';
 import type { TestKubernetes } from './kubernetes.ts';
 

@@ -1,7 +1,7 @@
 // A mesh for one test file: YAML in a directory of its own, a daemon over it in this process, and stock Envoys that got
 // everything from `keelson bootstrap`. Nothing is intercepted: proxies listen on loopback addresses that Sidecar objects
 // name. No sleeps: a change is over when every proxy has acknowledged it.
-import type { Daemon, DaemonOptions } from '../../../src/main.ts';
+import type { Daemon, DaemonOptions } from '../../../src/daemon/options.ts';
 import type { Problem } from '../../../src/model/problem.ts';
 import type { MessageOf } from '../../../src/xds/generated/messages.ts';
 import type { Envoy } from './envoy.ts';

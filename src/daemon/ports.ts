@@ -1,5 +1,5 @@
 // Opens the daemon's ports; an address that cannot be had is named.
-import type { XdsServer } from '../../xds/server.ts';
+import type { XdsServer } from '../xds/server.ts';
 
 export interface Listening {
   listen(address: string): Promise<number>;
