@@ -1,0 +1,25 @@
+// What somebody uses, found by a number that follows from its content; two may come to the same number, and the later one is found.
+
+/** When it is looked first which are collected. To be told of each one that is would cost more. */
+const leastSwept = 1000;
+
+export class Known<T extends object> {
+  readonly #references = new Map<number, WeakRef<T>>();
+  #sweepAt = leastSwept;
+
+  at(print: number): T | undefined {
+    return this.#references.get(print)?.deref();
+  }
+
+  note(print: number, one: T): T {
+    this.#references.set(print, new WeakRef(one));
+    if (this.#references.size > this.#sweepAt) this.#sweep();
+    return one;
+  }
+
+  #sweep(): void {
+    for (const [print, reference] of this.#references)
+      if (reference.deref() === undefined) this.#references.delete(print);
+    this.#sweepAt = Math.max(leastSwept, 2 * this.#references.size);
+  }
+}
