@@ -106,9 +106,31 @@ interface Last {
 }
 
 /**
+ * How a list is made, whatever is in it: lists that follow one another in time have it in common, and of several that are
+ * in use at a time each has another.
+ */
+const lineOf = new Topic<object>();
+
+/** `list`, which is made from `from` in the way that these words tell. */
+export function inLine<T>(list: readonly T[], from: readonly unknown[], ...way: readonly Key[]): readonly T[] {
+  lineOf.note(list, lineFrom(lineOf.of(from), ...way));
+  return list;
+}
+
+const lineFrom = memo((..._way: readonly Key[]): object => ({}));
+
+/** The line of a list, as an argument; undefined if it is in none. */
+export const lineOfList = (list: readonly unknown[]): object | undefined => lineOf.of(list);
+
+/** The list with one more at its end. */
+export const followedBy = memo((list: readonly unknown[], last: object): readonly unknown[] =>
+  inLine([...list, last], list, 'followed'),
+) as <T extends object>(list: readonly T[], last: T) => readonly T[];
+
+/**
  * `fn` of each item of a list, in the context of the arguments before it. Of a list that differs in one stretch from the last
- * one of its context only that stretch is asked for, so that a list as long as the mesh costs what changed in it; one that
- * comes to the same is the same array. Lists that differ otherwise cost a call for each item: `fn` had better remember.
+ * one of its context and line only that stretch is asked for, so that a list as long as the mesh costs what changed in it; one
+ * that comes to the same is the same array. Lists that differ otherwise cost a call for each item: `fn` had better remember.
  */
 export function memoEach<C extends readonly Key[], T, R>(
   fn: (...args: readonly [...C, T]) => R,
@@ -117,7 +139,7 @@ export function memoEach<C extends readonly Key[], T, R>(
   return (...args) => {
     const context = args.slice(0, -1) as unknown as C;
     const items = args.at(-1) as readonly T[];
-    return mapKept(lastOf(...context), [items], (i) => fn(...context, items[i] as T));
+    return mapKept(lastOf(...context, lineOf.of(items)), [items], (i) => fn(...context, items[i] as T));
   };
 }
 
@@ -129,7 +151,7 @@ export function memoPairs<C extends readonly Key[], A, B, R>(
   return (...args) => {
     const context = args.slice(0, -2) as unknown as C;
     const [as, bs] = args.slice(-2) as unknown as [readonly A[], readonly B[]];
-    return mapKept(lastOf(...context), [as, bs], (i) => fn(...context, as[i] as A, bs[i] as B));
+    return mapKept(lastOf(...context, lineOf.of(as)), [as, bs], (i) => fn(...context, as[i] as A, bs[i] as B));
   };
 }
 
@@ -141,7 +163,9 @@ export function memoTriples<C extends readonly Key[], A, B, D, R>(
   return (...args) => {
     const context = args.slice(0, -3) as unknown as C;
     const [as, bs, ds] = args.slice(-3) as unknown as [readonly A[], readonly B[], readonly D[]];
-    return mapKept(lastOf(...context), [as, bs, ds], (i) => fn(...context, as[i] as A, bs[i] as B, ds[i] as D));
+    return mapKept(lastOf(...context, lineOf.of(as)), [as, bs, ds], (i) =>
+      fn(...context, as[i] as A, bs[i] as B, ds[i] as D),
+    );
   };
 }
 
@@ -158,6 +182,7 @@ function mapKept<R>(last: Last, lists: Lists, fn: (index: number) => R): readonl
     known === undefined || before === undefined || !before.every((list) => list !== undefined)
       ? lists[0].map((_item, i) => fn(i))
       : mapChanged(before, known, lists, fn);
+  lineOf.note(results, last);
   last.lists = lists.map((list) => new WeakRef(list));
   last.results = new WeakRef(results);
   listsOf.note(results, lists);

@@ -1,9 +1,9 @@
 // What a proxy needs in order to send: clusters, endpoints and routes, as layers that it shares with all proxies for which
 // they are the same. Each is made from parts by service, so that a change asks anew only about the services it touches.
-import { memo, memoEach, memoPairs, sharedList } from '../model/memo.ts';
+import { followedBy, inLine, memo, memoEach, memoPairs, sharedList } from '../model/memo.ts';
 import type { DestinationPolicy, Endpoint, MeshSettings, ServiceEndpoints } from '../model/mesh/mesh.ts';
 import { serviceKey } from '../model/mesh/mesh.ts';
-import { nextLayer } from '../model/envoy/next-layer.ts';
+import { nextResources, scopedLayer } from '../model/envoy/next-layer.ts';
 import type { Layer, Resource } from '../model/envoy/resource.ts';
 import { memoAligned } from '../model/patched-map.ts';
 import type { OutboundView, ServiceView } from '../model/view.ts';
@@ -85,21 +85,20 @@ const isInline = ({ service: { resolution } }: ServiceView): boolean =>
 
 const noEndpoints: ServiceEndpoints = new Map();
 
-const clusterLayer = memo(
-  (settings: MeshSettings, services: readonly ServiceView[], facts: ClusterFacts, scope: string): Layer => {
-    const discovered = discoveredClusters(settings, facts, scope, services);
-    const fixed = facts.byServerName === true ? noClusters : outboundFixedClusters(settings, facts);
-    return nextLayer([settings, facts, 'clusters'], scope, withFixed(discovered, fixed));
-  },
-);
+/** The same resources for all who see the same services, in a layer for each scope. */
+const clusterLayer = (
+  settings: MeshSettings,
+  services: readonly ServiceView[],
+  facts: ClusterFacts,
+  scope: string,
+): Layer => scopedLayer(clusterResources(settings, services, facts), scope);
+
+const clusterResources = memo((settings: MeshSettings, services: readonly ServiceView[], facts: ClusterFacts) => {
+  const fixed = facts.byServerName === true ? noClusters : outboundFixedClusters(settings, facts);
+  return nextResources([], followedBy(discoveredClusters(settings, facts, services), fixed));
+});
 
 const noClusters: readonly Resource[] = [];
-
-/** Remembered, so that a layer keeps the list that the next one follows from. */
-const withFixed = memo((discovered: readonly (readonly Resource[])[], fixed: readonly Resource[]) => [
-  ...discovered,
-  fixed,
-]);
 
 const inlineLayer = memo(
   (
@@ -121,7 +120,7 @@ const inlineLayer = memo(
 
 /** The clusters of each service that do not hold their endpoints. */
 const discoveredClusters = memoEach(
-  (settings: MeshSettings, facts: ClusterFacts, _scope: string, view: ServiceView): readonly Resource[] =>
+  (settings: MeshSettings, facts: ClusterFacts, view: ServiceView): readonly Resource[] =>
     isInline(view) ? [] : clustersOf(settings, facts, undefined, undefined, view, noEndpoints),
 );
 
@@ -150,7 +149,7 @@ export function endpointLayers(
 ): readonly Layer[] {
   const { nothing, locality, workload } = byPlace(settings, services);
   const layerOf = (own: readonly ServiceView[], seenFrom: CallerPlace | undefined, of: string): Layer =>
-    assignmentLayer(settings, own, endpoints, facts, seenFrom, reach, of);
+    scopedLayer(assignmentResources(settings, own, endpoints, facts, seenFrom, reach), of);
   return [
     layerOf(nothing, undefined, scope),
     ...(locality.length > 0 ? [layerOf(locality, localityAlone(place), `locality|${scope}`)] : []),
@@ -158,7 +157,7 @@ export function endpointLayers(
   ];
 }
 
-const assignmentLayer = memo(
+const assignmentResources = memo(
   (
     settings: MeshSettings,
     services: readonly ServiceView[],
@@ -166,11 +165,7 @@ const assignmentLayer = memo(
     facts: ClusterFacts,
     place: CallerPlace | undefined,
     reach: Reach | undefined,
-    scope: string,
-  ): Layer => {
-    const each = assignments(settings, facts, place, reach, scope, services, endpointsOf(services, endpoints));
-    return nextLayer([settings, facts, place, reach, 'endpoints'], scope, each);
-  },
+  ) => nextResources([], assignments(settings, facts, place, reach, services, endpointsOf(services, endpoints))),
 );
 
 const endpointsOf = memoAligned(({ service }: ServiceView) => serviceKey(service));
@@ -182,7 +177,6 @@ const assignments = memoPairs(
     facts: ClusterFacts,
     place: CallerPlace | undefined,
     reach: Reach | undefined,
-    _scope: string,
     view: ServiceView,
     own: ServiceEndpoints | undefined,
   ): readonly Resource[] => assignmentsOf(settings, facts, reach, place, view, own ?? noEndpoints),
@@ -220,8 +214,10 @@ type PlaceNeed = 'nothing' | 'locality' | 'workload';
 
 const byPlace = memo(
   (settings: MeshSettings, services: readonly ServiceView[]): Readonly<Record<PlaceNeed, readonly ServiceView[]>> => {
-    const needing = (need: PlaceNeed): readonly ServiceView[] =>
-      sharedList(services.filter((view) => placeNeed(settings, view) === need));
+    const needing = (need: PlaceNeed): readonly ServiceView[] => {
+      const own = services.filter((view) => placeNeed(settings, view) === need);
+      return own.length === services.length ? services : inLine(sharedList(own), services, need);
+    };
     return { nothing: needing('nothing'), locality: needing('locality'), workload: needing('workload') };
   },
 );

@@ -1,6 +1,6 @@
 // A layer that follows another one of its kind: it shares what is the same, and what differs is known.
 import type { Layer, Resource } from './resource.ts';
-import { memo } from '../memo.ts';
+import { lineOfList, memo } from '../memo.ts';
 import { Topic } from '../notes.ts';
 import { withValues } from '../patched-map.ts';
 import { stretch } from '../stretch.ts';
@@ -10,34 +10,42 @@ type Resources = Layer['resources'];
 
 interface Kept {
   readonly groups: Groups;
-  readonly layer: Layer;
+  readonly resources: Resources;
 }
+
+type Context = readonly (object | string | undefined)[];
 
 /**
  * The layer of these groups of resources; the very same as the last one of its context and scope while the groups are the
  * same. `context` is what its resources depend on, each part canonical.
  */
-export function nextLayer(context: readonly (object | string | undefined)[], scope: string, groups: Groups): Layer {
-  const last = lastOf(scope, ...context);
+export const nextLayer = (context: Context, scope: string, groups: Groups): Layer =>
+  scopedLayer(nextResources([scope, ...context], groups), scope);
+
+/** One layer for each distinct list of resources, so that comparing two layers by identity is enough. */
+export const scopedLayer = memo((resources: Resources, scope: string): Layer => ({ scope, resources }));
+
+/** By name; the same Map for several scopes. What the line of the groups says need not be said by `context`. */
+export function nextResources(context: Context, groups: Groups): Resources {
+  const last = lastOf(lineOfList(groups), ...context);
   const known = last.known?.deref();
-  if (known?.groups === groups) return known.layer;
-  const resources = (known && nextResources(known, groups)) ?? allOf(groups);
-  const layer: Layer = resources === known?.layer.resources ? known.layer : { scope, resources };
-  const kept: Kept = { groups, layer };
-  keptFor.note(layer, kept);
+  if (known?.groups === groups) return known.resources;
+  const resources = (known && following(known, groups)) ?? allOf(groups);
+  const kept: Kept = { groups, resources };
+  keptFor.note(resources, kept);
   last.known = new WeakRef(kept);
-  return layer;
+  return resources;
 }
 
-const lastOf = memo((..._context: readonly (object | string | undefined)[]): { known?: WeakRef<Kept> } => ({}));
-/** As long as somebody uses the layer. */
+const lastOf = memo((..._context: Context): { known?: WeakRef<Kept> } => ({}));
+/** As long as somebody uses the resources. */
 const keptFor = new Topic<Kept>();
 
 const allOf = (groups: Groups): Resources =>
   new Map(groups.flatMap((group) => group.map((resource) => [resource.name, resource] as const)));
 
 /** Undefined where some name is not one resource's alone, and the last one of the groups has it. */
-function nextResources({ groups: before, layer: { resources } }: Kept, after: Groups): Resources | undefined {
+function following({ groups: before, resources }: Kept, after: Groups): Resources | undefined {
   if (resources.size !== count(before)) return undefined;
   const { gone, come } = changedGroups(before, after);
   const changed = new Map<string, Resource>();

@@ -83,29 +83,47 @@ const indexNamespace = (policies: readonly DestinationPolicy[]): PolicyIndex => 
 /**
  * The policy in force for `service` when called from `namespace`: the caller's namespace first, then the service's, then
  * the root namespace; the first that has one for the host decides alone. One that selects the caller's workload by
- * `labels` goes before those for everybody.
+ * `labels` goes before those for everybody. Without a namespace it is the one for callers to whom nothing particular applies.
  */
 export function policyFor(
   index: ReadonlyMap<string, PolicyIndex>,
   service: Service,
-  namespace: string,
+  namespace: string | undefined,
   labels: Labels,
   rootNamespace: string,
 ): DestinationPolicy | undefined {
-  const ownedBy = (owner: string): DestinationPolicy | undefined => {
-    const own = index.get(owner);
+  const ownedBy = (owner: string | undefined): DestinationPolicy | undefined => {
+    const own = owner === undefined ? undefined : index.get(owner);
     // Most services have none: this is asked for all of them, for each namespace.
     if (own === undefined || (own.wildcards.length === 0 && !own.exact.has(service.hostname))) return undefined;
     return mostSpecific(
       own,
       service.hostname,
       (policy) =>
-        isVisible(policy.visibility, namespace) &&
+        (policy.visibility.everywhere || (namespace !== undefined && isVisible(policy.visibility, namespace))) &&
         (policy.workloadSelector === undefined || (owner === namespace && selects(policy.workloadSelector, labels))),
     );
   };
   return ownedBy(namespace) ?? ownedBy(service.namespace) ?? ownedBy(rootNamespace);
 }
+
+/** Hosts of the policies that may be in force for a namespace and not for others; undefined if there are none. */
+export const particularHosts = (
+  index: ReadonlyMap<string, PolicyIndex>,
+  namespace: string,
+): readonly string[] | undefined => hostsByCaller(index).get(namespace);
+
+const hostsByCaller = memo((index: ReadonlyMap<string, PolicyIndex>): ReadonlyMap<string, readonly string[]> => {
+  const hosts = new Map<string, string[]>();
+  for (const { exact, wildcards } of index.values())
+    for (const { host, namespace, visibility } of [...[...exact.values()].flat(), ...wildcards])
+      for (const caller of [namespace, ...visibility.namespaces]) {
+        const known = hosts.get(caller);
+        if (known === undefined) hosts.set(caller, [host]);
+        else known.push(host);
+      }
+  return hosts;
+});
 
 function mostSpecific(
   index: PolicyIndex,

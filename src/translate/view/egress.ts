@@ -9,7 +9,8 @@ import type { VirtualService } from '../../model/mesh/virtual-service.ts';
 import type { EgressListener } from '../../model/view.ts';
 import { byAge } from '../resolve/order.ts';
 import { istioProtocol } from '../resolve/protocol.ts';
-import { isVisible, visibilityRank } from '../resolve/visibility.ts';
+import { visibilityRank } from '../resolve/visibility.ts';
+import { destinationHosts } from '../resolve/virtual-service.ts';
 import { admits } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];
@@ -25,28 +26,54 @@ export interface EgressScope {
   readonly hosts?: readonly string[];
 }
 
-/** Everything exported to the namespace, in Istio's order; of services with one host the first one, Kubernetes' first. */
+/** Everything exported to the namespace, in Istio's order. The same list for all to which nothing particular is. */
 export const visibleServices = memo((services: readonly Service[], namespace: string): readonly Service[] =>
-  byPrecedence(
-    services.filter((service) => isVisible(service.visibility, namespace)),
-    namespace,
-  ),
+  visibleTo(servicesByViewer(services), namespace),
 );
 
 export const visibleVirtualServices = memo(
   (all: readonly VirtualService[], namespace: string): readonly VirtualService[] =>
-    byPrecedence(
-      all.filter((vs) => isVisible(vs.visibility, namespace) && vs.gateways.includes('mesh')),
-      namespace,
-    ),
+    visibleTo(virtualServicesByViewer(all), namespace),
 );
+
+/** Items by who sees them. */
+interface ByViewer<T> {
+  readonly everybody: readonly T[];
+  /** What a namespace sees that others do not, or that has another place for it. */
+  readonly particular: ReadonlyMap<string, readonly T[]>;
+}
+
+const servicesByViewer = memo((services: readonly Service[]) => byViewer(services));
+
+const virtualServicesByViewer = memo((all: readonly VirtualService[]) =>
+  byViewer(all.filter((each) => each.gateways.includes('mesh'))),
+);
+
+function byViewer<T extends Service | VirtualService>(items: readonly T[]): ByViewer<T> {
+  const particular = new Map<string, T[]>();
+  for (const item of items)
+    for (const namespace of particularFor(item))
+      particular.set(namespace, [...(particular.get(namespace) ?? []), item]);
+  const everybody = items.filter(({ visibility }) => visibility.everywhere).toSorted(byAge);
+  return { everybody: sharedList(everybody), particular };
+}
+
+const particularFor = (item: Service | VirtualService): readonly string[] =>
+  item.visibility.everywhere && isOfGatewayApi(item) ? [item.namespace] : item.visibility.namespaces;
+
+const isOfGatewayApi = (item: Service | VirtualService): boolean => 'api' in item && item.api === 'gateway-api';
+
+function visibleTo<T extends Service | VirtualService>({ everybody, particular }: ByViewer<T>, namespace: string) {
+  const own = particular.get(namespace);
+  return own === undefined ? everybody : sharedList(byPrecedence([...new Set([...own, ...everybody])], namespace));
+}
 
 const byPrecedence = <T extends Service | VirtualService>(items: readonly T[], namespace: string): readonly T[] =>
   items.toSorted((a, b) => rankFor(a, namespace) - rankFor(b, namespace) || byAge(a, b));
 
 /** Routes of Gateway API in the client's own namespace go before what is for everybody, not before what is exported by name. */
 function rankFor(item: Service | VirtualService, namespace: string): number {
-  if ('api' in item && item.api === 'gateway-api') return item.namespace === namespace ? 2 : 3;
+  if (isOfGatewayApi(item)) return item.namespace === namespace ? 2 : 3;
   const rank = visibilityRank(item.visibility, item.namespace, namespace);
   return rank === 2 ? 3 : rank;
 }
@@ -132,25 +159,35 @@ const withPortsOf = memo((first: Service, second: Service): Service => {
   return added.length === 0 ? first : { ...first, ports: [...first.ports, ...added] };
 });
 
-const distinctServices = memo((services: readonly Service[]): readonly Service[] => sharedList(onePerHost(services)));
+const distinctServices = memo((services: readonly Service[]): readonly Service[] => {
+  const distinct = onePerHost(services);
+  return distinct.every((service, i) => service === services[i]) && distinct.length === services.length
+    ? services
+    : sharedList(distinct);
+});
+
+/** Whether these are what everybody sees. */
+export const isForEverybody = (services: readonly Service[], seen: readonly Service[]): boolean =>
+  seen === distinctServices(servicesByViewer(services).everybody);
 
 /**
- * All services in sight through any listener, each with all the ports in sight, those that only routes lead to
- * (`destinations` are their hosts), and `further` ones, whoever may see them.
+ * All services in sight through any listener, each with all the ports in sight, those that only routes of `virtualServices` lead
+ * to, and `further` ones, whoever may see them.
  */
 export function servicesInSight(
   scopes: readonly EgressScope[],
   visible: readonly Service[],
-  destinations: Iterable<string>,
+  virtualServices: readonly (readonly VirtualService[])[],
   further: readonly Service[],
 ): readonly Service[] {
-  const listed = listedServices(scopes);
-  const [known, existing] = [byHost(listed), byHost(distinctServices(visible))];
+  const [listed, all] = [listedServices(scopes), distinctServices(visible)];
+  const known = byHost(listed);
   const routed = new Set(further.filter((service) => service !== known.get(service.hostname)));
-  for (const host of destinations) {
-    const service = existing.get(host);
-    if (service !== undefined && service !== known.get(host)) routed.add(service);
-  }
+  if (listed !== all)
+    for (const host of new Set(virtualServices.flat().flatMap((each) => destinationHosts(each)))) {
+      const service = byHost(all).get(host);
+      if (service !== undefined && service !== known.get(host)) routed.add(service);
+    }
   return routed.size === 0 ? listed : sharedList(onePerHost([...listed, ...routed]));
 }
 

@@ -18,13 +18,14 @@ import type { EgressScope } from './egress.ts';
 import {
   admittedVirtualServices,
   egressScopes,
+  isForEverybody,
   servicesInSight,
   visibleServices,
   visibleVirtualServices,
 } from './egress.ts';
 import { hiddenProviders } from './providers.ts';
 import type { OutboundBasis } from './view-basis.ts';
-import { inForceFor, viewerOf } from './service-views.ts';
+import { inForce, viewsFor } from './service-views.ts';
 import { sidecarFor } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];
@@ -94,8 +95,12 @@ const noProviders: readonly string[] = [];
 const noLabels: Labels = sharedValue({});
 
 /** Whether it matters to some policy of the namespace which of its workloads is calling. */
-const policiesSelect = memo((policies: readonly DestinationPolicy[], namespace: string): boolean =>
-  policies.some((policy) => policy.workloadSelector !== undefined && policy.namespace === namespace),
+const policiesSelect = (policies: readonly DestinationPolicy[], namespace: string): boolean =>
+  selectingNamespaces(policies).has(namespace);
+
+const selectingNamespaces = memo(
+  (policies: readonly DestinationPolicy[]): ReadonlySet<string> =>
+    new Set(policies.flatMap(({ workloadSelector, namespace }) => (workloadSelector === undefined ? [] : namespace))),
 );
 
 /** Whether it matters to some route. */
@@ -122,16 +127,18 @@ const build = memo(
   ): OutboundView => {
     const visible = visibleServices(services, namespace);
     const scopes = egressScopes(settings, visible, sidecar, namespace);
-    const viewer = viewerOf(settings, services, facts, policies, limits, namespace, policyLabels);
+    const all = inForce(settings, services, facts, policies, limits);
+    const scope = scopeName(namespace, dnsDomain, families, sidecar, providers, policyLabels, routeLabels);
+    const viewsOf = (seen: readonly Service[], part: string): readonly ServiceView[] =>
+      viewsFor(all, seen, isForEverybody(services, seen) ? 'everybody' : `${scope}/${part}`, namespace, policyLabels);
     const admitted = scopes.map((scope) => admittedVirtualServices(scope, namespace, virtualServices));
-    const destinations = new Set(admitted.flat().flatMap((each) => destinationHosts(each)));
-    const inSight = inForceFor(viewer, servicesInSight(scopes, visible, destinations, providers));
+    const inSight = viewsOf(servicesInSight(scopes, visible, admitted, providers), '');
     return {
-      scope: scopeName(namespace, dnsDomain, families, sidecar, providers, policyLabels, routeLabels),
+      scope,
       consumer: sharedValue<Consumer>({ namespace, dnsDomain, families, labels: routeLabels }),
       egress: scopes.map((scope, i) => ({
         ...listenerOf(scope),
-        services: inForceFor(viewer, scope.services),
+        services: viewsOf(scope.services, String(i)),
         virtualServices: withDestinations(admitted[i] ?? [], inSight),
       })),
       unknownDestinations: unknownDestinations(settings, sidecar, namespace),
@@ -148,13 +155,12 @@ const listenerOf = ({ source, port, bind, captured }: EgressScope) => ({
 });
 
 /** With the services of `inSight` that they lead to. */
-export const withDestinations = (
-  virtualServices: readonly VirtualService[],
-  inSight: readonly ServiceView[],
-): readonly VirtualServiceView[] => {
-  const byHost = viewsByHost(inSight);
-  return sharedList(virtualServices.map((virtualService) => routedIn(byHost, virtualService)));
-};
+export const withDestinations = memo(
+  (virtualServices: readonly VirtualService[], inSight: readonly ServiceView[]): readonly VirtualServiceView[] => {
+    const byHost = viewsByHost(inSight);
+    return sharedList(virtualServices.map((virtualService) => routedIn(byHost, virtualService)));
+  },
+);
 
 const viewsByHost = memo(
   (views: readonly ServiceView[]): ReadonlyMap<string, ServiceView> =>
