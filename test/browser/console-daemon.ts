@@ -10,7 +10,7 @@ import type { XdsServer } from '../../src/xds/server.ts';
 import { monitoringServer } from '../../src/admin/http.ts';
 import type { PeerAnswers } from '../../src/model/proxy/replica.ts';
 import { noPeers } from '../../src/model/proxy/replica.ts';
-import { consoleSource } from '../../src/daemon/introspection/console-source.ts';
+import { consoleSource } from '../../src/daemon/introspection/console/console-source.ts';
 import { installation } from '../../src/daemon/mesh/installation.ts';
 import { controlPlane, explainRejection } from '../../src/daemon/introspection/introspection.ts';
 import { LiveMesh } from '../../src/daemon/mesh/live-mesh.ts';

@@ -9,29 +9,29 @@ import type {
   Effect,
   ResourceName,
   WrittenChange,
-} from '../../admin/console/api.ts';
-import type { ConsoleSource } from '../../admin/console/source.ts';
-import type { ControlPlane } from '../../admin/control-plane.ts';
-import { decodedConfiguration } from '../../inspect/decoded.ts';
-import { WrongQuestion } from '../../inspect/mesh-reader.ts';
-import { proxyProblems } from '../../inspect/proxy-problems.ts';
-import type { TracedMesh } from '../../inspect/traced-request.ts';
-import { tracedRequest } from '../../inspect/traced-request.ts';
+} from '../../../admin/console/api.ts';
+import type { ConsoleSource } from '../../../admin/console/source.ts';
+import type { ControlPlane } from '../../../admin/control-plane.ts';
+import { decodedConfiguration } from '../../../inspect/decoded.ts';
+import { WrongQuestion } from '../../../inspect/mesh-reader.ts';
+import { proxyProblems } from '../../../inspect/proxy-problems.ts';
+import type { TracedMesh } from '../../../inspect/traced-request.ts';
+import { tracedRequest } from '../../../inspect/traced-request.ts';
 import { configurationDifference } from './configuration-difference.ts';
-import type { LiveMesh } from '../mesh/live-mesh.ts';
-import { decodedKinds } from '../../model/envoy/decoded.ts';
-import { memo } from '../../model/memo.ts';
-import type { Layer, NodeInfo, Resource } from '../../model/envoy/resource.ts';
-import { resourceTypes } from '../../model/envoy/resource.ts';
-import type { Problem } from '../../model/problem.ts';
-import { distinct } from '../../model/problem.ts';
-import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
-import type { SourceRef } from '../../model/source.ts';
+import type { LiveMesh } from '../../mesh/live-mesh.ts';
+import { decodedKinds } from '../../../model/envoy/decoded.ts';
+import { memo } from '../../../model/memo.ts';
+import type { Layer, NodeInfo, Resource } from '../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
+import type { Problem } from '../../../model/problem.ts';
+import { distinct } from '../../../model/problem.ts';
+import type { ProxyStatus } from '../../../model/proxy/proxy-status.ts';
+import type { SourceRef } from '../../../model/source.ts';
 import type { Traffic } from './prometheus-traffic.ts';
-import type { PushHistory } from './push-history.ts';
+import type { PushHistory } from '../push-history.ts';
 import { resourceBranch } from './resource-tree.ts';
 import { searchConfiguration } from './configuration-search.ts';
-import { sourcesOf } from '../../translate/provenance.ts';
+import { sourcesOf } from '../../../translate/provenance.ts';
 
 export interface ConsoleParts {
   readonly mesh: LiveMesh;

@@ -2,22 +2,22 @@
 // and only what is another object then is looked at. Proxies that share their changes are told together.
 import { setImmediate as breath } from 'node:timers/promises';
 
-import type { Difference, ProxyChanges, ResourceChange, WrittenChange } from '../../admin/console/api.ts';
-import { decodedResource } from '../../inspect/decoded.ts';
-import { applied, resourceChanges } from '../../inspect/differences.ts';
-import { proxyProblems } from '../../inspect/proxy-problems.ts';
-import type { PatchPlaces } from '../../model/envoy/patch-places.ts';
-import { unmatchedPatches } from '../../model/envoy/patch-places.ts';
-import type { Problem } from '../../model/problem.ts';
-import { describeProblem, distinct } from '../../model/problem.ts';
-import type { LiveMesh } from '../mesh/live-mesh.ts';
-import { decodedKinds } from '../../model/envoy/decoded.ts';
-import { memo, sharedList } from '../../model/memo.ts';
-import type { Configuration, Layer, NodeInfo, Resource } from '../../model/envoy/resource.ts';
-import { withDerivedSlices } from '../../watchers/endpoint-slices.ts';
-import { readConfig } from '../../watchers/files/config-file.ts';
-import { Store } from '../../watchers/store.ts';
-import { findMessage } from '../../xds/codec/descriptors.ts';
+import type { Difference, ProxyChanges, ResourceChange, WrittenChange } from '../../../admin/console/api.ts';
+import { decodedResource } from '../../../inspect/decoded.ts';
+import { applied, resourceChanges } from '../../../inspect/differences.ts';
+import { proxyProblems } from '../../../inspect/proxy-problems.ts';
+import type { PatchPlaces } from '../../../model/envoy/patch-places.ts';
+import { unmatchedPatches } from '../../../model/envoy/patch-places.ts';
+import type { Problem } from '../../../model/problem.ts';
+import { describeProblem, distinct } from '../../../model/problem.ts';
+import type { LiveMesh } from '../../mesh/live-mesh.ts';
+import { decodedKinds } from '../../../model/envoy/decoded.ts';
+import { memo, sharedList } from '../../../model/memo.ts';
+import type { Configuration, Layer, NodeInfo, Resource } from '../../../model/envoy/resource.ts';
+import { withDerivedSlices } from '../../../watchers/endpoint-slices.ts';
+import { readConfig } from '../../../watchers/files/config-file.ts';
+import { Store } from '../../../watchers/store.ts';
+import { findMessage } from '../../../xds/codec/descriptors.ts';
 
 const most = { groups: 50, proxies: 50, resources: 100, fields: 20 };
 

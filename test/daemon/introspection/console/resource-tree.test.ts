@@ -1,13 +1,13 @@
 // A resource looked at branch by branch, and looked through a stretch at a time: what is not shown is not read.
 import { expect, test } from 'vitest';
 
-import type { TreeLine } from '../../../src/admin/console/api.ts';
-import { searchConfiguration } from '../../../src/daemon/introspection/configuration-search.ts';
-import { resourceBranch } from '../../../src/daemon/introspection/resource-tree.ts';
-import type { Configuration, Resource } from '../../../src/model/envoy/resource.ts';
-import { resourceTypes } from '../../../src/model/envoy/resource.ts';
-import { from } from '../../../src/translate/provenance.ts';
-import { cachedResource } from '../../../src/xds/codec/cache.ts';
+import type { TreeLine } from '../../../../src/admin/console/api.ts';
+import { searchConfiguration } from '../../../../src/daemon/introspection/console/configuration-search.ts';
+import { resourceBranch } from '../../../../src/daemon/introspection/console/resource-tree.ts';
+import type { Configuration, Resource } from '../../../../src/model/envoy/resource.ts';
+import { resourceTypes } from '../../../../src/model/envoy/resource.ts';
+import { from } from '../../../../src/translate/provenance.ts';
+import { cachedResource } from '../../../../src/xds/codec/cache.ts';
 
 const cause = { kind: 'VirtualService', namespace: 'shop', name: 'catalog', path: 'spec.http[0].timeout' };
 

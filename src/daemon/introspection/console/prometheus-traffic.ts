@@ -2,7 +2,7 @@
 // failed, and how many came through mutual TLS.
 // https://istio.io/latest/docs/reference/config/metrics/
 // https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries
-import type { MeasuredEdge } from '../../admin/console/source.ts';
+import type { MeasuredEdge } from '../../../admin/console/source.ts';
 
 /** Of the receiver's own count, which knows what arrived and how. */
 const query =

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 
 import { afterEach, expect, test } from 'vitest';
 
-import { prometheusTraffic } from '../../../src/daemon/introspection/prometheus-traffic.ts';
+import { prometheusTraffic } from '../../../../src/daemon/introspection/console/prometheus-traffic.ts';
 
 let server: Server | undefined;
 afterEach(() => void server?.close());

@@ -3,14 +3,14 @@
 // remembered, for all proxies that have it.
 import { setImmediate as breath } from 'node:timers/promises';
 
-import type { Hit, Hits, ResourceName } from '../../admin/console/api.ts';
-import { decodedResource } from '../../inspect/decoded.ts';
-import type { DecodedResource } from '../../model/envoy/decoded.ts';
-import { decodedKinds } from '../../model/envoy/decoded.ts';
-import type { Configuration, Resource } from '../../model/envoy/resource.ts';
-import type { SourceRef } from '../../model/source.ts';
-import { describeSource } from '../../model/source.ts';
-import { memo } from '../../model/memo.ts';
+import type { Hit, Hits, ResourceName } from '../../../admin/console/api.ts';
+import { decodedResource } from '../../../inspect/decoded.ts';
+import type { DecodedResource } from '../../../model/envoy/decoded.ts';
+import { decodedKinds } from '../../../model/envoy/decoded.ts';
+import type { Configuration, Resource } from '../../../model/envoy/resource.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import { describeSource } from '../../../model/source.ts';
+import { memo } from '../../../model/memo.ts';
 import { withoutParts } from './resource-tree.ts';
 
 /** Of one answer: lines that are found, and resources that nobody has looked into before. */
