@@ -8,7 +8,7 @@ import type { Snapshot } from '../src/model/snapshot.ts';
 import { translate } from '../src/translate/translate.ts';
 import { withDerivedSlices } from '../src/watchers/endpoint-slices.ts';
 import { Store } from '../src/watchers/store.ts';
-import { nodeOfProxy } from '../src/cli/offline.ts';
+import { nodeOfProxy } from '../src/cli/mesh/offline.ts';
 import { cachedResource } from '../src/xds/codec/cache.ts';
 import { goldenCases } from './support/objects/golden-cases.ts';
 import { objectsOf } from './support/objects/snapshot.ts';

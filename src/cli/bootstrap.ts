@@ -24,8 +24,8 @@ import { issueCredentials } from '../daemon/authority/credentials.ts';
 import { installation } from '../daemon/mesh/installation.ts';
 import { translate } from '../translate/translate.ts';
 import { exit, UsageError } from './io.ts';
-import { nodeOfMachine } from './node-of-machine.ts';
-import { loadFiles, nodeOfProxy } from './offline.ts';
+import { nodeOfMachine } from './mesh/node-of-machine.ts';
+import { loadFiles, nodeOfProxy } from './mesh/offline.ts';
 
 const inPod = { directory: '/etc/keelson', server: 'istiod.istio-system.svc:15012', statusPort: '15021' };
 

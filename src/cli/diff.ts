@@ -20,9 +20,9 @@ import { emptySnapshot } from '../model/snapshot.ts';
 import { translate } from '../translate/translate.ts';
 import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';
-import { filesReader, meshOptions, openMesh, postToConsole, tokenOf } from './mesh-reader.ts';
-import { nodeOfPod } from './node-of-pod.ts';
-import { loadFiles } from './offline.ts';
+import { filesReader, meshOptions, openMesh, postToConsole, tokenOf } from './mesh/mesh-reader.ts';
+import { nodeOfPod } from './mesh/node-of-pod.ts';
+import { loadFiles } from './mesh/offline.ts';
 
 const help = `Shows which proxies' configuration a change would change, and how. Nothing is applied.
 

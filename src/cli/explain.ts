@@ -6,9 +6,9 @@ import { explainError, explainHost, explainObject } from './explain/effect.ts';
 import { explainResource, kindOf, listResources } from './explain/resource.ts';
 import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';
-import { meshOptions, meshOptionsHelp, openMesh } from './mesh-reader.ts';
-import { loadFiles } from './offline.ts';
-import { suggestSidecar } from './suggest-sidecar.ts';
+import { meshOptions, meshOptionsHelp, openMesh } from './mesh/mesh-reader.ts';
+import { loadFiles } from './mesh/offline.ts';
+import { suggestSidecar } from './explain/suggest-sidecar.ts';
 
 const defaultAdmin = 'http://127.0.0.1:15000';
 

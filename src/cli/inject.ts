@@ -19,7 +19,7 @@ import { readYaml } from '../watchers/yaml/yaml.ts';
 import { injectManifest } from '../webhooks/inject/manifests.ts';
 import { injectionSettings } from '../webhooks/inject/source.ts';
 import { exit, UsageError } from './io.ts';
-import { loadFiles } from './offline.ts';
+import { loadFiles } from './mesh/offline.ts';
 
 const help = `Adds the sidecar to manifests: Pods, and what makes them.
 

@@ -6,8 +6,8 @@ import { describeProblem } from '../model/problem.ts';
 import { listResources } from './explain/resource.ts';
 import type { Io } from './io.ts';
 import { exit, table, UsageError } from './io.ts';
-import type { Ask } from './mesh-reader.ts';
-import { debugClient, meshOptions, openMesh, tokenOf } from './mesh-reader.ts';
+import type { Ask } from './mesh/mesh-reader.ts';
+import { debugClient, meshOptions, openMesh, tokenOf } from './mesh/mesh-reader.ts';
 
 const defaultServer = 'http://127.0.0.1:15014';
 

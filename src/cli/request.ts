@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 
 import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';
-import { tokenOf } from './mesh-reader.ts';
+import { tokenOf } from './mesh/mesh-reader.ts';
 
 const defaultServer = 'http://127.0.0.1:15014';
 const patience = 30_000;

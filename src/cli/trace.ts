@@ -10,7 +10,7 @@ import type { Hop, TracedBranch } from '../trace/journey.ts';
 import type { Ending, Step } from '../trace/step.ts';
 import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';
-import { meshOptions, meshOptionsHelp, openMesh } from './mesh-reader.ts';
+import { meshOptions, meshOptionsHelp, openMesh } from './mesh/mesh-reader.ts';
 
 const help = `Simulates one request on the configuration that proxies have, and shows every decision with its cause.
 

@@ -10,8 +10,8 @@ import { installation } from '../daemon/mesh/installation.ts';
 import { translate } from '../translate/translate.ts';
 import type { Io } from './io.ts';
 import { exit, table, UsageError } from './io.ts';
-import { nodeOfPod } from './node-of-pod.ts';
-import { loadFiles } from './offline.ts';
+import { nodeOfPod } from './mesh/node-of-pod.ts';
+import { loadFiles } from './mesh/offline.ts';
 
 const help = `Checks files and reports problems.
 

@@ -14,7 +14,7 @@ import type { JsonObject } from '../xds/codec/print.ts';
 import { printAny } from '../xds/codec/print.ts';
 import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';
-import { loadFiles, nodeFromFile, nodeOfProxy, podName } from './offline.ts';
+import { loadFiles, nodeFromFile, nodeOfProxy, podName } from './mesh/offline.ts';
 
 const help = `Prints what Envoys would be sent, from files alone.
 

@@ -3,7 +3,7 @@
 import { expect, it } from 'vitest';
 
 import { explainObject } from '../../src/cli/explain/effect.ts';
-import { filesReader } from '../../src/cli/mesh-reader.ts';
+import { filesReader } from '../../src/cli/mesh/mesh-reader.ts';
 import { DeliveryReporter, joinedReports } from '../../src/conditions/delivery-report.ts';
 import { objectConditions } from '../../src/conditions/object-conditions.ts';
 import { patchCounts } from '../../src/model/envoy/patch-places.ts';

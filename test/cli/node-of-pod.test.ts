@@ -3,7 +3,7 @@ import type { Snapshot } from '../../src/model/snapshot.ts';
 
 import { describe, expect, test } from 'vitest';
 
-import { nodeOfPod } from '../../src/cli/node-of-pod.ts';
+import { nodeOfPod } from '../../src/cli/mesh/node-of-pod.ts';
 import { emptySnapshot } from '../../src/model/snapshot.ts';
 
 type Pod = KindMap['Pod'];

@@ -1,7 +1,7 @@
 // Who has the last word about a proxy's environment variables.
 import { describe, expect, test } from 'vitest';
 
-import { nodeOfPod } from '../../src/cli/node-of-pod.ts';
+import { nodeOfPod } from '../../src/cli/mesh/node-of-pod.ts';
 import { objectKey } from '../../src/model/object.ts';
 import { snapshotOf } from '../support/objects/snapshot.ts';
 

@@ -7,7 +7,7 @@ import { removeOrphans } from '../../src/controllers/machines/orphans.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
 import { resourceTypes } from '../../src/model/envoy/resource.ts';
-import { nodeOfMachine } from '../../src/cli/node-of-machine.ts';
+import { nodeOfMachine } from '../../src/cli/mesh/node-of-machine.ts';
 import type { KindMap } from '../../src/model/schema/index.ts';
 import { parse } from '../../src/watchers/parse.ts';
 import { encodeMessage } from '../../src/xds/codec/encode.ts';

@@ -1,7 +1,7 @@
 // What a trace says is wrong, where nothing in the configuration that it met has a name: rules of HTTP on a port of bytes.
 import { expect, test } from 'vitest';
 
-import { filesReader } from '../../src/cli/mesh-reader.ts';
+import { filesReader } from '../../src/cli/mesh/mesh-reader.ts';
 import { arrives, tracedRequest } from '../../src/inspect/traced-request.ts';
 import { snapshotOf } from '../support/objects/snapshot.ts';
 

@@ -9,7 +9,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { nodeFromFile } from '../../src/cli/offline.ts';
+import { nodeFromFile } from '../../src/cli/mesh/offline.ts';
 import { installation } from '../../src/daemon/mesh/installation.ts';
 import { noKeySets } from '../../src/model/external/key-source.ts';
 import { causingObjects, resourceOrigins } from '../../src/translate/origins.ts';

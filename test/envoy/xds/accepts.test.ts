@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { bookshopPods, podsFile } from '../../../demo/pods.ts';
-import { nodeOfProxy } from '../../../src/cli/offline.ts';
+import { nodeOfProxy } from '../../../src/cli/mesh/offline.ts';
 import { installation } from '../../../src/daemon/mesh/installation.ts';
 import { noKeySets } from '../../../src/model/external/key-source.ts';
 import { translate } from '../../../src/translate/translate.ts';

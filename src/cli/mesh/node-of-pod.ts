@@ -1,18 +1,18 @@
 // The node that the Envoy of a Pod presents itself with, from the Pod alone: what an injected proxy learns from
 // the downward API, so that a directory of YAML and a cluster lead to the same proxies.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-node
-import type { Locality, Proxy } from '../model/proxy/proxy.ts';
-import type { NodeInfo } from '../model/envoy/resource.ts';
-import type { KindMap } from '../model/schema/index.ts';
-import { networkLabel } from '../model/mesh/labels.ts';
-import { podAddresses } from '../model/mesh/pod.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import type { Locality, Proxy } from '../../model/proxy/proxy.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
+import type { KindMap } from '../../model/schema/index.ts';
+import { networkLabel } from '../../model/mesh/labels.ts';
+import { podAddresses } from '../../model/mesh/pod.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
 
 import { parse } from 'yaml';
 
-import { nodeAnnotations } from '../bootstrap/stats-annotations.ts';
-import { defaultInstallation, meshSettings } from '../translate/resolve/mesh-settings.ts';
-import { podLocality, podWorkload } from '../translate/resolve/workload.ts';
+import { nodeAnnotations } from '../../bootstrap/stats-annotations.ts';
+import { defaultInstallation, meshSettings } from '../../translate/resolve/mesh-settings.ts';
+import { podLocality, podWorkload } from '../../translate/resolve/workload.ts';
 import { proxyEnvironment } from './proxy-environment.ts';
 
 type Pod = KindMap['Pod'];

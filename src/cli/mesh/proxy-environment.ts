@@ -1,11 +1,11 @@
 // The environment variables of a Pod's proxy as the configuration sets them: for the whole mesh, by ProxyConfig objects of the
 // mesh, of the namespace and of the workload, and by the Pod's own annotation, which only the workload's object overrides.
 // https://istio.io/latest/docs/reference/config/networking/proxy-config/
-import { proxyConfigLayers } from '../model/mesh/proxy-config.ts';
-import type { KindMap } from '../model/schema/index.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import { proxyConfigLayers } from '../../model/mesh/proxy-config.ts';
+import type { KindMap } from '../../model/schema/index.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
 
-import { defaultInstallation } from '../translate/resolve/mesh-settings.ts';
+import { defaultInstallation } from '../../translate/resolve/mesh-settings.ts';
 
 type Environment = Readonly<Record<string, unknown>>;
 

@@ -2,18 +2,18 @@
 // resources of a proxy, decoded and with the causes of their fields.
 import { readFile } from 'node:fs/promises';
 
-import { installation } from '../daemon/mesh/installation.ts';
-import { decodedConfiguration } from '../inspect/decoded.ts';
-import { proxyProblems } from '../inspect/proxy-problems.ts';
-import type { MeshProxy, MeshReader } from '../inspect/mesh-reader.ts';
-import { decodedKinds } from '../model/envoy/decoded.ts';
-import type { Problem } from '../model/problem.ts';
-import type { PatchPlaces } from '../model/envoy/patch-places.ts';
-import type { NodeInfo } from '../model/envoy/resource.ts';
-import { resourceTypes } from '../model/envoy/resource.ts';
-import type { Snapshot } from '../model/snapshot.ts';
-import { translate } from '../translate/translate.ts';
-import { UsageError } from './io.ts';
+import { installation } from '../../daemon/mesh/installation.ts';
+import { decodedConfiguration } from '../../inspect/decoded.ts';
+import { proxyProblems } from '../../inspect/proxy-problems.ts';
+import type { MeshProxy, MeshReader } from '../../inspect/mesh-reader.ts';
+import { decodedKinds } from '../../model/envoy/decoded.ts';
+import type { Problem } from '../../model/problem.ts';
+import type { PatchPlaces } from '../../model/envoy/patch-places.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { translate } from '../../translate/translate.ts';
+import { UsageError } from '../io.ts';
 import { nodeOfPod } from './node-of-pod.ts';
 import { loadFiles, nodeOfProxy } from './offline.ts';
 

@@ -1,31 +1,31 @@
 // `keelson explain --suggest-sidecar`: the Sidecar object that lets a workload see the services it was seen to use and no
 // others. Which they are its Envoy says; what the object would leave is asked of translation.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/
-import type { Service } from '../model/mesh/mesh.ts';
-import type { Proxy } from '../model/proxy/proxy.ts';
-import type { IstioEgressListener, KindMap } from '../model/schema/index.ts';
-import type { Snapshot } from '../model/snapshot.ts';
-import type { VirtualService } from '../model/mesh/virtual-service.ts';
-import type { OutboundView } from '../model/view.ts';
-import type { ResolvedMesh } from '../translate/resolve/mesh.ts';
-import type { Io } from './io.ts';
+import type { Service } from '../../model/mesh/mesh.ts';
+import type { Proxy } from '../../model/proxy/proxy.ts';
+import type { IstioEgressListener, KindMap } from '../../model/schema/index.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import type { VirtualService } from '../../model/mesh/virtual-service.ts';
+import type { OutboundView } from '../../model/view.ts';
+import type { ResolvedMesh } from '../../translate/resolve/mesh.ts';
+import type { Io } from '../io.ts';
 import type { Use } from './observed-use.ts';
 
 import { stringify } from 'yaml';
 
-import { objectKey } from '../model/object.ts';
-import { isLazy } from '../translate/lazy/lazy-proxy.ts';
-import { hostsOverlap } from '../translate/resolve/host.ts';
-import { installation } from '../daemon/mesh/installation.ts';
-import { resolveMesh } from '../translate/resolve/mesh.ts';
-import { destinationHosts } from '../translate/resolve/virtual-service.ts';
-import { translate } from '../translate/translate.ts';
-import { outboundView } from '../translate/view/outbound.ts';
-import { proxyOf } from '../translate/view/proxy.ts';
-import { admits, sidecarFor } from '../translate/view/sidecar-scope.ts';
-import { exit, table, UsageError } from './io.ts';
+import { objectKey } from '../../model/object.ts';
+import { isLazy } from '../../translate/lazy/lazy-proxy.ts';
+import { hostsOverlap } from '../../translate/resolve/host.ts';
+import { installation } from '../../daemon/mesh/installation.ts';
+import { resolveMesh } from '../../translate/resolve/mesh.ts';
+import { destinationHosts } from '../../translate/resolve/virtual-service.ts';
+import { translate } from '../../translate/translate.ts';
+import { outboundView } from '../../translate/view/outbound.ts';
+import { proxyOf } from '../../translate/view/proxy.ts';
+import { admits, sidecarFor } from '../../translate/view/sidecar-scope.ts';
+import { exit, table, UsageError } from '../io.ts';
 import { AdminError, observedUse } from './observed-use.ts';
-import { nodeOfProxy } from './offline.ts';
+import { nodeOfProxy } from '../mesh/offline.ts';
 
 type Sidecar = KindMap['Sidecar'];
 type Labels = Readonly<Record<string, string>>;

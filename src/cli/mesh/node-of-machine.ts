@@ -1,8 +1,8 @@
 // The node that the Envoy of a machine outside Kubernetes presents itself with: it registers for its WorkloadGroup.
 // https://istio.io/latest/docs/reference/config/networking/workload-group/
-import type { NodeInfo } from '../model/envoy/resource.ts';
-import type { KindMap } from '../model/schema/index.ts';
-import { isProbed } from '../xds/health/workload-probe.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
+import type { KindMap } from '../../model/schema/index.ts';
+import { isProbed } from '../../xds/health/workload-probe.ts';
 
 export function nodeOfMachine(
   { metadata: { name, namespace }, spec }: KindMap['WorkloadGroup'],

@@ -1,13 +1,13 @@
 // What the commands without a daemon share: objects from files, and the nodes of the proxies asked about.
 import { readFile } from 'node:fs/promises';
 
-import type { NodeInfo } from '../model/envoy/resource.ts';
-import type { Snapshot } from '../model/snapshot.ts';
-import { objectKey } from '../model/object.ts';
-import type { LoadedConfig } from '../watchers/files/load-config.ts';
-import { loadConfig } from '../watchers/files/load-config.ts';
-import { findMessage } from '../xds/codec/descriptors.ts';
-import { UsageError } from './io.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { objectKey } from '../../model/object.ts';
+import type { LoadedConfig } from '../../watchers/files/load-config.ts';
+import { loadConfig } from '../../watchers/files/load-config.ts';
+import { findMessage } from '../../xds/codec/descriptors.ts';
+import { UsageError } from '../io.ts';
 import { nodeOfPod } from './node-of-pod.ts';
 
 /** Reads files as admission does, Envoy's own messages included. */
