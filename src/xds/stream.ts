@@ -6,11 +6,11 @@ import type { WorkloadIdentity } from '../model/proxy/identity.ts';
 import type { ProxyDelivery } from '../model/proxy/delivery.ts';
 import type { Configuration, Layer, NodeInfo, TypeUrl } from '../model/envoy/resource.ts';
 import type { SecretSource } from '../model/external/secret-source.ts';
-import type { CachedResource } from './codec/cache.ts';
 import type { StreamEnvironment, Transport } from './environment.ts';
 import type { DeltaRequest, Dialect, SotwRequest } from './subscription/requests.ts';
 import type { ProxyStatus, StreamClient } from './status.ts';
-import type { Sent, Settled, Subscription } from './subscription/subscription.ts';
+import type { Subscription } from './subscription/subscription.ts';
+import type { Sent, Settled } from './subscription/update.ts';
 import type { Tracked } from './tracked.ts';
 import { spiffeId } from '../model/proxy/identity.ts';
 import { resourceTypes } from '../model/envoy/resource.ts';
@@ -19,10 +19,10 @@ import { rejectedNames } from './subscription/nack.ts';
 import { endpointsName, ProxyState } from './subscription/proxy-state.ts';
 import { withPushedHosts } from './subscription/pushed-hosts.ts';
 import { InvalidRequest } from './subscription/requests.ts';
-import { deltaResponse, sotwResponse } from './subscription/responses.ts';
+import { responseOf } from './subscription/responses.ts';
 import { Watches } from './subscription/watches.ts';
 import { countAsAccepted, newTracked, pendingResources, proxyStatus, typeStatus } from './tracked.ts';
-import { patience, pushOrder, referredTo } from './subscription/push-order.ts';
+import { patience, pushOrder, referredTo, referring } from './subscription/push-order.ts';
 
 const { cluster, endpoint, listener, route, virtualHost, secret } = resourceTypes;
 const maxTypes = 50;
@@ -39,8 +39,8 @@ export class ProxyStream {
   readonly #takesHosts: boolean;
   readonly #state: ProxyState;
   readonly #types = new Map<TypeUrl, Tracked>();
-  /** Those of no known order. */
-  readonly #otherTypes: TypeUrl[] = [];
+  /** The same in the order in which they go; those of no known order first. */
+  readonly #inOrder: Tracked[] = [];
   readonly #secretWatches: Watches;
   /** Of virtual hosts, which a proxy asks for by what stands in its requests. */
   readonly #aliases = new Aliases((asked) => this.#state.virtualHost(asked));
@@ -92,15 +92,14 @@ export class ProxyStream {
   request(request: DeltaRequest | SotwRequest): void {
     const { typeUrl } = request;
     const tracked = this.#tracked(typeUrl);
-    const { subscription } = tracked;
-    const catalog = this.#state.catalog(typeUrl);
+    const { subscription, catalog } = tracked;
     const settled =
       'names' in request
         ? subscription.sotw(request, catalog)
         : subscription.delta(this.#isByAlias(typeUrl) ? this.#aliases.resolve(request) : request, catalog);
     if (Math.max(subscription.names.size, this.#aliases.size) > this.#environment.limits.names)
       throw new InvalidRequest(`more than ${this.#environment.limits.names} names`);
-    if (settled !== undefined) this.#settle(typeUrl, tracked, settled);
+    if (settled !== undefined) this.#settle(tracked, settled);
     if (typeUrl === route && 'subscribe' in request) this.#hostsOf(new Set(request.subscribe), 'touch');
     if (typeUrl === secret) this.#secretWatches.keep(subscription.names);
     this.#advance();
@@ -119,7 +118,7 @@ export class ProxyStream {
   }
 
   status(): ProxyStatus {
-    const types = [...this.#types].map(([type, tracked]) => typeStatus(type, tracked, this.#state.isRefused(type)));
+    const types = [...this.#types].map(([type, tracked]) => typeStatus(tracked, this.#state.isRefused(type)));
     const unacceptedSecrets = this.#state.unacceptedSecrets(this.#types.get(secret)?.subscription);
     return proxyStatus(this.client, this.#connectedSince, types, unacceptedSecrets);
   }
@@ -138,10 +137,12 @@ export class ProxyStream {
     if (tracked === undefined) {
       if (this.#types.size >= maxTypes) throw new InvalidRequest(`more than ${maxTypes} types`);
       const fullState = type === cluster || type === listener;
-      tracked = newTracked({ incremental: this.#dialect === 'delta', fullState, atomic: type === virtualHost });
-      if (type === virtualHost) tracked.subscription.cover(this.#state.pushesHosts, this.#state.catalog(type));
+      const kind = { incremental: this.#dialect === 'delta', fullState, atomic: type === virtualHost };
+      tracked = newTracked(type, this.#state.catalog(type), kind);
+      if (type === virtualHost) tracked.subscription.cover(this.#state.pushesHosts, tracked.catalog);
       this.#types.set(type, tracked);
-      if (!pushOrder.includes(type)) this.#otherTypes.push(type);
+      this.#inOrder.push(tracked);
+      this.#inOrder.sort((one, other) => pushOrder.indexOf(one.type) - pushOrder.indexOf(other.type));
     }
     return tracked;
   }
@@ -150,22 +151,24 @@ export class ProxyStream {
     return type === virtualHost && !this.#state.pushesHosts;
   }
 
-  #settle(type: TypeUrl, tracked: Tracked, { sent, error }: Settled): void {
-    const added = sent.filter(({ after }) => after !== undefined);
+  #settle(tracked: Tracked, { sent, error }: Settled): void {
+    const { type, subscription } = tracked;
+    const now = this.#environment.now();
     if (type === endpoint) for (const { name } of sent) this.#awaited.delete(name);
-    this.#environment.onSettled(this.connection, type, error === undefined, this.#environment.now() - tracked.sentAt);
+    this.#environment.onSettled(this.connection, type, error === undefined, now - tracked.sentAt);
     if (error === undefined) {
       tracked.ackedVersion = tracked.sentVersion;
-      tracked.ackedAt = this.#environment.now();
-      this.#accepted(type, added);
+      tracked.ackedAt = now;
+      this.#accepted(type, sent);
       return;
     }
     tracked.nacks++;
     tracked.lastNack = error;
     this.#environment.onNack(type, this.node, error);
-    this.#rejected(type, tracked.subscription, added, error);
-    tracked.subscription.revert(sent.filter(({ after }) => after === undefined));
-    if (this.#isByAlias(type)) this.#followAliases(tracked.subscription);
+    const added = sent.filter(({ after }) => after !== undefined);
+    this.#rejected(type, subscription, added, error);
+    subscription.revert(sent.filter(({ after }) => after === undefined));
+    if (this.#isByAlias(type)) this.#followAliases(subscription);
   }
 
   #followAliases(subscription: Subscription): void {
@@ -174,7 +177,7 @@ export class ProxyStream {
 
   #accepted(type: TypeUrl, sent: readonly Sent[]): void {
     for (const { name, after } of sent) {
-      const scope = this.#state.scope(type, name);
+      const scope = after?.resource && this.#state.scope(type, name);
       if (scope !== undefined && after?.resource !== undefined)
         this.#environment.quarantine.accepted(scope, after.resource);
     }
@@ -214,23 +217,28 @@ export class ProxyStream {
 
   /** `forced`: listeners and routes have waited for long enough. */
   #advance(forced = false): void {
-    for (const type of this.#otherTypes) this.#push(type, true);
-    for (const type of pushOrder) {
-      const refersToClusters = type === listener || type === route || (type === virtualHost && this.#state.pushesHosts);
-      if (refersToClusters && !forced && !this.#clustersInPlace()) this.#wait(type);
-      else this.#push(type, !referredTo.includes(type));
+    for (const tracked of this.#inOrder) {
+      if (!forced && this.#refersToClusters(tracked.type) && !this.#clustersInPlace()) this.#wait(tracked);
+      else this.#push(tracked, !referredTo.includes(tracked.type));
     }
     if (forced || this.#clustersInPlace()) this.#stopWaiting();
-    if ([listener, route, virtualHost].some((type) => this.#isBusy(type))) return;
-    for (const type of referredTo) this.#push(type, true);
+    if (this.#inOrder.some(({ type, subscription }) => referring.includes(type) && subscription.busy)) return;
+    for (const type of referredTo) {
+      const tracked = this.#types.get(type);
+      if (tracked !== undefined) this.#push(tracked, true);
+    }
+  }
+
+  #refersToClusters(type: TypeUrl): boolean {
+    return referring.includes(type) && (type !== virtualHost || this.#state.pushesHosts);
   }
 
   #clustersInPlace(): boolean {
-    return !this.#isBusy(cluster) && this.#awaited.size === 0;
+    return this.#awaited.size === 0 && this.#types.get(cluster)?.subscription.busy !== true;
   }
 
-  #wait(type: TypeUrl): void {
-    if (this.#closed || this.#types.get(type)?.subscription.ready !== true) return;
+  #wait({ subscription }: Tracked): void {
+    if (this.#closed || !subscription.ready) return;
     this.#patience ??= setTimeout(() => {
       this.#awaited.clear();
       this.#advance(true);
@@ -239,39 +247,31 @@ export class ProxyStream {
   }
 
   #stopWaiting(): void {
+    if (this.#patience === undefined) return;
     clearTimeout(this.#patience);
     this.#patience = undefined;
   }
 
-  #isBusy(type: TypeUrl): boolean {
-    return this.#types.get(type)?.subscription.busy === true;
-  }
-
-  #push(type: TypeUrl, removals: boolean): void {
-    const tracked = this.#types.get(type);
-    if (tracked === undefined || this.#blocked || this.#closed) return;
-    if (!tracked.subscription.hasWork) return countAsAccepted(tracked, this.#environment);
+  #push(tracked: Tracked, removals: boolean): void {
+    if (this.#blocked || this.#closed) return;
+    const { type, subscription, catalog } = tracked;
+    if (!subscription.hasWork) return countAsAccepted(tracked, this.#environment);
     const maxBytes = this.#environment.limits.responseBytes;
     const from = performance.now();
-    const update = tracked.subscription.next(this.#state.catalog(type), { removals, maxBytes });
+    const update = subscription.next(catalog, { removals, maxBytes });
     if (update === undefined) return countAsAccepted(tracked, this.#environment);
     const nonce = String(++this.#nonce);
-    const aliases = (name: string): readonly string[] => (type === virtualHost ? this.#aliases.of(name) : []);
-    const push = { typeUrl: type, nonce, resources: update.resources, removed: update.removed, aliases };
-    const response = this.#dialect === 'delta' ? deltaResponse(push) : sotwResponse(push);
-    tracked.subscription.sent(update, nonce);
+    const { resources, removed } = update;
+    const aliases = type === virtualHost ? this.#aliases : undefined;
+    const response = responseOf(this.#dialect, { typeUrl: type, nonce, resources, removed, aliases });
+    subscription.sent(update, nonce);
     tracked.sentVersion = this.#environment.cycle();
     tracked.sentAt = this.#environment.now();
-    this.#environment.onSent(
-      this.connection,
-      type,
-      update.resources.length,
-      response.byteLength,
-      performance.now() - from,
-    );
+    const took = performance.now() - from;
+    this.#environment.onSent(this.connection, type, resources.length, response.byteLength, took);
     this.#blocked = !this.#transport.write(response);
-    if (type === cluster) this.#expectEndpoints(update.sent.flatMap(({ after }) => after?.resource ?? []));
-    if (type === route) this.#hostsOf(new Set(update.resources.map(({ name }) => name)), 'repeat');
+    if (type === cluster) this.#expectEndpoints(update.sent);
+    if (type === route) this.#hostsOf(new Set(resources.map(({ name }) => name)), 'repeat');
   }
 
   /**
@@ -284,12 +284,12 @@ export class ProxyStream {
   }
 
   /** Envoy waits for the endpoints of a cluster that it was sent, and uses it once they came. */
-  #expectEndpoints(clusters: readonly CachedResource[]): void {
+  #expectEndpoints(clusters: readonly Sent[]): void {
     const catalog = this.#state.catalog(endpoint);
-    for (const sent of clusters) {
-      const name = endpointsName(sent.source);
-      if (name === undefined) continue;
-      this.#state.clusterSent(sent, name);
+    for (const { after } of clusters) {
+      const name = after?.resource && endpointsName(after.resource.source);
+      if (after?.resource === undefined || name === undefined) continue;
+      this.#state.clusterSent(after.resource, name);
       if (typeof catalog.find(name) === 'string') continue;
       this.#awaited.add(name);
       this.#types.get(endpoint)?.subscription.touch([name]);

@@ -4,12 +4,16 @@ import type { Resource, TypeUrl } from '../model/envoy/resource.ts';
 import type { StreamEnvironment } from './environment.ts';
 import type { StreamClient } from './status.ts';
 import type { ProxyState } from './subscription/proxy-state.ts';
+import type { Catalog } from './subscription/subscription.ts';
 import type { SubscriptionKind } from './subscription/subscription-kind.ts';
 import { proxyName, proxyNamespace } from '../model/proxy/proxy-status.ts';
 import { Subscription } from './subscription/subscription.ts';
 
 /** Versions are push cycles; times are milliseconds since 1970. */
 export interface Tracked {
+  readonly type: TypeUrl;
+  /** What there is of it for this proxy. */
+  readonly catalog: Catalog;
   readonly subscription: Subscription;
   sentVersion: number;
   sentAt: number;
@@ -19,7 +23,9 @@ export interface Tracked {
   lastNack: string | undefined;
 }
 
-export const newTracked = (kind: SubscriptionKind): Tracked => ({
+export const newTracked = (type: TypeUrl, catalog: Catalog, kind: SubscriptionKind): Tracked => ({
+  type,
+  catalog,
   subscription: new Subscription(kind),
   sentVersion: 0,
   sentAt: 0,
@@ -38,9 +44,11 @@ export function countAsAccepted(tracked: Tracked, { cycle, now }: Pick<StreamEnv
 }
 
 /** `refused`: something that the mesh wants of this type is kept from the proxy because proxies reject it. */
-export function typeStatus(type: TypeUrl, { subscription, ...counts }: Tracked, refused: boolean): TypeStatus {
+export function typeStatus({ type, subscription, ...counts }: Tracked, refused: boolean): TypeStatus {
+  const { sentVersion, sentAt, ackedVersion, ackedAt, nacks } = counts;
   const lastNack = refused ? counts.lastNack : undefined;
-  return { type, resources: subscription.has.size, synced: !subscription.busy, ...counts, lastNack };
+  const [resources, synced] = [subscription.has.size, !subscription.busy];
+  return { type, resources, synced, sentVersion, sentAt, ackedVersion, ackedAt, nacks, lastNack };
 }
 
 /** Of all types. `since`: when the proxy connected. */

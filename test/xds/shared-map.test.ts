@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Catalog } from '../../src/xds/subscription/subscription.ts';
 import { cachedResource } from '../../src/xds/codec/cache.ts';
-import { SharedMaps } from '../../src/xds/subscription/shared-map.ts';
+import { SharedMaps } from '../../src/xds/holdings/shared-map.ts';
 import { Subscription } from '../../src/xds/subscription/subscription.ts';
 import { staticCluster, types } from './mesh.ts';
 

@@ -1,7 +1,8 @@
 // The state of the protocol alone: no server, no bytes on a wire.
 import { describe, expect, test } from 'vitest';
 import type { DeltaRequest, SotwRequest } from '../../src/xds/subscription/requests.ts';
-import type { Catalog, Update } from '../../src/xds/subscription/subscription.ts';
+import type { Catalog } from '../../src/xds/subscription/subscription.ts';
+import type { Update } from '../../src/xds/subscription/update.ts';
 import { cachedResource } from '../../src/xds/codec/cache.ts';
 import { Subscription } from '../../src/xds/subscription/subscription.ts';
 import { staticCluster, types } from './mesh.ts';

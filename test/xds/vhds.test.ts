@@ -155,10 +155,14 @@ describe('a proxy that takes virtual hosts one by one', () => {
     await take(client);
     await mesh.change(routes({ 80: { a: ['bad'], b: ['b', 'b.ns'], any: ['*'] } }));
     const bad = await client.nextOf(types.virtualHost);
-    expect(names(bad)).toEqual(['80/a', '80/b']);
+    expect(names(bad).toSorted()).toEqual(['80/a', '80/b']);
     client.nack(bad, 'no such domain');
-    client.nack(await client.nextOf(types.virtualHost), 'no such domain');
-    expect(names(await client.accept(types.virtualHost))).toEqual(['80/b']);
+    for (let alone = 0; alone < 2; alone++) {
+      const response = await client.nextOf(types.virtualHost);
+      if (names(response).includes('80/a')) client.nack(response, 'no such domain');
+      else client.ack(response);
+      expect(names(response)).toHaveLength(1);
+    }
     await client.quiet();
     expect(mesh.server.rejections().map(({ name }) => name)).toEqual(['80/a']);
     const other = connected(mesh);

@@ -3,6 +3,8 @@
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/discovery/v3/discovery.proto#service-discovery-v3-resource
 import type { DeltaRequest } from './requests.ts';
 
+const none: readonly string[] = [];
+
 export class Aliases {
   readonly #canonical = new Map<string, string>();
   readonly #asked = new Map<string, Set<string>>();
@@ -39,7 +41,8 @@ export class Aliases {
 
   /** The names asked for that this resource answers to, but for its own. */
   of(name: string): readonly string[] {
-    return [...(this.#asked.get(name) ?? [])].filter((asked) => asked !== name);
+    const all = this.#asked.get(name);
+    return all === undefined ? none : [...all].filter((asked) => asked !== name);
   }
 
   #note(asked: string): string {

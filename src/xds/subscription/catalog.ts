@@ -34,20 +34,29 @@ export function* resourceNames(layers: readonly Layer[]): Generator<string> {
   for (const { resources, onDemand } of layers) if (onDemand === undefined) yield* resources.keys();
 }
 
-/** Whether what is there for those who ask is not the same any more. */
-export const onDemandChanged = (before: readonly Layer[], after: readonly Layer[]): boolean =>
-  [...before, ...after].some(
-    (layer) => layer.onDemand !== undefined && !(before.includes(layer) && after.includes(layer)),
-  );
+/** What may mean something else now, of one type. */
+export interface Changed {
+  /** New, gone or another resource, but for what is there on demand; a name may come twice. */
+  readonly names: readonly string[];
+  /** And whatever the proxy asked for by name. */
+  readonly onDemand: boolean;
+}
 
-/** The names that are new, gone or another resource now, but for what is there on demand; a name may come twice. */
-export function changedNames(before: readonly Layer[], after: readonly Layer[]): readonly string[] {
-  const gone = before.filter((layer) => layer.onDemand === undefined && !after.includes(layer));
-  const fresh = after.filter((layer) => layer.onDemand === undefined && !before.includes(layer));
+export function changesBetween(before: readonly Layer[], after: readonly Layer[]): Changed {
+  const gone = before.filter((layer) => !after.includes(layer));
+  const fresh = after.filter((layer) => !before.includes(layer));
+  const onDemand = gone.some(isOnDemand) || fresh.some(isOnDemand);
+  return { names: changedNames(gone.filter(isFixed), fresh.filter(isFixed)), onDemand };
+}
+
+const isOnDemand = ({ onDemand }: Layer): boolean => onDemand !== undefined;
+const isFixed = ({ onDemand }: Layer): boolean => onDemand === undefined;
+
+function changedNames(gone: readonly Layer[], fresh: readonly Layer[]): readonly string[] {
   const replaced = fresh.map((layer) => gone.find(({ scope }) => scope === layer.scope));
-  const changed = fresh.map((layer, index) => differences(replaced[index] ?? nothing, layer));
-  const dropped = gone.filter((layer) => !replaced.includes(layer)).map((layer) => differences(layer, nothing));
-  return [...changed, ...dropped].flat();
+  const changed = fresh.map((layer, i) => differences(replaced[i] ?? nothing, layer));
+  const dropped = gone.filter((layer) => !replaced.includes(layer));
+  return [...changed, ...dropped.map((layer) => differences(layer, nothing))].flat();
 }
 
 /** Then nothing differs. */

@@ -5,19 +5,12 @@
 import type { Configuration, Layer, Resource, ResourceKind, TypeUrl } from '../../model/envoy/resource.ts';
 import type { CachedResource } from '../codec/cache.ts';
 import type { Quarantine } from './quarantine.ts';
-import type { Held } from './held.ts';
+import type { Held } from '../holdings/held.ts';
 import type { Catalog, Subscription, Wanted } from './subscription.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
 import { withDependency } from '../codec/cache.ts';
-import {
-  canonicalName,
-  changedNames,
-  findResource,
-  isAwaited,
-  onDemandChanged,
-  resourceNames,
-  sameLayers,
-} from './catalog.ts';
+import type { Changed } from './catalog.ts';
+import { canonicalName, changesBetween, findResource, isAwaited, resourceNames, sameLayers } from './catalog.ts';
 import { routeOf } from './pushed-hosts.ts';
 
 export type Encode = (resource: Resource) => CachedResource | undefined;
@@ -28,13 +21,6 @@ const configured = ['cluster', 'endpoint', 'listener', 'route', 'virtualHost', '
 const kinds = new Map<TypeUrl, ResourceKind>(
   Object.entries(resourceTypes).map(([kind, type]) => [type, kind as ResourceKind]),
 );
-
-/** What may mean something else now, of one type. */
-export interface Changed {
-  readonly names: readonly string[];
-  /** And whatever the proxy asked for by name. */
-  readonly onDemand: boolean;
-}
 
 const unchanged: ReadonlyMap<TypeUrl, Changed> = new Map();
 
@@ -55,6 +41,7 @@ export class ProxyState {
     extension: [],
   };
   #layers: readonly Layer[] | undefined;
+  #pushesHosts = false;
 
   constructor(encode: Encode, quarantine: Quarantine, held: HeldBy) {
     this.#encode = encode;
@@ -68,11 +55,12 @@ export class ProxyState {
     if (before === configuration) return unchanged;
     this.#configuration = configuration;
     this.#layers = undefined;
+    const { virtualHost } = configuration;
+    this.#pushesHosts = virtualHost.length > 0 && virtualHost.every(({ onDemand }) => onDemand === undefined);
     const changed = new Map<TypeUrl, Changed>();
     for (const kind of configured) {
-      const layers = [before[kind], configuration[kind]] as const;
-      if (!sameLayers(...layers))
-        changed.set(resourceTypes[kind], { names: changedNames(...layers), onDemand: onDemandChanged(...layers) });
+      const [old, fresh] = [before[kind], configuration[kind]];
+      if (!sameLayers(old, fresh)) changed.set(resourceTypes[kind], changesBetween(old, fresh));
     }
     return changed;
   }
@@ -126,8 +114,7 @@ export class ProxyState {
 
   /** Whether virtual hosts are sent because they are there, and not because a request was for them. */
   get pushesHosts(): boolean {
-    const { virtualHost } = this.#configuration;
-    return virtualHost.length > 0 && virtualHost.every(({ onDemand }) => onDemand === undefined);
+    return this.#pushesHosts;
   }
 
   /** The virtual hosts of these route configurations. */
@@ -161,7 +148,7 @@ export class ProxyState {
   #find(kind: keyof Configuration, name: string): Wanted {
     const found = findResource(this.#configuration[kind], name);
     if (found === undefined) return isAwaited(this.#configuration[kind], name) ? 'withheld' : 'absent';
-    if (kind === 'virtualHost' && this.pushesHosts && !this.#hasRoute(name)) return 'withheld';
+    if (kind === 'virtualHost' && this.#pushesHosts && !this.#hasRoute(name)) return 'withheld';
     const wanted = this.#inForce(found.scope, found.resource);
     if (kind !== 'endpoint' || typeof wanted === 'string') return wanted;
     const cluster = this.#clusterVersions.get(name) ?? this.#held(resourceTypes.cluster, name)?.version;

@@ -8,5 +8,7 @@ const { cluster, endpoint, listener, route, virtualHost, extension, secret } = r
 export const pushOrder: readonly TypeUrl[] = [cluster, endpoint, listener, route, virtualHost, extension, secret];
 /** What breaks others when it goes before them. */
 export const referredTo: readonly TypeUrl[] = [endpoint, cluster, extension];
+/** What refers to those. */
+export const referring: readonly TypeUrl[] = [listener, route, virtualHost];
 /** How long listeners and routes wait at most for clusters and their endpoints, in milliseconds. */
 export const patience = 3000;

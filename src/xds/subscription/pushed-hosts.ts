@@ -30,7 +30,7 @@ interface Divided {
 
 const divide = memo(({ scope, resources }: Layer): Divided => {
   const all = [...resources.values()];
-  const divisible = all.filter(isDivisible);
+  const divisible = all.filter((one) => isDivisible(scope, one));
   const left = new Set(divisible);
   return {
     routes: routeLayer(sharedList(all.map((one) => (left.has(one) ? withoutHosts(one) : one))), scope),
@@ -39,11 +39,11 @@ const divide = memo(({ scope, resources }: Layer): Divided => {
 });
 
 /** Envoy finds the route configuration of a virtual host by the resource's name: all before its last slash. */
-const isDivisible = ({ name, parts }: Resource): boolean =>
-  parts?.field === 'virtual_hosts' && areNamedAfter(name, hostNames(name, parts.resources));
+const isDivisible = (scope: string, { name, parts }: Resource): boolean =>
+  parts?.field === 'virtual_hosts' && areNamedAfter(name, hostNames(`${scope}|${name}`, parts.resources));
 
 /** The same list as long as there are the same. */
-const hostNames = memoEach((_route: string, { name }: Resource): string => name);
+const hostNames = memoEach((_scope: string, { name }: Resource): string => name);
 
 const areNamedAfter = memo(
   (route: string, names: readonly string[]): boolean =>

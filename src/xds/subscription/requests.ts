@@ -46,47 +46,53 @@ export class InvalidRequest extends Error {
 export const readRequest = (dialect: Dialect, bytes: Uint8Array, limits: RequestLimits): DeltaRequest | SotwRequest =>
   dialect === 'delta' ? deltaRequest(bytes, limits) : sotwRequest(bytes, limits);
 
-type FieldReader = (reader: protobuf.Reader) => void;
+/** While it is read. */
+type Draft<R> = { -readonly [K in keyof R]: R[K] };
+
+const unread = { typeUrl: '', nonce: '', error: undefined, node: undefined };
 
 /** Throws an InvalidRequest. */
 function sotwRequest(bytes: Uint8Array, limits: RequestLimits): SotwRequest {
-  const request = { typeUrl: '', nonce: '', error: undefined, node: undefined, names: [] as string[] };
-  readMessage(bytes, {
-    2: (reader) => Object.assign(request, { node: nodeInfo(reader.bytes()) }),
-    3: (reader) => addName(request.names, reader, limits),
-    4: (reader) => Object.assign(request, { typeUrl: typeUrl(reader.string()) }),
-    5: (reader) => Object.assign(request, { nonce: reader.string() }),
-    6: (reader) => Object.assign(request, { error: statusMessage(reader.bytes()) }),
+  const names: string[] = [];
+  const request: Draft<SotwRequest> = { ...unread, names };
+  readMessage(bytes, (field, reader) => {
+    if (field === 2) request.node = nodeInfo(reader.bytes());
+    else if (field === 3) addName(names, reader, limits);
+    else if (field === 4) request.typeUrl = typeUrl(reader.string());
+    else if (field === 5) request.nonce = reader.string();
+    else if (field === 6) request.error = statusMessage(reader.bytes());
+    else reader.skipType(delimited);
   });
   return request;
 }
 
 /** Throws an InvalidRequest. */
 function deltaRequest(bytes: Uint8Array, limits: RequestLimits): DeltaRequest {
-  const subscribe: string[] = [];
-  const unsubscribe: string[] = [];
-  const versions = new Map<string, string>();
-  const request = { typeUrl: '', nonce: '', error: undefined, node: undefined, subscribe, unsubscribe, versions };
-  readMessage(bytes, {
-    1: (reader) => Object.assign(request, { node: nodeInfo(reader.bytes()) }),
-    2: (reader) => Object.assign(request, { typeUrl: typeUrl(reader.string()) }),
-    3: (reader) => addName(subscribe, reader, limits),
-    4: (reader) => addName(unsubscribe, reader, limits),
-    5: (reader) => addVersion(versions, reader.bytes(), limits),
-    6: (reader) => Object.assign(request, { nonce: reader.string() }),
-    7: (reader) => Object.assign(request, { error: statusMessage(reader.bytes()) }),
+  const [subscribe, unsubscribe, versions] = [[] as string[], [] as string[], new Map<string, string>()];
+  const request: Draft<DeltaRequest> = { ...unread, subscribe, unsubscribe, versions };
+  readMessage(bytes, (field, reader) => {
+    if (field === 1) request.node = nodeInfo(reader.bytes());
+    else if (field === 2) request.typeUrl = typeUrl(reader.string());
+    else if (field === 3) addName(subscribe, reader, limits);
+    else if (field === 4) addName(unsubscribe, reader, limits);
+    else if (field === 5) addVersion(versions, reader.bytes(), limits);
+    else if (field === 6) request.nonce = reader.string();
+    else if (field === 7) request.error = statusMessage(reader.bytes());
+    else reader.skipType(delimited);
   });
   return request;
 }
 
-function readMessage(bytes: Uint8Array, fields: Readonly<Record<number, FieldReader>>): void {
+const delimited = 2;
+
+/** Fields with a length, which all of ours are, are left to `readField`. */
+function readMessage(bytes: Uint8Array, readField: (field: number, reader: protobuf.Reader) => void): void {
   try {
     const reader = protobuf.Reader.create(bytes);
     while (reader.pos < reader.len) {
       const tag = reader.uint32();
-      const read = (tag & 7) === 2 ? fields[tag >>> 3] : undefined;
-      if (read === undefined) reader.skipType(tag & 7);
-      else read(reader);
+      if ((tag & 7) === delimited) readField(tag >>> 3, reader);
+      else reader.skipType(tag & 7);
     }
   } catch (error) {
     if (error instanceof InvalidRequest) throw error;
@@ -106,9 +112,10 @@ function addName(names: string[], reader: protobuf.Reader, limits: RequestLimits
 function addVersion(versions: Map<string, string>, bytes: Uint8Array, limits: RequestLimits): void {
   let name = '';
   let version = '';
-  readMessage(bytes, {
-    1: (reader) => (name = checkedName(reader.string(), limits)),
-    2: (reader) => (version = reader.string()),
+  readMessage(bytes, (field, reader) => {
+    if (field === 1) name = checkedName(reader.string(), limits);
+    else if (field === 2) version = reader.string();
+    else reader.skipType(delimited);
   });
   versions.set(name, version);
   if (versions.size > limits.names) throw new InvalidRequest(`more than ${limits.names} names`);
@@ -121,7 +128,10 @@ function checkedName(name: string, limits: RequestLimits): string {
 
 function statusMessage(bytes: Uint8Array): string {
   let message = '';
-  readMessage(bytes, { 2: (reader) => (message = reader.string()) });
+  readMessage(bytes, (field, reader) => {
+    if (field === 2) message = reader.string();
+    else reader.skipType(delimited);
+  });
   return message === '' ? 'rejected without a reason' : message;
 }
 

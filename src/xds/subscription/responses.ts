@@ -1,10 +1,13 @@
 // Puts responses together from resources that are encoded already: bytes are copied once, to where they leave from.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/discovery/v3/discovery.proto
-import protobuf from 'protobufjs';
+import type { PbfWriter } from 'pbf';
 import type { TypeUrl } from '../../model/envoy/resource.ts';
 import type { CachedResource } from '../codec/cache.ts';
+import type { Aliases } from './aliases.ts';
+import type { Dialect } from './requests.ts';
 import { Topic } from '../../model/notes.ts';
-import { lasting } from '../codec/written.ts';
+import { wireTypes, writeTextField } from '../codec/scalars.ts';
+import { lasting, written } from '../codec/written.ts';
 
 export interface Push {
   readonly typeUrl: TypeUrl;
@@ -13,11 +16,8 @@ export interface Push {
   /** Names; the incremental protocol alone can say that something is gone. */
   readonly removed: readonly string[];
   /** Further names that a resource answers to, where there are any. */
-  readonly aliases?: (name: string) => readonly string[];
+  readonly aliases?: Pick<Aliases, 'of'> | undefined;
 }
-
-const delimited = 2;
-const tag = (field: number): number => (field << 3) | delimited;
 
 /** What a Buffer has that whoever sends it needs: a response of a megabyte is not copied only to be copied again. */
 export interface Message {
@@ -46,28 +46,38 @@ class Pieces implements Message {
   }
 }
 
+/** Of either dialect. */
+export const responseOf = (dialect: Dialect, push: Push): Message =>
+  dialect === 'delta' ? deltaResponse(push) : sotwResponse(push);
+
 /** A DiscoveryResponse. */
-export function sotwResponse({ typeUrl, nonce, resources }: Push): Message {
-  const head = protobuf.Writer.create().uint32(tag(1)).string(nonce).finish();
-  const chunks: Uint8Array[] = [head];
+function sotwResponse({ typeUrl, nonce, resources }: Push): Message {
+  const chunks: Uint8Array[] = [written(writeTexts, [[1, nonce]])];
   for (const resource of resources) {
-    const any = anyHead(resource);
+    const any = written(writeAnyHead, resource);
     chunks.push(lengthHead(2, any.length + resource.bytes.length), any, resource.bytes);
   }
-  chunks.push(protobuf.Writer.create().uint32(tag(4)).string(typeUrl).uint32(tag(5)).string(nonce).finish());
+  const tail: readonly Text[] = [
+    [4, typeUrl],
+    [5, nonce],
+  ];
+  chunks.push(written(writeTexts, tail));
   return new Pieces(chunks);
 }
 
 /** A DeltaDiscoveryResponse. */
-export function deltaResponse({ typeUrl, nonce, resources, removed, aliases }: Push): Message {
+function deltaResponse({ typeUrl, nonce, resources, removed, aliases }: Push): Message {
   const chunks: Uint8Array[] = [];
   for (const resource of resources) {
-    const others = aliases?.(resource.name) ?? [];
+    const others = aliases?.of(resource.name) ?? [];
     chunks.push(others.length > 0 ? entryHeadWith(resource, others) : entryHead(resource), resource.bytes);
   }
-  const tail = protobuf.Writer.create().uint32(tag(4)).string(typeUrl).uint32(tag(5)).string(nonce);
-  for (const name of removed) tail.uint32(tag(6)).string(name);
-  chunks.push(tail.finish());
+  const tail: Text[] = [
+    [4, typeUrl],
+    [5, nonce],
+  ];
+  for (const name of removed) tail.push([6, name]);
+  chunks.push(written(writeTexts, tail));
   return new Pieces(chunks);
 }
 
@@ -81,18 +91,33 @@ function entryHead(resource: CachedResource): Uint8Array {
 
 /** All of a delta response's entry for this resource but its bytes, which come last: 1 version, 3 name, 4 aliases, 2 the Any. */
 function entryHeadWith(resource: CachedResource, aliases: readonly string[]): Uint8Array {
-  const any = anyHead(resource);
-  const inner = protobuf.Writer.create().uint32(tag(1)).string(resource.version).uint32(tag(3)).string(resource.name);
-  for (const alias of aliases) inner.uint32(tag(4)).string(alias);
-  const start = Buffer.concat([inner.finish(), lengthHead(2, any.length + resource.bytes.length), any]);
-  return Buffer.concat([lengthHead(2, start.length + resource.bytes.length), start]);
+  const { version, name, bytes } = resource;
+  const any = written(writeAnyHead, resource);
+  const texts: Text[] = [
+    [1, version],
+    [3, name],
+  ];
+  for (const alias of aliases) texts.push([4, alias]);
+  const start = [written(writeTexts, texts), lengthHead(2, any.length + bytes.length), any];
+  const length = start.reduce((sum, piece) => sum + piece.length, bytes.length);
+  return Buffer.concat([lengthHead(2, length), ...start]);
+}
+
+type Text = readonly [field: number, text: string];
+
+function writeTexts(texts: readonly Text[], writer: PbfWriter): void {
+  for (const [field, text] of texts) writeTextField(writer, field, text);
 }
 
 /** An Any up to its value's bytes: 1 type_url, 2 value. */
-function anyHead({ type, bytes }: CachedResource): Uint8Array {
-  return protobuf.Writer.create().uint32(tag(1)).string(type).uint32(tag(2)).uint32(bytes.length).finish();
+function writeAnyHead({ type, bytes }: CachedResource, writer: PbfWriter): void {
+  writeTextField(writer, 1, type);
+  writeLength([2, bytes.length], writer);
 }
 
-function lengthHead(field: number, length: number): Uint8Array {
-  return protobuf.Writer.create().uint32(tag(field)).uint32(length).finish();
+function writeLength([field, length]: readonly [field: number, length: number], writer: PbfWriter): void {
+  writer.writeTag(field, wireTypes.delimited);
+  writer.writeVarint(length);
 }
+
+const lengthHead = (field: number, length: number): Uint8Array => written(writeLength, [field, length]);

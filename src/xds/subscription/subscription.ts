@@ -2,11 +2,13 @@
 // any I/O or clock. Requests change it, `next` tells what is to be sent, `sent` notes that it was.
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
 import type { CachedResource } from '../codec/cache.ts';
-import type { Held } from './held.ts';
+import type { Held } from '../holdings/held.ts';
 import type { DeltaRequest, SotwRequest } from './requests.ts';
-import type { Changes, SharedMap } from './shared-map.ts';
+import type { SharedMap } from '../holdings/shared-map.ts';
+import type { Sent, Settled, Update } from './update.ts';
 import type { Pacing, SubscriptionKind } from './subscription-kind.ts';
-import { asked, heldAs, holdings } from './held.ts';
+import { asked, heldAs, holdings } from '../holdings/held.ts';
+import { changesOf, increment } from './update.ts';
 
 /** What the proxy is to have under a name: nothing, or what it has already because the new version is rejected. */
 export type Wanted = CachedResource | 'absent' | 'withheld';
@@ -14,28 +16,6 @@ export type Wanted = CachedResource | 'absent' | 'withheld';
 export interface Catalog {
   names(): Iterable<string>;
   find(name: string): Wanted;
-}
-
-export interface Sent {
-  readonly name: string;
-  /** Undefined if it was removed. */
-  readonly after: Held | undefined;
-  /** What the proxy goes back to if it rejects. */
-  readonly before: Held | undefined;
-}
-
-export interface Update {
-  /** On the wire. */
-  readonly resources: readonly CachedResource[];
-  readonly removed: readonly string[];
-  /** What is new to the proxy: all of `resources` but for a full state. */
-  readonly sent: readonly Sent[];
-}
-
-export interface Settled {
-  readonly sent: readonly Sent[];
-  /** Why the proxy rejects the response; undefined if it accepts. */
-  readonly error: string | undefined;
 }
 
 export class Subscription {
@@ -183,12 +163,10 @@ export class Subscription {
     // A part of a full state would say that the rest is gone.
     const fullState = this.kind.fullState && !this.kind.incremental;
     const maxBytes = fullState || this.kind.atomic === true ? Infinity : pacing.maxBytes;
-    const sent = [...this.#additions(catalog, maxBytes), ...this.#removals(pacing.removals)];
+    const sent = this.#additions(catalog, maxBytes);
+    if (this.#leaving.size > 0 && pacing.removals) sent.push(...this.#removals());
     if (sent.length === 0 && !this.#answer) return undefined;
-    const removed = sent.filter(({ after }) => after === undefined).map(({ name }) => name);
-    const changed = sent.flatMap(({ after }) => after?.resource ?? []);
-    if (!fullState) return { resources: changed, removed, sent };
-    return { resources: this.#fullState(sent), removed: [], sent };
+    return fullState ? { resources: this.#fullState(sent), removed: [], sent } : increment(sent);
   }
 
   /** `update` was sent under this nonce. */
@@ -197,7 +175,11 @@ export class Subscription {
     this.#lastNonce = nonce;
     this.#answer = false;
     this.has = this.has.with(changesOf(update.sent));
-    for (const { name } of update.sent) for (const names of [this.#due, this.#leaving, this.#asked]) names.delete(name);
+    for (const { name } of update.sent) {
+      this.#due.delete(name);
+      this.#leaving.delete(name);
+      this.#asked.delete(name);
+    }
   }
 
   #settle(nonce: string, error: string | undefined): Settled | undefined {
@@ -217,15 +199,17 @@ export class Subscription {
 
   /** A name that is asked for again is sent again: the proxy has forgotten it. */
   #subscribe(names: readonly string[], first: boolean): void {
+    if (names.length === 0) return;
     this.names = this.names.withAll(names, true);
     for (const name of names) {
       this.#due.add(name);
       if (!first || !this.has.has(name)) this.#asked.add(name);
     }
-    if (names.length > 0 && !this.kind.incremental) this.#answer = true;
+    if (!this.kind.incremental) this.#answer = true;
   }
 
   #unsubscribe(names: readonly string[]): void {
+    if (names.length === 0) return;
     const left = names.filter((name) => this.names.has(name));
     this.names = this.names.withAll(left, undefined);
     if (names.includes('*')) {
@@ -280,11 +264,8 @@ export class Subscription {
     return undefined;
   }
 
-  #removals(allowed: boolean): Sent[] {
-    if (!allowed) return [];
-    if (!this.kind.incremental && !this.kind.fullState) {
-      this.#drop([...this.#leaving]);
-    }
+  #removals(): Sent[] {
+    if (!this.kind.incremental && !this.kind.fullState) this.#drop([...this.#leaving]);
     return [...this.#leaving].map((name) => ({ name, before: this.has.get(name), after: undefined }));
   }
 
@@ -293,5 +274,3 @@ export class Subscription {
     return [...this.has.with(changesOf(sent)).values()].flatMap(({ resource }) => resource ?? []);
   }
 }
-
-const changesOf = (sent: readonly Sent[]): Changes<Held> => sent.map(({ name, after }) => [name, after]);
