@@ -127,6 +127,21 @@ export const followedBy = memo((list: readonly unknown[], last: object): readonl
   inLine([...list, last], list, 'followed'),
 ) as <T extends object>(list: readonly T[], last: T) => readonly T[];
 
+/** The list with others of `items` at these positions. `way` is the same as long as it is done for the same reason. */
+export const withOthers = memo(
+  (
+    list: readonly unknown[],
+    positions: readonly number[],
+    items: readonly unknown[],
+    way: string,
+  ): readonly unknown[] => {
+    if (positions.length === 0) return list;
+    const others = [...list];
+    positions.forEach((at, i) => (others[at] = items[i]));
+    return inLine(others, list, 'others', way);
+  },
+) as <T>(list: readonly T[], positions: readonly number[], items: readonly T[], way: string) => readonly T[];
+
 /**
  * `fn` of each item of a list, in the context of the arguments before it. Of a list that differs in one stretch from the last
  * one of its context and line only that stretch is asked for, so that a list as long as the mesh costs what changed in it; one

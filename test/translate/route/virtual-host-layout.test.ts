@@ -5,7 +5,7 @@ import type { Service } from '../../../src/model/mesh/mesh.ts';
 import { sharedValue } from '../../../src/model/memo.ts';
 import type { Claimant, Port } from '../../../src/translate/envoy/virtual-host/virtual-host-claims.ts';
 import type { Layout } from '../../../src/translate/envoy/virtual-host/virtual-host-layout.ts';
-import { layoutOf } from '../../../src/translate/envoy/virtual-host/virtual-host-layout.ts';
+import { layoutOf, ownPlaces } from '../../../src/translate/envoy/virtual-host/virtual-host-layout.ts';
 import { makeExternalService, makePort, makeService, makeSource } from '../../support/objects/make.ts';
 
 const kubernetes = (name: string, namespace: string, address: string, port = 80): Service =>
@@ -68,6 +68,35 @@ test('a layout is the same whatever there was before it', () => {
     }),
     { numRuns: 400 },
   );
+});
+
+test('callers have the places that they would have by themselves, made of what all have in common', () => {
+  const chosen = fc.subarray([...services]);
+  let common = 0;
+  fc.assert(
+    fc.property(fc.subarray([...claimants]), fc.array(chosen, { minLength: 2, maxLength: 8 }), (named, states) => {
+      const port = {
+        claimants: named,
+        dnsDomain: '*.svc.cluster.local',
+        families: 'ipv4',
+        number: 80,
+        form: 'host',
+      } as const;
+      for (const [time, state] of states.entries())
+        for (const namespace of ['bakery', 'farm', 'mint'].slice(0, 1 + (time % 3))) {
+          const dnsDomain = `${namespace}.svc.cluster.local`;
+          const own = ownPlaces({ ...port, services: state }, dnsDomain);
+          if (own === undefined) continue;
+          if (own.places.length > 0) common++;
+          const { places, problems } = layoutOf({ ...port, services: state });
+          const together = places.map((place, i) => own.places[own.positions.indexOf(i)] ?? place);
+          const direct = layoutOf({ ...port, dnsDomain, claimants: [...named], services: [...state] });
+          expect(told({ ...direct, places: together, problems })).toEqual(told(direct));
+        }
+    }),
+    { numRuns: 400 },
+  );
+  expect(common).toBeGreaterThan(400);
 });
 
 test('a service that has its names for itself leaves all other places what they are', () => {

@@ -6,7 +6,7 @@ import type { Problem } from '../../../model/problem.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import type { Consumer, EgressListener, OutboundView, ServiceView, VirtualServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { memo, memoEach, sharedList, sharedValue } from '../../../model/memo.ts';
+import { followedBy, inLine, memo, memoEach, sharedList, sharedValue, withOthers } from '../../../model/memo.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
 import { compareText } from '../../resolve/order.ts';
 import { maxBodyBytes } from '../route/redirect.ts';
@@ -20,7 +20,7 @@ import {
 import type { DomainForm } from './service-domains.ts';
 import { unknownHosts, virtualHost } from './virtual-host.ts';
 import { callerOf } from './virtual-host-claims.ts';
-import { plannedHost, planPort, type PlannedHost, type PortPlan } from './virtual-host-plan.ts';
+import { hostsOf, plannedHost, planPort, type PlannedHost, type PortPlan } from './virtual-host-plan.ts';
 import { selectVirtualServices } from './virtual-service-index.ts';
 
 /** Undefined when no egress listener has such a name, or a service of that name is not in sight. */
@@ -39,8 +39,16 @@ export function routeConfiguration(
       ? undefined
       : assemble(sharedList([built(settings, host, consumer, routeName)]), routeName);
   }
-  const known = hostsByName(sharedList(plans(listener, consumer, parsed)));
-  return withUnknownHosts(settings, known, consumer, sharedValue(outbound.unknownDestinations), routeName);
+  const {
+    common,
+    positions,
+    own,
+    consumer: callers,
+  } = together(sharedList(plans(listener, consumer, parsed)), consumer);
+  const last = unknownHosts(settings, sharedValue(outbound.unknownDestinations), routeName);
+  const hosts = builtHosts(settings, callers, routeName, common);
+  const others = builtHosts(settings, callers, routeName, own);
+  return assemble(followedBy(withOthers(hosts, positions, others, consumer.dnsDomain), last), routeName);
 }
 
 /** What users should know about the hosts of a route configuration: who lost which domain to whom. */
@@ -51,28 +59,18 @@ export function routeProblems(outbound: OutboundView, routeName: string): readon
   return plans(listener, sharedValue(outbound.consumer), parsed).flatMap((plan) => plan.problems);
 }
 
+type Hosts = Pick<PortPlan, 'common' | 'positions' | 'own' | 'consumer'>;
+
 /** Those of one plan are in order. */
-const hostsByName = memo((all: readonly PortPlan[]): readonly PlannedHost[] => {
+const together = memo((all: readonly PortPlan[], consumer: Consumer): Hosts => {
   const [only, ...others] = all;
-  return only !== undefined && others.length === 0
-    ? only.hosts
-    : sharedList(all.flatMap(({ hosts }) => hosts).toSorted((a, b) => compareText(a.name, b.name)));
+  if (only !== undefined && others.length === 0) return only;
+  const common = sharedList(all.flatMap(hostsOf).toSorted((a, b) => compareText(a.name, b.name)));
+  return { common, positions: nowhere, own: nobodys, consumer };
 });
 
-const withUnknownHosts = memo(
-  (
-    settings: MeshSettings,
-    hosts: readonly PlannedHost[],
-    consumer: Consumer,
-    unknown: OutboundView['unknownDestinations'],
-    routeName: string,
-  ): Resource => {
-    const known = builtHosts(settings, consumer, routeName, hosts);
-    return assemble(followedBy(known, unknownHosts(settings, unknown, routeName)), routeName);
-  },
-);
-
-const followedBy = memo((hosts: readonly Resource[], last: Resource): readonly Resource[] => [...hosts, last]);
+const nowhere: readonly number[] = [];
+const nobodys: readonly PlannedHost[] = [];
 
 const builtHosts = memoEach(
   (settings: MeshSettings, consumer: Consumer, routeName: string, host: PlannedHost): Resource =>
@@ -146,8 +144,11 @@ const targetsByPort = memo((targets: readonly RouteTarget[]) => {
       if (known === undefined) byPort.set(number, new Set([target]));
       else known.add(target);
     }
-  return { byPort: new Map([...byPort].map(([port, own]) => [port, sharedList([...own])])) };
+  return { byPort: new Map([...byPort].map(([port, own]) => [port, listOf(own, targets, port)])) };
 });
+
+const listOf = (own: ReadonlySet<RouteTarget>, all: readonly RouteTarget[], port: number): readonly RouteTarget[] =>
+  own.size === all.length ? all : inLine(sharedList([...own]), all, port);
 
 const allRouted = memo((views: readonly VirtualServiceView[]): readonly RoutedVirtualService[] =>
   sharedList(views.map(routedVirtualService)),

@@ -78,6 +78,21 @@ function domain({ name, short }: Name, port: number, form: DomainForm): Domain {
   return { texts, name, key: name.toLowerCase(), short };
 }
 
+/** The domain of callers for which no service is one of their own namespace. */
+export function domainOfNobody(dnsDomain: string): string {
+  const [, suffix] = splitAt(dnsDomain, '.svc.');
+  return suffix === undefined ? dnsDomain : `*.svc.${suffix}`;
+}
+
+/** The namespace whose callers may leave it out of the host's name. */
+export function homeOf(host: string): string | undefined {
+  const [name] = splitAt(host, '.svc.');
+  return splitAt(name, '.')[1];
+}
+
+/** The namespace of callers with this domain. */
+export const callersNamespace = (dnsDomain: string): string => splitAt(dnsDomain, '.svc.')[0];
+
 /** `store`, `store.shop.svc`, `store.shop` in its own namespace; elsewhere `store` alone is another service. */
 function shortNames(host: string, dnsDomain: string): readonly string[] {
   const [callerNamespace, suffix] = splitAt(dnsDomain, '.svc.');

@@ -14,14 +14,22 @@ import type { RoutedVirtualService } from '../route/route-target.ts';
 import { aliasDomains, hostDomains, serviceDomains, type Domain, type DomainForm } from './service-domains.ts';
 import { candidates, indexVirtualServices, type VirtualServiceIndex } from './virtual-service-index.ts';
 
-export interface Claim {
-  readonly host: string;
+export interface Claim extends Named {
   readonly domains: readonly Domain[];
   readonly source: SourceRef;
-  /** The service behind the host; absent for a host that only a VirtualService names. */
-  readonly service: Service | undefined;
   /** The VirtualService whose routes it gets instead of the default one. */
   readonly by: Claimant | undefined;
+}
+
+/** What a host is called by. */
+interface Named {
+  readonly host: string;
+  /** Further names of the service. */
+  readonly aliases: readonly string[];
+  /** Whether it is a service's, the name of one that is a host of its own, or one that nobody has. */
+  readonly of: 'service' | 'alias' | 'nobody';
+  /** The service behind the host; absent for a host that only a VirtualService names. */
+  readonly service: Service | undefined;
 }
 
 /** A VirtualService as far as hosts go, whatever its routes are: equal ones are the very same. */
@@ -34,15 +42,19 @@ export interface Claimant {
   readonly onlyServices?: boolean;
 }
 
-export interface Port {
-  /** Services that have the port, whatever they speak, in order of precedence. */
-  readonly services: readonly Service[];
-  /** In order of precedence. */
-  readonly claimants: readonly Claimant[];
+/** Who calls a port, as far as names go, and how they are written. */
+export interface Callers {
   readonly dnsDomain: string;
   readonly families: AddressFamilies;
   readonly number: number;
   readonly form: DomainForm;
+}
+
+export interface Port extends Callers {
+  /** Services that have the port, whatever they speak, in order of precedence. */
+  readonly services: readonly Service[];
+  /** In order of precedence. */
+  readonly claimants: readonly Claimant[];
 }
 
 /** A VirtualService with routes for a host that another one has. */
@@ -157,25 +169,27 @@ function ownHosts(
   );
 }
 
-const hostClaim = (port: Port, by: Claimant, host: string): Claim => ({
-  host,
-  domains: hostDomains(host, port.number, port.form),
-  source: hostSource(by, host),
-  service: undefined,
-  by,
-});
+const hostClaim = (port: Port, by: Claimant, host: string): Claim => {
+  const named = { host, aliases: noAliases, of: 'nobody', service: undefined } as const;
+  return { ...named, domains: domainsFor(port, named), source: hostSource(by, host), by };
+};
 
 const noAliases: readonly string[] = sharedValue([]);
 
 /** An alias that a VirtualService has is a host of its own and no longer a name of its service. */
 function serviceClaim(port: Port, { host, service, alias, by }: ServedHost, aliases: readonly ServedHost[]): Claim {
-  const { dnsDomain, families } = port;
   const names = aliases.length === 0 ? noAliases : sharedValue(aliases.map((one) => one.host));
-  const domains =
-    alias === undefined
-      ? serviceDomains(service, names, dnsDomain, port.number, port.form, families)
-      : aliasDomains(host, dnsDomain, port.number, port.form);
-  return { host, domains, source: alias ?? service.source, service, by };
+  const named: Named = { host, service, aliases: names, of: alias === undefined ? 'service' : 'alias' };
+  return { ...named, domains: domainsFor(port, named), source: alias ?? service.source, by };
+}
+
+/** All that callers of `dnsDomain` may call it by. */
+export function domainsFor({ dnsDomain, number, form, families }: Callers, named: Named): readonly Domain[] {
+  const { host, aliases, of, service } = named;
+  if (of === 'nobody' || service === undefined) return hostDomains(host, number, form);
+  return of === 'alias'
+    ? aliasDomains(host, dnsDomain, number, form)
+    : serviceDomains(service, aliases, dnsDomain, number, form, families);
 }
 
 const beatenFor = (served: readonly ServedHost[], index: VirtualServiceIndex<Claimant>): readonly Beaten[] =>

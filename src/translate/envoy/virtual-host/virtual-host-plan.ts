@@ -4,11 +4,12 @@
 import type { Problem } from '../../../model/problem.ts';
 import type { Service } from '../../../model/mesh/mesh.ts';
 import type { Consumer } from '../../../model/view.ts';
-import { memo, memoTriples, sharedList } from '../../../model/memo.ts';
+import { inLine, memo, memoEach, memoTriples, sharedList, sharedValue, withOthers } from '../../../model/memo.ts';
+import { usesSourceNamespace } from '../../resolve/virtual-service.ts';
 import type { RoutedVirtualService, RouteTarget } from '../route/route-target.ts';
-import type { DomainForm } from './service-domains.ts';
-import { claimantOf } from './virtual-host-claims.ts';
-import { layoutOf, type Place } from './virtual-host-layout.ts';
+import { domainOfNobody, type DomainForm } from './service-domains.ts';
+import { claimantOf, type Port } from './virtual-host-claims.ts';
+import { layoutOf, ownPlaces, type Place } from './virtual-host-layout.ts';
 
 export interface PlannedHost {
   /** `store.shop.svc.cluster.local:80` */
@@ -20,9 +21,15 @@ export interface PlannedHost {
 }
 
 export interface PortPlan {
-  /** Those that have a domain, by name. */
-  readonly hosts: readonly PlannedHost[];
-  /** Also finds one that lost all domains to others: an own address may still lead to it. */
+  /** Those that have a domain, by name; most often as all callers have them that no service shares a namespace with. */
+  readonly common: readonly PlannedHost[];
+  /** Where in that list these callers have another one. */
+  readonly positions: readonly number[];
+  /** What they have there. */
+  readonly own: readonly PlannedHost[];
+  /** The callers, without what makes no difference to the routes of these hosts. */
+  readonly consumer: Consumer;
+  /** Also finds one that lost all domains to others: an own address may still lead to it. Its domains may be other callers'. */
   named(name: string): PlannedHost | undefined;
   readonly problems: readonly Problem[];
 }
@@ -36,28 +43,73 @@ export const planPort = memo(
     number: number,
     form: DomainForm,
   ): PortPlan => {
+    const callers = sharedValue({
+      ...consumer,
+      namespace: askForNamespace(virtualServices) ? consumer.namespace : '',
+    });
+    const nobody = sharedValue({ ...callers, dnsDomain: domainOfNobody(consumer.dnsDomain) });
+    const common = planFor(targets, virtualServices, nobody, number, form);
+    const others = ownPlaces(common.port, consumer.dnsDomain);
+    // Who would take a name from somebody has a plan of their own.
+    if (others === undefined) return planFor(targets, virtualServices, callers, number, form);
+    return { ...common, positions: others.positions, own: common.plannedAt(others.places, consumer.dnsDomain) };
+  },
+);
+
+/** All hosts of a plan, by name. */
+export const hostsOf = ({ common, positions, own }: PortPlan): readonly PlannedHost[] =>
+  withOthers(common, positions, own, 'hosts');
+
+const askForNamespace = memo((virtualServices: readonly RoutedVirtualService[]): boolean =>
+  virtualServices.some(({ virtualService }) => usesSourceNamespace(virtualService)),
+);
+
+interface SharedPlan extends PortPlan {
+  readonly port: Port;
+  /** The hosts at places that these callers have. */
+  plannedAt(places: readonly Place[], dnsDomain: string): readonly PlannedHost[];
+}
+
+/** As all callers have it for whom these are the same. */
+const planFor = memo(
+  (
+    targets: readonly RouteTarget[],
+    virtualServices: readonly RoutedVirtualService[],
+    consumer: Consumer,
+    number: number,
+    form: DomainForm,
+  ): SharedPlan => {
     const claimants = sharedList(virtualServices.map((routed) => claimantOf(consumer, routed, number)));
     const { dnsDomain, families } = consumer;
-    const layout = layoutOf({ services: servicesOf(targets), claimants, number, form, dnsDomain, families });
+    const port: Port = { services: servicesOf(targets), claimants, number, form, dnsDomain, families };
+    const { places, byName, problems } = layoutOf(port);
     const routedBy = new Map(claimants.map((claimant, i) => [claimant, virtualServices[i]]));
     const byService = targetsByService(targets);
     const targetOf = ({ service }: Place): RouteTarget | undefined => service && byService.get(service);
     const routedOf = ({ by }: Place): RoutedVirtualService | undefined => by && routedBy.get(by);
-    const { places, byName } = layout;
+    const plannedAt = (own: readonly Place[], callers: string): readonly PlannedHost[] =>
+      allPlanned(inLine(own, targets, consumer, number, form, callers), own.map(targetOf), own.map(routedOf));
     return {
-      hosts: allPlanned(consumer, number, form, places, places.map(targetOf), places.map(routedOf)),
+      port,
+      plannedAt,
+      consumer,
+      common: plannedAt(places, dnsDomain),
+      positions: nowhere,
+      own: nobodys,
       named: (name) => {
         const place = byName.get(name);
-        return place === undefined ? undefined : planned(place, targetOf(place), routedOf(place));
+        return place && planned(place, targetOf(place), routedOf(place));
       },
-      problems: layout.problems,
+      problems,
     };
   },
 );
 
-const servicesOf = memo((targets: readonly RouteTarget[]): readonly Service[] =>
-  sharedList(targets.map(({ service }) => service)),
-);
+const nowhere: readonly number[] = sharedValue([]);
+const nobodys: readonly PlannedHost[] = sharedList<PlannedHost>([]);
+
+/** The same list while the services are the same, whatever policies do. */
+const servicesOf = memoEach(({ service }: RouteTarget): Service => service);
 
 const targetsByService = memo(
   (targets: readonly RouteTarget[]): ReadonlyMap<Service, RouteTarget> =>
@@ -73,14 +125,8 @@ const planned = memo(
 );
 
 const allPlanned = memoTriples(
-  (
-    _consumer: Consumer,
-    _port: number,
-    _form: DomainForm,
-    place: Place,
-    target: RouteTarget | undefined,
-    routed: RoutedVirtualService | undefined,
-  ): PlannedHost => planned(place, target, routed),
+  (place: Place, target: RouteTarget | undefined, routed: RoutedVirtualService | undefined): PlannedHost =>
+    planned(place, target, routed),
 );
 
 /** One object for each content, so that it can stand for it. */
