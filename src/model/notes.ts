@@ -12,31 +12,32 @@ const Given = function (object: object): object {
 const few = 8;
 
 class Notes extends Given {
-  /** A topic, and what is noted; then the next. */
-  #few: unknown[] = [];
-  #many: Map<object, unknown> | undefined;
+  /** A topic, and what is noted; then the next. Or by topic. */
+  #notes: unknown[] | Map<object, unknown> = [];
 
   static read(object: object, topic: object): unknown {
-    if (!(#few in object)) return undefined;
-    if (object.#many !== undefined) return object.#many.get(topic);
-    const at = object.#few.indexOf(topic);
-    return at < 0 ? undefined : object.#few[at + 1];
+    if (!(#notes in object)) return undefined;
+    const notes = object.#notes;
+    if (!Array.isArray(notes)) return notes.get(topic);
+    const at = notes.indexOf(topic);
+    return at < 0 ? undefined : notes[at + 1];
   }
 
   static write(object: object, topic: object, note: unknown): void {
-    const notes = #few in object ? object : new Notes(object);
-    const at = notes.#many === undefined ? notes.#few.indexOf(topic) : -1;
-    if (at >= 0) notes.#few[at + 1] = note;
-    else if (notes.#many !== undefined) notes.#many.set(topic, note);
-    else if (notes.#few.length < 2 * few) notes.#few.push(topic, note);
-    else notes.#file(topic, note);
+    const noted = #notes in object ? object : new Notes(object);
+    const notes = noted.#notes;
+    if (!Array.isArray(notes)) return void notes.set(topic, note);
+    const at = notes.indexOf(topic);
+    if (at >= 0) notes[at + 1] = note;
+    else if (notes.length < 2 * few) notes.push(topic, note);
+    else noted.#notes = filed(notes).set(topic, note);
   }
+}
 
-  #file(topic: object, note: unknown): void {
-    this.#many = new Map([[topic, note]]);
-    for (let at = 0; at < this.#few.length; at += 2) this.#many.set(this.#few[at] as object, this.#few[at + 1]);
-    this.#few = [];
-  }
+function filed(notes: readonly unknown[]): Map<object, unknown> {
+  const byTopic = new Map<object, unknown>();
+  for (let at = 0; at < notes.length; at += 2) byTopic.set(notes[at] as object, notes[at + 1]);
+  return byTopic;
 }
 
 /** One thing that can be noted of objects. Objects that are frozen can be, too. */
