@@ -4,24 +4,23 @@
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listeners
 import { memo } from '../model/memo.ts';
 import type { Layer, Resource } from '../model/envoy/resource.ts';
-import type { InboundView, OutboundView } from '../model/view.ts';
 import type { MessageOf } from '../xds/generated/messages.ts';
 import { layer } from './outbound-layers.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 
-/** Of two with one name that of `own` has it. */
+/** Of two with one name that of `own` has it. `sender` and `receiver` are the scopes of what is sent and received. */
 export function listenerLayers(
   outbound: readonly Resource[],
   own: readonly Resource[],
-  sender: OutboundView,
-  receiver: InboundView,
+  sender: string,
+  receiver: string,
 ): readonly Layer[] {
   const { handed, bound } = divided(outbound);
-  const mine = ownLayer(receiver.scope, own, bound);
+  const mine = ownLayer(receiver, own, bound);
   const isTaken = own.some(({ name }) => handed.has(name));
   const others = isTaken ? [...handed.values()].filter(({ name }) => !mine.resources.has(name)) : undefined;
-  const shared = others === undefined ? handedLayer(outbound, sender.scope) : layer(scopeOf(sender.scope), others);
+  const shared = others === undefined ? handedLayer(outbound, sender) : layer(scopeOf(sender), others);
   return shared.resources.size === 0 ? [mine] : [shared, mine];
 }
 

@@ -202,12 +202,18 @@ const assignmentsOf = memo(
     ),
 );
 
-export const routeLayer = memo((settings: MeshSettings, outbound: OutboundView, names: readonly string[]): Layer =>
-  layer(
-    outbound.scope,
-    names.flatMap((name) => routeConfiguration(settings, outbound, name) ?? []),
-  ),
+/** One layer for each distinct list of routes. */
+export const routeLayers = memo(
+  (settings: MeshSettings, outbound: OutboundView, names: readonly string[]): readonly Layer[] =>
+    alone(
+      layer(
+        outbound.scope,
+        names.flatMap((name) => routeConfiguration(settings, outbound, name) ?? []),
+      ),
+    ),
 );
+
+const alone = memo((only: Layer): readonly Layer[] => [only]);
 
 /** What of the caller's place counts for the endpoints of a service: how many callers share them depends on it. */
 type PlaceNeed = 'nothing' | 'locality' | 'workload';

@@ -25,7 +25,7 @@ import { policyProblems } from './envoy/rbac/policy-problems.ts';
 import { outboundListeners } from './envoy/listener/outbound-listeners.ts';
 import { routeProblems } from './envoy/virtual-host/route-configuration.ts';
 import type { CallerFacts } from './outbound-layers.ts';
-import { layer, routeLayer, sendingLayers } from './outbound-layers.ts';
+import { layer, routeLayers, sendingLayers } from './outbound-layers.ts';
 import type { Diagnosis } from './diagnosis/diagnosis.ts';
 import { diagnosis, unusableRoutes } from './diagnosis/diagnosis.ts';
 import { isCredentialGranted } from './gateway/granted-credentials.ts';
@@ -50,8 +50,7 @@ import { resolveMesh } from './resolve/mesh.ts';
 import { policyStatuses } from './resolve/waypoint/policy-status.ts';
 import { inboundConflicts } from './view/inbound.ts';
 import type { Target } from './view/targets.ts';
-import { serviceTargets } from './view/targets.ts';
-import { proxyOf } from './view/proxy.ts';
+import { serviceTargets, targetSources } from './view/targets.ts';
 import { proxyView } from './view/proxy-view.ts';
 import { waypointConflicts } from './waypoint/served.ts';
 import { waypointConfiguration } from './waypoint/waypoint-configuration.ts';
@@ -87,10 +86,7 @@ export const translate = (
   modules?: Modules,
 ): Translation => {
   const resolved = resolveMesh(installation, snapshot, keySets);
-  const view = (node: NodeInfo): ProxyView | undefined => {
-    const proxy = proxyOf(node, installation, resolved.pods, resolved.machines);
-    return proxy === undefined ? undefined : proxyView(resolved, proxy);
-  };
+  const view = (node: NodeInfo): ProxyView | undefined => proxyView(resolved, installation, node);
   const told = <T>(node: NodeInfo, tell: (seen: ProxyView) => readonly T[]): readonly T[] => {
     const seen = view(node);
     return seen === undefined ? [] : tell(seen);
@@ -141,7 +137,7 @@ function conflictsOf(
 ): readonly Problem[] {
   if (seen.proxy.type === 'waypoint') return waypointConflicts(resolved, seen);
   if (seen.proxy.type === 'router') return gatewayConflicts(resolved, seen, callerFacts(resolved.mesh, seen), secrets);
-  return sidecarConflicts(seen, serviceTargets(resolved, seen.proxy));
+  return sidecarConflicts(seen, serviceTargets(targetSources(resolved), seen.proxy));
 }
 
 const sidecarConflicts = memo((seen: ProxyView, targets: readonly Target[]): readonly Problem[] => {
@@ -196,20 +192,22 @@ const sidecarConfiguration = (mesh: Mesh, view: ProxyView): Configuration =>
 /** The same object for a proxy as long as it is to have the same. */
 const sidecarSeeing = memoLast(
   (view: ProxyView, endpoints: Mesh['endpoints'], networks: Mesh['networks']): Configuration => {
-    const { settings, outbound } = view;
-    const { received, routes } = layersOf(view);
-    const sending = sendingLayers(settings, outbound, endpoints, callerFacts({ networks }, view));
+    const { settings, outbound, inbound, proxy, telemetry } = view;
+    const sent = outboundListeners(view);
+    const received = receivedBy(inbound, settings, proxy, telemetry);
+    const { cluster, endpoint } = sendingLayers(settings, outbound, endpoints, callerFacts({ networks }, view));
+    const dns = dnsListeners(view, endpoints);
     return configurationWith(
-      view.proxy,
-      followedBy(sending.cluster, received),
-      sending.endpoint,
-      listenersOf(view, dnsListeners(view, endpoints)),
-      routes,
+      proxy,
+      beside(received.cluster, cluster),
+      endpoint,
+      listenersOf(proxy, sent.listeners, received.listeners, dns, outbound.scope, inbound.scope),
+      routeLayers(settings, outbound, sent.routeNames),
     );
   },
 );
 
-const followedBy = memo((layers: readonly Layer[], last: Layer): readonly Layer[] => [...layers, last]);
+const beside = memoLast((own: Layer, shared: readonly Layer[]): readonly Layer[] => [...shared, own]);
 
 const configurationWith = memoLast(
   (
@@ -228,22 +226,24 @@ const configurationWith = memoLast(
   }),
 );
 
-const layersOf = memo((view: ProxyView): { readonly received: Layer; readonly routes: readonly Layer[] } => {
-  const { settings, outbound, inbound, proxy } = view;
-  return {
-    received: inboundClusterLayer(settings, inbound, inboundFacts(proxy, settings)),
-    routes: alone(routeLayer(settings, outbound, outboundListeners(view).routeNames)),
-  };
-});
+/** What is for the traffic that comes in: whatever the proxy sends. */
+const receivedBy = memoLast(
+  (inbound: InboundView, settings: MeshSettings, proxy: Proxy, telemetry: ProxyView['telemetry']) => ({
+    cluster: inboundClusterLayer(settings, inbound, inboundFacts(proxy, settings)),
+    listeners: inboundListeners({ settings, proxy, inbound, telemetry }),
+  }),
+);
 
-const alone = memo((only: Layer): readonly Layer[] => [only]);
-
-const listenersOf = memoLast((view: ProxyView, dns: readonly Resource[]): readonly Layer[] => {
-  const { outbound, inbound } = view;
-  const received = inboundListeners(view);
-  const own = dns.length === 0 ? received : [...received, ...dns];
-  return listenerLayers(outboundListeners(view).listeners, own, outbound, inbound);
-});
+const listenersOf = memoLast(
+  (
+    _proxy: Proxy,
+    sent: readonly Resource[],
+    received: readonly Resource[],
+    dns: readonly Resource[],
+    sender: string,
+    receiver: string,
+  ): readonly Layer[] => listenerLayers(sent, dns.length === 0 ? received : [...received, ...dns], sender, receiver),
+);
 
 const inboundClusterLayer = memo((settings: MeshSettings, inbound: InboundView, facts: InboundFacts): Layer =>
   layer(inbound.scope, inboundClusters(settings, inbound, facts)),
@@ -258,23 +258,23 @@ function inboundClusters(settings: MeshSettings, inbound: InboundView, facts: In
   ];
 }
 
-const callerFacts = ({ networks }: Pick<Mesh, 'networks'>, { settings, proxy }: ProxyView): CallerFacts => ({
+const callerFacts = ({ networks }: Pick<Mesh, 'networks'>, { settings, proxy }: ProxyView): CallerFacts =>
+  factsOf(proxy, settings, networks);
+
+const factsOf = memoLast((proxy: Proxy, settings: MeshSettings, networks: Mesh['networks']): CallerFacts => ({
   facts: clusterFacts(proxy, settings),
   place: placeOf(proxy),
   reach: reachFrom(networks, proxy.network, requestedNetworks(proxy)),
-});
+}));
 
-const clusterFacts = memoLast((proxy: Proxy, settings: MeshSettings): ClusterFacts =>
-  sharedValue({ proxyType: proxy.type, families: addressFamilies(settings, proxy) }),
-);
+const clusterFacts = (proxy: Proxy, settings: MeshSettings): ClusterFacts =>
+  sharedValue({ proxyType: proxy.type, families: addressFamilies(settings, proxy) });
 
-const inboundFacts = memoLast((proxy: Proxy, settings: MeshSettings): InboundFacts =>
-  sharedValue({ address: proxy.ipAddresses[0] ?? '', families: addressFamilies(settings, proxy) }),
-);
+const inboundFacts = (proxy: Proxy, settings: MeshSettings): InboundFacts =>
+  sharedValue({ address: proxy.ipAddresses[0] ?? '', families: addressFamilies(settings, proxy) });
 
-const placeOf = memo(({ locality, labels, network, nodeName }: Proxy): CallerPlace =>
-  sharedValue({ locality, labels, network, nodeName }),
-);
+const placeOf = ({ locality, labels, network, nodeName }: Proxy): CallerPlace =>
+  sharedValue({ locality, labels, network, nodeName });
 
 /** An east-west gateway asks for the endpoints of some networks only. */
 const requestedNetworks = ({ metadata }: Proxy): string | undefined => {

@@ -5,10 +5,9 @@ import type { NodeInfo } from '../../src/model/envoy/resource.ts';
 import type { ProxyView } from '../../src/model/view.ts';
 import { defaultInstallation } from '../../src/translate/resolve/mesh-settings.ts';
 import { resolveMesh } from '../../src/translate/resolve/mesh.ts';
-import { inboundView } from '../../src/translate/view/inbound.ts';
 import { outboundView } from '../../src/translate/view/outbound.ts';
+import { proxyView } from '../../src/translate/view/proxy-view.ts';
 import { proxyOf } from '../../src/translate/view/proxy.ts';
-import { serviceTargets } from '../../src/translate/view/targets.ts';
 import { snapshotOf } from '../support/objects/snapshot.ts';
 
 const service = (namespace: string, name: string, ports: string, extra = ''): string => `---
@@ -46,12 +45,9 @@ const nodeOf = (
 
 function view(yaml: string, node: NodeInfo): Pick<ProxyView, 'outbound' | 'inbound'> {
   const resolved = resolveMesh(defaultInstallation, snapshotOf(yaml));
-  const proxy = proxyOf(node, defaultInstallation, resolved.pods, resolved.machines);
-  if (proxy === undefined) throw new Error('not a proxy');
-  return {
-    outbound: outboundView(resolved, proxy),
-    inbound: inboundView(resolved, serviceTargets(resolved, proxy), proxy),
-  };
+  const seen = proxyView(resolved, defaultInstallation, node);
+  if (seen === undefined) throw new Error('not a proxy');
+  return seen;
 }
 
 const web = nodeOf('shop', 'web', { app: 'web' });

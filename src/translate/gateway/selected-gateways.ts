@@ -6,7 +6,7 @@ import { sharedList, sharedValue } from '../../model/memo.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import type { Target } from '../view/targets.ts';
-import { workloadTargets } from '../view/targets.ts';
+import { targetSources, workloadTargets } from '../view/targets.ts';
 
 /** A port of a Service that leads to the router; canonical by `sharedValue`. */
 export interface ServicePortTarget {
@@ -30,7 +30,7 @@ const untranslatedLabel = 'experimental.istio.io/disable-gateway-port-translatio
 
 export function selectedGateways(resolved: ResolvedMesh, proxy: Proxy): SelectedGateways {
   const { mesh } = resolved;
-  const targets = sharedList(workloadTargets(resolved, proxy).map(serviceTarget));
+  const targets = sharedList(workloadTargets(targetSources(resolved), proxy).map(serviceTarget));
   const { gatewaysOfOwnNamespace, strictGatewayMerging } = mesh.settings.features;
   const gateways = mesh.gateways.filter((gateway) => isFor(gateway, proxy, targets, gatewaysOfOwnNamespace));
   return { gateways: sharedList(strictGatewayMerging ? withoutStrangers(gateways) : gateways), targets };

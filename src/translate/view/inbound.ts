@@ -1,7 +1,7 @@
 // What a proxy receives: the target ports of the services that lead to its workload, or those its Sidecar object
 // lists instead, and how each is secured.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
-import { memo, sharedList } from '../../model/memo.ts';
+import { memo, memoLast, sharedList } from '../../model/memo.ts';
 import type { DestinationPolicy, MeshSettings, MtlsMode, Service, ServicePort } from '../../model/mesh/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
@@ -21,24 +21,41 @@ import type { Target } from './targets.ts';
 
 type Sidecar = KindMap['Sidecar'];
 
-/** `targets`: the service ports that lead to the workload, of connections. */
-export function inboundView(from: OwnBasis, targets: readonly Target[], proxy: Proxy): InboundView {
+/** `targets`: the service ports that lead to the workload, of connections; `policies`: `inboundPolicies` of these. */
+export function inboundView(
+  from: OwnBasis,
+  targets: readonly Target[],
+  policies: readonly object[],
+  proxy: Proxy,
+): InboundView {
   const { mesh, sidecars, mtls } = from;
   const { settings } = mesh;
   const { namespace, labels } = proxy;
-  const policies = indexPolicies(mesh.destinationPolicies);
   return build(
     settings,
     sidecarFor(sidecars, namespace, labels, settings.rootNamespace),
     mtls(namespace),
     workloadPolicies(from, proxy),
     targets,
-    sharedList(
-      targets.map(({ service }) => policyFor(policies, service, namespace, labels, settings.rootNamespace) ?? noPolicy),
-    ),
+    policies,
     proxy,
   );
 }
+
+/** What is in force of each target's service for the workload itself; the same list as long as it is the same. */
+export const inboundPolicies = memoLast(
+  (
+    { namespace, labels }: Proxy,
+    targets: readonly Target[],
+    all: readonly DestinationPolicy[],
+    rootNamespace: string,
+  ): readonly object[] => {
+    const policies = indexPolicies(all);
+    return sharedList(
+      targets.map(({ service }) => policyFor(policies, service, namespace, labels, rootNamespace) ?? noPolicy),
+    );
+  },
+);
 
 /** Stands for none in lists whose elements are compared by identity. */
 const noPolicy: object = {};

@@ -1,6 +1,6 @@
 // Which services lead to a workload: by its address among their endpoints, or by selecting it before it is one.
 // https://kubernetes.io/docs/concepts/services-networking/service/
-import { memo, memoLast, sharedList } from '../../model/memo.ts';
+import { memo, memoLast, sharedFields, sharedList } from '../../model/memo.ts';
 import { selects } from '../../model/mesh/labels.ts';
 import type { Mesh, MeshSettings, Service, ServiceEndpoints, ServicePort } from '../../model/mesh/mesh.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
@@ -22,21 +22,32 @@ export interface Target {
   readonly targetPort: number;
 }
 
+/** What leads to workloads. */
+export interface TargetSources {
+  readonly pods: ResolvedMesh['pods'];
+  readonly byAddress: Targets;
+  readonly selecting: ReadonlyMap<string, readonly Service[]>;
+}
+
+/** The same object while all of it is. */
+export const targetSources = memo(({ mesh, pods }: ResolvedMesh): TargetSources =>
+  sharedFields({ pods, byAddress: targetsByAddress(mesh), selecting: selectorsByNamespace(mesh.services) }),
+);
+
 /** The service ports that lead to the workload, by creation time, then host: the first service that leads to a port has it. */
-export const serviceTargets = (resolved: ResolvedMesh, proxy: Proxy): readonly Target[] =>
-  ofConnections(workloadTargets(resolved, proxy));
+export const serviceTargets = (sources: TargetSources, proxy: Proxy): readonly Target[] =>
+  ofConnections(workloadTargets(sources, proxy));
 
 const ofConnections = memo((targets: readonly Target[]): readonly Target[] =>
   targets.filter(({ servicePort }) => servicePort.protocol !== 'UDP'),
 );
 
 /** The same, and those of UDP. The same list for a workload as long as the same services lead to it. */
-export function workloadTargets({ mesh, pods }: ResolvedMesh, proxy: Proxy): readonly Target[] {
+export function workloadTargets({ pods, byAddress, selecting }: TargetSources, proxy: Proxy): readonly Target[] {
   const pod = pods.byName(proxy.namespace, podNameOf(proxy.id, proxy.namespace));
-  const byAddress = targetsByAddress(mesh);
   const [first = none, ...others] = proxy.ipAddresses.map((address) => byAddress.get(address) ?? none);
   const addressed = others.length === 0 ? first : sharedList([...first, ...others.flat()]);
-  return targetsFrom(proxy, addressed, servicesOf(mesh.services, proxy.namespace), pod);
+  return targetsFrom(proxy, addressed, selecting.get(proxy.namespace) ?? none, pod);
 }
 
 /** Before it is ready a workload is no endpoint yet, but its proxy has to know what will come. */
@@ -64,12 +75,9 @@ const selectingServices = memo((services: readonly Service[], labels: Proxy['lab
   sharedList(services.filter((service) => selects(service.selector ?? {}, labels))),
 );
 
-/** Those of a namespace that select workloads. */
-const servicesOf = (services: readonly Service[], namespace: string): readonly Service[] =>
-  selectorsByNamespace(services).get(namespace) ?? none;
-
 const none: readonly never[] = [];
 
+/** Those of each namespace that select workloads. */
 const selectorsByNamespace = memo((services: readonly Service[]) => {
   const selecting = services.filter((service) => service.registry === 'Kubernetes' && service.selector !== undefined);
   const grouped = Map.groupBy(selecting, (service) => service.namespace);

@@ -15,7 +15,7 @@ const ownFields = [
   'telemetries',
   'keySets',
 ] as const;
-const ownMeshFields = ['settings', 'services', 'destinationPolicies'] as const;
+const ownMeshFields = ['settings', 'services'] as const;
 
 /** What says something of the proxy itself and of what it receives. */
 export interface OwnBasis extends Pick<ResolvedMesh, (typeof ownFields)[number]> {
@@ -23,7 +23,7 @@ export interface OwnBasis extends Pick<ResolvedMesh, (typeof ownFields)[number]>
 }
 
 const outboundFields = ['facts', 'sidecars', 'serviceLimits'] as const;
-const outboundMeshFields = [...ownMeshFields, 'virtualServices'] as const;
+const outboundMeshFields = [...ownMeshFields, 'destinationPolicies', 'virtualServices'] as const;
 
 /** What says something of what it sends. */
 export interface OutboundBasis extends Pick<ResolvedMesh, (typeof outboundFields)[number]> {
@@ -35,10 +35,11 @@ export const outboundBasis = memo((resolved: ResolvedMesh): OutboundBasis =>
 );
 
 /** Sidecars are told of by their own namespace and the root; gateways and waypoints may be by any. */
-export const ownBasis = (resolved: ResolvedMesh, { type, namespace }: Pick<Proxy, 'type' | 'namespace'>): OwnBasis =>
-  type === 'sidecar' ? ofNamespace(resolved, namespace) : ofMesh(resolved);
+export const ownBasis = (all: OwnBasis, { type, namespace }: Pick<Proxy, 'type' | 'namespace'>): OwnBasis =>
+  type === 'sidecar' ? ofNamespace(all, namespace) : all;
 
-const ofMesh = memo((resolved: ResolvedMesh): OwnBasis =>
+/** The basis of all proxies. */
+export const meshBasis = memo((resolved: ResolvedMesh): OwnBasis =>
   sharedFields({ ...fieldsOf(resolved, ownFields), mesh: fieldsOf(resolved.mesh, ownMeshFields) }),
 );
 
@@ -46,8 +47,7 @@ const ofMesh = memo((resolved: ResolvedMesh): OwnBasis =>
 const fieldsOf = <T extends object, K extends string & keyof T>(all: T, names: readonly K[]): Pick<T, K> =>
   sharedFields(Object.fromEntries(names.map((name) => [name, all[name]])) as Pick<T, K>);
 
-const ofNamespace = memo((resolved: ResolvedMesh, namespace: string): OwnBasis => {
-  const basis = ofMesh(resolved);
+const ofNamespace = memo((basis: OwnBasis, namespace: string): OwnBasis => {
   const { rootNamespace } = basis.mesh.settings;
   const own = <P extends object>(all: ReadonlyMap<string, readonly P[]>): ReadonlyMap<string, readonly P[]> =>
     lists(rootNamespace, all.get(rootNamespace), namespace, all.get(namespace)) as ReadonlyMap<string, readonly P[]>;

@@ -8,7 +8,7 @@ import { serviceKey } from '../../../model/mesh/mesh.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
-import type { ProxyView } from '../../../model/view.ts';
+import type { ProxyView, ServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { dnsListener as listenerName } from '../../names.ts';
 import { from } from '../../provenance.ts';
@@ -30,7 +30,7 @@ export function dnsListeners(
 ): readonly Resource[] {
   if (!proxy.dnsCapture || proxy.type !== 'sidecar') return noListeners;
   const families = sharedValue({ ipv4: supportsIpv4(proxy), ipv6: supportsIpv6(proxy) });
-  const headless = outbound.services.filter(isHeadless);
+  const headless = headlessOf(outbound.services);
   const names = nameTable(
     outbound.services,
     sharedList(headless.map(({ service }) => endpoints.get(serviceKey(service)) ?? none)),
@@ -39,6 +39,8 @@ export function dnsListeners(
   );
   return alone(listener(settings, names, families.ipv4 ? '127.0.0.1' : '::1', resolvers(proxy)));
 }
+
+const headlessOf = memo((services: readonly ServiceView[]): readonly ServiceView[] => services.filter(isHeadless));
 
 const noListeners: readonly Resource[] = [];
 const alone = memo((only: Resource): readonly Resource[] => [only]);

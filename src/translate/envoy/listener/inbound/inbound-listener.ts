@@ -30,7 +30,12 @@ type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 type ListenerFilter = MessageOf['envoy.config.listener.v3.ListenerFilter'];
 
 /** Without interception a proxy only receives on ports that a Sidecar object binds. */
-export const inboundListeners = ({ settings, proxy, inbound, telemetry }: ProxyView): readonly Resource[] =>
+export const inboundListeners = ({
+  settings,
+  proxy,
+  inbound,
+  telemetry,
+}: Omit<ProxyView, 'outbound' | 'extensions'>): readonly Resource[] =>
   listenersOf(settings, telemetry.server, inbound, proxy);
 
 const listenersOf = memo(
