@@ -77,7 +77,7 @@ export class ProxyStream {
   /** Sends what differs from the configuration before. */
   configure(configuration: Configuration): void {
     const delivered = this.#takesHosts ? withPushedHosts(configuration) : configuration;
-    for (const [type, { names, onDemand }] of this.#state.configure(delivered)) {
+    for (const { type, names, onDemand } of this.#state.configure(delivered)) {
       const subscription = this.#types.get(type)?.subscription;
       subscription?.touch(names);
       if (type === virtualHost) subscription?.cover(this.#state.pushesHosts, this.#state.catalog(type));

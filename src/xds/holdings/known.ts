@@ -11,10 +11,9 @@ export class Known<T extends object> {
     return this.#references.get(print)?.deref();
   }
 
-  note(print: number, one: T): T {
-    this.#references.set(print, new WeakRef(one));
+  note(print: number, reference: WeakRef<T>): void {
+    this.#references.set(print, reference);
     if (this.#references.size > this.#sweepAt) this.#sweep();
-    return one;
   }
 
   #sweep(): void {

@@ -22,7 +22,10 @@ export class SharedMaps<V> {
   of(entries: Table<V>, print: number): SharedMap<V> {
     if (entries.size === 0) return this.empty;
     const known = this.#known.at(print);
-    return known?.holds(entries) === true ? known : this.#known.note(print, new SharedMap(this, entries, print));
+    if (known?.holds(entries) === true) return known;
+    const made = new SharedMap(this, entries, print);
+    this.#known.note(print, made.reference);
+    return made;
   }
 
   print(name: string, value: V | undefined): number {
@@ -40,6 +43,7 @@ interface Successor<V> {
 const mostSuccessors = 16;
 
 export class SharedMap<V> {
+  readonly reference: WeakRef<SharedMap<V>> = new WeakRef(this);
   readonly #maps: SharedMaps<V>;
   readonly #entries: Table<V>;
   readonly #print: number;
@@ -101,7 +105,7 @@ export class SharedMap<V> {
       print ^= this.#maps.print(name, this.get(name)) ^ this.#maps.print(name, value);
     const made = this.#maps.of(this.#entries.with(differing), print);
     const living = this.#successors.filter(({ map }) => map.deref() !== undefined);
-    this.#successors = [{ changes: differing.length, map: new WeakRef(made) }, ...living.slice(0, mostSuccessors - 1)];
+    this.#successors = [{ changes: differing.length, map: made.reference }, ...living.slice(0, mostSuccessors - 1)];
     return made;
   }
 }

@@ -91,7 +91,9 @@ function namesAfter({ places, print: before }: Names, changes: ReadonlyMap<strin
   const print = [...added, ...gone].reduce((all, name) => all ^ hash(name), before);
   const known = knownNames.at(print);
   if (known?.places.size === names.length && names.every((name) => known.places.has(name))) return known;
-  return knownNames.note(print, { places: new Map(names.map((name, place) => [name, place])), print });
+  const made = { places: new Map(names.map((name, place) => [name, place])), print };
+  knownNames.note(print, new WeakRef(made));
+  return made;
 }
 
 const offset = 0x811c9dc5 | 0;

@@ -1,6 +1,6 @@
 // What there is of one type for one proxy, and what differs between two states of it. A layer is compared with its
 // successor once for all the proxies that share both, by the identity of its resources.
-import type { Layer, Resource } from '../../model/envoy/resource.ts';
+import type { Layer, Resource, TypeUrl } from '../../model/envoy/resource.ts';
 import { changedKeys } from '../../model/patched-map.ts';
 
 export interface Found {
@@ -34,19 +34,20 @@ export function* resourceNames(layers: readonly Layer[]): Generator<string> {
   for (const { resources, onDemand } of layers) if (onDemand === undefined) yield* resources.keys();
 }
 
-/** What may mean something else now, of one type. */
+/** What may mean something else now. */
 export interface Changed {
+  readonly type: TypeUrl;
   /** New, gone or another resource, but for what is there on demand; a name may come twice. */
   readonly names: readonly string[];
   /** And whatever the proxy asked for by name. */
   readonly onDemand: boolean;
 }
 
-export function changesBetween(before: readonly Layer[], after: readonly Layer[]): Changed {
+export function changesBetween(type: TypeUrl, before: readonly Layer[], after: readonly Layer[]): Changed {
   const gone = before.filter((layer) => !after.includes(layer));
   const fresh = after.filter((layer) => !before.includes(layer));
   const onDemand = gone.some(isOnDemand) || fresh.some(isOnDemand);
-  return { names: changedNames(gone.filter(isFixed), fresh.filter(isFixed)), onDemand };
+  return { type, names: changedNames(gone.filter(isFixed), fresh.filter(isFixed)), onDemand };
 }
 
 const isOnDemand = ({ onDemand }: Layer): boolean => onDemand !== undefined;

@@ -22,8 +22,6 @@ const kinds = new Map<TypeUrl, ResourceKind>(
   Object.entries(resourceTypes).map(([kind, type]) => [type, kind as ResourceKind]),
 );
 
-const unchanged: ReadonlyMap<TypeUrl, Changed> = new Map();
-
 export class ProxyState {
   readonly #encode: Encode;
   readonly #quarantine: Quarantine;
@@ -50,17 +48,17 @@ export class ProxyState {
   }
 
   /** Takes the place of the configuration so far; returns what may have changed, of the types of which anything may have. */
-  configure(configuration: Configuration): ReadonlyMap<TypeUrl, Changed> {
+  configure(configuration: Configuration): readonly Changed[] {
     const before = this.#configuration;
-    if (before === configuration) return unchanged;
+    if (before === configuration) return [];
     this.#configuration = configuration;
     this.#layers = undefined;
     const { virtualHost } = configuration;
     this.#pushesHosts = virtualHost.length > 0 && virtualHost.every(({ onDemand }) => onDemand === undefined);
-    const changed = new Map<TypeUrl, Changed>();
+    const changed: Changed[] = [];
     for (const kind of configured) {
       const [old, fresh] = [before[kind], configuration[kind]];
-      if (!sameLayers(old, fresh)) changed.set(resourceTypes[kind], changesBetween(old, fresh));
+      if (!sameLayers(old, fresh)) changed.push(changesBetween(resourceTypes[kind], old, fresh));
     }
     return changed;
   }
