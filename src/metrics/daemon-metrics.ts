@@ -7,6 +7,8 @@ import type { CredentialFault } from '../model/proxy/credential-fault.ts';
 import type { TypeUrl } from '../model/envoy/resource.ts';
 import { resourceTypes } from '../model/envoy/resource.ts';
 import type { AdmissionMetrics } from './admission-metrics.ts';
+import type { Count } from './by-type.ts';
+import { counterByType, histogramByType } from './by-type.ts';
 import { admissionMetrics } from './admission-metrics.ts';
 import type { CurrentState } from './current-state.ts';
 import { registerState } from './current-state.ts';
@@ -65,47 +67,41 @@ const shortNames: Readonly<Record<string, string>> = {
 const typeName = (type: TypeUrl): string => shortNames[type] ?? 'other';
 
 function pushMetrics(registry: Registry): Pick<DaemonMetrics, 'sent' | 'settled'> {
-  const own = { registers: [registry] };
-  const typed = { ...own, labelNames: ['type'] as const };
-  const pushes = new Counter({ name: 'pilot_xds_pushes', help: 'Responses sent to proxies, by type.', ...typed });
-  const sizes = new Histogram({
-    name: 'pilot_xds_config_size_bytes',
-    help: 'Size of the responses that were sent, by type.',
-    buckets: [1, 10_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000],
-    ...typed,
-  });
-  const resources = new Counter({ name: 'keelson_xds_resources_sent_total', help: 'Resources sent to proxies, by type.', ...typed }); // prettier-ignore
-  const bytes = new Counter({
-    name: 'keelson_xds_bytes_sent_total',
-    help: 'Bytes sent to proxies, by type.',
-    ...typed,
-  });
-  const rejects = new Counter({ name: 'pilot_total_xds_rejects', help: 'Responses that proxies rejected, by type.', ...typed }); // prettier-ignore
-  const answers = new Histogram({
-    name: 'keelson_xds_answer_seconds',
-    help: 'From a response to the proxy having taken or rejected it, by type.',
-    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
-    ...typed,
-  });
-  const making = new Histogram({
-    name: 'pilot_xds_push_time',
-    help: 'Seconds to find out what differs for a proxy, to encode and to send it, by type.',
-    buckets: [0.0001, 0.001, 0.01, 0.1, 1, 3, 5, 10, 20, 30],
-    ...typed,
-  });
+  const counter = (name: string, help: string): Count => counterByType(registry, name, help);
+  const histogram = (name: string, help: string, bounds: readonly number[]): Count =>
+    histogramByType(registry, name, help, bounds);
+  const pushes = counter('pilot_xds_pushes', 'Responses sent to proxies, by type.');
+  const sizes = histogram(
+    'pilot_xds_config_size_bytes',
+    'Size of the responses that were sent, by type.',
+    [1, 10_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000],
+  );
+  const resources = counter('keelson_xds_resources_sent_total', 'Resources sent to proxies, by type.');
+  const bytes = counter('keelson_xds_bytes_sent_total', 'Bytes sent to proxies, by type.');
+  const rejects = counter('pilot_total_xds_rejects', 'Responses that proxies rejected, by type.');
+  const answers = histogram(
+    'keelson_xds_answer_seconds',
+    'From a response to the proxy having taken or rejected it, by type.',
+    [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+  );
+  const making = histogram(
+    'pilot_xds_push_time',
+    'Seconds to find out what differs for a proxy, to encode and to send it, by type.',
+    [0.0001, 0.001, 0.01, 0.1, 1, 3, 5, 10, 20, 30],
+  );
   return {
-    sent: (type, count, size, took) => {
-      const labels = { type: typeName(type) };
-      pushes.inc(labels);
-      making.observe(labels, seconds(took));
-      sizes.observe(labels, size);
-      resources.inc(labels, count);
-      bytes.inc(labels, size);
+    sent: (url, count, size, took) => {
+      const type = typeName(url);
+      pushes(type, 1);
+      making(type, seconds(took));
+      sizes(type, size);
+      resources(type, count);
+      bytes(type, size);
     },
-    settled: (type, accepted, after) => {
-      const labels = { type: typeName(type) };
-      answers.observe(labels, seconds(after));
-      if (!accepted) rejects.inc(labels);
+    settled: (url, accepted, after) => {
+      const type = typeName(url);
+      answers(type, seconds(after));
+      if (!accepted) rejects(type, 1);
     },
   };
 }
