@@ -1,7 +1,7 @@
 // What a proxy needs in order to send: clusters, endpoints and routes, as layers that it shares with all proxies for which
 // they are the same. Each is made from parts by service, so that a change asks anew only about the services it touches.
 import { followedBy, inLine, memo, memoEach, memoPairs, sharedList } from '../model/memo.ts';
-import type { DestinationPolicy, Endpoint, MeshSettings, ServiceEndpoints } from '../model/mesh/mesh.ts';
+import type { DestinationPolicy, Endpoint, MeshSettings, Service, ServiceEndpoints } from '../model/mesh/mesh.ts';
 import { serviceKey } from '../model/mesh/mesh.ts';
 import { nextResources, scopedLayer } from '../model/envoy/next-layer.ts';
 import type { Layer, Resource } from '../model/envoy/resource.ts';
@@ -15,6 +15,7 @@ import { assignmentKind, loadAssignment } from './envoy/endpoint/load-assignment
 import type { CallerPlace } from './envoy/endpoint/locality.ts';
 import { localityAlone } from './envoy/endpoint/locality.ts';
 import type { Reach } from './envoy/endpoint/reach.ts';
+import { servicesOf } from './services-of.ts';
 import { routeConfiguration } from './envoy/virtual-host/route-configuration.ts';
 
 /** What clusters and endpoints depend on of the proxy itself; each part is shared by the proxies that have the same. */
@@ -165,10 +166,14 @@ const assignmentResources = memo(
     facts: ClusterFacts,
     place: CallerPlace | undefined,
     reach: Reach | undefined,
-  ) => nextResources([], assignments(settings, facts, place, reach, services, endpointsOf(services, endpoints))),
+  ) =>
+    nextResources(
+      [],
+      assignments(settings, facts, place, reach, services, endpointsOf(servicesOf(services), endpoints)),
+    ),
 );
 
-const endpointsOf = memoAligned(({ service }: ServiceView) => serviceKey(service));
+const endpointsOf = memoAligned((service: Service) => serviceKey(service));
 
 /** Those of each service. */
 const assignments = memoPairs(
@@ -220,13 +225,16 @@ type PlaceNeed = 'nothing' | 'locality' | 'workload';
 
 const byPlace = memo(
   (settings: MeshSettings, services: readonly ServiceView[]): Readonly<Record<PlaceNeed, readonly ServiceView[]>> => {
+    const needs = placeNeeds(settings, services);
     const needing = (need: PlaceNeed): readonly ServiceView[] => {
-      const own = services.filter((view) => placeNeed(settings, view) === need);
+      const own = services.filter((_view, i) => needs[i] === need);
       return own.length === services.length ? services : inLine(sharedList(own), services, need);
     };
     return { nothing: needing('nothing'), locality: needing('locality'), workload: needing('workload') };
   },
 );
+
+const placeNeeds = memoEach((settings: MeshSettings, view: ServiceView): PlaceNeed => placeNeed(settings, view));
 
 /** As much of the place as any of these services needs. */
 function placeFor(

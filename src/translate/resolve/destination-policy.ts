@@ -107,6 +107,11 @@ export function policyFor(
   return ownedBy(namespace) ?? ownedBy(service.namespace) ?? ownedBy(rootNamespace);
 }
 
+/** Hosts of all policies. */
+export const policyHosts = memo((index: ReadonlyMap<string, PolicyIndex>): readonly string[] =>
+  [...index.values()].flatMap(({ exact, wildcards }) => [...exact.keys(), ...wildcards.map(({ host }) => host)]),
+);
+
 /** Hosts of the policies that may be in force for a namespace and not for others; undefined if there are none. */
 export const particularHosts = (
   index: ReadonlyMap<string, PolicyIndex>,

@@ -10,6 +10,7 @@ import { at } from '../../model/source.ts';
 import type { VirtualService } from '../../model/mesh/virtual-service.ts';
 import type { Consumer, OutboundView, ServiceView, UnknownDestinations, VirtualServiceView } from '../../model/view.ts';
 import { outboundCluster } from '../names.ts';
+import { positionsByName, servicesOf } from '../services-of.ts';
 import { resolveHost } from '../resolve/host.ts';
 import type { ServiceLimit } from '../resolve/load-limit.ts';
 import type { ServiceFacts } from '../resolve/service-facts.ts';
@@ -157,23 +158,14 @@ const listenerOf = ({ source, port, bind, captured }: EgressScope) => ({
 /** With the services of `inSight` that they lead to. */
 export const withDestinations = memo(
   (virtualServices: readonly VirtualService[], inSight: readonly ServiceView[]): readonly VirtualServiceView[] => {
-    const byHost = viewsByHost(inSight);
-    return sharedList(virtualServices.map((virtualService) => routedIn(byHost, virtualService)));
+    const positions = positionsByName(servicesOf(inSight));
+    const viewOf = (host: string): ServiceView | readonly never[] => inSight[positions.get(host) ?? -1] ?? [];
+    return sharedList(
+      virtualServices.map((each) =>
+        virtualServiceView(each, sharedList(destinationHosts(each).flatMap((host) => viewOf(host)))),
+      ),
+    );
   },
-);
-
-const viewsByHost = memo(
-  (views: readonly ServiceView[]): ReadonlyMap<string, ServiceView> =>
-    new Map(
-      views.flatMap((view) => [view.service, ...view.service.aliases].map(({ hostname }) => [hostname, view] as const)),
-    ),
-);
-
-const routedIn = memo((byHost: ReadonlyMap<string, ServiceView>, virtualService: VirtualService): VirtualServiceView =>
-  virtualServiceView(
-    virtualService,
-    sharedList(destinationHosts(virtualService).flatMap((host) => byHost.get(host) ?? [])),
-  ),
 );
 
 const virtualServiceView = memo(

@@ -6,7 +6,7 @@ import { serviceKey } from '../../model/mesh/mesh.ts';
 import type { LoadLimit } from '../../model/mesh/workload-policies.ts';
 import { memoAligned } from '../../model/patched-map.ts';
 import type { ServiceView } from '../../model/view.ts';
-import { indexPolicies, particularHosts, policyFor } from '../resolve/destination-policy.ts';
+import { indexPolicies, particularHosts, policyFor, policyHosts } from '../resolve/destination-policy.ts';
 import { isWildcard } from '../resolve/host.ts';
 import type { ServiceLimit } from '../resolve/load-limit.ts';
 import { limitsOfService } from '../resolve/load-limit.ts';
@@ -46,13 +46,26 @@ export const viewsFor = memo(
 
 /** For callers to whom nothing particular applies. */
 const commonViews = memo((all: InForce, seen: readonly Service[], line: string): readonly ServiceView[] => {
-  const said = seen.flatMap((service) => {
+  const settledAt = seen.map(() => nothingSettled);
+  for (const i of saidAbout(all, seen)) {
+    const service = seen[i] as Service;
     const policy = policyFor(all.policies, service, undefined, nobody, all.rootNamespace);
     const limits = limitsOfService(all.limits, service);
-    return policy === undefined && limits.length === 0 ? none : [service, settled(policy, limits)];
-  });
-  return joined(seen, factsOf(seen, all.facts), sharedList<Service | Settled>(said), line);
+    if (policy !== undefined || limits.length > 0) settledAt[i] = settled(policy, limits);
+  }
+  return serviceViews(line, seen, factsOf(seen, all.facts), settledAt);
 });
+
+/** Where the services are of which something may be said. */
+const saidAbout = ({ policies, limits }: InForce, seen: readonly Service[]): Iterable<number> =>
+  limits.length > 0 ? seen.keys() : positionsNamed(seen, policyHosts(policies));
+
+/** Most services are named by nobody. */
+function positionsNamed(seen: readonly Service[], hosts: readonly string[]): Iterable<number> {
+  if (hosts.some(isWildcard)) return seen.keys();
+  const byHost = positionsByHost(seen);
+  return new Set(hosts.flatMap((host) => byHost.get(host) ?? []));
+}
 
 const nobody: Labels = {};
 
@@ -66,9 +79,8 @@ function particularViews(
 ): readonly ServiceView[] {
   const hosts = particularHosts(policies, namespace);
   if (hosts === undefined) return none;
-  const [facts, byHost] = [factsOf(seen, factsByService), positionsByHost(seen)];
-  const positions = hosts.some(isWildcard) ? common.keys() : new Set(hosts.flatMap((host) => byHost.get(host) ?? []));
-  return [...positions].flatMap((i) => {
+  const facts = factsOf(seen, factsByService);
+  return [...positionsNamed(seen, hosts)].flatMap((i) => {
     const view = common[i] as ServiceView;
     const policy = policyFor(policies, view.service, namespace, labels, rootNamespace);
     return policy === view.policy ? none : serviceView(view.service, facts[i] ?? noFacts, policy, view.limits);
@@ -113,25 +125,6 @@ const none: readonly [] = [];
 const factsOf = memoAligned(serviceKey);
 
 const noFacts: ServiceFacts = { subjectAltNames: [], autoMtls: false, instanceAddresses: [] };
-
-/** `inForce` has the services of which something is said, each before that: where it is the same, so is the list. */
-const joined = memo(
-  (
-    seen: readonly Service[],
-    facts: readonly (ServiceFacts | undefined)[],
-    inForce: readonly (Service | Settled)[],
-    line: string,
-  ): readonly ServiceView[] => {
-    const said = new Map<object, Settled>();
-    for (let i = 0; i < inForce.length; i += 2) said.set(inForce[i] as Service, inForce[i + 1] as Settled);
-    return serviceViews(
-      line,
-      seen,
-      facts,
-      seen.map((service) => said.get(service) ?? nothingSettled),
-    );
-  },
-);
 
 const serviceViews = memoTriples(
   (_line: string, service: Service, facts: ServiceFacts | undefined, { policy, limits }: Settled): ServiceView =>

@@ -1,7 +1,7 @@
 // The routes of one outbound port: a virtual host for each host, and one for those that nobody knows. Assembled from
 // virtual hosts that are resources of their own.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
-import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { MeshSettings, Service } from '../../../model/mesh/mesh.ts';
 import type { Problem } from '../../../model/problem.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import type { Consumer, EgressListener, OutboundView, ServiceView, VirtualServiceView } from '../../../model/view.ts';
@@ -17,6 +17,7 @@ import {
   type RoutedVirtualService,
   type RouteTarget,
 } from '../route/route-target.ts';
+import { servicesOf } from '../../services-of.ts';
 import type { DomainForm } from './service-domains.ts';
 import { unknownHosts, virtualHost } from './virtual-host.ts';
 import { callerOf } from './virtual-host-claims.ts';
@@ -120,7 +121,7 @@ const isHttpProxy = (listener: EgressListener): boolean => {
 function plan(listener: EgressListener, consumer: Consumer, port: number, form: DomainForm): PortPlan {
   const targets = targetsByPort(routeTargets(listener.services)).byPort.get(port) ?? none;
   const all = allRouted(listener.virtualServices);
-  const chosen = port === 80 && form === 'host' ? all : selectVirtualServices(all, namesOn(targets));
+  const chosen = port === 80 && form === 'host' ? all : selectVirtualServices(all, namesOn(servicesOf(targets)));
   return planPort(targets, chosen, consumer, port, form);
 }
 
@@ -137,23 +138,28 @@ const none: readonly RouteTarget[] = sharedList([]);
 const routeTargets = memoEach((view: ServiceView): RouteTarget => routeTarget(view));
 
 const targetsByPort = memo((targets: readonly RouteTarget[]) => {
-  const byPort = new Map<number, Set<RouteTarget>>();
-  for (const target of targets)
-    for (const { number } of target.service.ports) {
-      const known = byPort.get(number);
-      if (known === undefined) byPort.set(number, new Set([target]));
-      else known.add(target);
-    }
-  return { byPort: new Map([...byPort].map(([port, own]) => [port, listOf(own, targets, port)])) };
+  const byPort = [...positionsByPort(servicesOf(targets))];
+  return { byPort: new Map(byPort.map(([port, positions]) => [port, listOf(targets, positions, port)])) };
 });
 
-const listOf = (own: ReadonlySet<RouteTarget>, all: readonly RouteTarget[], port: number): readonly RouteTarget[] =>
-  own.size === all.length ? all : inLine(sharedList([...own]), all, port);
+const positionsByPort = memo((services: readonly Service[]): ReadonlyMap<number, readonly number[]> => {
+  const byPort = new Map<number, number[]>();
+  for (const [i, { ports }] of services.entries())
+    for (const number of new Set(ports.map((port) => port.number))) {
+      const known = byPort.get(number);
+      if (known === undefined) byPort.set(number, [i]);
+      else known.push(i);
+    }
+  return byPort;
+});
+
+const listOf = (all: readonly RouteTarget[], positions: readonly number[], port: number): readonly RouteTarget[] =>
+  positions.length === all.length ? all : inLine(sharedList(positions.map((i) => all[i] as RouteTarget)), all, port);
 
 const allRouted = memo((views: readonly VirtualServiceView[]): readonly RoutedVirtualService[] =>
   sharedList(views.map(routedVirtualService)),
 );
 
-const namesOn = memo((targets: readonly RouteTarget[]): readonly string[] =>
-  targets.flatMap(({ service }) => [service, ...service.aliases].map(({ hostname }) => hostname)),
+const namesOn = memo((services: readonly Service[]): readonly string[] =>
+  services.flatMap((service) => [service, ...service.aliases].map(({ hostname }) => hostname)),
 );

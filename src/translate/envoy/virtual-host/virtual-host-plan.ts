@@ -4,9 +4,10 @@
 import type { Problem } from '../../../model/problem.ts';
 import type { Service } from '../../../model/mesh/mesh.ts';
 import type { Consumer } from '../../../model/view.ts';
-import { inLine, memo, memoEach, memoTriples, sharedList, sharedValue, withOthers } from '../../../model/memo.ts';
+import { inLine, memo, memoTriples, sharedList, sharedValue, withOthers } from '../../../model/memo.ts';
 import { usesSourceNamespace } from '../../resolve/virtual-service.ts';
 import type { RoutedVirtualService, RouteTarget } from '../route/route-target.ts';
+import { servicesOf } from '../../services-of.ts';
 import { domainOfNobody, type DomainForm } from './service-domains.ts';
 import { claimantOf, type Port } from './virtual-host-claims.ts';
 import { layoutOf, ownPlaces, type Place } from './virtual-host-layout.ts';
@@ -81,14 +82,15 @@ const planFor = memo(
   ): SharedPlan => {
     const claimants = sharedList(virtualServices.map((routed) => claimantOf(consumer, routed, number)));
     const { dnsDomain, families } = consumer;
-    const port: Port = { services: servicesOf(targets), claimants, number, form, dnsDomain, families };
+    const services = servicesOf(targets);
+    const port: Port = { services, claimants, number, form, dnsDomain, families };
     const { places, byName, problems } = layoutOf(port);
     const routedBy = new Map(claimants.map((claimant, i) => [claimant, virtualServices[i]]));
-    const byService = targetsByService(targets);
-    const targetOf = ({ service }: Place): RouteTarget | undefined => service && byService.get(service);
+    const targetsAt = (own: readonly Place[]): readonly (RouteTarget | undefined)[] =>
+      positionsAt(own, services).map((i) => targets[i]);
     const routedOf = ({ by }: Place): RoutedVirtualService | undefined => by && routedBy.get(by);
     const plannedAt = (own: readonly Place[], callers: string): readonly PlannedHost[] =>
-      allPlanned(inLine(own, targets, consumer, number, form, callers), own.map(targetOf), own.map(routedOf));
+      allPlanned(inLine(own, targets, consumer, number, form, callers), targetsAt(own), own.map(routedOf));
     return {
       port,
       plannedAt,
@@ -98,7 +100,7 @@ const planFor = memo(
       own: nobodys,
       named: (name) => {
         const place = byName.get(name);
-        return place && planned(place, targetOf(place), routedOf(place));
+        return place && planned(place, targetsAt([place])[0], routedOf(place));
       },
       problems,
     };
@@ -108,12 +110,14 @@ const planFor = memo(
 const nowhere: readonly number[] = sharedValue([]);
 const nobodys: readonly PlannedHost[] = sharedList<PlannedHost>([]);
 
-/** The same list while the services are the same, whatever policies do. */
-const servicesOf = memoEach(({ service }: RouteTarget): Service => service);
+/** Of each place the position of its service among these; -1 without one. */
+const positionsAt = memo((places: readonly Place[], services: readonly Service[]): readonly number[] => {
+  const positions = positionsOf(services);
+  return places.map(({ service }) => (service && positions.get(service)) ?? -1);
+});
 
-const targetsByService = memo(
-  (targets: readonly RouteTarget[]): ReadonlyMap<Service, RouteTarget> =>
-    new Map(targets.map((target) => [target.service, target])),
+const positionsOf = memo(
+  (services: readonly Service[]): ReadonlyMap<Service, number> => new Map(services.map((service, i) => [service, i])),
 );
 
 const planned = memo(
