@@ -32,8 +32,6 @@ export function followMesh(mesh: LiveMesh, { certificates, credentials, server, 
 
 /** Calls `onAnswer` besides, after every answer of a proxy. */
 export const withAnswers = (observer: XdsObserver, onAnswer: () => void): XdsObserver => ({
-  sent: (...sent) => observer.sent(...sent),
+  ...observer,
   settled: (...answer) => (observer.settled(...answer), onAnswer()),
-  converged: (...after) => observer.converged(...after),
-  cycle: (...took) => observer.cycle(...took),
 });

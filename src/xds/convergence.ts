@@ -1,12 +1,10 @@
 // How long it takes from a change until a proxy has answered everything that the change has caused. What one response sets
 // off is sent before the turn of the event loop is over, so that whoever owes no answer by then has converged.
-import type { TypeUrl } from '../model/envoy/resource.ts';
-
 interface Journey {
   /** When the change came, in milliseconds. */
   readonly since: number;
-  /** Types that are sent and not answered. */
-  readonly open: Set<TypeUrl>;
+  /** How many responses are sent and not answered. */
+  open: number;
 }
 
 /** Connections are named by whatever tells them apart. */
@@ -32,19 +30,18 @@ export class Convergence {
     }
   }
 
-  sent(connection: string, type: TypeUrl): void {
+  sent(connection: string): void {
     const journey = this.#journeys.get(connection);
-    if (journey !== undefined) return void journey.open.add(type);
+    if (journey !== undefined) return void journey.open++;
     const since = this.#current?.connection === connection ? this.#current.since : this.#now();
-    this.#journeys.set(connection, { since, open: new Set([type]) });
+    this.#journeys.set(connection, { since, open: 1 });
   }
 
-  settled(connection: string, type: TypeUrl): void {
+  settled(connection: string): void {
     const journey = this.#journeys.get(connection);
-    journey?.open.delete(type);
-    if (journey === undefined || journey.open.size > 0) return;
+    if (journey === undefined || --journey.open > 0) return;
     queueMicrotask(() => {
-      if (journey.open.size > 0 || this.#journeys.get(connection) !== journey) return;
+      if (journey.open > 0 || this.#journeys.get(connection) !== journey) return;
       this.#journeys.delete(connection);
       this.#converged(this.#now() - journey.since);
     });

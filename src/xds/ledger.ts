@@ -18,14 +18,14 @@ export class Ledger {
     this.counters.pushes++;
     this.counters.resourcesSent += resources;
     this.counters.bytesSent += bytes;
-    this.convergence.sent(connection, type);
+    this.convergence.sent(connection);
     this.#observer?.sent(type, resources, bytes, took, connection);
   };
 
   /** It is answered, `after` that many milliseconds. */
   readonly onSettled = (connection: string, type: TypeUrl, accepted: boolean, after: number): void => {
     if (!accepted) this.counters.nacks++;
-    this.convergence.settled(connection, type);
+    this.convergence.settled(connection);
     this.#observer?.settled(type, accepted, after, connection);
   };
 }
