@@ -234,6 +234,11 @@ test('printing hides what is sensitive and nothing else', () => {
     name: 'default',
     tlsCertificate: { certificateChain: { inlineString: 'chain' }, privateKey: { inlineBytes: '[redacted]' } },
   });
+  const at = { '@type': 'type.googleapis.com/google.protobuf.Timestamp', value: '2020-01-01T00:00:00Z' };
+  const provider = { tls_certificate: { private_key_provider: { provider_name: 'hsm', typed_config: at } } };
+  expect(roundTrip('envoy.extensions.transport_sockets.tls.v3.Secret', provider)).toMatchObject({
+    tlsCertificate: { privateKeyProvider: { typedConfig: { '@type': at['@type'], value: '[redacted]' } } },
+  });
 });
 
 test('bytes that are no such message are a Bug', () => {

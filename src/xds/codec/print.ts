@@ -74,9 +74,9 @@ function readWellKnown(reader: Reader, message: MessageDescriptor, style: Style)
     case 'list':
       return byName.get('values') ?? [];
     case 'duration':
-      return durationText(number('seconds'), number('nanos'));
+      return style.hidden ? redacted : durationText(number('seconds'), number('nanos'));
     case 'timestamp':
-      return timestampText(number('seconds'), number('nanos'));
+      return style.hidden ? redacted : timestampText(number('seconds'), number('nanos'));
     case 'field-mask':
       return ((byName.get('paths') ?? []) as readonly string[]).map(lowerCamelCase).join();
     case 'wrapper':
