@@ -25,6 +25,7 @@ import { Ledger } from './ledger.ts';
 import { takesHosts } from './subscription/pushed-hosts.ts';
 import { healthInformation } from './presence.ts';
 import { Quarantine } from './subscription/quarantine.ts';
+import { bind, shutDown } from './listening.ts';
 import { InvalidRequest, readRequest } from './subscription/requests.ts';
 import { adsService, endCall } from './service.ts';
 import { StartingQueue } from './starting-queue.ts';
@@ -41,9 +42,11 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   return new AdsServer(options);
 }
 
-/** The longest that a push cycle keeps everything else waiting, in milliseconds. */
-const sliceMs = 5;
-const closeGraceMs = 5000;
+/**
+ * How long proxies that come, and a push cycle, keep everything else waiting, in milliseconds. What waits for the latter is
+ * mostly answers to what it has sent, and who comes last in it waits for them.
+ */
+const slices = { starting: 5, cycle: 20 };
 
 /** Who calls, if that was to be proven; a call that is refused has ended. */
 type Authenticated = (call: AdsCall) => Promise<WorkloadIdentity | undefined | 'refused'>;
@@ -57,7 +60,7 @@ class AdsServer implements XdsServer {
   readonly #quarantine: Quarantine;
   readonly #streams = new Map<AdsCall, ProxyStream>();
   readonly #turnstile: Turnstile<AdsCall>;
-  readonly #starting = new StartingQueue<AdsCall>(sliceMs);
+  readonly #starting = new StartingQueue<AdsCall>(slices.starting);
   readonly #debug: DebugCalls | undefined;
   readonly #counters = { bugs: 0, cycles: 0 };
   readonly #ledger: Ledger;
@@ -165,7 +168,7 @@ class AdsServer implements XdsServer {
 
   async #pushAll(): Promise<void> {
     this.#counters.cycles++;
-    const breathe = breather(sliceMs);
+    const breathe = breather(slices.cycle);
     const changedAt = this.#changedAt;
     const before = encodeCount();
     for (const stream of this.#streams.values()) {
@@ -282,18 +285,3 @@ class AdsServer implements XdsServer {
     this.#swept = Math.max(1000, this.#quarantine.size);
   }
 }
-
-const bind = (server: Server, address: string, credentials: ServerCredentials): Promise<number> =>
-  new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
-  });
-
-/** Streams that have not ended by then are cut. */
-const shutDown = (server: Server): Promise<void> =>
-  new Promise((resolve) => {
-    const force = setTimeout(() => server.forceShutdown(), closeGraceMs);
-    server.tryShutdown(() => {
-      clearTimeout(force);
-      resolve();
-    });
-  });
