@@ -1,9 +1,10 @@
 // The cost of a change: what is built anew is what the change touches, whatever the size of the mesh.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { rebuilt } from '../bench/count.ts';
 import { applyObjects, changes, meshOf, nodesOf } from '../bench/mesh.ts';
 import type { Configuration, Resource } from '../src/model/envoy/resource.ts';
+import { Topic } from '../src/model/notes.ts';
 import { ownLabels } from '../src/model/proxy/self-labels.ts';
 import type { Snapshot } from '../src/model/snapshot.ts';
 import { translate } from '../src/translate/translate.ts';
@@ -76,6 +77,49 @@ describe('a change in a mesh of 1,000 services and 20 proxies in 10 namespaces',
     const [first, second] = [before, { ...before, version: before.version + 1 }].map((snapshot) => translate(snapshot));
     for (const node of nodes) expect(second?.configuration(node)).toBe(first?.configuration(node));
   });
+});
+
+describe('namespaces', () => {
+  const rule = (spec: object) => ({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'DestinationRule',
+    metadata: { name: 'mine', namespace: 'mesh-3' },
+    spec: { host: 'svc-0000.mesh-0.svc.cluster.local', trafficPolicy: { loadBalancer: { simple: 'RANDOM' } }, ...spec },
+  });
+  /** Of the first proxy of each namespace. */
+  const shared = (all: readonly Configuration[], type: 'cluster' | 'endpoint') =>
+    new Set(all.slice(0, 10).map((each) => each[type][0]?.resources)).size;
+
+  it('to which nothing particular is said have the very same clusters and endpoints', () => {
+    const before = meshOf(100);
+    const everybody = configurations(before);
+    const one = configurations(applyObjects(before, [rule({ exportTo: ['.'] })]));
+    const all = configurations(applyObjects(before, [rule({ exportTo: ['*'] })]));
+    expect([everybody, one, all].map((each) => shared(each, 'cluster'))).toEqual([1, 2, 2]);
+    expect([everybody, one, all].map((each) => shared(each, 'endpoint'))).toEqual([1, 2, 2]);
+  });
+});
+
+describe('what is looked up for a change', () => {
+  /** Asks what is known of an object. */
+  const lookUps = (change: string, services: number): number => {
+    const before = meshOf(services);
+    const kept = configurations(before);
+    const applied = changes.find(({ name }) => name === change)?.apply(before, services) ?? before;
+    const asked = vi.spyOn(Topic.prototype, 'of');
+    expect(configurations(applied)).toHaveLength(kept.length);
+    const count = asked.mock.calls.length;
+    asked.mockRestore();
+    return count;
+  };
+
+  it.each(['endpoint removed', 'VirtualService weight', 'DestinationRule limit'])(
+    'of %s grows with the rules, and not with services that have none or with namespaces',
+    (change) => {
+      // A tenth of the services has rules.
+      expect(lookUps(change, 800) - lookUps(change, 200)).toBeLessThan(20 * 60);
+    },
+  );
 });
 
 describe('proxies that know their own names', () => {
