@@ -6,8 +6,11 @@ import { Known } from './known.ts';
 /** Names, each once, and what they lead to now. Undefined: it is gone. */
 export type Change<V> = readonly [name: string, value: V | undefined];
 
-/** How many values are copied to change one. */
-const rowLength = 16;
+/** How many values are copied to change one: a power of two. */
+const rowBits = 4;
+const rowLength = 1 << rowBits;
+const rowOf = (place: number): number => place >> rowBits;
+const inRow = (place: number): number => place & (rowLength - 1);
 
 export class Table<V> {
   readonly #names: Names;
@@ -24,7 +27,7 @@ export class Table<V> {
 
   get(name: string): V | undefined {
     const place = this.#names.places.get(name);
-    return place === undefined ? undefined : this.#rows[Math.floor(place / rowLength)]?.[place % rowLength];
+    return place === undefined ? undefined : this.#rows[rowOf(place)]?.[inRow(place)];
   }
 
   has(name: string): boolean {
@@ -56,9 +59,9 @@ export class Table<V> {
     const rows = this.#rows.slice() as V[][];
     for (const [name, value] of changes) {
       const place = this.#names.places.get(name) ?? 0;
-      const at = Math.floor(place / rowLength);
+      const at = rowOf(place);
       if (rows[at] === this.#rows[at]) rows[at] = rows[at]?.slice() ?? [];
-      (rows[at] as V[])[place % rowLength] = value as V;
+      (rows[at] as V[])[inRow(place)] = value as V;
     }
     return rows;
   }
