@@ -21,6 +21,21 @@ describe('Maps', () => {
     expect(one.withAll(['a', 'b'], undefined)).toBe(maps.empty);
   });
 
+  test('that grow apart see nothing of each other, and are one again when they have the same', () => {
+    const maps = new SharedMaps<string>((text) => text);
+    const both = maps.empty.with(all('1', 'a', 'b'));
+    const [one, other, third] = ['c', 'd', 'e'].map((name) => both.with(all(`${name}1`, name)));
+    expect([one, other, third, both].map((map) => entries(map ?? both))).toEqual([
+      { a: '1', b: '1', c: 'c1' },
+      { a: '1', b: '1', d: 'd1' },
+      { a: '1', b: '1', e: 'e1' },
+      { a: '1', b: '1' },
+    ]);
+    expect([one?.has('d'), other?.get('c'), both.has('c'), both.size]).toEqual([false, undefined, false, 2]);
+    expect(other?.with(all('c1', 'c'))).toBe(one?.with(all('d1', 'd')));
+    expect(third?.withAll(['e', 'a'], undefined)).toBe(maps.empty.with(all('1', 'b')));
+  });
+
   test('that only seem the same are two', () => {
     const maps = new SharedMaps<string>(() => 'alike');
     const [one, other] = ['1', '2'].map((value) => maps.empty.withAll(['a'], value));

@@ -67,7 +67,7 @@ export class SharedMap<V> {
     return this.#entries.has(name);
   }
 
-  keys(): MapIterator<string> {
+  keys(): Generator<string, undefined> {
     return this.#entries.keys();
   }
 
