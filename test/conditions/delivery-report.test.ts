@@ -86,4 +86,11 @@ test('a change that is caused by the same objects costs a look at what has chang
   expect(after).toBe(before);
   const moved: Layer = { ...many, resources: withValues(many.resources, new Map([['route 0', route('0', 'second')]])) };
   expect((await report([settled(moved)])).get(key('first'))).toMatchObject({ proxies: 0 });
+  const without: Layer = { ...many, resources: withValues(many.resources, new Map(), new Set(['route 0'])) };
+  expect((await report([settled(without)])).get(key('first'))).toMatchObject({ proxies: 0 });
+  const again: Layer = {
+    ...moved,
+    resources: withValues(moved.resources, new Map([['route 500', route('500', 'first')]])),
+  };
+  expect((await report([settled(again)])).get(key('first'))).toMatchObject({ proxies: 1 });
 });
