@@ -42,11 +42,10 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   return new AdsServer(options);
 }
 
-/**
- * How long proxies that come, and a push cycle, keep everything else waiting, in milliseconds. What waits for the latter is
- * mostly answers to what it has sent, and who comes last in it waits for them.
- */
-const slices = { starting: 5, cycle: 20 };
+/** How long proxies that come keep everything else waiting, and a push cycle them, in milliseconds. */
+const sliceMs = 5;
+/** The same of a push cycle alone: what waits for it is mostly answers to what it has sent, and who comes last in it waits for these. */
+const quietSliceMs = 20;
 
 /** Who calls, if that was to be proven; a call that is refused has ended. */
 type Authenticated = (call: AdsCall) => Promise<WorkloadIdentity | undefined | 'refused'>;
@@ -60,7 +59,7 @@ class AdsServer implements XdsServer {
   readonly #quarantine: Quarantine;
   readonly #streams = new Map<AdsCall, ProxyStream>();
   readonly #turnstile: Turnstile<AdsCall>;
-  readonly #starting = new StartingQueue<AdsCall>(slices.starting);
+  readonly #starting = new StartingQueue<AdsCall>(sliceMs);
   readonly #debug: DebugCalls | undefined;
   readonly #counters = { bugs: 0, cycles: 0 };
   readonly #ledger: Ledger;
@@ -168,7 +167,7 @@ class AdsServer implements XdsServer {
 
   async #pushAll(): Promise<void> {
     this.#counters.cycles++;
-    const breathe = breather(slices.cycle);
+    const breathe = breather(() => (this.#starting.isBusy ? sliceMs : quietSliceMs));
     const changedAt = this.#changedAt;
     const before = encodeCount();
     for (const stream of this.#streams.values()) {

@@ -14,6 +14,11 @@ export class StartingQueue<T extends object> {
     this.#sliceMs = sliceMs;
   }
 
+  /** Whether anybody waits. */
+  get isBusy(): boolean {
+    return this.#isRunning;
+  }
+
   /** Whether something of this one's waits, before which nothing later of its may be done. */
   holds(one: T): boolean {
     return this.#open.has(one);
@@ -28,7 +33,7 @@ export class StartingQueue<T extends object> {
 
   async #run(): Promise<void> {
     this.#isRunning = true;
-    const breathe = breather(this.#sliceMs);
+    const breathe = breather(() => this.#sliceMs);
     for (let next = this.#tasks.shift(); next !== undefined; next = this.#tasks.shift()) {
       const [one, task] = next;
       const left = (this.#open.get(one) ?? 1) - 1;
