@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface Pace {
   /** How long the server is asked to keep a watch open, at least; at most twice that. */
   readonly watchSeconds: number;
-  /** The same for the one that begins with a list. */
+  /** How long a watch that is to begin with a list may take until that is complete. */
   readonly initialListSeconds: number;
   /** A watch that ends sooner has failed, however it ended. */
   readonly shortestWatchMs: number;

@@ -5,7 +5,7 @@
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
 import type { ObjectKey } from '../model/object.ts';
 import type { ApiError } from './api-error.ts';
-import type { KubernetesClient, Selection } from './client.ts';
+import type { KubernetesClient, Selection, WatchOptions } from './client.ts';
 import type { Pace } from './pace.ts';
 import type { KubernetesObject, ResourceType } from './resource.ts';
 import type { WatchEvent } from './watch-stream.ts';
@@ -124,21 +124,47 @@ class Reflector<T> {
   }
 
   async #watch(): Promise<void> {
-    const { client, resource, selection, metadataOnly, signal } = this.#options;
-    let listed = this.#resume === undefined ? new Map<ObjectKey, T>() : undefined;
-    const groups = client.watch(resource, {
+    if (this.#resume !== undefined) {
+      for await (const events of this.#events(this.#options.signal, { resourceVersion: this.#resume }))
+        this.#follow(events);
+    } else if (!(await this.#listAndWatch())) this.#streams = false;
+  }
+
+  /** Resolves when the watch is over, to whether it began with a list. */
+  async #listAndWatch(): Promise<boolean> {
+    // A server that knows nothing of streaming lists never says that one is complete.
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), this.#pace.initialListSeconds * 1000).unref();
+    let listed: Map<ObjectKey, T> | undefined = new Map<ObjectKey, T>();
+    const signal = AbortSignal.any([this.#options.signal, patience.signal]);
+    try {
+      for await (const events of this.#events(signal, { sendInitialEvents: true })) {
+        if (listed === undefined) this.#follow(events);
+        else if (this.#collect(events, listed)) {
+          listed = undefined;
+          clearTimeout(timer);
+        }
+      }
+    } catch (error) {
+      if (!patience.signal.aborted) throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+    return listed === undefined;
+  }
+
+  #events(
+    signal: AbortSignal,
+    from: Pick<WatchOptions, 'sendInitialEvents' | 'resourceVersion'>,
+  ): AsyncIterable<readonly WatchEvent[]> {
+    const { client, resource, selection, metadataOnly } = this.#options;
+    return client.watch(resource, {
       ...selection,
+      ...from,
       signal,
       ...(metadataOnly === true && { metadataOnly }),
-      ...(this.#resume === undefined ? { sendInitialEvents: true } : { resourceVersion: this.#resume }),
-      // A server that knows nothing of streaming lists never says that one is complete.
-      timeoutSeconds: listed === undefined ? watchSeconds(this.#pace) : this.#pace.initialListSeconds,
+      timeoutSeconds: watchSeconds(this.#pace),
     });
-    for await (const events of groups) {
-      if (listed === undefined) this.#follow(events);
-      else if (this.#collect(events, listed)) listed = undefined;
-    }
-    if (listed !== undefined) this.#streams = false;
   }
 
   /** Adds to `listed`. True when that is complete; what comes after it in `events` is followed already. */

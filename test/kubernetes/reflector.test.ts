@@ -140,10 +140,19 @@ describe('a reflector', () => {
   });
 
   it('reads pages where the server streams but never says that the list is complete', async () => {
-    const server = scripted([[[added('a')]], ['open']], [{ names: ['a', 'b'] }]);
-    const reflected = start(server);
+    const server = scripted([[[added('a')], 'open'], ['open']], [{ names: ['a', 'b'] }]);
+    const reflected = start(server, { initialListSeconds: 0.05 });
     await reflected.listed();
     expect(names(reflected)).toEqual(['a', 'b']);
+    expect(server.asked).toEqual(['watch initial', 'list 500 start', 'watch 50']);
+  });
+
+  it('goes on with the watch that began with the list', async () => {
+    const server = scripted([[[added('a'), listEnd('10')], 'open']]);
+    const reflected = start(server, { initialListSeconds: 0.05 });
+    await reflected.listed();
+    await delay(150);
+    expect(server.asked).toEqual(['watch initial']);
   });
 
   it('no longer trusts a place from which the server cannot go on', async () => {
