@@ -133,14 +133,14 @@ export const withOthers = memo(
     list: readonly unknown[],
     positions: readonly number[],
     items: readonly unknown[],
-    way: string,
+    ...way: readonly Key[]
   ): readonly unknown[] => {
     if (positions.length === 0) return list;
     const others = [...list];
     positions.forEach((at, i) => (others[at] = items[i]));
-    return inLine(others, list, 'others', way);
+    return inLine(others, list, 'others', ...way);
   },
-) as <T>(list: readonly T[], positions: readonly number[], items: readonly T[], way: string) => readonly T[];
+) as <T>(list: readonly T[], positions: readonly number[], items: readonly T[], ...way: readonly Key[]) => readonly T[];
 
 /**
  * `fn` of each item of a list, in the context of the arguments before it. Of a list that differs in one stretch from the last

@@ -210,15 +210,13 @@ const assignmentsOf = memo(
 /** One layer for each distinct list of routes. */
 export const routeLayers = memo(
   (settings: MeshSettings, outbound: OutboundView, names: readonly string[]): readonly Layer[] =>
-    alone(
+    sharedList([
       layer(
         outbound.scope,
         names.flatMap((name) => routeConfiguration(settings, outbound, name) ?? []),
       ),
-    ),
+    ]),
 );
-
-const alone = memo((only: Layer): readonly Layer[] => [only]);
 
 /** What of the caller's place counts for the endpoints of a service: how many callers share them depends on it. */
 type PlaceNeed = 'nothing' | 'locality' | 'workload';

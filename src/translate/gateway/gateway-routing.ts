@@ -1,5 +1,6 @@
 // The VirtualServices of each gateway as one router sees them, in order of precedence.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
+import { byKeys } from '../../model/by-keys.ts';
 import { memo, sharedList } from '../../model/memo.ts';
 import type { ServiceView, VirtualServiceView } from '../../model/view.ts';
 import type { VirtualService } from '../../model/mesh/virtual-service.ts';
@@ -31,14 +32,7 @@ const boundVirtualServices = memo(
         ({ visibility, gateways }) => isVisible(visibility, namespace) && gateways.some((name) => name !== 'mesh'),
       )
       .toSorted((a, b) => precedence(a, namespace) - precedence(b, namespace));
-    const byGateway = new Map<string, VirtualService[]>();
-    for (const one of ranked) {
-      for (const gateway of new Set(one.gateways)) {
-        const known = byGateway.get(gateway);
-        if (known === undefined) byGateway.set(gateway, [one]);
-        else known.push(one);
-      }
-    }
+    const byGateway = byKeys(ranked, ({ gateways }) => new Set(gateways));
     return new Map([...byGateway].map(([gateway, own]) => [gateway, sharedList(own)]));
   },
 );

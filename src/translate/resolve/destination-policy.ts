@@ -1,5 +1,6 @@
 // DestinationRules merged per host and namespace, and which of them is in force for a caller.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/
+import { byKeys } from '../../model/by-keys.ts';
 import { memo, sharedList } from '../../model/memo.ts';
 import type { DestinationPolicy, MeshSettings, PolicySubset, Service } from '../../model/mesh/mesh.ts';
 import type { KindMap } from '../../model/schema/index.ts';
@@ -112,22 +113,16 @@ export const policyHosts = memo((index: ReadonlyMap<string, PolicyIndex>): reado
   [...index.values()].flatMap(({ exact, wildcards }) => [...exact.keys(), ...wildcards.map(({ host }) => host)]),
 );
 
-/** Hosts of the policies that may be in force for a namespace and not for others; undefined if there are none. */
-export const particularHosts = (
-  index: ReadonlyMap<string, PolicyIndex>,
-  namespace: string,
-): readonly string[] | undefined => hostsByCaller(index).get(namespace);
+/** Hosts of the policies that may be in force for a namespace and not for others. */
+export const particularHosts = (index: ReadonlyMap<string, PolicyIndex>, namespace: string): readonly string[] =>
+  hostsByCaller(index).get(namespace) ?? nobodysHosts;
+
+const nobodysHosts: readonly string[] = [];
 
 const hostsByCaller = memo((index: ReadonlyMap<string, PolicyIndex>): ReadonlyMap<string, readonly string[]> => {
-  const hosts = new Map<string, string[]>();
-  for (const { exact, wildcards } of index.values())
-    for (const { host, namespace, visibility } of [...[...exact.values()].flat(), ...wildcards])
-      for (const caller of [namespace, ...visibility.namespaces]) {
-        const known = hosts.get(caller);
-        if (known === undefined) hosts.set(caller, [host]);
-        else known.push(host);
-      }
-  return hosts;
+  const all = [...index.values()].flatMap(({ exact, wildcards }) => [...[...exact.values()].flat(), ...wildcards]);
+  const byCaller = byKeys(all, ({ namespace, visibility }) => [namespace, ...visibility.namespaces]);
+  return new Map([...byCaller].map(([caller, policies]) => [caller, policies.map(({ host }) => host)]));
 });
 
 function mostSpecific(

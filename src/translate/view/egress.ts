@@ -1,5 +1,6 @@
 // Egress listeners: what a proxy's namespace and its Sidecar object let it see, and under which listener.
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioEgressListener
+import { byKeys } from '../../model/by-keys.ts';
 import { memo, sharedList } from '../../model/memo.ts';
 import type { MeshSettings, Service, ServicePort } from '../../model/mesh/mesh.ts';
 import type { IstioEgressListener, KindMap } from '../../model/schema/index.ts';
@@ -50,12 +51,8 @@ const virtualServicesByViewer = memo((all: readonly VirtualService[]) =>
 );
 
 function byViewer<T extends Service | VirtualService>(items: readonly T[]): ByViewer<T> {
-  const particular = new Map<string, T[]>();
-  for (const item of items)
-    for (const namespace of particularFor(item))
-      particular.set(namespace, [...(particular.get(namespace) ?? []), item]);
   const everybody = items.filter(({ visibility }) => visibility.everywhere).toSorted(byAge);
-  return { everybody: sharedList(everybody), particular };
+  return { everybody: sharedList(everybody), particular: byKeys(items, particularFor) };
 }
 
 const particularFor = (item: Service | VirtualService): readonly string[] =>

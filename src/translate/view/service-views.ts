@@ -1,6 +1,6 @@
 // Services as a namespace sees them: each with the policies and limits that are in force for it there. Namespaces for which
 // nothing particular is in force have one list, and after a change only the services are joined anew that it is about.
-import { inLine, memo, memoTriples, sharedList } from '../../model/memo.ts';
+import { memo, memoTriples, sharedList, sharedValue, withOthers } from '../../model/memo.ts';
 import type { DestinationPolicy, MeshSettings, Service } from '../../model/mesh/mesh.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
 import type { LoadLimit } from '../../model/mesh/workload-policies.ts';
@@ -39,8 +39,8 @@ export const inForce = memo(
 export const viewsFor = memo(
   (all: InForce, seen: readonly Service[], line: string, namespace: string, labels: Labels): readonly ServiceView[] => {
     const common = commonViews(all, seen, line);
-    const own = particularViews(all, seen, common, namespace, labels);
-    return own.length === 0 ? common : withParticular(common, sharedList(own), namespace, labels);
+    const { positions, views } = particularViews(all, seen, common, namespace, labels);
+    return withOthers(common, sharedValue(positions), sharedList(views), namespace, labels);
   },
 );
 
@@ -62,6 +62,7 @@ const saidAbout = ({ policies, limits }: InForce, seen: readonly Service[]): Ite
 
 /** Most services are named by nobody. */
 function positionsNamed(seen: readonly Service[], hosts: readonly string[]): Iterable<number> {
+  if (hosts.length === 0) return [];
   if (hosts.some(isWildcard)) return seen.keys();
   const byHost = positionsByHost(seen);
   return new Set(hosts.flatMap((host) => byHost.get(host) ?? []));
@@ -76,32 +77,21 @@ function particularViews(
   common: readonly ServiceView[],
   namespace: string,
   labels: Labels,
-): readonly ServiceView[] {
-  const hosts = particularHosts(policies, namespace);
-  if (hosts === undefined) return none;
+): { readonly positions: readonly number[]; readonly views: readonly ServiceView[] } {
+  const [positions, views]: [number[], ServiceView[]] = [[], []];
   const facts = factsOf(seen, factsByService);
-  return [...positionsNamed(seen, hosts)].flatMap((i) => {
+  for (const i of positionsNamed(seen, particularHosts(policies, namespace))) {
     const view = common[i] as ServiceView;
     const policy = policyFor(policies, view.service, namespace, labels, rootNamespace);
-    return policy === view.policy ? none : serviceView(view.service, facts[i] ?? noFacts, policy, view.limits);
-  });
+    if (policy === view.policy) continue;
+    positions.push(i);
+    views.push(serviceView(view.service, facts[i] ?? noFacts, policy, view.limits));
+  }
+  return { positions, views };
 }
 
 const positionsByHost = memo((services: readonly Service[]) =>
   Map.groupBy(services.keys(), (i) => services[i]?.hostname ?? ''),
-);
-
-const withParticular = memo(
-  (
-    common: readonly ServiceView[],
-    own: readonly ServiceView[],
-    namespace: string,
-    labels: Labels,
-  ): readonly ServiceView[] => {
-    const byService = new Map(own.map((view) => [view.service, view]));
-    const views = common.map((view) => byService.get(view.service) ?? view);
-    return inLine(views, common, namespace, labels);
-  },
 );
 
 /** What namespaces say of a service. */
@@ -121,7 +111,6 @@ const factsByKey = memo(
     new Map(services.map((service, i) => [serviceKey(service), facts[i] ?? noFacts])),
 );
 
-const none: readonly [] = [];
 const factsOf = memoAligned(serviceKey);
 
 const noFacts: ServiceFacts = { subjectAltNames: [], autoMtls: false, instanceAddresses: [] };

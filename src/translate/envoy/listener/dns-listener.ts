@@ -37,13 +37,12 @@ export function dnsListeners(
     outbound.consumer.dnsDomain,
     families,
   );
-  return alone(listener(settings, names, families.ipv4 ? '127.0.0.1' : '::1', resolvers(proxy)));
+  return sharedList([listener(settings, names, families.ipv4 ? '127.0.0.1' : '::1', resolvers(proxy))]);
 }
 
 const headlessOf = memo((services: readonly ServiceView[]): readonly ServiceView[] => services.filter(isHeadless));
 
 const noListeners: readonly Resource[] = [];
-const alone = memo((only: Resource): readonly Resource[] => [only]);
 const none: ServiceEndpoints = new Map();
 
 /** From the workload's environment (`ISTIO_META_DNS_RESOLVERS: 10.96.0.10,10.96.0.11`); without any, its resolv.conf. */

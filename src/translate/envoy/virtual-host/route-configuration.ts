@@ -6,6 +6,7 @@ import type { Problem } from '../../../model/problem.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import type { Consumer, EgressListener, OutboundView, ServiceView, VirtualServiceView } from '../../../model/view.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { byKeys } from '../../../model/by-keys.ts';
 import { followedBy, inLine, memo, memoEach, sharedList, sharedValue, withOthers } from '../../../model/memo.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
 import { compareText } from '../../resolve/order.ts';
@@ -21,7 +22,7 @@ import { servicesOf } from '../../services-of.ts';
 import type { DomainForm } from './service-domains.ts';
 import { unknownHosts, virtualHost } from './virtual-host.ts';
 import { callerOf } from './virtual-host-claims.ts';
-import { hostsOf, plannedHost, planPort, type PlannedHost, type PortPlan } from './virtual-host-plan.ts';
+import { hostsOf, noOthers, plannedHost, planPort, type PlannedHost, type PortPlan } from './virtual-host-plan.ts';
 import { selectVirtualServices } from './virtual-service-index.ts';
 
 /** Undefined when no egress listener has such a name, or a service of that name is not in sight. */
@@ -67,11 +68,8 @@ const together = memo((all: readonly PortPlan[], consumer: Consumer): Hosts => {
   const [only, ...others] = all;
   if (only !== undefined && others.length === 0) return only;
   const common = sharedList(all.flatMap(hostsOf).toSorted((a, b) => compareText(a.name, b.name)));
-  return { common, positions: nowhere, own: nobodys, consumer };
+  return { ...noOthers, common, consumer };
 });
-
-const nowhere: readonly number[] = [];
-const nobodys: readonly PlannedHost[] = [];
 
 const builtHosts = memoEach(
   (settings: MeshSettings, consumer: Consumer, routeName: string, host: PlannedHost): Resource =>
@@ -142,16 +140,9 @@ const targetsByPort = memo((targets: readonly RouteTarget[]) => {
   return { byPort: new Map(byPort.map(([port, positions]) => [port, listOf(targets, positions, port)])) };
 });
 
-const positionsByPort = memo((services: readonly Service[]): ReadonlyMap<number, readonly number[]> => {
-  const byPort = new Map<number, number[]>();
-  for (const [i, { ports }] of services.entries())
-    for (const number of new Set(ports.map((port) => port.number))) {
-      const known = byPort.get(number);
-      if (known === undefined) byPort.set(number, [i]);
-      else known.push(i);
-    }
-  return byPort;
-});
+const positionsByPort = memo((services: readonly Service[]): ReadonlyMap<number, readonly number[]> =>
+  byKeys(services.keys(), (i) => new Set(services[i]?.ports.map(({ number }) => number))),
+);
 
 const listOf = (all: readonly RouteTarget[], positions: readonly number[], port: number): readonly RouteTarget[] =>
   positions.length === all.length ? all : inLine(sharedList(positions.map((i) => all[i] as RouteTarget)), all, port);

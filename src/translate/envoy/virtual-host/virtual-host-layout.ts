@@ -4,6 +4,7 @@
 import type { Problem } from '../../../model/problem.ts';
 import type { Service } from '../../../model/mesh/mesh.ts';
 import type { SourceRef } from '../../../model/source.ts';
+import { byKeys } from '../../../model/by-keys.ts';
 import { lineOfList, memo } from '../../../model/memo.ts';
 import { Topic } from '../../../model/notes.ts';
 import { withValues } from '../../../model/patched-map.ts';
@@ -107,16 +108,7 @@ function settledFor({ layout, claimed, claimsAt }: Kept, port: Port, dnsDomain: 
 const noClaims: readonly Claim[] = [];
 
 /** Under the namespaces of all its names. */
-function claimsByHome(claims: readonly Claim[]): Map<string, Claim[]> {
-  const byHome = new Map<string, Claim[]>();
-  for (const claim of claims)
-    for (const home of homesOf(claim)) {
-      const known = byHome.get(home);
-      if (known === undefined) byHome.set(home, [claim]);
-      else known.push(claim);
-    }
-  return byHome;
-}
+const claimsByHome = (claims: readonly Claim[]): Map<string, Claim[]> => byKeys(claims, homesOf);
 
 const homesOf = ({ of, host, aliases }: Claim): ReadonlySet<string> =>
   new Set(of === 'nobody' ? [] : [host, ...aliases].flatMap((name) => homeOf(name) ?? []));

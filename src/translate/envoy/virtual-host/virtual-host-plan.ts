@@ -96,8 +96,7 @@ const planFor = memo(
       plannedAt,
       consumer,
       common: plannedAt(places, dnsDomain),
-      positions: nowhere,
-      own: nobodys,
+      ...noOthers,
       named: (name) => {
         const place = byName.get(name);
         return place && planned(place, targetsAt([place])[0], routedOf(place));
@@ -107,8 +106,8 @@ const planFor = memo(
   },
 );
 
-const nowhere: readonly number[] = sharedValue([]);
-const nobodys: readonly PlannedHost[] = sharedList<PlannedHost>([]);
+/** All callers have the same. */
+export const noOthers: Pick<PortPlan, 'positions' | 'own'> = { positions: [], own: [] };
 
 /** Of each place the position of its service among these; -1 without one. */
 const positionsAt = memo((places: readonly Place[], services: readonly Service[]): readonly number[] => {

@@ -1,6 +1,7 @@
 // VirtualServices by the hosts they name, and which of several has a host: an exact name goes before a wildcard, a
 // longer wildcard before a shorter one, and among equals the first in order of precedence that has a route to offer.
 // https://istio.io/latest/docs/ops/best-practices/traffic-management/#split-virtual-services
+import { byKeys } from '../../../model/by-keys.ts';
 import { memo, sharedList } from '../../../model/memo.ts';
 import { bySpecificity, hostMatches, isWildcard } from '../../resolve/host.ts';
 import type { RoutedVirtualService } from '../route/route-target.ts';
@@ -17,15 +18,7 @@ export interface VirtualServiceIndex<T> {
 
 /** `all` is in order of precedence. */
 export function indexVirtualServices<T extends Hosts>(all: readonly T[]): VirtualServiceIndex<T> {
-  const byHost = new Map<string, T[]>();
-  for (const one of all) {
-    for (const host of one.hosts) {
-      const known = byHost.get(host);
-      if (known === undefined) byHost.set(host, [one]);
-      else known.push(one);
-    }
-  }
-  const entries = [...byHost];
+  const entries = [...byKeys(all, ({ hosts }) => hosts)];
   return {
     exact: new Map(entries.filter(([host]) => !isWildcard(host))),
     wildcards: entries.filter(([host]) => isWildcard(host)).toSorted(([a], [b]) => bySpecificity(a, b)),
