@@ -14,7 +14,7 @@ import { stringify } from 'yaml';
 import { bootstrapPatchesOf } from '../daemon/mesh/bootstrap-patching.ts';
 import { injectionImages } from '../config.ts';
 import { emptySnapshot } from '../model/snapshot.ts';
-import { defaultInstallation } from '../translate/resolve/mesh-settings.ts';
+import { defaultInstallation } from '../translate/resolve/settings/mesh-settings.ts';
 import { readYaml } from '../watchers/yaml/yaml.ts';
 import { injectManifest } from '../webhooks/inject/manifests.ts';
 import { injectionSettings } from '../webhooks/inject/source.ts';

@@ -22,7 +22,7 @@ import { startDaemon } from '../main.ts';
 import { parseDuration } from '../model/duration.ts';
 import type { Problem } from '../model/problem.ts';
 import { describeProblem } from '../model/problem.ts';
-import { defaultInstallation } from '../translate/resolve/mesh-settings.ts';
+import { defaultInstallation } from '../translate/resolve/settings/mesh-settings.ts';
 import type { Log } from '../xds/log.ts';
 import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';

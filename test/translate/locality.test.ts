@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../src/model/mesh/mesh.ts';
 import type { LocalityLoadBalancerSetting } from '../../src/model/schema/index.ts';
 import { applyLocality, byLocality } from '../../src/translate/envoy/endpoint/locality.ts';
-import { localityText, parseLocality } from '../../src/translate/resolve/workload.ts';
+import { localityText, parseLocality } from '../../src/translate/resolve/kubernetes/workload.ts';
 
 const endpoint = (locality: string, labels: Readonly<Record<string, string>> = {}): Endpoint => ({
   source: { kind: 'Pod', namespace: 'shop', name: locality },

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { NodeInfo } from '../../src/model/envoy/resource.ts';
 import type { ProxyView } from '../../src/model/view.ts';
-import { defaultInstallation } from '../../src/translate/resolve/mesh-settings.ts';
+import { defaultInstallation } from '../../src/translate/resolve/settings/mesh-settings.ts';
 import { resolveMesh } from '../../src/translate/resolve/mesh.ts';
 import { outboundView } from '../../src/translate/view/outbound.ts';
 import { proxyView } from '../../src/translate/view/proxy-view.ts';

@@ -15,10 +15,10 @@ import { stringify } from 'yaml';
 
 import { objectKey } from '../../model/object.ts';
 import { isLazy } from '../../translate/lazy/lazy-proxy.ts';
-import { hostsOverlap } from '../../translate/resolve/host.ts';
+import { hostsOverlap } from '../../translate/resolve/routing/host.ts';
 import { installation } from '../../daemon/mesh/installation.ts';
 import { resolveMesh } from '../../translate/resolve/mesh.ts';
-import { destinationHosts } from '../../translate/resolve/virtual-service.ts';
+import { destinationHosts } from '../../translate/resolve/routing/virtual-service.ts';
 import { translate } from '../../translate/translate.ts';
 import { outboundView } from '../../translate/view/outbound.ts';
 import { proxyOf } from '../../translate/view/proxy.ts';

@@ -11,8 +11,8 @@ import type { Snapshot } from '../../model/snapshot.ts';
 import { parse } from 'yaml';
 
 import { nodeAnnotations } from '../../bootstrap/stats-annotations.ts';
-import { defaultInstallation, meshSettings } from '../../translate/resolve/mesh-settings.ts';
-import { podLocality, podWorkload } from '../../translate/resolve/workload.ts';
+import { defaultInstallation, meshSettings } from '../../translate/resolve/settings/mesh-settings.ts';
+import { podLocality, podWorkload } from '../../translate/resolve/kubernetes/workload.ts';
 import { proxyEnvironment } from './proxy-environment.ts';
 
 type Pod = KindMap['Pod'];

@@ -5,7 +5,7 @@ import { proxyConfigLayers } from '../../model/mesh/proxy-config.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 
-import { defaultInstallation } from '../../translate/resolve/mesh-settings.ts';
+import { defaultInstallation } from '../../translate/resolve/settings/mesh-settings.ts';
 
 type Environment = Readonly<Record<string, unknown>>;
 

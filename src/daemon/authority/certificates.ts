@@ -9,7 +9,7 @@ import { trustedNodeAccounts } from '../../config.ts';
 import type { DaemonOptions } from '../options.ts';
 import { certificateOutcome } from '../introspection/measurement.ts';
 import type { DaemonMetrics } from '../../metrics/daemon-metrics.ts';
-import { certificateNames } from '../../translate/resolve/certificate-names.ts';
+import { certificateNames } from '../../translate/resolve/security/certificate-names.ts';
 import { authorityStore, tokenVerifier } from './authority.ts';
 import { mayImpersonate } from './node-accounts.ts';
 import { rejectedCredentials } from './rejected-credentials.ts';

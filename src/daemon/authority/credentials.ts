@@ -12,8 +12,8 @@ import { trustedRoots } from '../../ca/root/root-rotation.ts';
 import { loadAuthority, loadOrCreateRoot, loadOrCreateTokenKey } from '../../ca/storage.ts';
 import { tokenAuthority } from '../../ca/token.ts';
 import { objectKey } from '../../model/object.ts';
-import type { Installation } from '../../translate/resolve/mesh-settings.ts';
-import { defaultInstallation, meshConfigName, meshSettings } from '../../translate/resolve/mesh-settings.ts';
+import type { Installation } from '../../translate/resolve/settings/mesh-settings.ts';
+import { defaultInstallation, meshConfigName, meshSettings } from '../../translate/resolve/settings/mesh-settings.ts';
 
 /** Whom the tokens are for: they are good for nothing else. */
 export const tokenAudience = 'keelson';

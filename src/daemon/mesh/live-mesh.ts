@@ -1,6 +1,6 @@
 // The mesh as it is now, with everything that was found wrong with it: it changes with the objects it is read from, with the
 // keys of token issuers, and with the authority.
-import type { Installation } from '../../translate/resolve/mesh-settings.ts';
+import type { Installation } from '../../translate/resolve/settings/mesh-settings.ts';
 import { invariant } from '../../model/invariant.ts';
 import type { Problem } from '../../model/problem.ts';
 import { describeProblem } from '../../model/problem.ts';

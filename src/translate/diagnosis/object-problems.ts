@@ -6,9 +6,9 @@ import type { SourceRef } from '../../model/source.ts';
 import type { ProxyView } from '../../model/view.ts';
 import { objectKey } from '../../model/object.ts';
 import { at, describeSource } from '../../model/source.ts';
-import { hostMatches, resolveHost } from '../resolve/host.ts';
+import { hostMatches, resolveHost } from '../resolve/routing/host.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
-import { isVisible } from '../resolve/visibility.ts';
+import { isVisible } from '../resolve/scope/visibility.ts';
 import { hostProblems } from './host-problems.ts';
 import { listed } from './words.ts';
 

@@ -7,8 +7,8 @@ import type { Problem } from '../../model/problem.ts';
 import type { EgressListener, OutboundView } from '../../model/view.ts';
 import { memo, sharedList } from '../../model/memo.ts';
 import { at, describeSource } from '../../model/source.ts';
-import { hostMatches } from '../resolve/host.ts';
-import { isHttp } from '../resolve/protocol.ts';
+import { hostMatches } from '../resolve/routing/host.ts';
+import { isHttp } from '../resolve/services/protocol.ts';
 import { listed } from './words.ts';
 
 /** For the routes that a sidecar has. */

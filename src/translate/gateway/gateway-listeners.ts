@@ -13,7 +13,7 @@ import type { ServiceView, VirtualServiceView } from '../../model/view.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { listenerName } from '../names.ts';
 import { from } from '../provenance.ts';
-import { isHttp } from '../resolve/protocol.ts';
+import { isHttp } from '../resolve/services/protocol.ts';
 import type { ClusterFacts } from '../envoy/cluster/outbound-cluster.ts';
 import { listenerAccessLog } from '../envoy/filter/access-log.ts';
 import type { PlannedChain } from '../envoy/listener/filter-chain.ts';

@@ -11,7 +11,7 @@ import type { Caller } from '../envoy/route/route.ts';
 import { hasRoutes } from '../envoy/route/route.ts';
 import { routedVirtualService } from '../envoy/route/route-target.ts';
 import { assemble } from '../envoy/virtual-host/route-configuration.ts';
-import { usesSourceLabels, usesSourceNamespace } from '../resolve/virtual-service.ts';
+import { usesSourceLabels, usesSourceNamespace } from '../resolve/routing/virtual-service.ts';
 import type { RoutePiece } from './gateway-virtual-host.ts';
 import { gatewayVirtualHost, nowhere, routePiece } from './gateway-virtual-host.ts';
 import type { GatewayRouting } from './gateway-routing.ts';

@@ -4,7 +4,7 @@ import { byKeys } from '../../model/by-keys.ts';
 import { memo, sharedList } from '../../model/memo.ts';
 import type { ServiceView, VirtualServiceView } from '../../model/view.ts';
 import type { VirtualService } from '../../model/mesh/virtual-service.ts';
-import { isVisible, visibilityRank } from '../resolve/visibility.ts';
+import { isVisible, visibilityRank } from '../resolve/scope/visibility.ts';
 import { withDestinations } from '../view/outbound.ts';
 
 /** By gateway (`namespace/name`). */

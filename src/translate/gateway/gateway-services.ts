@@ -4,7 +4,7 @@
 import { memo, sharedList } from '../../model/memo.ts';
 import type { MeshSettings } from '../../model/mesh/mesh.ts';
 import type { ServiceView, VirtualServiceView } from '../../model/view.ts';
-import { destinationHosts } from '../resolve/virtual-service.ts';
+import { destinationHosts } from '../resolve/routing/virtual-service.ts';
 
 /** `routes` are the VirtualServices of each of its gateways, `asked` a shared value of hosts. */
 export const routedServices = memo(

@@ -8,7 +8,7 @@ import type { Problem } from '../../model/problem.ts';
 import type { Server } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { describeSource } from '../../model/source.ts';
-import { isHttp, istioProtocol } from '../resolve/protocol.ts';
+import { isHttp, istioProtocol } from '../resolve/services/protocol.ts';
 import type { ServicePortTarget } from './selected-gateways.ts';
 import { hasUdpPort, listeningPorts, takesDatagrams } from './selected-gateways.ts';
 import type { ServerHost } from './server-hosts.ts';

@@ -8,7 +8,7 @@ import type { Problem } from '../../model/problem.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { compareText } from '../resolve/order.ts';
-import { targetedBy } from '../resolve/policy-target.ts';
+import { targetedBy } from '../resolve/scope/policy-target.ts';
 import type { Patch } from './patch.ts';
 import { patchesOf } from './patch.ts';
 

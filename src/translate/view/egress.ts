@@ -9,9 +9,9 @@ import { at } from '../../model/source.ts';
 import type { VirtualService } from '../../model/mesh/virtual-service.ts';
 import type { EgressListener } from '../../model/view.ts';
 import { byAge } from '../resolve/order.ts';
-import { istioProtocol } from '../resolve/protocol.ts';
-import { visibilityRank } from '../resolve/visibility.ts';
-import { destinationHosts } from '../resolve/virtual-service.ts';
+import { istioProtocol } from '../resolve/services/protocol.ts';
+import { visibilityRank } from '../resolve/scope/visibility.ts';
+import { destinationHosts } from '../resolve/routing/virtual-service.ts';
 import { admits } from './sidecar-scope.ts';
 
 type Sidecar = KindMap['Sidecar'];

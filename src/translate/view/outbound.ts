@@ -11,10 +11,10 @@ import type { VirtualService } from '../../model/mesh/virtual-service.ts';
 import type { Consumer, OutboundView, ServiceView, UnknownDestinations, VirtualServiceView } from '../../model/view.ts';
 import { outboundCluster } from '../names.ts';
 import { positionsByName, servicesOf } from '../services-of.ts';
-import { resolveHost } from '../resolve/host.ts';
-import type { ServiceLimit } from '../resolve/load-limit.ts';
-import type { ServiceFacts } from '../resolve/service-facts.ts';
-import { destinationHosts, usesSourceLabels } from '../resolve/virtual-service.ts';
+import { resolveHost } from '../resolve/routing/host.ts';
+import type { ServiceLimit } from '../resolve/limits/load-limit.ts';
+import type { ServiceFacts } from '../resolve/services/service-facts.ts';
+import { destinationHosts, usesSourceLabels } from '../resolve/routing/virtual-service.ts';
 import type { EgressScope } from './egress.ts';
 import {
   admittedVirtualServices,

@@ -9,7 +9,7 @@ import { noPolicies } from '../../model/mesh/workload-policies.ts';
 import { authorizerOf } from '../resolve/security/extension-provider.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { policiesFor } from '../resolve/security/policy-attachment.ts';
-import { limitsFor } from '../resolve/rate-limit.ts';
+import { limitsFor } from '../resolve/limits/rate-limit.ts';
 import { tokenRules } from '../resolve/security/request-authentication.ts';
 import type { OwnBasis } from './view-basis.ts';
 

@@ -6,7 +6,7 @@ import type { Service } from '../../model/mesh/mesh.ts';
 import type { TraceSettings, TrafficTelemetry, WorkloadTelemetry } from '../../model/mesh/telemetry.ts';
 import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
-import { isVisible } from '../resolve/visibility.ts';
+import { isVisible } from '../resolve/scope/visibility.ts';
 
 /** Their hosts. The same list for all proxies that talk to the same. */
 export function providerHosts(

@@ -5,8 +5,8 @@ import type { InterceptionMode, Locality, Proxy } from '../../model/proxy/proxy.
 import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { PodIndex } from '../resolve/kubernetes/pods.ts';
 import type { VirtualMachines } from '../resolve/service-entry/virtual-machines.ts';
-import { canonical, podLocality } from '../resolve/workload.ts';
-import type { Installation } from '../resolve/mesh-settings.ts';
+import { canonical, podLocality } from '../resolve/kubernetes/workload.ts';
+import type { Installation } from '../resolve/settings/mesh-settings.ts';
 
 type Labels = Readonly<Record<string, string>>;
 

@@ -6,11 +6,11 @@ import { serviceKey } from '../../model/mesh/mesh.ts';
 import type { LoadLimit } from '../../model/mesh/workload-policies.ts';
 import { memoAligned } from '../../model/patched-map.ts';
 import type { ServiceView } from '../../model/view.ts';
-import { indexPolicies, particularHosts, policyFor, policyHosts } from '../resolve/destination-policy.ts';
-import { isWildcard } from '../resolve/host.ts';
-import type { ServiceLimit } from '../resolve/load-limit.ts';
-import { limitsOfService } from '../resolve/load-limit.ts';
-import type { ServiceFacts } from '../resolve/service-facts.ts';
+import { indexPolicies, particularHosts, policyFor, policyHosts } from '../resolve/routing/destination-policy.ts';
+import { isWildcard } from '../resolve/routing/host.ts';
+import type { ServiceLimit } from '../resolve/limits/load-limit.ts';
+import { limitsOfService } from '../resolve/limits/load-limit.ts';
+import type { ServiceFacts } from '../resolve/services/service-facts.ts';
 
 type Labels = Readonly<Record<string, string>>;
 

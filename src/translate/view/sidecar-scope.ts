@@ -2,7 +2,7 @@
 // https://istio.io/latest/docs/reference/config/networking/sidecar/
 import { memo } from '../../model/memo.ts';
 import type { KindMap } from '../../model/schema/index.ts';
-import { hostsOverlap } from '../resolve/host.ts';
+import { hostsOverlap } from '../resolve/routing/host.ts';
 import { selects } from '../../model/mesh/labels.ts';
 
 type Sidecar = KindMap['Sidecar'];

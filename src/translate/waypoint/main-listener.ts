@@ -19,7 +19,7 @@ import { guardOf } from '../envoy/rbac/guard.ts';
 import type { Caller } from '../envoy/route/route.ts';
 import { encap, listenerName, mainInternal, vipCluster } from '../names.ts';
 import { from } from '../provenance.ts';
-import { isHttp2 } from '../resolve/protocol.ts';
+import { isHttp2 } from '../resolve/services/protocol.ts';
 import { extension } from '../typed.ts';
 import type { ChainsOfAddresses } from './main-matcher.ts';
 import { mainMatcher } from './main-matcher.ts';

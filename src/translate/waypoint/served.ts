@@ -15,7 +15,7 @@ import { entranceProblems } from '../envoy/rbac/policy-problems.ts';
 import type { PodIndex } from '../resolve/kubernetes/pods.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { byAge } from '../resolve/order.ts';
-import { gatewayNameLabel } from '../resolve/policy-target.ts';
+import { gatewayNameLabel } from '../resolve/scope/policy-target.ts';
 import { workloadTelemetry } from '../resolve/telemetry/workload-telemetry.ts';
 import type { Waypoint, Waypoints } from '../resolve/waypoint/waypoints.ts';
 import { workloadPolicies } from '../view/policies.ts';

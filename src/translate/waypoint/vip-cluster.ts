@@ -24,7 +24,7 @@ import { localityRule } from '../envoy/endpoint/locality.ts';
 import type { Reach } from '../envoy/endpoint/reach.ts';
 import { statName, vipCluster, vipSubset } from '../names.ts';
 import { from, merge } from '../provenance.ts';
-import { isHttp } from '../resolve/protocol.ts';
+import { isHttp } from '../resolve/services/protocol.ts';
 
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 

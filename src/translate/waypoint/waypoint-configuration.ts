@@ -14,7 +14,7 @@ import { askedHosts } from '../view/providers.ts';
 import type { CallerFacts } from '../outbound-layers.ts';
 import { endpointLayers, layer, outboundClusterLayers } from '../outbound-layers.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
-import { meshGateway } from '../resolve/virtual-service.ts';
+import { meshGateway } from '../resolve/routing/virtual-service.ts';
 import { mainListener } from './main-listener.ts';
 import type { ServedService } from './served.ts';
 import { servedBy } from './served.ts';

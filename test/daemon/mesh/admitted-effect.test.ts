@@ -6,7 +6,7 @@ import { effectOf } from '../../../src/daemon/mesh/admission.ts';
 import { admittedEffect, seldom } from '../../../src/daemon/mesh/admitted-effect.ts';
 import type { AnyObject } from '../../../src/model/schema/index.ts';
 import type { Snapshot } from '../../../src/model/snapshot.ts';
-import { defaultInstallation, installationWith } from '../../../src/translate/resolve/mesh-settings.ts';
+import { defaultInstallation, installationWith } from '../../../src/translate/resolve/settings/mesh-settings.ts';
 import { translate } from '../../../src/translate/translate.ts';
 import { messageTypes } from '../../../src/xds/codec/message-types.ts';
 import { parse } from '../../../src/watchers/parse.ts';

@@ -17,12 +17,12 @@ import type { VirtualService } from '../../../src/model/mesh/virtual-service.ts'
 import { noPolicies } from '../../../src/model/mesh/workload-policies.ts';
 import { invariant } from '../../../src/model/invariant.ts';
 import { sharedList, sharedValue } from '../../../src/model/memo.ts';
-import { defaultInstallation } from '../../../src/translate/resolve/mesh-settings.ts';
+import { defaultInstallation } from '../../../src/translate/resolve/settings/mesh-settings.ts';
 import {
   destinationHosts,
   resolveVirtualServices,
   type VirtualServiceObject,
-} from '../../../src/translate/resolve/virtual-service.ts';
+} from '../../../src/translate/resolve/routing/virtual-service.ts';
 
 export const makeSource = (kind: string, namespace: string, name: string): SourceRef => ({ kind, namespace, name });
 

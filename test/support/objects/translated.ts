@@ -2,7 +2,7 @@
 // translation. Endpoints are written out as EndpointSlices.
 import type { Features } from '../../../src/model/mesh/mesh.ts';
 import type { NodeInfo, ResourceKind } from '../../../src/model/envoy/resource.ts';
-import { defaultInstallation, installationWith } from '../../../src/translate/resolve/mesh-settings.ts';
+import { defaultInstallation, installationWith } from '../../../src/translate/resolve/settings/mesh-settings.ts';
 import type { Translation } from '../../../src/translate/translate.ts';
 import { translate } from '../../../src/translate/translate.ts';
 import { messageTypes } from '../../../src/xds/codec/message-types.ts';

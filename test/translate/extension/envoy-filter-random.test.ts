@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Configuration, Layer, NodeInfo, Resource } from '../../../src/model/envoy/resource.ts';
 import type { AnyObject } from '../../../src/model/schema/index.ts';
 import type { Snapshot } from '../../../src/model/snapshot.ts';
-import { defaultInstallation, installationWith } from '../../../src/translate/resolve/mesh-settings.ts';
+import { defaultInstallation, installationWith } from '../../../src/translate/resolve/settings/mesh-settings.ts';
 import { translate } from '../../../src/translate/translate.ts';
 import { withDerivedSlices } from '../../../src/watchers/endpoint-slices.ts';
 import { parse } from '../../../src/watchers/parse.ts';

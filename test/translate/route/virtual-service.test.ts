@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { HTTPRoute, VirtualServiceSpec } from '../../../src/model/schema/index.ts';
 import {
   destinationHosts, resolveVirtualServices, usesSourceLabels, usesSourceNamespace, type VirtualServiceObject,
-} from '../../../src/translate/resolve/virtual-service.ts'; // prettier-ignore
+} from '../../../src/translate/resolve/routing/virtual-service.ts'; // prettier-ignore
 import { makeSettings, makeVirtualService, makeVirtualServiceObject } from '../../support/objects/make.ts';
 
 const settings = makeSettings();

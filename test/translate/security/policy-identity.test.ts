@@ -6,7 +6,7 @@ import type { Resource } from '../../../src/model/envoy/resource.ts';
 import type { Snapshot } from '../../../src/model/snapshot.ts';
 import { parse } from '../../../src/watchers/parse.ts';
 import { Store } from '../../../src/watchers/store.ts';
-import { defaultInstallation } from '../../../src/translate/resolve/mesh-settings.ts';
+import { defaultInstallation } from '../../../src/translate/resolve/settings/mesh-settings.ts';
 import { translate } from '../../../src/translate/translate.ts';
 import { objectsOf } from '../../support/objects/snapshot.ts';
 

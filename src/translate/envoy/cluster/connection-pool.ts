@@ -9,7 +9,7 @@ import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { from, merge } from '../../provenance.ts';
 import { preservedHeaderCase } from '../filter/proxy-headers.ts';
-import { isHttp, isHttp2 } from '../../resolve/protocol.ts';
+import { isHttp, isHttp2 } from '../../resolve/services/protocol.ts';
 import { typed } from '../../typed.ts';
 import type { Sourced } from './traffic-policy.ts';
 

@@ -18,7 +18,7 @@ import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
 import { clusterName, meshServerName, statName } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
-import { isHttp, isTls } from '../../resolve/protocol.ts';
+import { isHttp, isTls } from '../../resolve/services/protocol.ts';
 import { extension } from '../../typed.ts';
 import { ads } from '../config-source.ts';
 import { clusterMetadata } from './cluster-metadata.ts';

@@ -6,7 +6,7 @@ import type { Endpoint, MeshSettings, Service } from '../../../model/mesh/mesh.t
 import type { Locality } from '../../../model/proxy/proxy.ts';
 import type { LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting } from '../../../model/schema/index.ts';
 import { compareText } from '../../resolve/order.ts';
-import { localityText, parseLocality } from '../../resolve/workload.ts';
+import { localityText, parseLocality } from '../../resolve/kubernetes/workload.ts';
 import type { EffectivePolicy } from '../cluster/traffic-policy.ts';
 
 /** Where a caller is, as far as the order of endpoints depends on it. */

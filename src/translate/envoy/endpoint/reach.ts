@@ -4,7 +4,7 @@
 import { memo, sharedList } from '../../../model/memo.ts';
 import type { Endpoint, NetworkGateway, Networks } from '../../../model/mesh/mesh.ts';
 import type { Locality } from '../../../model/proxy/proxy.ts';
-import { localityText } from '../../resolve/workload.ts';
+import { localityText } from '../../resolve/kubernetes/workload.ts';
 import { weightOf } from './locality.ts';
 
 /** The networks of a mesh as seen from one of them. */

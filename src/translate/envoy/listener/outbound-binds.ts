@@ -9,8 +9,8 @@ import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
 import type { EgressListener, ServiceView, VirtualServiceView } from '../../../model/view.ts';
-import { hostsOverlap } from '../../resolve/host.ts';
-import { isHttp } from '../../resolve/protocol.ts';
+import { hostsOverlap } from '../../resolve/routing/host.ts';
+import { isHttp } from '../../resolve/services/protocol.ts';
 import type { LocalAddresses } from './listener-facts.ts';
 import { entryAddresses, localAddresses, reservedPorts } from './listener-facts.ts';
 

@@ -12,7 +12,7 @@ import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { configPath, outboundCluster } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { selects } from '../../../model/mesh/labels.ts';
-import { isTls } from '../../resolve/protocol.ts';
+import { isTls } from '../../resolve/services/protocol.ts';
 import type { ChainMatch, PlannedChain } from './filter-chain.ts';
 import { chainMatch, plannedChain } from './filter-chain.ts';
 import type { ConnectionFacts } from './listener-facts.ts';

@@ -9,7 +9,7 @@ import { at } from '../../../model/source.ts';
 import type { InboundView } from '../../../model/view.ts';
 import type { AuthorizationPolicy, WorkloadPolicies } from '../../../model/mesh/workload-policies.ts';
 import { keySourceOf } from '../../../model/external/key-source.ts';
-import { isHttp } from '../../resolve/protocol.ts';
+import { isHttp } from '../../resolve/services/protocol.ts';
 import type { Attribute } from './attribute.ts';
 import { namespaces, ports, principals, serviceAccounts, trustDomainNames } from './attribute.ts';
 import type { Test, Tests } from './rule.ts';

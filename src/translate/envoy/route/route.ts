@@ -9,7 +9,7 @@ import { configPath, outboundCluster, virtualHostName } from '../../names.ts';
 import { from, merge } from '../../provenance.ts';
 import { typed } from '../../typed.ts';
 import { selects } from '../../../model/mesh/labels.ts';
-import { meshGateway } from '../../resolve/virtual-service.ts';
+import { meshGateway } from '../../resolve/routing/virtual-service.ts';
 import { perRoute, sessionConfig } from '../filter/stateful-session.ts';
 import { askedOnRoute } from '../rbac/route-authorizer.ts';
 import { httpCors } from './cors.ts';

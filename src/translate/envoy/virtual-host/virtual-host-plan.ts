@@ -5,7 +5,7 @@ import type { Problem } from '../../../model/problem.ts';
 import type { Service } from '../../../model/mesh/mesh.ts';
 import type { Consumer } from '../../../model/view.ts';
 import { inLine, memo, memoTriples, sharedList, sharedValue, withOthers } from '../../../model/memo.ts';
-import { usesSourceNamespace } from '../../resolve/virtual-service.ts';
+import { usesSourceNamespace } from '../../resolve/routing/virtual-service.ts';
 import type { RoutedVirtualService, RouteTarget } from '../route/route-target.ts';
 import { servicesOf } from '../../services-of.ts';
 import { domainOfNobody, type DomainForm } from './service-domains.ts';

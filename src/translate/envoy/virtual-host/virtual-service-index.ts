@@ -3,7 +3,7 @@
 // https://istio.io/latest/docs/ops/best-practices/traffic-management/#split-virtual-services
 import { byKeys } from '../../../model/by-keys.ts';
 import { memo, sharedList } from '../../../model/memo.ts';
-import { bySpecificity, hostMatches, isWildcard } from '../../resolve/host.ts';
+import { bySpecificity, hostMatches, isWildcard } from '../../resolve/routing/host.ts';
 import type { RoutedVirtualService } from '../route/route-target.ts';
 
 interface Hosts {

@@ -6,8 +6,8 @@ import type { MeshSettings, Service } from '../../../model/mesh/mesh.ts';
 import type { HTTPRoute, IngressPath, KindMap, StringMatch } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
 import type { SourcedRoute, VirtualService } from '../../../model/mesh/virtual-service.ts';
-import { resolveHost } from '../host.ts';
-import { visibility } from '../visibility.ts';
+import { resolveHost } from '../routing/host.ts';
+import { visibility } from '../scope/visibility.ts';
 import { ingressGatewayName, ingressNamespace } from './ingress-gateway.ts';
 
 type Ingress = KindMap['Ingress'];

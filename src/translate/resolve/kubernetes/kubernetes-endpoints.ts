@@ -5,11 +5,11 @@ import type { Endpoint, MeshSettings, Service, ServiceEndpoints } from '../../..
 import { podAddresses } from '../../../model/mesh/pod.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
-import type { NetworkOf } from '../networks.ts';
+import type { NetworkOf } from '../settings/networks.ts';
 import { workloadMtls } from '../security/peer-authentication.ts';
 import type { PeerAuthentications } from '../security/peer-authentication.ts';
 import type { PodIndex } from './pods.ts';
-import { podLocality, podWorkload, takesTunnels, workloadMetadata } from '../workload.ts';
+import { podLocality, podWorkload, takesTunnels, workloadMetadata } from './workload.ts';
 
 type EndpointSlice = KindMap['EndpointSlice'];
 type Pod = KindMap['Pod'];

@@ -5,8 +5,8 @@ import { spiffeId } from '../../../model/proxy/identity.ts';
 import { memo, sharedList } from '../../../model/memo.ts';
 import type { MeshSettings, Service, ServiceAlias } from '../../../model/mesh/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
-import { kubernetesProtocol } from '../protocol.ts';
-import { visibility } from '../visibility.ts';
+import { kubernetesProtocol } from '../services/protocol.ts';
+import { visibility } from '../scope/visibility.ts';
 
 type KubernetesService = KindMap['Service'];
 

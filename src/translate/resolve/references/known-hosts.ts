@@ -3,7 +3,7 @@
 import { memo } from '../../../model/memo.ts';
 import type { DestinationPolicy, Mesh, MeshSettings, Service } from '../../../model/mesh/mesh.ts';
 import type { Destination } from '../../../model/schema/index.ts';
-import { hostMatches, isWildcard, resolveHost } from '../host.ts';
+import { hostMatches, isWildcard, resolveHost } from '../routing/host.ts';
 
 /** What a field names and what is not there; `path` is below the object. */
 export interface Fault {

@@ -4,7 +4,7 @@ import { objectKey } from '../../../model/object.ts';
 import type { ObjectBase } from '../../../model/object.ts';
 import type { PolicyTargetReference } from '../../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../../model/snapshot.ts';
-import { targetsOf } from '../policy-target.ts';
+import { targetsOf } from '../scope/policy-target.ts';
 import type { Fault } from './known-hosts.ts';
 
 interface Targeting extends ObjectBase {

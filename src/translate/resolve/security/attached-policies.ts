@@ -3,8 +3,8 @@
 import { memo } from '../../../model/memo.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import type { Snapshot } from '../../../model/snapshot.ts';
-import { groupExtensions } from '../extension.ts';
-import { serviceLimits } from '../load-limit.ts';
+import { groupExtensions } from '../extensions/extension.ts';
+import { serviceLimits } from '../limits/load-limit.ts';
 import type { ResolvedMesh } from '../mesh.ts';
 import { groupPolicies } from './policy-attachment.ts';
 

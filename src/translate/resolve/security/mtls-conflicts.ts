@@ -5,7 +5,7 @@ import type { DestinationPolicy, MeshSettings, MtlsMode, Service } from '../../.
 import type { Problem } from '../../../model/problem.ts';
 import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
-import { hostMatches } from '../host.ts';
+import { hostMatches } from '../routing/host.ts';
 
 interface Claim {
   readonly host: string;

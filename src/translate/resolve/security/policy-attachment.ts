@@ -6,7 +6,7 @@ import type { ObjectBase } from '../../../model/object.ts';
 import type { Service } from '../../../model/mesh/mesh.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import { byObjectAge } from '../order.ts';
-import { targetedBy, targetsService } from '../policy-target.ts';
+import { targetedBy, targetsService } from '../scope/policy-target.ts';
 
 /** A policy that is attached to workloads by their labels, or to objects by reference. */
 interface Attached extends ObjectBase {

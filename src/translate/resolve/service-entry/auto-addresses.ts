@@ -3,7 +3,7 @@
 // https://istio.io/latest/docs/ops/configuration/traffic-management/dns-proxy/#address-auto-allocation
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { Service } from '../../../model/mesh/mesh.ts';
-import { isWildcard } from '../host.ts';
+import { isWildcard } from '../routing/host.ts';
 import { compareText } from '../order.ts';
 
 /** The network's own address and its broadcast address are left out. */

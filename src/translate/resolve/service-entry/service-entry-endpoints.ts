@@ -6,7 +6,7 @@ import { podAddresses } from '../../../model/mesh/pod.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
 import { selects } from '../../../model/mesh/labels.ts';
-import type { NetworkOf } from '../networks.ts';
+import type { NetworkOf } from '../settings/networks.ts';
 import { workloadMtls } from '../security/peer-authentication.ts';
 import type { PeerAuthentications } from '../security/peer-authentication.ts';
 import { targetPortOf } from '../kubernetes/pods.ts';
@@ -18,7 +18,7 @@ import {
   workloadEntryEndpoints,
   workloadEntryLabels,
 } from './workload-endpoints.ts';
-import { canonical, podLocality, podWorkload, unknownLocality, workloadMetadata } from '../workload.ts';
+import { canonical, podLocality, podWorkload, unknownLocality, workloadMetadata } from '../kubernetes/workload.ts';
 
 type ServiceEntry = KindMap['ServiceEntry'];
 type WorkloadEntry = KindMap['WorkloadEntry'];

@@ -4,8 +4,8 @@ import { memo, sharedList } from '../../../model/memo.ts';
 import type { MeshSettings, Resolution, Service } from '../../../model/mesh/mesh.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { trafficDistribution } from '../kubernetes/kubernetes-service.ts';
-import { istioProtocol } from '../protocol.ts';
-import { visibility } from '../visibility.ts';
+import { istioProtocol } from '../services/protocol.ts';
+import { visibility } from '../scope/visibility.ts';
 
 type ServiceEntry = KindMap['ServiceEntry'];
 

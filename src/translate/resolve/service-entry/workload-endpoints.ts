@@ -7,7 +7,7 @@ import type { SourceRef } from '../../../model/source.ts';
 import { at } from '../../../model/source.ts';
 import { workloadMtls } from '../security/peer-authentication.ts';
 import type { PeerAuthentications } from '../security/peer-authentication.ts';
-import { canonical, parseLocality, takesTunnels, unknownLocality, workloadMetadata } from '../workload.ts';
+import { canonical, parseLocality, takesTunnels, unknownLocality, workloadMetadata } from '../kubernetes/workload.ts';
 
 type WorkloadEntry = KindMap['WorkloadEntry'];
 

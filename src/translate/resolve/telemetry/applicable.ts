@@ -6,7 +6,7 @@ import type { Service } from '../../../model/mesh/mesh.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { byObjectAge } from '../order.ts';
-import { targetedBy, targetsOf, targetsService } from '../policy-target.ts';
+import { targetedBy, targetsOf, targetsService } from '../scope/policy-target.ts';
 
 export type Telemetry = KindMap['Telemetry'];
 type Objects = ReadonlyMap<string, Telemetry>;

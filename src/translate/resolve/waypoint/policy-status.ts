@@ -8,7 +8,7 @@ import type { KindMap, PolicyTargetReference } from '../../../model/schema/index
 import type { SnapshotObjects } from '../../../model/snapshot.ts';
 import type { ObjectStatus } from '../../../model/status.ts';
 import { gatewayClass, meshController } from '../gateway-api/gateway-class.ts';
-import { targetsOf } from '../policy-target.ts';
+import { targetsOf } from '../scope/policy-target.ts';
 import { httpFields } from './http-fields.ts';
 import type { Waypoints } from './waypoints.ts';
 

@@ -5,7 +5,7 @@ import { objectKey } from '../../../model/object.ts';
 import type { Problem } from '../../../model/problem.ts';
 import type { PolicyTargetReference } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
-import { targetsOf } from '../policy-target.ts';
+import { targetsOf } from '../scope/policy-target.ts';
 import type { BindingFacts } from './policy-status.ts';
 import { targetBinding } from './policy-status.ts';
 

@@ -7,7 +7,7 @@ import type { InboundPort } from '../../../../model/view.ts';
 import type { MessageOf } from '../../../../xds/generated/messages.ts';
 import { inboundCluster, inboundPassthroughCluster, listenerName, virtualInbound } from '../../../names.ts';
 import { from } from '../../../provenance.ts';
-import { isHttp, isHttp2 } from '../../../resolve/protocol.ts';
+import { isHttp, isHttp2 } from '../../../resolve/services/protocol.ts';
 import { networkExtensionList } from '../../extension/extension-filters.ts';
 import type { ChainTraffic } from '../../extension/extension-filters.ts';
 import { meshTls } from './downstream-tls.ts';

@@ -14,7 +14,7 @@ import { duration } from '../../../duration.ts';
 import { listenerName, virtualInbound } from '../../../names.ts';
 import { from, merge } from '../../../provenance.ts';
 import { listenerAccessLog } from '../../filter/access-log.ts';
-import { serverMaySpeakFirst } from '../../../resolve/protocol.ts';
+import { serverMaySpeakFirst } from '../../../resolve/services/protocol.ts';
 import type { Guard } from '../../rbac/guard.ts';
 import { guardOf } from '../../rbac/guard.ts';
 import type { PlannedChain } from '../filter-chain.ts';

@@ -2,7 +2,7 @@
 // Envoy does not try another chain once one condition of a chain has held, so every kind of connection has its own.
 // https://istio.io/latest/docs/concepts/security/#peer-authentication
 import type { MtlsMode, Protocol } from '../../../../model/mesh/mesh.ts';
-import { isHttp } from '../../../resolve/protocol.ts';
+import { isHttp } from '../../../resolve/services/protocol.ts';
 import { plaintextHttp } from '../filter-chain.ts';
 
 export interface InboundMatch {

@@ -1,7 +1,7 @@
 // Where a route attaches: each listener, Service or ServiceEntry that its parents mean, and why it is not let in where it is not.
 // https://gateway-api.sigs.k8s.io/concepts/api-overview/#attaching-routes-to-gateways
 import type { gatewayApi } from '../../../../model/schema/index.ts';
-import { hostMatches, isWildcard } from '../../host.ts';
+import { hostMatches, isWildcard } from '../../routing/host.ts';
 import type { AttachPoint } from '../listeners/listener.ts';
 import type { Fault } from '../status/conditions.ts';
 

@@ -3,8 +3,8 @@
 import type { HTTPRoute, KindMap, TCPRoute, TLSRoute } from '../../../../model/schema/index.ts';
 import type { SourcedRoute, VirtualService } from '../../../../model/mesh/virtual-service.ts';
 import type { Visibility } from '../../../../model/mesh/visibility.ts';
-import { hostMatches } from '../../host.ts';
-import { visibility } from '../../visibility.ts';
+import { hostMatches } from '../../routing/host.ts';
+import { visibility } from '../../scope/visibility.ts';
 import type { Attachment } from './attachment.ts';
 import { isIsolated } from './attachment.ts';
 import { byPrecedence } from './precedence.ts';

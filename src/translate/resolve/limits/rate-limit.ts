@@ -1,17 +1,17 @@
 // RateLimitPolicies: which ones hold for one proxy, for which of its routes, and the services that count for them.
-import { memo, sharedList } from '../../model/memo.ts';
-import type { Mesh, MeshSettings, Service } from '../../model/mesh/mesh.ts';
-import type { Problem } from '../../model/problem.ts';
-import type { Proxy } from '../../model/proxy/proxy.ts';
+import { memo, sharedList } from '../../../model/memo.ts';
+import type { Mesh, MeshSettings, Service } from '../../../model/mesh/mesh.ts';
+import type { Problem } from '../../../model/problem.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type {
   AskedService,
   LimitedRoute,
   RateLimitPolicy,
   WorkloadLimits,
-} from '../../model/mesh/workload-policies.ts';
-import { askedService, nobodyToAsk } from './asked-service.ts';
-import type { ResolvedMesh } from './mesh.ts';
-import { targetedBy, targetsService } from './policy-target.ts';
+} from '../../../model/mesh/workload-policies.ts';
+import { askedService, nobodyToAsk } from '../extensions/asked-service.ts';
+import type { ResolvedMesh } from '../mesh.ts';
+import { targetedBy, targetsService } from '../scope/policy-target.ts';
 
 /** What limits are found in. */
 interface Limiting {

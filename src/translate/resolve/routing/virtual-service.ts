@@ -1,16 +1,16 @@
 // VirtualServices as meaning: hosts and gateways written out in full, delegates joined into their roots. Each is
 // remembered by the objects it came from, so that one changed object makes one new VirtualService.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/
-import type { Destination, HTTPRoute, KindMap } from '../../model/schema/index.ts';
-import type { MeshSettings } from '../../model/mesh/mesh.ts';
-import type { SourcedRoute, VirtualService } from '../../model/mesh/virtual-service.ts';
-import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import { objectKey } from '../../model/object.ts';
-import { at } from '../../model/source.ts';
+import type { Destination, HTTPRoute, KindMap } from '../../../model/schema/index.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { SourcedRoute, VirtualService } from '../../../model/mesh/virtual-service.ts';
+import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
+import { objectKey } from '../../../model/object.ts';
+import { at } from '../../../model/source.ts';
 import { joinDelegate, type Joined } from './delegates.ts';
 import { resolveHost } from './host.ts';
-import { byObjectAge } from './order.ts';
-import { isVisible, visibility } from './visibility.ts';
+import { byObjectAge } from '../order.ts';
+import { isVisible, visibility } from '../scope/visibility.ts';
 
 export type VirtualServiceObject = KindMap['VirtualService'];
 

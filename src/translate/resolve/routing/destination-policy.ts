@@ -1,14 +1,14 @@
 // DestinationRules merged per host and namespace, and which of them is in force for a caller.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/
-import { byKeys } from '../../model/by-keys.ts';
-import { memo, sharedList } from '../../model/memo.ts';
-import type { DestinationPolicy, MeshSettings, PolicySubset, Service } from '../../model/mesh/mesh.ts';
-import type { KindMap } from '../../model/schema/index.ts';
-import { at } from '../../model/source.ts';
+import { byKeys } from '../../../model/by-keys.ts';
+import { memo, sharedList } from '../../../model/memo.ts';
+import type { DestinationPolicy, MeshSettings, PolicySubset, Service } from '../../../model/mesh/mesh.ts';
+import type { KindMap } from '../../../model/schema/index.ts';
+import { at } from '../../../model/source.ts';
 import { bySpecificity, hostMatches, resolveHost } from './host.ts';
-import { selects } from '../../model/mesh/labels.ts';
-import { byObjectAge, compareText } from './order.ts';
-import { isVisible, visibility } from './visibility.ts';
+import { selects } from '../../../model/mesh/labels.ts';
+import { byObjectAge, compareText } from '../order.ts';
+import { isVisible, visibility } from '../scope/visibility.ts';
 
 type DestinationRule = KindMap['DestinationRule'];
 type Labels = Readonly<Record<string, string>>;

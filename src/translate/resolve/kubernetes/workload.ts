@@ -1,8 +1,8 @@
 // Which workload a Pod belongs to: the names that metrics, tracing and Istio's endpoint metadata use.
 // https://istio.io/latest/docs/ops/deployment/application-requirements/
-import type { Locality } from '../../model/proxy/proxy.ts';
-import type { KindMap } from '../../model/schema/index.ts';
-import { workloadName } from '../../model/mesh/workload-owner.ts';
+import type { Locality } from '../../../model/proxy/proxy.ts';
+import type { KindMap } from '../../../model/schema/index.ts';
+import { workloadName } from '../../../model/mesh/workload-owner.ts';
 
 type Labels = Readonly<Record<string, string>>;
 type Pod = KindMap['Pod'];

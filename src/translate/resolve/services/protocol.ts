@@ -1,6 +1,6 @@
 // What a port speaks, from its appProtocol or the prefix of its name.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
-import type { Protocol, ServicePort } from '../../model/mesh/mesh.ts';
+import type { Protocol, ServicePort } from '../../../model/mesh/mesh.ts';
 
 const byName: Readonly<Record<string, Protocol>> = {
   http: 'HTTP',

@@ -1,21 +1,21 @@
 // Networks: which one an address is in, and the gateways through which the others reach it.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshNetworks
-import { networkLabel } from '../../model/mesh/labels.ts';
-import { memo } from '../../model/memo.ts';
-import type { MeshSettings, NetworkGateway, Networks } from '../../model/mesh/mesh.ts';
-import type { KindMap, MeshNetworksSpec } from '../../model/schema/index.ts';
-import type { SourceRef } from '../../model/source.ts';
-import { at } from '../../model/source.ts';
+import { networkLabel } from '../../../model/mesh/labels.ts';
+import { memo } from '../../../model/memo.ts';
+import type { MeshSettings, NetworkGateway, Networks } from '../../../model/mesh/mesh.ts';
+import type { KindMap, MeshNetworksSpec } from '../../../model/schema/index.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import { at } from '../../../model/source.ts';
 import {
   defaultGatewayPort,
   gatewayAddresses,
   gatewayPortLabel,
   isBetweenNetworks,
   networkOfGateway,
-} from './gateway-api/listeners/between-networks.ts';
+} from '../gateway-api/listeners/between-networks.ts';
 import { contains } from './cidr.ts';
-import { kubernetesHostname } from './kubernetes/kubernetes-service.ts';
-import { compareText } from './order.ts';
+import { kubernetesHostname } from '../kubernetes/kubernetes-service.ts';
+import { compareText } from '../order.ts';
 
 type KubernetesService = KindMap['Service'];
 type KubernetesGateway = KindMap['KubernetesGateway'];

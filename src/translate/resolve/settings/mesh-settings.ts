@@ -1,10 +1,10 @@
 // The mesh's settings with Istio's defaults filled in.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig
-import type { MessageTypes } from '../../model/message/descriptor.ts';
-import { memo } from '../../model/memo.ts';
-import type { Features, MeshSettings } from '../../model/mesh/mesh.ts';
-import type { MeshConfigSpec, MeshNetworksSpec } from '../../model/schema/index.ts';
-import type { SourceRef } from '../../model/source.ts';
+import type { MessageTypes } from '../../../model/message/descriptor.ts';
+import { memo } from '../../../model/memo.ts';
+import type { Features, MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { MeshConfigSpec, MeshNetworksSpec } from '../../../model/schema/index.ts';
+import type { SourceRef } from '../../../model/source.ts';
 import { sortedBlocks } from './cidr.ts';
 
 /** What holds for a whole control plane and stands in no object. */

@@ -1,7 +1,7 @@
 // Host names: short names to fully qualified ones, wildcards and their order.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
 
-import { compareText } from './order.ts';
+import { compareText } from '../order.ts';
 
 /** A name without a dot is a service of `namespace`: `store` -> `store.shop.svc.cluster.local`. Others stay. */
 export const resolveHost = (name: string, namespace: string, clusterDomain: string): string =>

@@ -1,10 +1,10 @@
 // A root route joined with the routes of the VirtualService that it delegates to: each delegate route is narrowed to
 // what the root matches and takes from the root what it leaves open.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#Delegate
-import type { Problem } from '../../model/problem.ts';
-import type { HTTPMatchRequest, HTTPRoute, StringMatch } from '../../model/schema/index.ts';
-import type { SourcedRoute } from '../../model/mesh/virtual-service.ts';
-import { at, describeSource } from '../../model/source.ts';
+import type { Problem } from '../../../model/problem.ts';
+import type { HTTPMatchRequest, HTTPRoute, StringMatch } from '../../../model/schema/index.ts';
+import type { SourcedRoute } from '../../../model/mesh/virtual-service.ts';
+import { at, describeSource } from '../../../model/source.ts';
 
 export interface Joined {
   readonly routes: readonly SourcedRoute<HTTPRoute>[];

@@ -1,7 +1,7 @@
 // Blocks of IP addresses: `10.1.0.0/16`, `fd00::/8`.
 // https://www.rfc-editor.org/rfc/rfc4291#section-2.2
 
-import type { AddressBlock } from '../../model/mesh/mesh.ts';
+import type { AddressBlock } from '../../../model/mesh/mesh.ts';
 
 /** Whether `address` is in `block`; never when one of them is no address. */
 export function contains(block: string, address: string): boolean {

@@ -1,19 +1,19 @@
 // The endpoints of all services. After a change only the services are looked at whose slices or Pods are others.
 // https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
-import { memo } from '../../model/memo.ts';
-import type { MeshSettings, Service, ServiceEndpoints } from '../../model/mesh/mesh.ts';
-import { serviceKey } from '../../model/mesh/mesh.ts';
-import { podAddresses } from '../../model/mesh/pod.ts';
-import { objectKey } from '../../model/object.ts';
-import { changedKeys, withValues } from '../../model/patched-map.ts';
-import type { KindMap } from '../../model/schema/index.ts';
-import type { SnapshotObjects } from '../../model/snapshot.ts';
-import { byName, kubernetesEndpoints, serviceOfSlice, slicesByService } from './kubernetes/kubernetes-endpoints.ts';
-import { indexPods } from './kubernetes/pods.ts';
-import type { NetworkOf } from './networks.ts';
-import { byObjectAge } from './order.ts';
-import type { PeerAuthentications } from './security/peer-authentication.ts';
-import { selectedWorkloadEntries, serviceEntryEndpoints } from './service-entry/service-entry-endpoints.ts';
+import { memo } from '../../../model/memo.ts';
+import type { MeshSettings, Service, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
+import { serviceKey } from '../../../model/mesh/mesh.ts';
+import { podAddresses } from '../../../model/mesh/pod.ts';
+import { objectKey } from '../../../model/object.ts';
+import { changedKeys, withValues } from '../../../model/patched-map.ts';
+import type { KindMap } from '../../../model/schema/index.ts';
+import type { SnapshotObjects } from '../../../model/snapshot.ts';
+import { byName, kubernetesEndpoints, serviceOfSlice, slicesByService } from '../kubernetes/kubernetes-endpoints.ts';
+import { indexPods } from '../kubernetes/pods.ts';
+import type { NetworkOf } from '../settings/networks.ts';
+import { byObjectAge } from '../order.ts';
+import type { PeerAuthentications } from '../security/peer-authentication.ts';
+import { selectedWorkloadEntries, serviceEntryEndpoints } from '../service-entry/service-entry-endpoints.ts';
 
 type EndpointSlice = KindMap['EndpointSlice'];
 type Pod = KindMap['Pod'];

@@ -1,10 +1,10 @@
 // Which proxies an object is for: all of its namespace, those with certain labels, or those of the gateways it names.
 // https://istio.io/latest/docs/reference/config/type/workload-selector/
-import { selects } from '../../model/mesh/labels.ts';
-import type { Service } from '../../model/mesh/mesh.ts';
-import type { ObjectMeta } from '../../model/object.ts';
-import type { Proxy } from '../../model/proxy/proxy.ts';
-import type { PolicyTargetReference, PolicyWorkloadSelector } from '../../model/schema/index.ts';
+import { selects } from '../../../model/mesh/labels.ts';
+import type { Service } from '../../../model/mesh/mesh.ts';
+import type { ObjectMeta } from '../../../model/object.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
+import type { PolicyTargetReference, PolicyWorkloadSelector } from '../../../model/schema/index.ts';
 
 interface Targeting {
   readonly metadata: Pick<ObjectMeta, 'namespace'>;

@@ -1,13 +1,13 @@
 // How much may be under way with a service at a time, whoever calls: circuit breakers and retry budgets of RateLimitPolicies
 // that name it. And with a workload, by policies that are for it.
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/circuit_breaking
-import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { Service } from '../../model/mesh/mesh.ts';
-import type { LoadLimit, RateLimitPolicy, WorkloadLimits } from '../../model/mesh/workload-policies.ts';
-import type { LimitTarget } from '../../model/schema/index.ts';
-import { at } from '../../model/source.ts';
-import { byObjectAge } from './order.ts';
-import { targetsService } from './policy-target.ts';
+import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
+import type { Service } from '../../../model/mesh/mesh.ts';
+import type { LoadLimit, RateLimitPolicy, WorkloadLimits } from '../../../model/mesh/workload-policies.ts';
+import type { LimitTarget } from '../../../model/schema/index.ts';
+import { at } from '../../../model/source.ts';
+import { byObjectAge } from '../order.ts';
+import { targetsService } from '../scope/policy-target.ts';
 
 /** What one policy says of the services that it names. */
 export interface ServiceLimit {

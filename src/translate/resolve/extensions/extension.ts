@@ -1,16 +1,16 @@
 // WasmPlugins, TrafficExtensions and ExternalProcessors as extensions, in the order in which they run: by phase, the highest priority first.
 // https://istio.io/latest/docs/reference/config/proxy_extensions/wasm-plugin/
-import type { Extension, ExtensionPhase } from '../../model/mesh/extension.ts';
-import { memo, sharedList } from '../../model/memo.ts';
-import type { Mesh } from '../../model/mesh/mesh.ts';
-import type { AskedService } from '../../model/mesh/workload-policies.ts';
-import type { ObjectBase } from '../../model/object.ts';
-import type { Problem } from '../../model/problem.ts';
-import type { KindMap, WasmConfig } from '../../model/schema/index.ts';
+import type { Extension, ExtensionPhase } from '../../../model/mesh/extension.ts';
+import { memo, sharedList } from '../../../model/memo.ts';
+import type { Mesh } from '../../../model/mesh/mesh.ts';
+import type { AskedService } from '../../../model/mesh/workload-policies.ts';
+import type { ObjectBase } from '../../../model/object.ts';
+import type { Problem } from '../../../model/problem.ts';
+import type { KindMap, WasmConfig } from '../../../model/schema/index.ts';
 import { askedService, nobodyToAsk } from './asked-service.ts';
-import { byObjectAge } from './order.ts';
-import { targetedBy } from './policy-target.ts';
-import type { Proxy } from '../../model/proxy/proxy.ts';
+import { byObjectAge } from '../order.ts';
+import { targetedBy } from '../scope/policy-target.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
 
 type WasmPlugin = KindMap['WasmPlugin'];
 type TrafficExtension = KindMap['TrafficExtension'];

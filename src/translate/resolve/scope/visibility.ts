@@ -1,7 +1,7 @@
 // Which namespaces may use an object: the meaning of `exportTo`.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-default_service_export_to
-import type { Visibility } from '../../model/mesh/visibility.ts';
-import { sharedValue } from '../../model/memo.ts';
+import type { Visibility } from '../../../model/mesh/visibility.ts';
+import { sharedValue } from '../../../model/memo.ts';
 
 /** `exportTo` as written in an object of `namespace`; an empty or absent one means `fallback`, at last everywhere. */
 export function visibility(

@@ -1,12 +1,12 @@
 // What callers of a service have to know of its endpoints: the few facts that change rarely, so that most changes of
 // endpoints touch nothing but the endpoints themselves.
-import { memo, memoPairs, sharedValue } from '../../model/memo.ts';
-import { memoAligned } from '../../model/patched-map.ts';
-import type { MeshSettings, Service, ServiceEndpoints } from '../../model/mesh/mesh.ts';
-import { serviceKey } from '../../model/mesh/mesh.ts';
-import { spiffeId } from '../../model/proxy/identity.ts';
-import { namespaceMtls } from './security/peer-authentication.ts';
-import type { PeerAuthentications } from './security/peer-authentication.ts';
+import { memo, memoPairs, sharedValue } from '../../../model/memo.ts';
+import { memoAligned } from '../../../model/patched-map.ts';
+import type { MeshSettings, Service, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
+import { serviceKey } from '../../../model/mesh/mesh.ts';
+import { spiffeId } from '../../../model/proxy/identity.ts';
+import { namespaceMtls } from '../security/peer-authentication.ts';
+import type { PeerAuthentications } from '../security/peer-authentication.ts';
 import { isHttp } from './protocol.ts';
 
 export interface ServiceFacts {

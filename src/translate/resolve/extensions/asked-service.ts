@@ -1,12 +1,12 @@
 // Services that filters of our own kinds ask: found by the names that their objects have for them.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/grpc_service.proto
-import { sharedValue } from '../../model/memo.ts';
-import type { MeshSettings, Service } from '../../model/mesh/mesh.ts';
-import type { AskedService } from '../../model/mesh/workload-policies.ts';
-import type { ObjectBase } from '../../model/object.ts';
-import type { Problem } from '../../model/problem.ts';
-import { at } from '../../model/source.ts';
-import { hostOf, namespacesByHost } from './security/extension-provider.ts';
+import { sharedValue } from '../../../model/memo.ts';
+import type { MeshSettings, Service } from '../../../model/mesh/mesh.ts';
+import type { AskedService } from '../../../model/mesh/workload-policies.ts';
+import type { ObjectBase } from '../../../model/object.ts';
+import type { Problem } from '../../../model/problem.ts';
+import { at } from '../../../model/source.ts';
+import { hostOf, namespacesByHost } from '../security/extension-provider.ts';
 
 /** As it is written: a Service of the namespace, a host, or `namespace/host`. */
 interface WrittenService {

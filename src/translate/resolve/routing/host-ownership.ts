@@ -2,14 +2,14 @@
 // ServiceEntry may otherwise redirect what the whole mesh sends to a service of somebody else. A namespace owns its Services
 // and what its annotation lists; the root namespace may claim anything.
 // https://istio.io/latest/docs/ops/best-practices/security/#configure-exportto
-import { memo, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh/mesh.ts';
-import type { Problem } from '../../model/problem.ts';
-import type { KindMap } from '../../model/schema/index.ts';
-import { at } from '../../model/source.ts';
+import { memo, sharedValue } from '../../../model/memo.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Problem } from '../../../model/problem.ts';
+import type { KindMap } from '../../../model/schema/index.ts';
+import { at } from '../../../model/source.ts';
 import { hostMatches, resolveHost } from './host.ts';
 import { meshGateway } from './virtual-service.ts';
-import { visibility } from './visibility.ts';
+import { visibility } from '../scope/visibility.ts';
 
 /** On a Namespace: further hosts that it owns, separated by commas; wildcards are for everything below. */
 export const ownedHostsAnnotation = 'keelson.io/owned-hosts';

@@ -1,10 +1,10 @@
 // What a certificate's Subject tells of the workload, beyond its identity: metrics name peers by it.
 // https://istio.io/latest/docs/reference/config/metrics/#labels
-import { objectKey } from '../../model/object.ts';
-import type { Workload } from '../../model/external/secret-source.ts';
-import type { Snapshot } from '../../model/snapshot.ts';
-import { podNameOf } from '../view/proxy.ts';
-import { canonical, podWorkload } from './workload.ts';
+import { objectKey } from '../../../model/object.ts';
+import type { Workload } from '../../../model/external/secret-source.ts';
+import type { Snapshot } from '../../../model/snapshot.ts';
+import { podNameOf } from '../../view/proxy.ts';
+import { canonical, podWorkload } from '../kubernetes/workload.ts';
 
 export interface CertificateNames {
   readonly workload: string;
