@@ -7,7 +7,7 @@ import type { Configuration, NodeInfo, TypeUrl } from '../src/model/envoy/resour
 import { resourceTypes } from '../src/model/envoy/resource.ts';
 import { encodeMessage } from '../src/xds/codec/encode.ts';
 import { protoRoot } from '../src/xds/codec/protos.ts';
-import { adsService } from '../src/xds/service.ts';
+import { adsService } from '../src/xds/grpc/service.ts';
 
 const request = 'envoy.service.discovery.v3.DeltaDiscoveryRequest';
 

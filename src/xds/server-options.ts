@@ -6,7 +6,7 @@ import type { Delivery } from '../model/proxy/delivery.ts';
 import type { WorkloadIdentity } from '../model/proxy/identity.ts';
 import type { Configuration, NodeInfo, TypeUrl } from '../model/envoy/resource.ts';
 import type { SecretSource, TlsSource } from '../model/external/secret-source.ts';
-import type { Limits } from './limits.ts';
+import type { Limits } from './admission/limits.ts';
 import type { Log } from './log.ts';
 import type { XdsObserver } from './observer.ts';
 import type { Presence } from './presence.ts';

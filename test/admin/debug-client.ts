@@ -4,7 +4,7 @@ import protobuf from 'protobufjs';
 
 import { encodeMessage } from '../../src/xds/codec/encode.ts';
 import { printAny } from '../../src/xds/codec/print.ts';
-import { adsService } from '../../src/xds/service.ts';
+import { adsService } from '../../src/xds/grpc/service.ts';
 
 export interface DebugResponse {
   readonly typeUrl: string;

@@ -4,7 +4,7 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import type { JsonObject } from '../../src/xds/codec/print.ts';
 import { encodeMessage } from '../../src/xds/codec/encode.ts';
 import { print } from '../../src/xds/codec/print.ts';
-import { adsService } from '../../src/xds/service.ts';
+import { adsService } from '../../src/xds/grpc/service.ts';
 
 export interface DeltaResponse {
   readonly typeUrl: string;

@@ -3,11 +3,11 @@
 import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
 import type { Log } from '../log.ts';
 import type { Authenticate } from '../server-options.ts';
-import type { AdsCall } from '../service.ts';
+import type { AdsCall } from '../grpc/service.ts';
 import type { DeltaRequest, SotwRequest } from '../subscription/requests.ts';
 import type { DebugSource } from '../../model/proxy/debug.ts';
 import { status } from '@grpc/grpc-js';
-import { endCall } from '../service.ts';
+import { endCall } from '../grpc/service.ts';
 import { DebugStream, isDebugClient, RefusedRequest } from './debug-stream.ts';
 
 const codes = { denied: status.UNAUTHENTICATED, invalid: status.INVALID_ARGUMENT, missing: status.NOT_FOUND } as const;

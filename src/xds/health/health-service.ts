@@ -6,12 +6,12 @@ import { status } from '@grpc/grpc-js';
 
 import type { NodeInfo } from '../../model/envoy/resource.ts';
 import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
-import { refusal } from '../admission.ts';
+import { refusal } from '../admission/admission.ts';
 import { encodeMessage } from '../codec/encode.ts';
 import { print } from '../codec/print.ts';
 import type { Log } from '../log.ts';
 import type { Authenticate, FurtherService } from '../server-options.ts';
-import { endCall } from '../service.ts';
+import { endCall } from '../grpc/service.ts';
 
 const service = 'envoy.service.health.v3';
 const same = (bytes: Buffer): Buffer => bytes;

@@ -1,6 +1,6 @@
 // Whether a proxy is who it says: what its node claims has to agree with what its connection proved.
-import type { WorkloadIdentity } from '../model/proxy/identity.ts';
-import type { NodeInfo } from '../model/envoy/resource.ts';
+import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
 
 /** Why this node may not have configuration under this identity; undefined if it may. */
 export function refusal(node: NodeInfo, identity: WorkloadIdentity): string | undefined {

@@ -1,6 +1,6 @@
 // TLS for the xDS port: the certificate in force and the roots that clients are checked against are read anew for
 // every connection, so that neither needs a restart. A client need not show a certificate, for it may have a token.
-import type { TlsIdentity, TlsSource } from '../model/external/secret-source.ts';
+import type { TlsIdentity, TlsSource } from '../../model/external/secret-source.ts';
 import { experimental, type ServerCredentials } from '@grpc/grpc-js';
 
 type Provider = Parameters<typeof experimental.createCertificateProviderServerCredentials>[0];

@@ -1,8 +1,8 @@
 // How many proxies are given their first configuration at a time. A proxy that comes is sent all there is, and after a restart
 // of the control plane they all come at once: what is on its way to them would not fit into memory, and who has its
 // configuration already would wait for changes behind those who have none.
-import type { ProxyStatus } from './status.ts';
-import { resourceTypes } from '../model/envoy/resource.ts';
+import type { ProxyStatus } from '../status.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
 
 /** Listeners come last: who has confirmed them, and owes nothing, has all that it asked for. */
 export const isComplete = ({ synced, types }: ProxyStatus): boolean =>

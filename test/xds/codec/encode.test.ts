@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { Bug } from '../../src/model/invariant.ts';
-import { resourceTypes } from '../../src/model/envoy/resource.ts';
-import { cachedResource, encodeCount } from '../../src/xds/codec/cache.ts';
-import { encode, encodeMessage } from '../../src/xds/codec/encode.ts';
-import { print, printAny } from '../../src/xds/codec/print.ts';
+import { Bug } from '../../../src/model/invariant.ts';
+import { resourceTypes } from '../../../src/model/envoy/resource.ts';
+import { cachedResource, encodeCount } from '../../../src/xds/codec/cache.ts';
+import { encode, encodeMessage } from '../../../src/xds/codec/encode.ts';
+import { print, printAny } from '../../../src/xds/codec/print.ts';
 
 const cluster = 'envoy.config.cluster.v3.Cluster';
 const any = (name: string, fields: object = {}): object => ({ '@type': `type.googleapis.com/${name}`, ...fields });

@@ -2,7 +2,7 @@
 // that were encoded before.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/discovery/v3/ads.proto
 import type { MethodDefinition, ServerDuplexStream, status } from '@grpc/grpc-js';
-import type { Message } from './subscription/responses.ts';
+import type { Message } from '../subscription/responses.ts';
 
 export type AdsCall = ServerDuplexStream<Buffer, Message>;
 

@@ -1,11 +1,11 @@
 // Any message that can be written reads back as the same message.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { FieldDescriptor, FieldType, MessageDescriptor, ScalarType } from '../../src/xds/codec/descriptors.ts';
-import type { JsonObject } from '../../src/xds/codec/print.ts';
-import { messageDescriptor } from '../../src/xds/codec/descriptors.ts';
-import { encodeMessage } from '../../src/xds/codec/encode.ts';
-import { print } from '../../src/xds/codec/print.ts';
+import type { FieldDescriptor, FieldType, MessageDescriptor, ScalarType } from '../../../src/xds/codec/descriptors.ts';
+import type { JsonObject } from '../../../src/xds/codec/print.ts';
+import { messageDescriptor } from '../../../src/xds/codec/descriptors.ts';
+import { encodeMessage } from '../../../src/xds/codec/encode.ts';
+import { print } from '../../../src/xds/codec/print.ts';
 
 const maxDepth = 4;
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 });

@@ -1,9 +1,9 @@
 // All proxies come at once: some are given their configuration, the others wait, and who has it waits for nobody.
 import { afterEach, expect, test } from 'vitest';
 
-import { createXdsServer } from '../../src/xds/server.ts';
-import { DeltaClient } from './ads-client.ts';
-import { configuration, listener, staticCluster, types } from './mesh.ts';
+import { createXdsServer } from '../../../src/xds/server.ts';
+import { DeltaClient } from '../ads-client.ts';
+import { configuration, listener, staticCluster, types } from '../mesh.ts';
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {

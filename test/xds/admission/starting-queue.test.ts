@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 
 import { expect, it } from 'vitest';
 
-import { StartingQueue } from '../../src/xds/starting-queue.ts';
+import { StartingQueue } from '../../../src/xds/admission/starting-queue.ts';
 
 const [a, b] = [{ name: 'a' }, { name: 'b' }];
 
