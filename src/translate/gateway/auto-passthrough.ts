@@ -13,7 +13,7 @@ import { tcpProxy } from '../envoy/filter/tcp-proxy.ts';
 import { chainMatch, plannedChain } from '../envoy/listener/filter-chain.ts';
 import type { ConnectionFacts } from '../envoy/listener/listener-facts.ts';
 import { statPrefix } from '../envoy/listener/stat-prefix.ts';
-import { handshakeTimeout } from '../envoy/listener/tcp-route.ts';
+import { handshakeTimeout } from '../envoy/listener/tcp/tcp-route.ts';
 import type { SourcedChain } from './gateway-chains.ts';
 import type { MergedServer, MergedServers } from './merged-servers.ts';
 import { isTlsServer } from './merged-servers.ts';

@@ -17,8 +17,8 @@ import { connectionGuard, peerMetadata } from '../envoy/filter/network-filters.t
 import type { ChainMatch, PlannedChain } from '../envoy/listener/filter-chain.ts';
 import { chainMatch, plannedChain } from '../envoy/listener/filter-chain.ts';
 import { quicSocket, serverTls, tlsSocket } from '../envoy/listener/server-tls.ts';
-import { routeFilters } from '../envoy/listener/tcp-destination.ts';
-import { handshakeTimeout } from '../envoy/listener/tcp-route.ts';
+import { routeFilters } from '../envoy/listener/tcp/tcp-destination.ts';
+import { handshakeTimeout } from '../envoy/listener/tcp/tcp-route.ts';
 import type { Guard } from '../envoy/rbac/guard.ts';
 import type { GatewayFacts } from './gateway-facts.ts';
 import type { MergedServer } from './merged-servers.ts';

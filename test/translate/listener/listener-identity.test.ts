@@ -5,7 +5,7 @@ import type { Resource } from '../../../src/model/envoy/resource.ts';
 import type { ProxyView, ServiceView } from '../../../src/model/view.ts';
 import type { VirtualService } from '../../../src/model/mesh/virtual-service.ts';
 import { inboundListeners } from '../../../src/translate/envoy/listener/inbound/inbound-listener.ts';
-import { outboundListeners } from '../../../src/translate/envoy/listener/outbound-listeners.ts';
+import { outboundListeners } from '../../../src/translate/envoy/listener/outbound/outbound-listeners.ts';
 import type { Listener } from '../../support/objects/make-listener.ts';
 import { makeInboundPort } from '../../support/objects/make-listener.ts';
 import {

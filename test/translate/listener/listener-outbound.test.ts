@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { sharedList } from '../../../src/model/memo.ts';
 import type { EgressListener } from '../../../src/model/view.ts';
-import { outboundListeners } from '../../../src/translate/envoy/listener/outbound-listeners.ts';
+import { outboundListeners } from '../../../src/translate/envoy/listener/outbound/outbound-listeners.ts';
 import { originsOf } from '../../../src/translate/provenance.ts';
 import {
   httpOf,

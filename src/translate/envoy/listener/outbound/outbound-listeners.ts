@@ -1,14 +1,14 @@
 // The listeners for what a workload sends: one that redirected connections arrive at, one per port or service behind it,
 // and those that applications connect to themselves.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listeners
-import { memo, memoLast, sharedFields, sharedList, sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh/mesh.ts';
-import type { Problem } from '../../../model/problem.ts';
-import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
-import type { InterceptionMode, Proxy } from '../../../model/proxy/proxy.ts';
-import type { Resource } from '../../../model/envoy/resource.ts';
-import { resourceTypes } from '../../../model/envoy/resource.ts';
-import type { SourceRef } from '../../../model/source.ts';
+import { memo, memoLast, sharedFields, sharedList, sharedValue } from '../../../../model/memo.ts';
+import type { MeshSettings } from '../../../../model/mesh/mesh.ts';
+import type { Problem } from '../../../../model/problem.ts';
+import type { TrafficTelemetry } from '../../../../model/mesh/telemetry.ts';
+import type { InterceptionMode, Proxy } from '../../../../model/proxy/proxy.ts';
+import type { Resource } from '../../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../../model/envoy/resource.ts';
+import type { SourceRef } from '../../../../model/source.ts';
 import type {
   EgressListener,
   OutboundView,
@@ -16,26 +16,26 @@ import type {
   ServiceView,
   UnknownDestinations,
   VirtualServiceView,
-} from '../../../model/view.ts';
-import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { duration } from '../../duration.ts';
-import { blackHoleCluster, listenerName, passthroughCluster } from '../../names.ts';
-import { from } from '../../provenance.ts';
-import type { PlannedChain } from './filter-chain.ts';
+} from '../../../../model/view.ts';
+import type { MessageOf } from '../../../../xds/generated/messages.ts';
+import { duration } from '../../../duration.ts';
+import { blackHoleCluster, listenerName, passthroughCluster } from '../../../names.ts';
+import { from } from '../../../provenance.ts';
+import type { PlannedChain } from '../filter-chain.ts';
 import { bindProblems } from './bind-conflicts.ts';
-import { filterChain, matchesAll, plaintextHttp } from './filter-chain.ts';
-import { acceptSlowly, additionalAddresses, listenerAddress } from './listener-address.ts';
-import type { ConnectionFacts, HttpFacts } from './listener-facts.ts';
-import { httpFacts, withoutIdleTimeout } from './listener-facts.ts';
-import { httpInspector, tlsInspector } from './listener-filters.ts';
+import { filterChain, matchesAll, plaintextHttp } from '../filter-chain.ts';
+import { acceptSlowly, additionalAddresses, listenerAddress } from '../listener-address.ts';
+import type { ConnectionFacts, HttpFacts } from '../listener-facts.ts';
+import { httpFacts, withoutIdleTimeout } from '../listener-facts.ts';
+import { httpInspector, tlsInspector } from '../listener-filters.ts';
 import type { BindFacts, Claim, EgressClaims } from './outbound-binds.ts';
 import { bindFacts, connectionRoutes, egressClaims } from './outbound-binds.ts';
 import type { OutboundContext, PlannedListener } from './outbound-plan.ts';
 import { httpProxyListener, plannedListeners, settledClaims } from './outbound-plan.ts';
-import type { Caller } from './tcp-route.ts';
-import type { Sent } from '../telemetry/metered.ts';
-import { ownNames } from '../telemetry/metered.ts';
-import { plainTcpProxy } from '../filter/tcp-proxy.ts';
+import type { Caller } from '../tcp/tcp-route.ts';
+import type { Sent } from '../../telemetry/metered.ts';
+import { ownNames } from '../../telemetry/metered.ts';
+import { plainTcpProxy } from '../../filter/tcp-proxy.ts';
 import { virtualOutboundListener } from './virtual-outbound.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];

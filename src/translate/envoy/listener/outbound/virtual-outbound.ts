@@ -1,18 +1,18 @@
 // The listener that redirected outgoing connections arrive at: it hands each over to the listener for the address that
 // the connection was meant for, and keeps those that no other listener is for.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listener_filters/original_dst_filter
-import { memo } from '../../../model/memo.ts';
-import type { MeshSettings } from '../../../model/mesh/mesh.ts';
-import type { Resource } from '../../../model/envoy/resource.ts';
-import { resourceTypes } from '../../../model/envoy/resource.ts';
-import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { virtualOutbound } from '../../names.ts';
-import { from } from '../../provenance.ts';
-import { listenerAccessLog } from '../filter/access-log.ts';
-import { acceptSlowly, additionalAddresses, listenerAddress } from './listener-address.ts';
-import type { ConnectionFacts, LocalAddresses } from './listener-facts.ts';
-import { outboundPort } from './listener-facts.ts';
-import { blackHole } from '../filter/tcp-proxy.ts';
+import { memo } from '../../../../model/memo.ts';
+import type { MeshSettings } from '../../../../model/mesh/mesh.ts';
+import type { Resource } from '../../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../../model/envoy/resource.ts';
+import type { MessageOf } from '../../../../xds/generated/messages.ts';
+import { virtualOutbound } from '../../../names.ts';
+import { from } from '../../../provenance.ts';
+import { listenerAccessLog } from '../../filter/access-log.ts';
+import { acceptSlowly, additionalAddresses, listenerAddress } from '../listener-address.ts';
+import type { ConnectionFacts, LocalAddresses } from '../listener-facts.ts';
+import { outboundPort } from '../listener-facts.ts';
+import { blackHole } from '../../filter/tcp-proxy.ts';
 
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];

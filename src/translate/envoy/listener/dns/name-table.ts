@@ -1,11 +1,11 @@
 // The names that a proxy answers DNS queries for, each with its addresses: services by all the names that their callers may
 // use, the Pods behind headless ones, and hosts that no DNS server knows.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/dns-proxy/
-import { memo, sharedValue } from '../../../model/memo.ts';
-import type { Service, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
-import type { ServiceView } from '../../../model/view.ts';
-import { compareText } from '../../resolve/order.ts';
-import { lookupNames } from '../virtual-host/service-domains.ts';
+import { memo, sharedValue } from '../../../../model/memo.ts';
+import type { Service, ServiceEndpoints } from '../../../../model/mesh/mesh.ts';
+import type { ServiceView } from '../../../../model/view.ts';
+import { compareText } from '../../../resolve/order.ts';
+import { lookupNames } from '../../virtual-host/service-domains.ts';
 
 export interface Name {
   readonly name: string;

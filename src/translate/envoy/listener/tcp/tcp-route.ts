@@ -1,22 +1,22 @@
 // The chains of one TCP or TLS service behind one bind: those that VirtualServices ask for by server name or destination
 // address, then the one that leads to the service itself.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#TCPRoute
-import { memo } from '../../../model/memo.ts';
-import type { MeshSettings, Protocol } from '../../../model/mesh/mesh.ts';
-import type { L4MatchAttributes, RouteDestination, TLSMatchAttributes } from '../../../model/schema/index.ts';
-import type { SourceRef } from '../../../model/source.ts';
-import { at } from '../../../model/source.ts';
-import type { ServiceView, VirtualServiceView } from '../../../model/view.ts';
-import type { VirtualService } from '../../../model/mesh/virtual-service.ts';
-import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { configPath, outboundCluster } from '../../names.ts';
-import { from } from '../../provenance.ts';
-import { selects } from '../../../model/mesh/labels.ts';
-import { isTls } from '../../resolve/services/protocol.ts';
-import type { ChainMatch, PlannedChain } from './filter-chain.ts';
-import { chainMatch, plannedChain } from './filter-chain.ts';
-import type { ConnectionFacts } from './listener-facts.ts';
-import { networkExtensionList } from '../extension/extension-filters.ts';
+import { memo } from '../../../../model/memo.ts';
+import type { MeshSettings, Protocol } from '../../../../model/mesh/mesh.ts';
+import type { L4MatchAttributes, RouteDestination, TLSMatchAttributes } from '../../../../model/schema/index.ts';
+import type { SourceRef } from '../../../../model/source.ts';
+import { at } from '../../../../model/source.ts';
+import type { ServiceView, VirtualServiceView } from '../../../../model/view.ts';
+import type { VirtualService } from '../../../../model/mesh/virtual-service.ts';
+import type { MessageOf } from '../../../../xds/generated/messages.ts';
+import { configPath, outboundCluster } from '../../../names.ts';
+import { from } from '../../../provenance.ts';
+import { selects } from '../../../../model/mesh/labels.ts';
+import { isTls } from '../../../resolve/services/protocol.ts';
+import type { ChainMatch, PlannedChain } from '../filter-chain.ts';
+import { chainMatch, plannedChain } from '../filter-chain.ts';
+import type { ConnectionFacts } from '../listener-facts.ts';
+import { networkExtensionList } from '../../extension/extension-filters.ts';
 import type { Forwarding, TcpDestination } from './tcp-destination.ts';
 import { clusterFilters, onlyPort, routeFilters } from './tcp-destination.ts';
 

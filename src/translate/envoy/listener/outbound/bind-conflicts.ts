@@ -1,10 +1,10 @@
 // Services that want a port of an address which another one has, and cannot be told apart from it: what their owners should
 // know.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
-import type { Protocol } from '../../../model/mesh/mesh.ts';
-import type { Problem } from '../../../model/problem.ts';
-import type { SourceRef } from '../../../model/source.ts';
-import { describeSource } from '../../../model/source.ts';
+import type { Protocol } from '../../../../model/mesh/mesh.ts';
+import type { Problem } from '../../../../model/problem.ts';
+import type { SourceRef } from '../../../../model/source.ts';
+import { describeSource } from '../../../../model/source.ts';
 
 /** A bind, what opened it, and a later claim on it that changed nothing. */
 export interface LostBind {

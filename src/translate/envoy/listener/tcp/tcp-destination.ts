@@ -1,17 +1,17 @@
 // Where the connections of a TCP chain go: the filters that forward them to one destination, or to several by weight.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#RouteDestination
-import { sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings, Protocol } from '../../../model/mesh/mesh.ts';
-import type { RouteDestination } from '../../../model/schema/index.ts';
-import type { ServiceView } from '../../../model/view.ts';
-import type { VirtualService } from '../../../model/mesh/virtual-service.ts';
-import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { outboundCluster } from '../../names.ts';
-import { tcpFilters } from '../filter/network-filters.ts';
-import { tcpProxy } from '../filter/tcp-proxy.ts';
-import type { Sent } from '../telemetry/metered.ts';
-import type { ConnectionFacts } from './listener-facts.ts';
-import { statPrefix } from './stat-prefix.ts';
+import { sharedValue } from '../../../../model/memo.ts';
+import type { MeshSettings, Protocol } from '../../../../model/mesh/mesh.ts';
+import type { RouteDestination } from '../../../../model/schema/index.ts';
+import type { ServiceView } from '../../../../model/view.ts';
+import type { VirtualService } from '../../../../model/mesh/virtual-service.ts';
+import type { MessageOf } from '../../../../xds/generated/messages.ts';
+import { outboundCluster } from '../../../names.ts';
+import { tcpFilters } from '../../filter/network-filters.ts';
+import { tcpProxy } from '../../filter/tcp-proxy.ts';
+import type { Sent } from '../../telemetry/metered.ts';
+import type { ConnectionFacts } from '../listener-facts.ts';
+import { statPrefix } from '../stat-prefix.ts';
 
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 

@@ -1,18 +1,18 @@
 // Which addresses and ports the outbound listeners of a proxy claim, for which service each, before any conflict between
 // them is settled. Nothing is built here: a claim says how its chains would be.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
-import { memo, memoEach, sharedList, sharedValue } from '../../../model/memo.ts';
-import type { AddressFamilies } from '../../../model/mesh/address-families.ts';
-import { addressFamilies, usableAddresses } from '../../../model/mesh/address-families.ts';
-import type { MeshSettings, Protocol, Service, ServicePort } from '../../../model/mesh/mesh.ts';
-import type { Proxy } from '../../../model/proxy/proxy.ts';
-import type { SourceRef } from '../../../model/source.ts';
-import { at } from '../../../model/source.ts';
-import type { EgressListener, ServiceView, VirtualServiceView } from '../../../model/view.ts';
-import { hostsOverlap } from '../../resolve/routing/host.ts';
-import { isHttp } from '../../resolve/services/protocol.ts';
-import type { LocalAddresses } from './listener-facts.ts';
-import { entryAddresses, localAddresses, reservedPorts } from './listener-facts.ts';
+import { memo, memoEach, sharedList, sharedValue } from '../../../../model/memo.ts';
+import type { AddressFamilies } from '../../../../model/mesh/address-families.ts';
+import { addressFamilies, usableAddresses } from '../../../../model/mesh/address-families.ts';
+import type { MeshSettings, Protocol, Service, ServicePort } from '../../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../../model/proxy/proxy.ts';
+import type { SourceRef } from '../../../../model/source.ts';
+import { at } from '../../../../model/source.ts';
+import type { EgressListener, ServiceView, VirtualServiceView } from '../../../../model/view.ts';
+import { hostsOverlap } from '../../../resolve/routing/host.ts';
+import { isHttp } from '../../../resolve/services/protocol.ts';
+import type { LocalAddresses } from '../listener-facts.ts';
+import { entryAddresses, localAddresses, reservedPorts } from '../listener-facts.ts';
 
 /** How a listener tells what it was given: as HTTP, as plain bytes, or by looking at the first bytes. */
 export type ListenerKind = 'http' | 'tcp' | 'auto';

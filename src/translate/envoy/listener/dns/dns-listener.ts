@@ -1,18 +1,18 @@
 // The listener that the workload's DNS queries are redirected to: Envoy's own DNS filter answers for what the mesh knows and
 // asks the resolvers of the workload's environment for everything else.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/udp_filters/dns_filter
-import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
-import { supportsIpv4, supportsIpv6 } from '../../../model/mesh/address-families.ts';
-import type { MeshSettings, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
-import { serviceKey } from '../../../model/mesh/mesh.ts';
-import type { Proxy } from '../../../model/proxy/proxy.ts';
-import type { Resource } from '../../../model/envoy/resource.ts';
-import { resourceTypes } from '../../../model/envoy/resource.ts';
-import type { ProxyView, ServiceView } from '../../../model/view.ts';
-import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { dnsListener as listenerName } from '../../names.ts';
-import { from } from '../../provenance.ts';
-import { extension, typed } from '../../typed.ts';
+import { memo, sharedList, sharedValue } from '../../../../model/memo.ts';
+import { supportsIpv4, supportsIpv6 } from '../../../../model/mesh/address-families.ts';
+import type { MeshSettings, ServiceEndpoints } from '../../../../model/mesh/mesh.ts';
+import { serviceKey } from '../../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../../model/proxy/proxy.ts';
+import type { Resource } from '../../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../../model/envoy/resource.ts';
+import type { ProxyView, ServiceView } from '../../../../model/view.ts';
+import type { MessageOf } from '../../../../xds/generated/messages.ts';
+import { dnsListener as listenerName } from '../../../names.ts';
+import { from } from '../../../provenance.ts';
+import { extension, typed } from '../../../typed.ts';
 import type { Name } from './name-table.ts';
 import { isHeadless, nameTable } from './name-table.ts';
 

@@ -2,21 +2,21 @@
 // services on one bind are settled: the older service wins what both want, and HTTP and other traffic share a port by
 // looking at the first bytes.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
-import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
-import type { MeshSettings, Protocol } from '../../../model/mesh/mesh.ts';
-import type { SourceRef } from '../../../model/source.ts';
-import { listenerName } from '../../names.ts';
-import { from } from '../../provenance.ts';
+import { memo, sharedList, sharedValue } from '../../../../model/memo.ts';
+import type { MeshSettings, Protocol } from '../../../../model/mesh/mesh.ts';
+import type { SourceRef } from '../../../../model/source.ts';
+import { listenerName } from '../../../names.ts';
+import { from } from '../../../provenance.ts';
 import type { LostBind } from './bind-conflicts.ts';
-import type { ChainMatch, PlannedChain } from './filter-chain.ts';
-import { chainMatch, onlyPlaintextHttp, plaintextHttp, plannedChain } from './filter-chain.ts';
-import { networkExtensionList } from '../extension/extension-filters.ts';
-import type { OutboundHttp } from '../filter/http-connection-manager.ts';
-import { outboundHttpConnectionManager } from '../filter/http-connection-manager.ts';
-import type { HttpFacts } from './listener-facts.ts';
+import type { ChainMatch, PlannedChain } from '../filter-chain.ts';
+import { chainMatch, onlyPlaintextHttp, plaintextHttp, plannedChain } from '../filter-chain.ts';
+import { networkExtensionList } from '../../extension/extension-filters.ts';
+import type { OutboundHttp } from '../../filter/http-connection-manager.ts';
+import { outboundHttpConnectionManager } from '../../filter/http-connection-manager.ts';
+import type { HttpFacts } from '../listener-facts.ts';
 import type { BindFacts, Claim, EgressClaims, ListenerKind } from './outbound-binds.ts';
-import type { Caller } from './tcp-route.ts';
-import { handshakeTimeout, tcpServiceChains } from './tcp-route.ts';
+import type { Caller } from '../tcp/tcp-route.ts';
+import { handshakeTimeout, tcpServiceChains } from '../tcp/tcp-route.ts';
 
 export interface PlannedListener {
   readonly addresses: readonly [string, ...string[]];
