@@ -4,7 +4,7 @@ import type { NodeInfo } from '../model/envoy/resource.ts';
 import type { Problem } from '../model/problem.ts';
 import { describeSource } from '../model/source.ts';
 import { distinct } from '../model/problem.ts';
-import type { ServedCertificate } from '../translate/gateway/credential-problems.ts';
+import type { ServedCertificate } from '../translate/gateway/servers/credential-problems.ts';
 import type { Translation } from '../translate/translate.ts';
 
 /** `now` in milliseconds since 1970. */

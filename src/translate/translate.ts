@@ -28,7 +28,7 @@ import type { CallerFacts } from './outbound-layers.ts';
 import { layer, routeLayers, sendingLayers } from './outbound-layers.ts';
 import type { Diagnosis } from './diagnosis/diagnosis.ts';
 import { diagnosis, unusableRoutes } from './diagnosis/diagnosis.ts';
-import { isCredentialGranted } from './gateway/granted-credentials.ts';
+import { isCredentialGranted } from './gateway/servers/granted-credentials.ts';
 import { gatewayConflicts, routerConfiguration } from './gateway/router-configuration.ts';
 import { listenerLayers } from './listener-layers.ts';
 import { lazyConfiguration } from './lazy/lazy-configuration.ts';

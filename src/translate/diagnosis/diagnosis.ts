@@ -4,7 +4,7 @@ import type { Problem } from '../../model/problem.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type { OutboundView, ProxyView } from '../../model/view.ts';
-import type { ServedCertificate } from '../gateway/credential-problems.ts';
+import type { ServedCertificate } from '../gateway/servers/credential-problems.ts';
 import { routerCertificates } from '../gateway/router-configuration.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { hostProblems } from './host-problems.ts';

@@ -13,23 +13,23 @@ import type { CallerFacts } from '../outbound-layers.ts';
 import { missingDestinations } from '../diagnosis/route-destinations.ts';
 import { endpointLayers, layer, outboundClusterLayers } from '../outbound-layers.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
-import { hasAutoPassthrough, meshServices } from './auto-passthrough.ts';
+import { hasAutoPassthrough, meshServices } from './listeners/auto-passthrough.ts';
 import { datagramLayers } from './datagrams/datagram-clusters.ts';
 import type { DatagramServers } from './datagrams/datagram-servers.ts';
 import { datagramServers } from './datagrams/datagram-servers.ts';
-import type { ServedCertificate } from './credential-problems.ts';
-import { credentialProblems, servedCertificates } from './credential-problems.ts';
-import { gatewayFacts } from './gateway-facts.ts';
-import type { GatewayListeners } from './gateway-listeners.ts';
-import { gatewayListeners } from './gateway-listeners.ts';
-import { gatewayRoutes } from './gateway-routes.ts';
-import type { GatewayRouting } from './gateway-routing.ts';
-import { gatewayRouting } from './gateway-routing.ts';
+import type { ServedCertificate } from './servers/credential-problems.ts';
+import { credentialProblems, servedCertificates } from './servers/credential-problems.ts';
+import { gatewayFacts } from './listeners/gateway-facts.ts';
+import type { GatewayListeners } from './listeners/gateway-listeners.ts';
+import { gatewayListeners } from './listeners/gateway-listeners.ts';
+import { gatewayRoutes } from './routes/gateway-routes.ts';
+import type { GatewayRouting } from './routes/gateway-routing.ts';
+import { gatewayRouting } from './routes/gateway-routing.ts';
 import { askedHosts } from '../view/providers.ts';
 import { routedServices } from './gateway-services.ts';
-import type { MergedServer, MergedServers } from './merged-servers.ts';
-import { gatewayKey, mergedServers, terminatesHttps } from './merged-servers.ts';
-import { selectedGateways } from './selected-gateways.ts';
+import type { MergedServer, MergedServers } from './servers/merged-servers.ts';
+import { gatewayKey, mergedServers, terminatesHttps } from './servers/merged-servers.ts';
+import { selectedGateways } from './servers/selected-gateways.ts';
 
 /** `caller` is the gateway as far as clusters and endpoints depend on it. */
 export function routerConfiguration(resolved: ResolvedMesh, view: ProxyView, caller: CallerFacts): Configuration {

@@ -20,7 +20,7 @@ import { layer } from '../../outbound-layers.ts';
 import { from, merge } from '../../provenance.ts';
 import type { ResolvedMesh } from '../../resolve/mesh.ts';
 import { datagramRoute } from './datagram-listeners.ts';
-import type { GatewayRouting } from '../gateway-routing.ts';
+import type { GatewayRouting } from '../routes/gateway-routing.ts';
 import type { DatagramServer } from './datagram-servers.ts';
 
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];

@@ -15,9 +15,9 @@ import { additionalAddresses, datagramAddress } from '../../envoy/listener/liste
 import { datagramCluster, listenerName } from '../../names.ts';
 import { from } from '../../provenance.ts';
 import { extension, typed } from '../../typed.ts';
-import type { GatewayFacts } from '../gateway-facts.ts';
-import type { ListenerContext } from '../gateway-listeners.ts';
-import type { GatewayRouting } from '../gateway-routing.ts';
+import type { GatewayFacts } from '../listeners/gateway-facts.ts';
+import type { ListenerContext } from '../listeners/gateway-listeners.ts';
+import type { GatewayRouting } from '../routes/gateway-routing.ts';
 import type { DatagramServer } from './datagram-servers.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];

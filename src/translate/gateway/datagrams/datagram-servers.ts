@@ -3,10 +3,10 @@
 import type { Gateway } from '../../../model/mesh/gateway.ts';
 import { memo } from '../../../model/memo.ts';
 import type { Problem } from '../../../model/problem.ts';
-import type { MergedServer } from '../merged-servers.ts';
-import { mergedServer, portConflict } from '../merged-servers.ts';
-import type { ServicePortTarget } from '../selected-gateways.ts';
-import { listeningPorts, takesDatagrams } from '../selected-gateways.ts';
+import type { MergedServer } from '../servers/merged-servers.ts';
+import { mergedServer, portConflict } from '../servers/merged-servers.ts';
+import type { ServicePortTarget } from '../servers/selected-gateways.ts';
+import { listeningPorts, takesDatagrams } from '../servers/selected-gateways.ts';
 
 export interface DatagramServer {
   readonly port: number;

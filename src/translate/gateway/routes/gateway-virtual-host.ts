@@ -1,19 +1,19 @@
 // A virtual host of a gateway: the routes of all VirtualServices that have its host, one after the other; those that take
 // every request come last.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-virtualhost
-import { memo, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh/mesh.ts';
-import type { Resource } from '../../model/envoy/resource.ts';
-import type { MessageOf } from '../../xds/generated/messages.ts';
-import { virtualHostName } from '../names.ts';
-import { from, merge } from '../provenance.ts';
-import { sessionConfig } from '../envoy/filter/stateful-session.ts';
-import type { Caller } from '../envoy/route/route.ts';
-import { virtualServiceRoutes } from '../envoy/route/route.ts';
-import { isCatchAll } from '../envoy/route/route-match.ts';
-import type { RoutedVirtualService } from '../envoy/route/route-target.ts';
-import { targetsByHost } from '../envoy/route/route-target.ts';
-import { attemptCount, virtualHostResource } from '../envoy/virtual-host/virtual-host.ts';
+import { memo, sharedValue } from '../../../model/memo.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { virtualHostName } from '../../names.ts';
+import { from, merge } from '../../provenance.ts';
+import { sessionConfig } from '../../envoy/filter/stateful-session.ts';
+import type { Caller } from '../../envoy/route/route.ts';
+import { virtualServiceRoutes } from '../../envoy/route/route.ts';
+import { isCatchAll } from '../../envoy/route/route-match.ts';
+import type { RoutedVirtualService } from '../../envoy/route/route-target.ts';
+import { targetsByHost } from '../../envoy/route/route-target.ts';
+import { attemptCount, virtualHostResource } from '../../envoy/virtual-host/virtual-host.ts';
 
 type VirtualHost = MessageOf['envoy.config.route.v3.VirtualHost'];
 

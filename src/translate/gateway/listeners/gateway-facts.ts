@@ -1,12 +1,12 @@
 // What the listeners of one router depend on of the proxy itself: plain facts, shared by all for which they are the same.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#Topology
-import { memo, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh/mesh.ts';
-import type { Proxy } from '../../model/proxy/proxy.ts';
-import type { TrafficTelemetry } from '../../model/mesh/telemetry.ts';
-import type { MessageOf } from '../../xds/generated/messages.ts';
-import type { HttpFacts, LocalAddresses } from '../envoy/listener/listener-facts.ts';
-import { entryAddresses, httpFacts, statusPorts } from '../envoy/listener/listener-facts.ts';
+import { memo, sharedValue } from '../../../model/memo.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
+import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import type { HttpFacts, LocalAddresses } from '../../envoy/listener/listener-facts.ts';
+import { entryAddresses, httpFacts, statusPorts } from '../../envoy/listener/listener-facts.ts';
 
 type ForwardedClientCert = NonNullable<
   MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager']['forward_client_cert_details']

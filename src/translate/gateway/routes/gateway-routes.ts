@@ -1,23 +1,23 @@
 // The route configurations of a gateway: for HTTP in the clear one for each socket, and one for each server that ends TLS.
 // Hosts are what servers and the VirtualServices of their gateways have in common.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
-import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh/mesh.ts';
-import type { Resource } from '../../model/envoy/resource.ts';
-import type { VirtualServiceView } from '../../model/view.ts';
-import { virtualHostName } from '../names.ts';
-import { compareText } from '../resolve/order.ts';
-import type { Caller } from '../envoy/route/route.ts';
-import { hasRoutes } from '../envoy/route/route.ts';
-import { routedVirtualService } from '../envoy/route/route-target.ts';
-import { assemble } from '../envoy/virtual-host/route-configuration.ts';
-import { usesSourceLabels, usesSourceNamespace } from '../resolve/routing/virtual-service.ts';
+import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import type { VirtualServiceView } from '../../../model/view.ts';
+import { virtualHostName } from '../../names.ts';
+import { compareText } from '../../resolve/order.ts';
+import type { Caller } from '../../envoy/route/route.ts';
+import { hasRoutes } from '../../envoy/route/route.ts';
+import { routedVirtualService } from '../../envoy/route/route-target.ts';
+import { assemble } from '../../envoy/virtual-host/route-configuration.ts';
+import { usesSourceLabels, usesSourceNamespace } from '../../resolve/routing/virtual-service.ts';
 import type { RoutePiece } from './gateway-virtual-host.ts';
 import { gatewayVirtualHost, nowhere, routePiece } from './gateway-virtual-host.ts';
 import type { GatewayRouting } from './gateway-routing.ts';
 import { hostsElsewhere, hostsOf, misdirected } from './misdirected.ts';
-import type { MergedServer, MergedServers } from './merged-servers.ts';
-import { commonHosts } from './server-hosts.ts';
+import type { MergedServer, MergedServers } from '../servers/merged-servers.ts';
+import { commonHosts } from '../servers/server-hosts.ts';
 
 /** The router as a client: few rules look at it. */
 export interface RouterWorkload {

@@ -1,14 +1,14 @@
 // Requests that came in over a connection meant for another server of the port: clients reuse connections for every host of a
 // wildcard certificate. They are told to open one for the right server (421); what no server has stays unknown (404).
 // https://gateway-api.sigs.k8s.io/reference/spec/#listener
-import { memo, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh/mesh.ts';
-import type { Resource } from '../../model/envoy/resource.ts';
-import { virtualHostResource } from '../envoy/virtual-host/virtual-host.ts';
-import { virtualHostName } from '../names.ts';
-import { compareText } from '../resolve/order.ts';
-import type { MergedServer, MergedServers } from './merged-servers.ts';
-import { isTlsServer, terminatesHttps } from './merged-servers.ts';
+import { memo, sharedValue } from '../../../model/memo.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import { virtualHostResource } from '../../envoy/virtual-host/virtual-host.ts';
+import { virtualHostName } from '../../names.ts';
+import { compareText } from '../../resolve/order.ts';
+import type { MergedServer, MergedServers } from '../servers/merged-servers.ts';
+import { isTlsServer, terminatesHttps } from '../servers/merged-servers.ts';
 
 /** By route configuration, the hosts that other TLS servers of its port have, in order; nothing unless it is asked for. */
 export const hostsElsewhere = memo(

@@ -1,6 +1,6 @@
 // The hosts of a server: host names, each for services and routes of one namespace or of all.
 // https://istio.io/latest/docs/reference/config/networking/gateway/#Server
-import { hostMatches, hostsOverlap } from '../resolve/routing/host.ts';
+import { hostMatches, hostsOverlap } from '../../resolve/routing/host.ts';
 
 export interface ServerHost {
   /** '*' for any. */

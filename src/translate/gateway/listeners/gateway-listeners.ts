@@ -1,41 +1,41 @@
 // The listeners of a gateway: one for each socket that its servers ask for, over TCP and, for HTTP/3, over UDP. A socket
 // without anything to let in has none.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listeners
-import { memo, sharedList, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh/mesh.ts';
-import type { Problem } from '../../model/problem.ts';
-import type { Resource } from '../../model/envoy/resource.ts';
-import { resourceTypes } from '../../model/envoy/resource.ts';
-import type { SourceRef } from '../../model/source.ts';
-import { describeSource } from '../../model/source.ts';
-import type { RouteAuthorizer } from '../../model/mesh/virtual-service.ts';
-import type { ServiceView, VirtualServiceView } from '../../model/view.ts';
-import type { MessageOf } from '../../xds/generated/messages.ts';
-import { listenerName } from '../names.ts';
-import { from } from '../provenance.ts';
-import { isHttp } from '../resolve/services/protocol.ts';
-import type { ClusterFacts } from '../envoy/cluster/outbound-cluster.ts';
-import { listenerAccessLog } from '../envoy/filter/access-log.ts';
-import type { PlannedChain } from '../envoy/listener/filter-chain.ts';
-import { filterChain } from '../envoy/listener/filter-chain.ts';
+import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { Problem } from '../../../model/problem.ts';
+import type { Resource } from '../../../model/envoy/resource.ts';
+import { resourceTypes } from '../../../model/envoy/resource.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import { describeSource } from '../../../model/source.ts';
+import type { RouteAuthorizer } from '../../../model/mesh/virtual-service.ts';
+import type { ServiceView, VirtualServiceView } from '../../../model/view.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { listenerName } from '../../names.ts';
+import { from } from '../../provenance.ts';
+import { isHttp } from '../../resolve/services/protocol.ts';
+import type { ClusterFacts } from '../../envoy/cluster/outbound-cluster.ts';
+import { listenerAccessLog } from '../../envoy/filter/access-log.ts';
+import type { PlannedChain } from '../../envoy/listener/filter-chain.ts';
+import { filterChain } from '../../envoy/listener/filter-chain.ts';
 import {
   acceptSlowly,
   additionalAddresses,
   datagramAddress,
   listenerAddress,
-} from '../envoy/listener/listener-address.ts';
-import { proxyProtocol, tlsInspector } from '../envoy/listener/listener-filters.ts';
-import type { Guard } from '../envoy/rbac/guard.ts';
-import { withAuthorizers } from '../envoy/rbac/route-authorizer.ts';
+} from '../../envoy/listener/listener-address.ts';
+import { proxyProtocol, tlsInspector } from '../../envoy/listener/listener-filters.ts';
+import type { Guard } from '../../envoy/rbac/guard.ts';
+import { withAuthorizers } from '../../envoy/rbac/route-authorizer.ts';
 import { autoPassthroughChains, isAutoPassthrough } from './auto-passthrough.ts';
 import type { ListenerSocket, SourcedChain } from './gateway-chains.ts';
 import { httpsChain, passthroughChains, plainHttpChain, tcpChain } from './gateway-chains.ts';
-import { datagramListeners } from './datagrams/datagram-listeners.ts';
-import type { DatagramServer } from './datagrams/datagram-servers.ts';
+import { datagramListeners } from '../datagrams/datagram-listeners.ts';
+import type { DatagramServer } from '../datagrams/datagram-servers.ts';
 import type { GatewayFacts } from './gateway-facts.ts';
-import type { GatewayRouting } from './gateway-routing.ts';
-import type { MergedServer, Socket } from './merged-servers.ts';
-import { isPassthrough, terminatesHttps } from './merged-servers.ts';
+import type { GatewayRouting } from '../routes/gateway-routing.ts';
+import type { MergedServer, Socket } from '../servers/merged-servers.ts';
+import { isPassthrough, terminatesHttps } from '../servers/merged-servers.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 

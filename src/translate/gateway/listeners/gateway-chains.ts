@@ -1,29 +1,29 @@
 // The filter chains of a gateway's servers: HTTP in the clear, HTTP inside TLS that ends here, and connections that are
 // forwarded as they are or without their TLS.
 // https://istio.io/latest/docs/reference/config/networking/gateway/#Server
-import { memo, sharedValue } from '../../model/memo.ts';
-import type { MeshSettings } from '../../model/mesh/mesh.ts';
-import type { L4MatchAttributes, TLSMatchAttributes } from '../../model/schema/index.ts';
-import type { SourceRef } from '../../model/source.ts';
-import type { VirtualServiceView } from '../../model/view.ts';
-import type { MessageOf } from '../../xds/generated/messages.ts';
-import { statName } from '../names.ts';
-import { from } from '../provenance.ts';
-import type { ChainTraffic } from '../envoy/extension/extension-filters.ts';
-import { networkExtensionList } from '../envoy/extension/extension-filters.ts';
-import type { GatewayHttp } from '../envoy/filter/http-connection-manager.ts';
-import { gatewayHttpConnectionManager } from '../envoy/filter/http-connection-manager.ts';
-import { connectionGuard, peerMetadata } from '../envoy/filter/network-filters.ts';
-import type { ChainMatch, PlannedChain } from '../envoy/listener/filter-chain.ts';
-import { chainMatch, plannedChain } from '../envoy/listener/filter-chain.ts';
-import { quicSocket, serverTls, tlsSocket } from '../envoy/listener/server-tls.ts';
-import { routeFilters } from '../envoy/listener/tcp/tcp-destination.ts';
-import { handshakeTimeout } from '../envoy/listener/tcp/tcp-route.ts';
-import type { Guard } from '../envoy/rbac/guard.ts';
+import { memo, sharedValue } from '../../../model/memo.ts';
+import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { L4MatchAttributes, TLSMatchAttributes } from '../../../model/schema/index.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import type { VirtualServiceView } from '../../../model/view.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { statName } from '../../names.ts';
+import { from } from '../../provenance.ts';
+import type { ChainTraffic } from '../../envoy/extension/extension-filters.ts';
+import { networkExtensionList } from '../../envoy/extension/extension-filters.ts';
+import type { GatewayHttp } from '../../envoy/filter/http-connection-manager.ts';
+import { gatewayHttpConnectionManager } from '../../envoy/filter/http-connection-manager.ts';
+import { connectionGuard, peerMetadata } from '../../envoy/filter/network-filters.ts';
+import type { ChainMatch, PlannedChain } from '../../envoy/listener/filter-chain.ts';
+import { chainMatch, plannedChain } from '../../envoy/listener/filter-chain.ts';
+import { quicSocket, serverTls, tlsSocket } from '../../envoy/listener/server-tls.ts';
+import { routeFilters } from '../../envoy/listener/tcp/tcp-destination.ts';
+import { handshakeTimeout } from '../../envoy/listener/tcp/tcp-route.ts';
+import type { Guard } from '../../envoy/rbac/guard.ts';
 import type { GatewayFacts } from './gateway-facts.ts';
-import type { MergedServer } from './merged-servers.ts';
-import { isTlsServer } from './merged-servers.ts';
-import { serverNames, sharesHost } from './server-hosts.ts';
+import type { MergedServer } from '../servers/merged-servers.ts';
+import { isTlsServer } from '../servers/merged-servers.ts';
+import { serverNames, sharesHost } from '../servers/server-hosts.ts';
 
 type FilterChain = MessageOf['envoy.config.listener.v3.FilterChain'];
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];

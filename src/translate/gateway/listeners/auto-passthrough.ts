@@ -1,23 +1,23 @@
 // East-west gateways: mutual TLS of the mesh comes in, and its server name, which says the service, port and subset that the
 // client chose, leads to the cluster of the same name. Nothing is decrypted on the way.
 // https://istio.io/latest/docs/ops/deployment/deployment-models/#multiple-networks
-import { memo, sharedList } from '../../model/memo.ts';
-import type { MeshSettings, ServicePort } from '../../model/mesh/mesh.ts';
-import { at } from '../../model/source.ts';
-import type { ServiceView } from '../../model/view.ts';
-import { meshServerName } from '../names.ts';
-import { from } from '../provenance.ts';
-import type { ClusterFacts } from '../envoy/cluster/outbound-cluster.ts';
-import { clusterSubsets } from '../envoy/cluster/outbound-cluster.ts';
-import { tcpProxy } from '../envoy/filter/tcp-proxy.ts';
-import { chainMatch, plannedChain } from '../envoy/listener/filter-chain.ts';
-import type { ConnectionFacts } from '../envoy/listener/listener-facts.ts';
-import { statPrefix } from '../envoy/listener/stat-prefix.ts';
-import { handshakeTimeout } from '../envoy/listener/tcp/tcp-route.ts';
+import { memo, sharedList } from '../../../model/memo.ts';
+import type { MeshSettings, ServicePort } from '../../../model/mesh/mesh.ts';
+import { at } from '../../../model/source.ts';
+import type { ServiceView } from '../../../model/view.ts';
+import { meshServerName } from '../../names.ts';
+import { from } from '../../provenance.ts';
+import type { ClusterFacts } from '../../envoy/cluster/outbound-cluster.ts';
+import { clusterSubsets } from '../../envoy/cluster/outbound-cluster.ts';
+import { tcpProxy } from '../../envoy/filter/tcp-proxy.ts';
+import { chainMatch, plannedChain } from '../../envoy/listener/filter-chain.ts';
+import type { ConnectionFacts } from '../../envoy/listener/listener-facts.ts';
+import { statPrefix } from '../../envoy/listener/stat-prefix.ts';
+import { handshakeTimeout } from '../../envoy/listener/tcp/tcp-route.ts';
 import type { SourcedChain } from './gateway-chains.ts';
-import type { MergedServer, MergedServers } from './merged-servers.ts';
-import { isTlsServer } from './merged-servers.ts';
-import { admitsService } from './server-hosts.ts';
+import type { MergedServer, MergedServers } from '../servers/merged-servers.ts';
+import { isTlsServer } from '../servers/merged-servers.ts';
+import { admitsService } from '../servers/server-hosts.ts';
 
 /** HTTP in the clear has no server name to go by, whatever its TLS settings say. */
 export const isAutoPassthrough = (server: MergedServer): boolean =>

@@ -1,14 +1,14 @@
 // The servers of all gateways of a router, put together by the socket that they listen on. The oldest gateway has a socket;
 // what cannot share it is left out and reported.
 // https://istio.io/latest/docs/reference/config/networking/gateway/
-import type { Gateway, SourcedServer } from '../../model/mesh/gateway.ts';
-import { memo, sharedValue } from '../../model/memo.ts';
-import type { Protocol } from '../../model/mesh/mesh.ts';
-import type { Problem } from '../../model/problem.ts';
-import type { Server } from '../../model/schema/index.ts';
-import type { SourceRef } from '../../model/source.ts';
-import { describeSource } from '../../model/source.ts';
-import { isHttp, istioProtocol } from '../resolve/services/protocol.ts';
+import type { Gateway, SourcedServer } from '../../../model/mesh/gateway.ts';
+import { memo, sharedValue } from '../../../model/memo.ts';
+import type { Protocol } from '../../../model/mesh/mesh.ts';
+import type { Problem } from '../../../model/problem.ts';
+import type { Server } from '../../../model/schema/index.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import { describeSource } from '../../../model/source.ts';
+import { isHttp, istioProtocol } from '../../resolve/services/protocol.ts';
 import type { ServicePortTarget } from './selected-gateways.ts';
 import { hasUdpPort, listeningPorts, takesDatagrams } from './selected-gateways.ts';
 import type { ServerHost } from './server-hosts.ts';

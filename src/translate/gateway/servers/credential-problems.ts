@@ -1,11 +1,11 @@
 // Certificates that servers name and that cannot be served: the Secret is not there, or does not hold what is asked of it.
 // Gateway API has statuses for its own.
 // https://istio.io/latest/docs/reference/config/networking/gateway/#ServerTLSSettings
-import type { Problem } from '../../model/problem.ts';
-import type { ServerTLSSettings, Validity } from '../../model/schema/index.ts';
-import type { SnapshotObjects } from '../../model/snapshot.ts';
-import type { SourceRef } from '../../model/source.ts';
-import { at } from '../../model/source.ts';
+import type { Problem } from '../../../model/problem.ts';
+import type { ServerTLSSettings, Validity } from '../../../model/schema/index.ts';
+import type { SnapshotObjects } from '../../../model/snapshot.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import { at } from '../../../model/source.ts';
 import type { MergedServer, MergedServers } from './merged-servers.ts';
 import { isPassthrough, isTlsServer } from './merged-servers.ts';
 

@@ -1,11 +1,11 @@
 // The VirtualServices of each gateway as one router sees them, in order of precedence.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
-import { byKeys } from '../../model/by-keys.ts';
-import { memo, sharedList } from '../../model/memo.ts';
-import type { ServiceView, VirtualServiceView } from '../../model/view.ts';
-import type { VirtualService } from '../../model/mesh/virtual-service.ts';
-import { isVisible, visibilityRank } from '../resolve/scope/visibility.ts';
-import { withDestinations } from '../view/outbound.ts';
+import { byKeys } from '../../../model/by-keys.ts';
+import { memo, sharedList } from '../../../model/memo.ts';
+import type { ServiceView, VirtualServiceView } from '../../../model/view.ts';
+import type { VirtualService } from '../../../model/mesh/virtual-service.ts';
+import { isVisible, visibilityRank } from '../../resolve/scope/visibility.ts';
+import { withDestinations } from '../../view/outbound.ts';
 
 /** By gateway (`namespace/name`). */
 export type GatewayRouting = ReadonlyMap<string, readonly VirtualServiceView[]>;

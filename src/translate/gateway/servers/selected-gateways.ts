@@ -1,12 +1,12 @@
 // Which gateways a router serves, and on which ports of its own: servers name the ports of the Services in front of it.
 // https://istio.io/latest/docs/reference/config/networking/gateway/
-import type { Gateway, SourcedServer } from '../../model/mesh/gateway.ts';
-import { selects } from '../../model/mesh/labels.ts';
-import { sharedList, sharedValue } from '../../model/memo.ts';
-import type { Proxy } from '../../model/proxy/proxy.ts';
-import type { ResolvedMesh } from '../resolve/mesh.ts';
-import type { Target } from '../view/targets.ts';
-import { targetSources, workloadTargets } from '../view/targets.ts';
+import type { Gateway, SourcedServer } from '../../../model/mesh/gateway.ts';
+import { selects } from '../../../model/mesh/labels.ts';
+import { sharedList, sharedValue } from '../../../model/memo.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
+import type { ResolvedMesh } from '../../resolve/mesh.ts';
+import type { Target } from '../../view/targets.ts';
+import { targetSources, workloadTargets } from '../../view/targets.ts';
 
 /** A port of a Service that leads to the router; canonical by `sharedValue`. */
 export interface ServicePortTarget {

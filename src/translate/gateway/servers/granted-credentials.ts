@@ -1,10 +1,10 @@
 // The credentials that gateways name by more than their own namespace: what a listener of Gateway API may use was decided where
 // it became a server, so that whoever serves it may have what it names.
 // https://gateway-api.sigs.k8s.io/reference/spec/#referencegrant
-import type { Gateway } from '../../model/mesh/gateway.ts';
-import { memo } from '../../model/memo.ts';
-import type { Proxy } from '../../model/proxy/proxy.ts';
-import type { ResolvedMesh } from '../resolve/mesh.ts';
+import type { Gateway } from '../../../model/mesh/gateway.ts';
+import { memo } from '../../../model/memo.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
+import type { ResolvedMesh } from '../../resolve/mesh.ts';
 import { selectedGateways } from './selected-gateways.ts';
 
 /** Whether a gateway behind Services of the proxy's own namespace names it. */
