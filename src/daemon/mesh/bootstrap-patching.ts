@@ -5,7 +5,7 @@ import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { TypeUrl } from '../../model/envoy/resource.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import { describeSource } from '../../model/source.ts';
-import { bootstrapPatches, patchBootstrap } from '../../translate/patch/bootstrap-patch.ts';
+import { bootstrapPatches, patchBootstrap } from '../../translate/patch/apply-to/bootstrap-patch.ts';
 import { messageTypes } from '../../xds/codec/message-types.ts';
 
 /** Of one proxy, in order. */

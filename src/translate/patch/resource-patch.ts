@@ -6,13 +6,13 @@ import type { Problem } from '../../model/problem.ts';
 import type { Resource } from '../../model/envoy/resource.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
-import { patchCluster } from './cluster-patch.ts';
+import { patchCluster } from './apply-to/cluster-patch.ts';
 import type { PatchContext } from './conditions.ts';
 import { clusterContext } from './conditions.ts';
-import { patchListener } from './listener-patch.ts';
+import { patchListener } from './apply-to/listener-patch.ts';
 import type { Patch } from './patch.ts';
-import type { RoutePatching } from './route-patch.ts';
-import { addedHosts, mergeConfiguration, patchesOfRoutes, patchVirtualHost } from './route-patch.ts';
+import type { RoutePatching } from './apply-to/route-patch.ts';
+import { addedHosts, mergeConfiguration, patchesOfRoutes, patchVirtualHost } from './apply-to/route-patch.ts';
 import type { Tally } from './tally.ts';
 import { newTally } from './tally.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { parse, stringify } from 'yaml';
 import type { ResourceKind } from '../../../src/model/envoy/resource.ts';
-import { bootstrapPatches, patchBootstrap } from '../../../src/translate/patch/bootstrap-patch.ts';
+import { bootstrapPatches, patchBootstrap } from '../../../src/translate/patch/apply-to/bootstrap-patch.ts';
 import { messageTypes } from '../../../src/xds/codec/message-types.ts';
 import { snapshotOf } from '../../support/objects/snapshot.ts';
 import type { Message } from '../../support/objects/translated.ts';

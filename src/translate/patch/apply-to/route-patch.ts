@@ -1,16 +1,16 @@
 // Patches of route configurations, their virtual hosts and the routes in these.
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/#EnvoyFilter-RouteConfigurationMatch
-import { invariant } from '../../model/invariant.ts';
-import type { MessageDescriptor, MessageTypes } from '../../model/message/descriptor.ts';
-import { patchedMessages } from '../../model/envoy/patched-messages.ts';
-import type { MessageOf } from '../../xds/generated/messages.ts';
-import type { PatchContext } from './conditions.ts';
-import { isFor } from './conditions.ts';
-import { patchList } from './list-patch.ts';
-import { mergeMessages } from './merge.ts';
-import type { Patch } from './patch.ts';
-import type { Tally } from './tally.ts';
-import { hit } from './tally.ts';
+import { invariant } from '../../../model/invariant.ts';
+import type { MessageDescriptor, MessageTypes } from '../../../model/message/descriptor.ts';
+import { patchedMessages } from '../../../model/envoy/patched-messages.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import type { PatchContext } from '../conditions.ts';
+import { isFor } from '../conditions.ts';
+import { patchList } from '../list-patch.ts';
+import { mergeMessages } from '../merge.ts';
+import type { Patch } from '../patch.ts';
+import type { Tally } from '../tally.ts';
+import { hit } from '../tally.ts';
 
 type RouteConfiguration = MessageOf['envoy.config.route.v3.RouteConfiguration'];
 type VirtualHost = MessageOf['envoy.config.route.v3.VirtualHost'];

@@ -1,14 +1,14 @@
 // Patches of one cluster.
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/#EnvoyFilter-ClusterMatch
-import type { MessageTypes } from '../../model/message/descriptor.ts';
-import type { MessageOf } from '../../xds/generated/messages.ts';
-import type { PatchContext } from './conditions.ts';
-import { isFor, meetsCluster } from './conditions.ts';
-import { mergeMessages } from './merge.ts';
-import type { Patch } from './patch.ts';
+import type { MessageTypes } from '../../../model/message/descriptor.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import type { PatchContext } from '../conditions.ts';
+import { isFor, meetsCluster } from '../conditions.ts';
+import { mergeMessages } from '../merge.ts';
+import type { Patch } from '../patch.ts';
 import { typeOf } from './route-patch.ts';
-import type { Tally } from './tally.ts';
-import { hit } from './tally.ts';
+import type { Tally } from '../tally.ts';
+import { hit } from '../tally.ts';
 import { mergeClusterSocket } from './transport-socket-patch.ts';
 
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];

@@ -1,11 +1,11 @@
 // Patches that bring a transport socket: its settings go into those of the socket that is there, and nothing else of such a
 // patch does, as with Istio.
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/
-import type { MessageTypes } from '../../model/message/descriptor.ts';
-import type { MessageOf } from '../../xds/generated/messages.ts';
-import { from, merge } from '../provenance.ts';
-import type { Merging } from './merge.ts';
-import { mergeAny } from './merge.ts';
+import type { MessageTypes } from '../../../model/message/descriptor.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { from, merge } from '../../provenance.ts';
+import type { Merging } from '../merge.ts';
+import { mergeAny } from '../merge.ts';
 
 type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 type Socket = MessageOf['envoy.config.core.v3.TransportSocket'];

@@ -1,18 +1,18 @@
 // Patches of one listener, from the outside in: itself, its listener filters, its chains and what is in them.
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/#EnvoyFilter-ListenerMatch
-import type { MessageTypes } from '../../model/message/descriptor.ts';
-import type { MessageOf } from '../../xds/generated/messages.ts';
-import { virtualInbound } from '../names.ts';
+import type { MessageTypes } from '../../../model/message/descriptor.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { virtualInbound } from '../../names.ts';
 import type { Anchor } from './anchors.ts';
-import type { PatchContext } from './conditions.ts';
-import { isFor, meetsChain, meetsListener } from './conditions.ts';
+import type { PatchContext } from '../conditions.ts';
+import { isFor, meetsChain, meetsListener } from '../conditions.ts';
 import { patchHttpFilters, patchListenerFilters, patchNetworkFilters } from './filter-patch.ts';
-import { mergeMessages } from './merge.ts';
-import type { Patch } from './patch.ts';
+import { mergeMessages } from '../merge.ts';
+import type { Patch } from '../patch.ts';
 import type { RoutePatching } from './route-patch.ts';
 import { patchesOfRoutes, patchRouteConfiguration, typeOf } from './route-patch.ts';
-import type { Tally } from './tally.ts';
-import { hit } from './tally.ts';
+import type { Tally } from '../tally.ts';
+import { hit } from '../tally.ts';
 import { mergeTransportSocket } from './transport-socket-patch.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];

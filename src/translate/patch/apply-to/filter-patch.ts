@@ -1,17 +1,17 @@
 // Patches of filters: of connections, and of requests inside an HTTP connection manager.
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/#EnvoyFilter-ApplyTo
-import type { MessageTypes } from '../../model/message/descriptor.ts';
-import type { MessageOf } from '../../xds/generated/messages.ts';
-import { from, merge } from '../provenance.ts';
+import type { MessageTypes } from '../../../model/message/descriptor.ts';
+import type { MessageOf } from '../../../xds/generated/messages.ts';
+import { from, merge } from '../../provenance.ts';
 import type { Anchor } from './anchors.ts';
 import { withAnchors, withoutAnchors } from './anchors.ts';
-import type { PatchContext } from './conditions.ts';
-import { httpFilterName, listenerFilterName, networkFilterName } from './conditions.ts';
-import { patchList } from './list-patch.ts';
-import { mergeAny } from './merge.ts';
-import type { Patch } from './patch.ts';
-import type { Tally } from './tally.ts';
-import { hit } from './tally.ts';
+import type { PatchContext } from '../conditions.ts';
+import { httpFilterName, listenerFilterName, networkFilterName } from '../conditions.ts';
+import { patchList } from '../list-patch.ts';
+import { mergeAny } from '../merge.ts';
+import type { Patch } from '../patch.ts';
+import type { Tally } from '../tally.ts';
+import { hit } from '../tally.ts';
 
 type Filter = MessageOf['envoy.config.listener.v3.Filter'];
 type ListenerFilter = MessageOf['envoy.config.listener.v3.ListenerFilter'];

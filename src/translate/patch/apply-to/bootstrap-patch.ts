@@ -1,12 +1,12 @@
 // Patches of the bootstrap, which a proxy is started with: they are in what injection gives it, and in nothing that is sent.
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/#EnvoyFilter-ApplyTo
-import type { BootstrapPatch } from '../../model/envoy/bootstrap-patch.ts';
-import type { MessageTypes } from '../../model/message/descriptor.ts';
-import { patchedMessages } from '../../model/envoy/patched-messages.ts';
-import type { Proxy } from '../../model/proxy/proxy.ts';
-import type { KindMap } from '../../model/schema/index.ts';
-import { mergeMessages } from './merge.ts';
-import { groupEnvoyFilters, patchesFor } from './selection.ts';
+import type { BootstrapPatch } from '../../../model/envoy/bootstrap-patch.ts';
+import type { MessageTypes } from '../../../model/message/descriptor.ts';
+import { patchedMessages } from '../../../model/envoy/patched-messages.ts';
+import type { Proxy } from '../../../model/proxy/proxy.ts';
+import type { KindMap } from '../../../model/schema/index.ts';
+import { mergeMessages } from '../merge.ts';
+import { groupEnvoyFilters, patchesFor } from '../selection.ts';
 
 /** Of one proxy, in order. Anything but merging means nothing for a bootstrap. */
 export const bootstrapPatches = (
