@@ -10,7 +10,7 @@ import type {
 import type { Drafts } from '../draft.ts';
 import type { FieldPath } from '../field-path.ts';
 import { conflict, doubtful, duplicate, invalid, missing, unsupported } from '../draft.ts';
-import { checkConnectionPool } from './connection-pool.ts';
+import { checkConnectionPool } from './traffic-policy/connection-pool.ts';
 import { checkDestination } from './routing/destination.ts';
 import { checkServerTls } from './server-tls.ts';
 import {

@@ -1,15 +1,15 @@
 // EnvoyFilter: what is patched, where it is looked for, and what with must fit together.
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/
-import type { EnvoyConfigObjectPatch, FilterChainMatch, KindMap } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import type { RuleContext } from './rule.ts';
-import { canonicalMessage } from '../../model/message/canonical.ts';
-import { patchedMessages } from '../../model/envoy/patched-messages.ts';
-import { conflict, deprecated, doubtful, invalid, missing } from '../draft.ts';
-import { atMostOne, checkTargets } from './common.ts';
-import { checkSelector } from './syntax/labels.ts';
-import { regexFault } from './syntax/regex.ts';
+import type { EnvoyConfigObjectPatch, FilterChainMatch, KindMap } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import type { RuleContext } from '../rule.ts';
+import { canonicalMessage } from '../../../model/message/canonical.ts';
+import { patchedMessages } from '../../../model/envoy/patched-messages.ts';
+import { conflict, deprecated, doubtful, invalid, missing } from '../../draft.ts';
+import { atMostOne, checkTargets } from '../common.ts';
+import { checkSelector } from '../syntax/labels.ts';
+import { regexFault } from '../syntax/regex.ts';
 
 export function* envoyFilter({ spec }: KindMap['EnvoyFilter'], context: RuleContext): Drafts {
   yield* checkTargets({

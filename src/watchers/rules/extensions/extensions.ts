@@ -1,10 +1,10 @@
 // WasmPlugin and TrafficExtension: where the code comes from and what it is given.
 // https://istio.io/latest/docs/reference/config/proxy_extensions/wasm-plugin/
-import type { KindMap, WasmConfig } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { conflict, duplicate, invalid, missing } from '../draft.ts';
-import { atMostOne, checkTargets } from './common.ts';
+import type { KindMap, WasmConfig } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { conflict, duplicate, invalid, missing } from '../../draft.ts';
+import { atMostOne, checkTargets } from '../common.ts';
 
 export function* wasmPlugin({ spec }: KindMap['WasmPlugin']): Drafts {
   yield* checkTargets(spec);

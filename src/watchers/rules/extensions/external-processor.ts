@@ -1,8 +1,8 @@
 // ExternalProcessor: what it is attached to, and whether it is sent anything at all.
-import type { KindMap, ProcessedParts } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import { doubtful } from '../draft.ts';
-import { checkDuration, checkTargets } from './common.ts';
+import type { KindMap, ProcessedParts } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import { doubtful } from '../../draft.ts';
+import { checkDuration, checkTargets } from '../common.ts';
 
 export function* externalProcessor({ spec }: KindMap['ExternalProcessor']): Drafts {
   yield* checkTargets(spec);

@@ -1,11 +1,11 @@
 // Connection pools, of DestinationRules and of Sidecars.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#ConnectionPoolSettings
-import type { ConnectionPoolSettings, HTTPSettings, TCPSettings } from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { conflict, invalid, missing } from '../draft.ts';
-import { parseDuration } from '../../model/duration.ts';
-import { checkDuration } from './common.ts';
+import type { ConnectionPoolSettings, HTTPSettings, TCPSettings } from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { conflict, invalid, missing } from '../../draft.ts';
+import { parseDuration } from '../../../model/duration.ts';
+import { checkDuration } from '../common.ts';
 
 export function* checkConnectionPool(pool: ConnectionPoolSettings | undefined, path: FieldPath): Drafts {
   if (!pool) return;

@@ -6,11 +6,11 @@ import type {
   LocalityFailover,
   LocalityLoadBalancerSetting,
   ZoneAwareLoadBalancerSetting,
-} from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { conflict, deprecated, doubtful, duplicate, invalid, missing } from '../draft.ts';
-import { atMostOne, checkDuration } from './common.ts';
+} from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { conflict, deprecated, doubtful, duplicate, invalid, missing } from '../../draft.ts';
+import { atMostOne, checkDuration } from '../common.ts';
 
 export function* checkLoadBalancer(
   settings: LoadBalancerSettings | undefined,

@@ -6,15 +6,15 @@ import type {
   OutlierDetection,
   PortTrafficPolicy,
   TrafficPolicy,
-} from '../../model/schema/index.ts';
-import type { Drafts } from '../draft.ts';
-import type { FieldPath } from '../field-path.ts';
-import { conflict, deprecated, duplicate, invalid, missing } from '../draft.ts';
-import { atMostOne, checkExportTo, checkPercent, checkPort } from './common.ts';
+} from '../../../model/schema/index.ts';
+import type { Drafts } from '../../draft.ts';
+import type { FieldPath } from '../../field-path.ts';
+import { conflict, deprecated, duplicate, invalid, missing } from '../../draft.ts';
+import { atMostOne, checkExportTo, checkPercent, checkPort } from '../common.ts';
 import { checkConnectionPool } from './connection-pool.ts';
 import { checkLoadBalancer } from './load-balancer.ts';
-import { dnsNameFault, isAddress, isDnsLabel, wildcardNameFault } from './syntax/host.ts';
-import { checkLabels, checkSelector } from './syntax/labels.ts';
+import { dnsNameFault, isAddress, isDnsLabel, wildcardNameFault } from '../syntax/host.ts';
+import { checkLabels, checkSelector } from '../syntax/labels.ts';
 
 export function* destinationRule({ spec, metadata }: KindMap['DestinationRule']): Drafts {
   const fault = wildcardNameFault(spec.host);
