@@ -26,10 +26,10 @@ import { defaultInstallation } from '../translate/resolve/settings/mesh-settings
 import type { Log } from '../xds/log.ts';
 import type { Io } from './io.ts';
 import { exit, UsageError } from './io.ts';
-import { readIstiodFlags } from './istiod-flags.ts';
-import type { LogLevel } from './log.ts';
-import type { LogSwitch } from './log.ts';
-import { levelSwitch, lineLog, logLevels } from './log.ts';
+import { readIstiodFlags } from './serve/istiod-flags.ts';
+import type { LogLevel } from './serve/log.ts';
+import type { LogSwitch } from './serve/log.ts';
+import { levelSwitch, lineLog, logLevels } from './serve/log.ts';
 
 const help = `Runs the control plane until it is interrupted.
 

@@ -1,11 +1,11 @@
 // The log's level as `istioctl admin log` asks for it and changes it.
-import type { LogSwitch } from '../../src/cli/log.ts';
+import type { LogSwitch } from '../../src/cli/serve/log.ts';
 
 import { afterAll, beforeEach, expect, test } from 'vitest';
 
 import { controlzServer } from '../../src/admin/controlz.ts';
-import { levelSwitch } from '../../src/cli/log.ts';
-import { readIstiodFlags } from '../../src/cli/istiod-flags.ts';
+import { levelSwitch } from '../../src/cli/serve/log.ts';
+import { readIstiodFlags } from '../../src/cli/serve/istiod-flags.ts';
 
 const told: LogSwitch = { most: 'info' };
 const server = controlzServer(levelSwitch(told), (fault) => expect.unreachable(String(fault)));

@@ -1,11 +1,11 @@
 // The log's level, changed while the daemon runs.
 import type { ControlPlane } from '../../src/admin/control-plane.ts';
-import type { LogSwitch } from '../../src/cli/log.ts';
+import type { LogSwitch } from '../../src/cli/serve/log.ts';
 
 import { afterEach, expect, test } from 'vitest';
 
 import { monitoringServer } from '../../src/admin/http.ts';
-import { levelSwitch, lineLog } from '../../src/cli/log.ts';
+import { levelSwitch, lineLog } from '../../src/cli/serve/log.ts';
 
 const told: LogSwitch = { most: 'info' };
 const plane = { systemNamespaces: ['istio-system'] } as unknown as ControlPlane;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
-import { readIstiodFlags } from '../../src/cli/istiod-flags.ts';
+import { readIstiodFlags } from '../../src/cli/serve/istiod-flags.ts';
 import { unheededVariables } from '../../src/config.ts';
 
 const own = new Set(['h', 'config', 'http-address', 'json']);

@@ -1,6 +1,6 @@
 // The daemon's log: a line per event on standard error, for people or, with --json, for machines.
-import type { Log } from '../xds/log.ts';
-import type { Io } from './io.ts';
+import type { Log } from '../../xds/log.ts';
+import type { Io } from '../io.ts';
 
 /** From the least to the most that is told. */
 export const logLevels = ['none', 'error', 'warn', 'info'] as const;
