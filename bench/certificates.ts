@@ -10,7 +10,7 @@ import type { Authority } from '../src/ca/authority.ts';
 import type { KeyAlgorithm } from '../src/ca/certificate/keys.ts';
 
 import { createRoot, openAuthority } from '../src/ca/authority.ts';
-import { certificateIssuer } from '../src/ca/certificate-service.ts';
+import { certificateIssuer } from '../src/ca/workload/certificate-service.ts';
 import { generateKeys } from '../src/ca/certificate/keys.ts';
 import { workloadTemplate } from '../src/ca/certificate/template.ts';
 

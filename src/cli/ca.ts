@@ -4,10 +4,10 @@ import type { Io } from './io.ts';
 
 import { parseArgs } from 'node:util';
 
-import { expiry } from '../ca/expiry.ts';
+import { expiry } from '../ca/root/expiry.ts';
 import { trustedRoots } from '../ca/root/root-rotation.ts';
 import type { AuthorityStore, SavedAuthority } from '../ca/store/authority-store.ts';
-import { directoryStore } from '../ca/storage.ts';
+import { directoryStore } from '../ca/store/storage.ts';
 import { defaultStateDirectory } from '../config.ts';
 import { authorityStore } from '../daemon/authority/authority.ts';
 import { openKubernetesClient } from '../kubernetes/client.ts';

@@ -1,5 +1,5 @@
 // What the daemon knows, put together for whoever asks: debug pages, the console, the other replicas.
-import type { CertificateHolders } from '../ca/holders.ts';
+import type { CertificateHolders } from '../ca/workload/holders.ts';
 import { debugAccess, replicaName, routeDelivery } from '../config.ts';
 import type { DaemonMetrics } from '../metrics/daemon-metrics.ts';
 import type { Configuration, NodeInfo } from '../model/envoy/resource.ts';

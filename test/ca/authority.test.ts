@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Authority } from '../../src/ca/authority.ts';
 import type { CertificateTemplate, SubjectNames } from '../../src/ca/certificate/template.ts';
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';
-import { parseSpiffeId } from '../../src/ca/spiffe-id.ts';
+import { parseSpiffeId } from '../../src/ca/identity/spiffe-id.ts';
 import { serverTemplate, workloadTemplate } from '../../src/ca/certificate/template.ts';
 import { complaints } from '../../src/ca/certificate/validate.ts';
 

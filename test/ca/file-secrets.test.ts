@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { fileSecrets, isFileSecret } from '../../src/ca/file-secrets.ts';
+import { fileSecrets, isFileSecret } from '../../src/ca/credentials/file-secrets.ts';
 import type { Resource } from '../../src/model/envoy/resource.ts';
 import type { Workload } from '../../src/model/external/secret-source.ts';
 import { cachedResource } from '../../src/xds/codec/cache.ts';

@@ -10,7 +10,7 @@ import { createRoot, signerAuthority } from '../../src/ca/authority.ts';
 import { keyAlgorithms } from '../../src/ca/certificate/keys.ts';
 import { liveAuthority } from '../../src/ca/root/live-authority.ts';
 import { pluggedSigner } from '../../src/ca/root/plugged.ts';
-import { workloadSecrets } from '../../src/ca/secrets.ts';
+import { workloadSecrets } from '../../src/ca/workload/secrets.ts';
 import { workloadTemplate } from '../../src/ca/certificate/template.ts';
 import { inScratch, makeAuthority, openssl, p256, p384, rsa2048, secretObject } from '../support/mesh/openssl.ts';
 

@@ -13,7 +13,7 @@ import { createRoot, endOf } from '../../src/ca/authority.ts';
 import { liveAuthority } from '../../src/ca/root/live-authority.ts';
 import { openResident } from '../../src/ca/root/resident.ts';
 import { advance, begin, trustedRoots } from '../../src/ca/root/root-rotation.ts';
-import { directoryStore, loadAuthority, requestRotation } from '../../src/ca/storage.ts';
+import { directoryStore, loadAuthority, requestRotation } from '../../src/ca/store/storage.ts';
 import { workloadTemplate } from '../../src/ca/certificate/template.ts';
 import type { MadeAuthority } from '../support/mesh/openssl.ts';
 import type { SecretObject } from '../../src/ca/root/plugged.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { createRoot, openAuthority } from '../../src/ca/authority.ts';
-import { loadOrCreateRoot } from '../../src/ca/storage.ts';
+import { loadOrCreateRoot } from '../../src/ca/store/storage.ts';
 import { StorageError } from '../../src/ca/store/authority-store.ts';
 import { workloadTemplate } from '../../src/ca/certificate/template.ts';
 

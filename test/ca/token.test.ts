@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
-import type { TokenAuthority } from '../../src/ca/token.ts';
+import type { TokenAuthority } from '../../src/ca/identity/token.ts';
 import { createRoot } from '../../src/ca/authority.ts';
-import { tokenAuthority } from '../../src/ca/token.ts';
+import { tokenAuthority } from '../../src/ca/identity/token.ts';
 
 const identity = { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'web' };
 const now = Date.UTC(2026, 0, 1);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createRoot } from '../../src/ca/authority.ts';
 import { begin } from '../../src/ca/root/root-rotation.ts';
-import { rotationRequest, saveAuthority } from '../../src/ca/storage.ts';
+import { rotationRequest, saveAuthority } from '../../src/ca/store/storage.ts';
 import { keelson } from '../../src/cli/keelson.ts';
 
 let state: string;

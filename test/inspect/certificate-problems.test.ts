@@ -2,7 +2,7 @@
 // renews any more.
 import { expect, test } from 'vitest';
 
-import { CertificateHolders } from '../../src/ca/holders.ts';
+import { CertificateHolders } from '../../src/ca/workload/holders.ts';
 import { certificateProblems } from '../../src/inspect/certificate-problems.ts';
 import type { NodeInfo } from '../../src/model/envoy/resource.ts';
 import { FakeClock } from '../ca/fake-clock.ts';

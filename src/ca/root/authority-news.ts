@@ -1,8 +1,8 @@
 // What whoever runs a mesh should hear of its authority: steps of a rotation, what ends, what cannot be used.
 import type { Problem } from '../../model/problem.ts';
-import type { Expiry } from '../expiry.ts';
+import type { Expiry } from './expiry.ts';
 import type { RotationState } from './root-rotation.ts';
-import { expiry } from '../expiry.ts';
+import { expiry } from './expiry.ts';
 
 export type AuthorityNews = StageNews | { readonly kind: 'ends' | 'unusable'; readonly message: string };
 

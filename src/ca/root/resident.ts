@@ -2,7 +2,7 @@
 // is to change, watched for its end. Whatever is wrong with what is plugged in, what was in force stays in force.
 import type { Problem } from '../../model/problem.ts';
 import type { AuthorityNews } from './authority-news.ts';
-import type { Expiry } from '../expiry.ts';
+import type { Expiry } from './expiry.ts';
 import type { KeyAlgorithm } from '../certificate/keys.ts';
 import type { LiveAuthority } from './live-authority.ts';
 import type { SecretObject } from './plugged.ts';
@@ -13,7 +13,7 @@ import type { Clock } from '../clock.ts';
 import { endingProblem, problemNews, stageNews } from './authority-news.ts';
 import { createRoot } from '../authority.ts';
 import { systemClock } from '../clock.ts';
-import { expiry } from '../expiry.ts';
+import { expiry } from './expiry.ts';
 import { liveAuthority } from './live-authority.ts';
 import { pluggedSigner } from './plugged.ts';
 import { trustedRoots } from './root-rotation.ts';

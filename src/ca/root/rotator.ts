@@ -11,7 +11,7 @@ import { bridge } from '../authority.ts';
 import { invariant } from '../../model/invariant.ts';
 import { systemClock } from '../clock.ts';
 import { advance, begin, isSameStep, stepName, withHandedOut, withOutstandingOf } from './root-rotation.ts';
-import { rootSecret } from '../secrets.ts';
+import { rootSecret } from '../workload/secrets.ts';
 
 /** A proxy, and the names of the secrets whose latest version it has not accepted. */
 export interface TrustingProxy {

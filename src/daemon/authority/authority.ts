@@ -1,6 +1,6 @@
 // Where the daemon's authority is kept, and who vouches for bearer tokens: a state directory of its own, or the cluster, which
 // all replicas share.
-import { directoryStore } from '../../ca/storage.ts';
+import { directoryStore } from '../../ca/store/storage.ts';
 import type { AuthorityStore } from '../../ca/store/authority-store.ts';
 import { sharedStore } from '../../ca/store/shared-store.ts';
 import { secretRecord } from '../../controllers/secret-record.ts';

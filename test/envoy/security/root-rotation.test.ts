@@ -10,7 +10,7 @@ import { connect } from 'node:tls';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { requestRotation } from '../../../src/ca/storage.ts';
+import { requestRotation } from '../../../src/ca/store/storage.ts';
 import { directoryRoot } from '../../../src/daemon/authority/credentials.ts';
 import { startEnvoy } from '../../support/mesh/envoy.ts';
 import { writeBootstrap } from '../../support/mesh/keelson.ts';

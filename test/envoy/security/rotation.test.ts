@@ -3,9 +3,9 @@
 import { afterEach, expect, test } from 'vitest';
 import type { MessageOf } from '../../../src/xds/generated/messages.ts';
 import { createRoot, openAuthority } from '../../../src/ca/authority.ts';
-import { workloadSecrets } from '../../../src/ca/secrets.ts';
+import { workloadSecrets } from '../../../src/ca/workload/secrets.ts';
 import { serverIdentity } from '../../../src/ca/server-identity.ts';
-import { tokenAuthority } from '../../../src/ca/token.ts';
+import { tokenAuthority } from '../../../src/ca/identity/token.ts';
 import { freePort } from '../../../scripts/ports.ts';
 import { startEnvoy } from '../../support/mesh/envoy.ts';
 import { configuration, startMesh } from '../../xds/mesh.ts';

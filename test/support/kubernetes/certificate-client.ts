@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 
-import { certificateServiceDefinition } from '../../../src/ca/certificate-service.ts';
+import { certificateServiceDefinition } from '../../../src/ca/workload/certificate-service.ts';
 import { inScratch, openssl } from '../mesh/openssl.ts';
 
 export interface Ask {

@@ -1,9 +1,9 @@
 // Secrets that lie in files beside the proxy: DestinationRules name them by path. We have no part in them but to say
 // where they are, and Envoy reads them itself.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#ClientTLSSettings
-import type { Resource } from '../model/envoy/resource.ts';
-import { resourceTypes } from '../model/envoy/resource.ts';
-import type { SecretSource } from '../model/external/secret-source.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
+import type { SecretSource } from '../../model/external/secret-source.ts';
 
 const rootsPrefix = 'file-root:';
 const certificatePrefix = 'file-cert:';

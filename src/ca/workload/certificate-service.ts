@@ -3,21 +3,21 @@
 // https://istio.io/latest/docs/concepts/security/#pki
 import type { Metadata, sendUnaryData, ServerUnaryCall, ServiceDefinition } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
-import type { ImpersonationFault } from '../model/proxy/credential-fault.ts';
-import type { WorkloadIdentity } from '../model/proxy/identity.ts';
-import type { Authority } from './authority.ts';
-import type { Clock } from './clock.ts';
+import type { ImpersonationFault } from '../../model/proxy/credential-fault.ts';
+import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
+import type { Authority } from '../authority.ts';
+import type { Clock } from '../clock.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition, status } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { spiffeId } from '../model/proxy/identity.ts';
-import { systemClock } from './clock.ts';
-import { readSigningRequest } from './certificate/csr.ts';
-import { workQueue } from './certificate/queue.ts';
+import { spiffeId } from '../../model/proxy/identity.ts';
+import { systemClock } from '../clock.ts';
+import { readSigningRequest } from '../certificate/csr.ts';
+import { workQueue } from '../certificate/queue.ts';
 import { rateLimiter } from './rate-limit.ts';
-import { parseSpiffeId } from './spiffe-id.ts';
-import { workloadTemplate } from './certificate/template.ts';
+import { parseSpiffeId } from '../identity/spiffe-id.ts';
+import { workloadTemplate } from '../certificate/template.ts';
 
 export interface CertificateServiceOptions {
   readonly authority: Authority;
@@ -63,7 +63,7 @@ type Call = ServerUnaryCall<CertificateRequest, CertificateResponse>;
 const day = 24 * 3600_000;
 const shortestTtl = 60_000;
 const defaultRate: RateLimit = { rate: 20, burst: 500 };
-const protoFile = fileURLToPath(new URL('../../protos/istio/v1/auth/certificate.proto', import.meta.url));
+const protoFile = fileURLToPath(new URL('../../../protos/istio/v1/auth/certificate.proto', import.meta.url));
 
 /** The service's definition, for servers and for clients. */
 export const certificateServiceDefinition = (): ServiceDefinition => {

@@ -1,10 +1,10 @@
 // Remembers until when the certificate of every proxy is good. Proxies that have gone stay known: whoever cannot come back
 // goes on with the certificate it had, and nobody else knows when that ends.
-import type { NodeInfo } from '../model/envoy/resource.ts';
-import type { CertificateHolder } from '../model/proxy/certificate-holder.ts';
-import { proxyName } from '../model/proxy/proxy-status.ts';
-import type { Clock } from './clock.ts';
-import { systemClock } from './clock.ts';
+import type { NodeInfo } from '../../model/envoy/resource.ts';
+import type { CertificateHolder } from '../../model/proxy/certificate-holder.ts';
+import { proxyName } from '../../model/proxy/proxy-status.ts';
+import type { Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
 
 /** Of those that have gone. */
 const mostGone = 10_000;

@@ -1,11 +1,11 @@
 // Who is at the other end of a TLS connection, by the certificate that this mesh gave to it.
 // https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md#5-validation
 import 'reflect-metadata'; // before @peculiar/x509, which does not load without it
-import type { PeerFault } from '../model/proxy/credential-fault.ts';
-import type { WorkloadIdentity } from '../model/proxy/identity.ts';
+import type { PeerFault } from '../../model/proxy/credential-fault.ts';
+import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
 import { X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { pemBlocks } from './certificate/pem.ts';
+import { pemBlocks } from '../certificate/pem.ts';
 import { parseSpiffeId } from './spiffe-id.ts';
 
 export interface PeerTerms {

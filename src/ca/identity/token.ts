@@ -1,9 +1,9 @@
 // Bearer tokens for a mesh without Kubernetes: `keelson bootstrap` issues one for a workload, `keelson serve` checks
 // it. A JSON Web Token, authenticated with a secret that both find in the state directory.
 // https://www.rfc-editor.org/rfc/rfc7519
-import type { WorkloadIdentity } from '../model/proxy/identity.ts';
+import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
-import { spiffeId } from '../model/proxy/identity.ts';
+import { spiffeId } from '../../model/proxy/identity.ts';
 import { parseSpiffeId } from './spiffe-id.ts';
 
 export interface TokenTerms {

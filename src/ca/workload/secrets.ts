@@ -1,18 +1,18 @@
 // The secrets that every workload of the mesh gets: its own certificate and key, and the roots to trust. They exist
 // for the identity that the proxy proved and for no other, and are replaced well before they end.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/security/secret
-import type { Resource } from '../model/envoy/resource.ts';
-import type { SecretSource, Workload } from '../model/external/secret-source.ts';
-import type { Authority, Issued } from './authority.ts';
-import type { Clock } from './clock.ts';
+import type { Resource } from '../../model/envoy/resource.ts';
+import type { SecretSource, Workload } from '../../model/external/secret-source.ts';
+import type { Authority, Issued } from '../authority.ts';
+import type { Clock } from '../clock.ts';
 import type { CertificateHolders } from './holders.ts';
-import type { Rotation } from './rotation.ts';
-import type { SubjectNames } from './certificate/template.ts';
-import { spiffeId } from '../model/proxy/identity.ts';
-import { resourceTypes } from '../model/envoy/resource.ts';
-import { systemClock } from './clock.ts';
-import { rotate } from './rotation.ts';
-import { workloadTemplate } from './certificate/template.ts';
+import type { Rotation } from '../rotation.ts';
+import type { SubjectNames } from '../certificate/template.ts';
+import { spiffeId } from '../../model/proxy/identity.ts';
+import { resourceTypes } from '../../model/envoy/resource.ts';
+import { systemClock } from '../clock.ts';
+import { rotate } from '../rotation.ts';
+import { workloadTemplate } from '../certificate/template.ts';
 
 export interface WorkloadSecretsOptions {
   readonly authority: Authority;

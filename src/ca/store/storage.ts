@@ -1,14 +1,14 @@
 // What the authority keeps in its directory. The root and the key of the tokens, each in a file that the first of several
 // processes makes and the others find; and the state of a rotation, which the daemon replaces step by step. A file
 // is written whole or not at all, and only its owner may read it.
-import type { KeyPair } from './authority.ts';
-import type { AuthorityStore, SavedAuthority } from './store/authority-store.ts';
+import type { KeyPair } from '../authority.ts';
+import type { AuthorityStore, SavedAuthority } from './authority-store.ts';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { pemBlocks } from './certificate/pem.ts';
-import { readSigner } from './signer.ts';
-import { readSaved, savedText, selfSigned, StorageError } from './store/authority-store.ts';
+import { pemBlocks } from '../certificate/pem.ts';
+import { readSigner } from '../signer.ts';
+import { readSaved, savedText, selfSigned, StorageError } from './authority-store.ts';
 
 const rootFile = 'root.pem';
 const tokenKeyFile = 'token-key';

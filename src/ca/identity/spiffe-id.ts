@@ -1,6 +1,6 @@
 // SPIFFE ids of workloads, read back from certificates and tokens.
 // https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md
-import type { WorkloadIdentity } from '../model/proxy/identity.ts';
+import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
 
 const trustDomain = '[a-z0-9._-]{1,255}';
 const segment = '[a-zA-Z0-9._-]{1,253}';
