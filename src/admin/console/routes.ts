@@ -3,12 +3,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { DebugScope } from '../../model/proxy/debug.ts';
 import type { ControlPlane } from '../control-plane.ts';
-import type { Answer } from './answers.ts';
-import { answers, posted } from './answers.ts';
+import type { Answer } from './answers/answers.ts';
+import { answers, posted } from './answers/answers.ts';
 import { asset, headers, keepable } from './assets.ts';
 import { unheardWarning } from '../unheard.ts';
 import { Events } from './events.ts';
-import { NoAnswer } from './question.ts';
+import { NoAnswer } from './answers/question.ts';
 import type { ConsoleSource } from './source.ts';
 
 export interface ConsoleOptions {

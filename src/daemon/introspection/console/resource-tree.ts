@@ -2,8 +2,8 @@
 // configuration of a thousand virtual hosts costs the few that are shown.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route.proto
 import type { Branch, BranchPlace } from '../../../admin/console/api.ts';
-import type { TreePart } from '../../../admin/console/tree.ts';
-import { branchAt, indexOf, jsonPart } from '../../../admin/console/tree.ts';
+import type { TreePart } from '../../../admin/console/answers/tree.ts';
+import { branchAt, indexOf, jsonPart } from '../../../admin/console/answers/tree.ts';
 import { decodedResource } from '../../../inspect/decoded.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import { memo } from '../../../model/memo.ts';

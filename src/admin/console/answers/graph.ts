@@ -1,17 +1,17 @@
 // The mesh as a graph: services and gateways, the routes between them, and what was measured along the way. Of a large
 // mesh first its namespaces, then one of them with what it is connected to.
-import type { Mesh, MtlsMode, Service, ServiceEndpoints } from '../../model/mesh/mesh.ts';
-import { serviceKey } from '../../model/mesh/mesh.ts';
-import type { NodeInfo } from '../../model/envoy/resource.ts';
-import { memo } from '../../model/memo.ts';
-import type { SourceRef } from '../../model/source.ts';
-import type { VirtualService } from '../../model/mesh/virtual-service.ts';
-import type { ControlPlane } from '../control-plane.ts';
-import type { Graph, GraphEdge, GraphNode, Traffic } from './api.ts';
+import type { Mesh, MtlsMode, Service, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
+import { serviceKey } from '../../../model/mesh/mesh.ts';
+import type { NodeInfo } from '../../../model/envoy/resource.ts';
+import { memo } from '../../../model/memo.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import type { VirtualService } from '../../../model/mesh/virtual-service.ts';
+import type { ControlPlane } from '../../control-plane.ts';
+import type { Graph, GraphEdge, GraphNode, Traffic } from '../api.ts';
 import { problemsByObject } from './objects.ts';
 import type { Question } from './question.ts';
 import { visible } from './question.ts';
-import type { MeasuredEdge } from './source.ts';
+import type { MeasuredEdge } from '../source.ts';
 
 /** Of a graph that is still read at a glance. */
 const mostNodes = 120;

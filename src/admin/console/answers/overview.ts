@@ -1,6 +1,6 @@
 // The mesh at a glance, its recent pushes, and its authority.
-import type { Push } from '../../model/proxy/push.ts';
-import type { Certificates, Overview, Stretch } from './api.ts';
+import type { Push } from '../../../model/proxy/push.ts';
+import type { Certificates, Overview, Stretch } from '../api.ts';
 import { shownObjects } from './objects.ts';
 import { matcher, stretchOf } from './paging.ts';
 import { syncState } from './proxies.ts';

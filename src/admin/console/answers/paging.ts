@@ -1,5 +1,5 @@
 // A stretch of a list as a query asks for it, with limits.
-import type { Stretch } from './api.ts';
+import type { Stretch } from '../api.ts';
 
 const longest = 200;
 

@@ -1,5 +1,5 @@
 // What would be: a request, and a change. Neither touches the mesh.
-import type { Difference, Refused, Traced, TraceQuestion } from './api.ts';
+import type { Difference, Refused, Traced, TraceQuestion } from '../api.ts';
 import type { Question } from './question.ts';
 import { NoAnswer } from './question.ts';
 

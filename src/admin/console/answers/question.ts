@@ -1,9 +1,9 @@
 // A question of the console: who asks, what, and of whom.
-import type { DebugScope } from '../../model/proxy/debug.ts';
-import { isInScope } from '../../model/proxy/debug.ts';
-import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
-import type { ControlPlane } from '../control-plane.ts';
-import type { ConsoleSource } from './source.ts';
+import type { DebugScope } from '../../../model/proxy/debug.ts';
+import { isInScope } from '../../../model/proxy/debug.ts';
+import type { ProxyStatus } from '../../../model/proxy/proxy-status.ts';
+import type { ControlPlane } from '../../control-plane.ts';
+import type { ConsoleSource } from '../source.ts';
 
 export interface Question {
   /** With the proxies of all replicas but those that were not heard. */

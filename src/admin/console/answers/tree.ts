@@ -1,7 +1,7 @@
 // A value as a tree that is looked at branch by branch: each line with its value, or what is below it, and the objects that
 // caused it. What nobody looks at is neither read nor sent.
-import type { SourceRef } from '../../model/source.ts';
-import type { BranchPlace, Stretch, TreeLine } from './api.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import type { BranchPlace, Stretch, TreeLine } from '../api.ts';
 import { numberOf } from './paging.ts';
 
 /** A value, with as much of what is in it as is asked for. */

@@ -1,7 +1,7 @@
 // Proxies: all of them with their state, one of them with its configuration, and what is found in that.
-import { decodedKinds } from '../../model/envoy/decoded.ts';
-import type { WorkloadIdentity } from '../../model/proxy/identity.ts';
-import type { ProxyStatus } from '../../model/proxy/proxy-status.ts';
+import { decodedKinds } from '../../../model/envoy/decoded.ts';
+import type { WorkloadIdentity } from '../../../model/proxy/identity.ts';
+import type { ProxyStatus } from '../../../model/proxy/proxy-status.ts';
 import type {
   Branch,
   ConfigurationKind,
@@ -11,7 +11,7 @@ import type {
   ResourceName,
   Stretch,
   SyncState,
-} from './api.ts';
+} from '../api.ts';
 import { matcher, numberOf, stretchOf } from './paging.ts';
 import type { Question } from './question.ts';
 import { askedProxy, NoAnswer, visible } from './question.ts';

@@ -1,5 +1,5 @@
 // All questions of the console by name.
-import type { ReplicaQuestion } from '../../model/proxy/replica.ts';
+import type { ReplicaQuestion } from '../../../model/proxy/replica.ts';
 import { graph } from './graph.ts';
 import { effect, object, objects, problems, written } from './objects.ts';
 import { certificates, overview, pushes } from './overview.ts';

@@ -1,12 +1,12 @@
 // What users wrote: every object with what is wrong with it, what it says of itself, and where it has effect.
 import { hash } from 'node:crypto';
 
-import type { ObjectBase } from '../../model/object.ts';
-import { memo } from '../../model/memo.ts';
-import type { Problem } from '../../model/problem.ts';
-import type { SourceRef } from '../../model/source.ts';
-import { isShown } from '../pages/objects.ts';
-import type { Branch, Condition, Effect, ObjectDetail, ObjectRow, Stretch } from './api.ts';
+import type { ObjectBase } from '../../../model/object.ts';
+import { memo } from '../../../model/memo.ts';
+import type { Problem } from '../../../model/problem.ts';
+import type { SourceRef } from '../../../model/source.ts';
+import { isShown } from '../../pages/objects.ts';
+import type { Branch, Condition, Effect, ObjectDetail, ObjectRow, Stretch } from '../api.ts';
 import { matcher, stretchOf } from './paging.ts';
 import type { Question } from './question.ts';
 import { NoAnswer } from './question.ts';
