@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 
 import { parse } from '../../src/watchers/parse.ts';
-import type { Case } from './checking.ts';
-import { objectOf, specVerdict } from './checking.ts';
+import type { Case } from './rules/checking.ts';
+import { objectOf, specVerdict } from './rules/checking.ts';
 
 const rule = (more: object) => ({ rules: [more] });
 

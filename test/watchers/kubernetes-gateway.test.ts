@@ -5,8 +5,8 @@ import { describeProblem } from '../../src/model/problem.ts';
 import { joinFiles, readConfig } from '../../src/watchers/files/config-file.ts';
 import { parse } from '../../src/watchers/parse.ts';
 import { Store } from '../../src/watchers/store.ts';
-import type { Case } from './checking.ts';
-import { objectOf, specVerdict } from './checking.ts';
+import type { Case } from './rules/checking.ts';
+import { objectOf, specVerdict } from './rules/checking.ts';
 
 const listener = { name: 'tls', port: 15443, protocol: 'TLS' };
 const spec = { gatewayClassName: 'istio', listeners: [listener] };

@@ -4,7 +4,7 @@ import { kinds } from '../../src/model/snapshot.ts';
 import { apiVersions, kindTable } from '../../src/watchers/kinds.ts';
 import { describeProblem } from '../../src/model/problem.ts';
 import { parse } from '../../src/watchers/parse.ts';
-import { objectOf, specVerdict, verdict } from './checking.ts';
+import { objectOf, specVerdict, verdict } from './rules/checking.ts';
 
 const service = (spec: unknown, metadata: object = {}) => objectOf('Service', spec, metadata);
 

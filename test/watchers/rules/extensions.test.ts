@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Kind } from '../../src/model/schema/index.ts';
+import type { Kind } from '../../../src/model/schema/index.ts';
 import type { Case } from './checking.ts';
-import { findMessage } from '../../src/xds/codec/descriptors.ts';
+import { findMessage } from '../../../src/xds/codec/descriptors.ts';
 import { specVerdict } from './checking.ts';
 
 function run(kind: Kind, cases: readonly Case[]): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Kind } from '../../src/model/schema/index.ts';
+import type { Kind } from '../../../src/model/schema/index.ts';
 import type { Case } from './checking.ts';
 import { specVerdict, verdict, objectOf } from './checking.ts';
 

@@ -1,7 +1,7 @@
 // Fields that have no effect are named, each with what happens instead.
 import { describe, expect, test } from 'vitest';
 
-import { parse } from '../../src/watchers/parse.ts';
+import { parse } from '../../../src/watchers/parse.ts';
 import { objectOf, specVerdict, verdict } from './checking.ts';
 
 describe('a field without an effect is warned about', () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseDuration } from '../../src/model/duration.ts';
-import { headerValueFault } from '../../src/watchers/rules/syntax/header.ts';
-import { covers, dnsNameFault, subnetFault, wildcardNameFault } from '../../src/watchers/rules/syntax/host.ts';
-import { regexFault } from '../../src/watchers/rules/syntax/regex.ts';
-import { nearest } from '../../src/watchers/schema/suggest.ts';
+import { parseDuration } from '../../../src/model/duration.ts';
+import { headerValueFault } from '../../../src/watchers/rules/syntax/header.ts';
+import { covers, dnsNameFault, subnetFault, wildcardNameFault } from '../../../src/watchers/rules/syntax/host.ts';
+import { regexFault } from '../../../src/watchers/rules/syntax/regex.ts';
+import { nearest } from '../../../src/watchers/schema/suggest.ts';
 
 describe('regular expressions of RE2', () => {
   test.each([

@@ -1,8 +1,8 @@
 // What parsing one object says, in a form that tables of expectations can be written in.
-import type { ParseOptions } from '../../src/watchers/parse.ts';
-import type { Kind } from '../../src/model/schema/index.ts';
-import { apiVersions, kindTable } from '../../src/watchers/kinds.ts';
-import { parse } from '../../src/watchers/parse.ts';
+import type { ParseOptions } from '../../../src/watchers/parse.ts';
+import type { Kind } from '../../../src/model/schema/index.ts';
+import { apiVersions, kindTable } from '../../../src/watchers/kinds.ts';
+import { parse } from '../../../src/watchers/parse.ts';
 
 export const objectOf = (kind: Kind, spec: unknown, metadata: object = {}): object => ({
   apiVersion: apiVersions(kindTable[kind])[0],
