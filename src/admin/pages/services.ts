@@ -1,6 +1,7 @@
 // What the mesh knows of services and their endpoints: registryz, endpointz, instancesz, in istiod's form.
-import type { Endpoint, MeshSettings, Service, ServicePort } from '../../model/mesh/mesh.ts';
+import type { Endpoint, MeshSettings, Service, ServiceEndpoints, ServicePort } from '../../model/mesh/mesh.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
+import { portKey } from '../../model/mesh/service-port.ts';
 import type { Answer, Question } from './page.ts';
 import { visibleProxies } from './page.ts';
 
@@ -45,9 +46,9 @@ export function endpointShards({ plane }: Question): Answer {
   const { services, endpoints, settings } = plane.mesh();
   const hosts: Record<string, Record<string, object>> = {};
   for (const service of services) {
-    const byPort = endpoints.get(serviceKey(service)) ?? new Map<number, readonly Endpoint[]>();
+    const byPort = endpoints.get(serviceKey(service)) ?? noEndpoints;
     const all = service.ports.flatMap((port) =>
-      (byPort.get(port.number) ?? []).map((endpoint) => endpointJson(settings, endpoint, port)),
+      (byPort.get(portKey(port)) ?? []).map((endpoint) => endpointJson(settings, endpoint, port)),
     );
     if (all.length === 0) continue;
     const accounts = [...byPort.values()].flat().map((endpoint) => serviceAccount(settings, endpoint));
@@ -58,6 +59,8 @@ export function endpointShards({ plane }: Question): Answer {
   }
   return { json: hosts };
 }
+
+const noEndpoints: ServiceEndpoints = new Map();
 
 const serviceAccount = ({ trustDomain }: MeshSettings, endpoint: Endpoint): string =>
   `spiffe://${trustDomain}/ns/${endpoint.namespace}/sa/${endpoint.serviceAccount || 'default'}`;

@@ -3,6 +3,7 @@
 import type { Gateway } from './gateway.ts';
 import type { MeshConfigSpec, Subset, TrafficPolicy } from '../schema/index.ts';
 import type { Locality } from '../proxy/proxy.ts';
+import type { PortKey } from './service-port.ts';
 import type { SourceRef } from '../source.ts';
 import type { VirtualService } from './virtual-service.ts';
 import type { Visibility } from './visibility.ts';
@@ -103,8 +104,8 @@ export interface Endpoint {
   readonly weight?: number;
 }
 
-/** Endpoints of one service by service port number. Identity changes only with content. */
-export type ServiceEndpoints = ReadonlyMap<number, readonly Endpoint[]>;
+/** Endpoints of one service by service port. Identity changes only with content. */
+export type ServiceEndpoints = ReadonlyMap<PortKey, readonly Endpoint[]>;
 
 /** All DestinationRules in force for one host, merged: the oldest rule's traffic policy, the union of the subsets. */
 export interface DestinationPolicy {

@@ -2,7 +2,8 @@
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioEgressListener
 import { byKeys } from '../../model/by-keys.ts';
 import { memo, sharedList } from '../../model/memo.ts';
-import type { MeshSettings, Service, ServicePort } from '../../model/mesh/mesh.ts';
+import type { MeshSettings, Service } from '../../model/mesh/mesh.ts';
+import { portKey } from '../../model/mesh/service-port.ts';
 import type { IstioEgressListener, KindMap } from '../../model/schema/index.ts';
 import type { SourceRef } from '../../model/source.ts';
 import { at } from '../../model/source.ts';
@@ -152,7 +153,7 @@ function onePerHost(services: readonly Service[]): readonly Service[] {
 }
 
 const withPortsOf = memo((first: Service, second: Service): Service => {
-  const added = second.ports.filter((port) => !first.ports.some((known: ServicePort) => known.number === port.number));
+  const added = second.ports.filter((port) => !first.ports.some((known) => portKey(known) === portKey(port)));
   return added.length === 0 ? first : { ...first, ports: [...first.ports, ...added] };
 });
 

@@ -4,6 +4,7 @@ import { memo, memoLast, sharedFields, sharedList } from '../../model/memo.ts';
 import { selects } from '../../model/mesh/labels.ts';
 import type { Mesh, MeshSettings, Service, ServiceEndpoints, ServicePort } from '../../model/mesh/mesh.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
+import { isDatagram, portKey } from '../../model/mesh/service-port.ts';
 import { changedKeys, withValues } from '../../model/patched-map.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import { stretch } from '../../model/stretch.ts';
@@ -39,7 +40,7 @@ export const serviceTargets = (sources: TargetSources, proxy: Proxy): readonly T
   ofConnections(workloadTargets(sources, proxy));
 
 const ofConnections = memo((targets: readonly Target[]): readonly Target[] =>
-  targets.filter(({ servicePort }) => servicePort.protocol !== 'UDP'),
+  targets.filter(({ servicePort }) => !isDatagram(servicePort)),
 );
 
 /** The same, and those of UDP. The same list for a workload as long as the same services lead to it. */
@@ -86,7 +87,7 @@ const selectorsByNamespace = memo((services: readonly Service[]) => {
 
 function selectedTargets(service: Service, pod: Pod | undefined): readonly Target[] {
   return service.ports.flatMap((servicePort) => {
-    const targetPort = targetPortOf(pod, servicePort.targetPort ?? servicePort.number);
+    const targetPort = targetPortOf(pod, servicePort);
     return targetPort === undefined ? [] : [target(service, servicePort, targetPort)];
   });
 }
@@ -145,7 +146,7 @@ function nextTargets(services: readonly Service[], endpoints: EndpointMap, known
 function targetsOf(service: Service, endpoints: EndpointMap): Targets {
   const found = new Map<string, Target[]>();
   for (const servicePort of service.ports)
-    for (const { address, port } of endpoints.get(serviceKey(service))?.get(servicePort.number) ?? []) {
+    for (const { address, port } of endpoints.get(serviceKey(service))?.get(portKey(servicePort)) ?? []) {
       const own = found.get(address) ?? [];
       found.set(address, own);
       if (!own.some((each) => each.servicePort === servicePort)) own.push(target(service, servicePort, port));

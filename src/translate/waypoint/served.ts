@@ -5,6 +5,7 @@ import type { Problem } from '../../model/problem.ts';
 import { describeProblem } from '../../model/problem.ts';
 import type { Service } from '../../model/mesh/mesh.ts';
 import { podAddresses } from '../../model/mesh/pod.ts';
+import { isDatagram } from '../../model/mesh/service-port.ts';
 import type { Proxy } from '../../model/proxy/proxy.ts';
 import type { OutboundView, ProxyView, ServiceView, VirtualServiceView } from '../../model/view.ts';
 import type { WorkloadPolicies } from '../../model/mesh/workload-policies.ts';
@@ -104,8 +105,8 @@ export function waypointConflicts(resolved: ResolvedMesh, { proxy, outbound }: P
 const entrancesOf = (services: readonly ServedService[]): readonly Entrance[] =>
   sharedList(
     services.flatMap(({ view }) =>
-      view.service.ports.map(({ number, protocol }) =>
-        sharedValue<Entrance>({ port: number, protocol, callers: 'known' }),
-      ),
+      view.service.ports
+        .filter((port) => !isDatagram(port))
+        .map(({ number, protocol }) => sharedValue<Entrance>({ port: number, protocol, callers: 'known' })),
     ),
   );

@@ -3,6 +3,7 @@
 // https://istio.io/latest/docs/ambient/architecture/data-plane/
 import { memo } from '../../model/memo.ts';
 import type { Endpoint, MeshSettings, PolicySubset, ServiceEndpoints, ServicePort } from '../../model/mesh/mesh.ts';
+import { isDatagram } from '../../model/mesh/service-port.ts';
 import type { Resource } from '../../model/envoy/resource.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { ServiceView } from '../../model/view.ts';
@@ -32,8 +33,9 @@ type Cluster = MessageOf['envoy.config.cluster.v3.Cluster'];
 export type TrafficLayer = 'tcp' | 'http';
 
 /** Where the protocol is found out only when somebody connects, it can be either. */
-export const layersOf = ({ protocol }: ServicePort): readonly TrafficLayer[] => {
-  if (protocol === 'UDP') return [];
+export const layersOf = (port: ServicePort): readonly TrafficLayer[] => {
+  const { protocol } = port;
+  if (isDatagram(port)) return [];
   return protocol === 'Auto' ? ['tcp', 'http'] : isHttp(protocol) ? ['http'] : ['tcp'];
 };
 

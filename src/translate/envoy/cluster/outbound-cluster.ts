@@ -10,6 +10,7 @@ import type {
   Service,
   ServicePort,
 } from '../../../model/mesh/mesh.ts';
+import { isDatagram } from '../../../model/mesh/service-port.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
@@ -71,7 +72,7 @@ export const clusterSubsets = (
   view: ServiceView,
   port: ServicePort,
 ): readonly (PolicySubset | undefined)[] =>
-  port.protocol === 'UDP'
+  isDatagram(port)
     ? []
     : [undefined, ...(view.policy?.subsets ?? [])].filter((subset) => {
         const found = discovery(view, effectivePolicy(view.policy, port.number, subset), facts);

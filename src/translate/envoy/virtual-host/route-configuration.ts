@@ -2,6 +2,7 @@
 // virtual hosts that are resources of their own.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
 import type { MeshSettings, Service } from '../../../model/mesh/mesh.ts';
+import { isDatagram } from '../../../model/mesh/service-port.ts';
 import type { Problem } from '../../../model/problem.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import type { Consumer, EgressListener, OutboundView, ServiceView, VirtualServiceView } from '../../../model/view.ts';
@@ -141,7 +142,10 @@ const targetsByPort = memo((targets: readonly RouteTarget[]) => {
 });
 
 const positionsByPort = memo((services: readonly Service[]): ReadonlyMap<number, readonly number[]> =>
-  byKeys(services.keys(), (i) => new Set(services[i]?.ports.map(({ number }) => number))),
+  byKeys(
+    services.keys(),
+    (i) => new Set(services[i]?.ports.filter((port) => !isDatagram(port)).map(({ number }) => number)),
+  ),
 );
 
 const listOf = (all: readonly RouteTarget[], positions: readonly number[], port: number): readonly RouteTarget[] =>

@@ -3,6 +3,7 @@
 import { memo, sharedList } from '../../../model/memo.ts';
 import type { Endpoint, MeshSettings, ServicePort } from '../../../model/mesh/mesh.ts';
 import { serviceKey } from '../../../model/mesh/mesh.ts';
+import { isDatagram, portKey } from '../../../model/mesh/service-port.ts';
 import type { Layer, Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { ServiceView } from '../../../model/view.ts';
@@ -71,11 +72,9 @@ function targetsOf(
   return routes.flatMap(({ view: { destinations }, rule: { route } }) =>
     (route.route ?? []).flatMap(({ destination }): readonly Target[] => {
       const view = destinations.find(({ service }) => service.hostname === destination.host);
-      const port = view?.service.ports.find(
-        ({ number, protocol }) => number === destination.port?.number && protocol === 'UDP',
-      );
+      const port = view?.service.ports.find((each) => each.number === destination.port?.number && isDatagram(each));
       if (view === undefined || port === undefined) return [];
-      return [{ view, port, endpoints: endpoints.get(serviceKey(view.service))?.get(port.number) ?? none }];
+      return [{ view, port, endpoints: endpoints.get(serviceKey(view.service))?.get(portKey(port)) ?? none }];
     }),
   );
 }

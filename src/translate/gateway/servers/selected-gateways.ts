@@ -2,6 +2,7 @@
 // https://istio.io/latest/docs/reference/config/networking/gateway/
 import type { Gateway, SourcedServer } from '../../../model/mesh/gateway.ts';
 import { selects } from '../../../model/mesh/labels.ts';
+import { isDatagram } from '../../../model/mesh/service-port.ts';
 import { sharedList, sharedValue } from '../../../model/memo.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { ResolvedMesh } from '../../resolve/mesh.ts';
@@ -49,7 +50,7 @@ const serviceTarget = ({ service, servicePort, targetPort }: Target): ServicePor
     hostname: service.hostname,
     number: servicePort.number,
     targetPort,
-    udp: servicePort.protocol === 'UDP',
+    udp: isDatagram(servicePort),
     untranslated: service.labels[untranslatedLabel] !== undefined,
   });
 

@@ -3,6 +3,8 @@
 import { memo, sharedList } from '../../../model/memo.ts';
 import type { Endpoint, MeshSettings, Service, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
 import { podAddresses } from '../../../model/mesh/pod.ts';
+import type { PortKey } from '../../../model/mesh/service-port.ts';
+import { portKey } from '../../../model/mesh/service-port.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
 import type { NetworkOf } from '../settings/networks.ts';
@@ -72,7 +74,7 @@ const join = memo(
     nodes: readonly object[],
   ): ServiceEndpoints => {
     const entries = slices.flatMap((slice) => slice.endpoints.map((endpoint, index) => ({ slice, endpoint, index })));
-    const found = new Map<number, Map<string, Endpoint>>();
+    const found = new Map<PortKey, Map<string, Endpoint>>();
     entries.forEach(({ slice, endpoint, index }, i) => {
       const health = healthOf(endpoint, service.session !== undefined);
       if (health === undefined) return;
@@ -125,10 +127,10 @@ function healthOf({ conditions }: SliceEndpoint, sessions: boolean): Endpoint['h
   return sessions && conditions.serving === true ? 'draining' : undefined;
 }
 
-function targetPorts(service: Service, slice: EndpointSlice): readonly (readonly [number, number])[] {
+function targetPorts(service: Service, slice: EndpointSlice): readonly (readonly [PortKey, number])[] {
   return slice.ports.flatMap((port) => {
     const servicePort = service.ports.find((candidate) => candidate.name === (port.name ?? ''));
-    return servicePort === undefined || port.port === undefined ? [] : [[servicePort.number, port.port] as const];
+    return servicePort === undefined || port.port === undefined ? [] : [[portKey(servicePort), port.port] as const];
   });
 }
 

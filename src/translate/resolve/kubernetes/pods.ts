@@ -1,7 +1,9 @@
 // Pods by name, address and namespace, and the Node each runs on.
 import { memo } from '../../../model/memo.ts';
 import { objectKey } from '../../../model/object.ts';
+import type { ServicePort } from '../../../model/mesh/mesh.ts';
 import { podAddresses } from '../../../model/mesh/pod.ts';
+import { isDatagram } from '../../../model/mesh/service-port.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 
 type Pod = KindMap['Pod'];
@@ -32,9 +34,12 @@ export const indexPods = memo((pods: ReadonlyMap<string, Pod>, nodes: ReadonlyMa
   };
 });
 
-/** The number of a target port in this Pod; a name is looked up among its containers' ports. */
-export function targetPortOf(pod: Pod | undefined, target: number | string): number | undefined {
+/** The number in this Pod of what a service port leads to; a name is looked up among its containers' ports. */
+export function targetPortOf(pod: Pod | undefined, servicePort: ServicePort): number | undefined {
+  const target = servicePort.targetPort ?? servicePort.number;
   if (typeof target === 'number') return target;
   const ports = (pod?.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
-  return ports.find((port) => port.name === target)?.containerPort;
+  const isSent = isDatagram(servicePort);
+  return ports.find(({ name, protocol = 'TCP' }) => name === target && isDatagram({ protocol }) === isSent)
+    ?.containerPort;
 }

@@ -4,6 +4,7 @@ import type { KeySets } from '../../../model/external/key-source.ts';
 import { keySourceOf } from '../../../model/external/key-source.ts';
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { Mesh, MeshSettings, Service } from '../../../model/mesh/mesh.ts';
+import { isConnectionPort } from '../../../model/mesh/service-port.ts';
 import { at } from '../../../model/source.ts';
 import type { RequestAuthentication, TokenKeys, TokenRule } from '../../../model/mesh/workload-policies.ts';
 import { outboundCluster } from '../../names.ts';
@@ -40,7 +41,7 @@ function remoteKeys({ features }: MeshSettings, services: readonly Service[], ur
   const { hostname, port, protocol } = new URL(uri);
   const number = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
   const isKnown = services.some(
-    (service) => service.hostname === hostname && service.ports.some((own) => own.number === number),
+    (service) => service.hostname === hostname && service.ports.some((own) => isConnectionPort(own, number)),
   );
   if (!isKnown && features.remoteKeys === 'known-hosts') return undefined;
   return sharedValue<TokenKeys>({ kind: 'remote', uri, cluster: outboundCluster(hostname, number) });

@@ -3,6 +3,7 @@
 import { memo, sharedList } from '../../../model/memo.ts';
 import type { Endpoint, MeshSettings, Service, ServiceEndpoints, ServicePort } from '../../../model/mesh/mesh.ts';
 import { podAddresses } from '../../../model/mesh/pod.ts';
+import { portKey } from '../../../model/mesh/service-port.ts';
 import type { KindMap } from '../../../model/schema/index.ts';
 import { at } from '../../../model/source.ts';
 import { selects } from '../../../model/mesh/labels.ts';
@@ -128,7 +129,7 @@ const byPort = (service: Service, endpoints: (port: ServicePort) => readonly End
   return new Map(
     service.ports.map((port) => {
       const own = endpoints(port);
-      return [port.number, times > 1 ? own.flatMap((one) => Array.from({ length: times }, () => one)) : own];
+      return [portKey(port), times > 1 ? own.flatMap((one) => Array.from({ length: times }, () => one)) : own];
     }),
   );
 };
@@ -157,7 +158,7 @@ function podEndpoints(
   node: KindMap['Node'] | undefined,
 ): readonly Endpoint[] {
   const { labels, namespace } = pod.metadata;
-  const target = targetPortOf(pod, port.targetPort ?? port.number) ?? port.number;
+  const target = targetPortOf(pod, port) ?? port.number;
   const asked = workloadMtls(mtls, labels);
   const [address, ...others] = podAddresses(pod);
   if (address === undefined) return [];

@@ -1,5 +1,6 @@
 // What callers of a service have to know of its endpoints: the few facts that change rarely, so that most changes of
 // endpoints touch nothing but the endpoints themselves.
+import { isDatagram } from '../../../model/mesh/service-port.ts';
 import { memo, memoPairs, sharedValue } from '../../../model/memo.ts';
 import { memoAligned } from '../../../model/patched-map.ts';
 import type { MeshSettings, Service, ServiceEndpoints } from '../../../model/mesh/mesh.ts';
@@ -60,7 +61,7 @@ function subjectAltNames(settings: MeshSettings, service: Service, endpoints: Se
 
 /** Headless services that are not plainly HTTP have a listener for each instance. */
 const bindsInstances = (service: Service): boolean =>
-  service.headless && service.ports.some((port) => !isHttp(port.protocol) && port.protocol !== 'UDP');
+  service.headless && service.ports.some((port) => !isHttp(port.protocol) && !isDatagram(port));
 
 const readyAddresses = (endpoints: ServiceEndpoints): readonly string[] =>
   [

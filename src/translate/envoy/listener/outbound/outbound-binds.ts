@@ -5,6 +5,7 @@ import { memo, memoEach, sharedList, sharedValue } from '../../../../model/memo.
 import type { AddressFamilies } from '../../../../model/mesh/address-families.ts';
 import { addressFamilies, usableAddresses } from '../../../../model/mesh/address-families.ts';
 import type { MeshSettings, Protocol, Service, ServicePort } from '../../../../model/mesh/mesh.ts';
+import { isDatagram } from '../../../../model/mesh/service-port.ts';
 import type { Proxy } from '../../../../model/proxy/proxy.ts';
 import type { SourceRef } from '../../../../model/source.ts';
 import { at } from '../../../../model/source.ts';
@@ -103,7 +104,7 @@ const serviceClaims = memoEach(
     );
     return sharedList(
       portsOf(listener, view.service)
-        .filter((port) => port.protocol !== 'UDP')
+        .filter((port) => !isDatagram(port))
         .flatMap((port) => portClaims(facts, listener, view, port, own))
         .filter((claim) => isAllowed(facts, claim)),
     );

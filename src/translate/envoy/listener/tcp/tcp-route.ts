@@ -3,6 +3,7 @@
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#TCPRoute
 import { memo } from '../../../../model/memo.ts';
 import type { MeshSettings, Protocol } from '../../../../model/mesh/mesh.ts';
+import { isConnectionPort } from '../../../../model/mesh/service-port.ts';
 import type { L4MatchAttributes, RouteDestination, TLSMatchAttributes } from '../../../../model/schema/index.ts';
 import type { SourceRef } from '../../../../model/source.ts';
 import { at } from '../../../../model/source.ts';
@@ -172,7 +173,7 @@ function serviceChain(context: Context): PlannedChain {
     isTls(port.protocol) && port.byServerName
       ? [service.hostname, ...service.aliases.map(({ hostname }) => hostname)]
       : [];
-  const index = service.ports.findIndex((candidate) => candidate.number === number);
+  const index = service.ports.findIndex((candidate) => isConnectionPort(candidate, number));
   const source = at(service.source, index < 0 ? 'spec.ports' : `spec.ports[${index}]`);
   const message: FilterChain = { filters: clusterFilters(forwardingOf(context), target), ...handshakeTimeout };
   return plannedChain(

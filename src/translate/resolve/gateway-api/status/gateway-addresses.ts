@@ -2,6 +2,8 @@
 // https://gateway-api.sigs.k8s.io/reference/spec/#gatewaystatus
 import type { Service, ServiceEndpoints } from '../../../../model/mesh/mesh.ts';
 import { serviceKey } from '../../../../model/mesh/mesh.ts';
+import type { NumberedPort } from '../../../../model/mesh/service-port.ts';
+import { isDatagram, portKey } from '../../../../model/mesh/service-port.ts';
 import type { KindMap } from '../../../../model/schema/index.ts';
 import { objectKey } from '../../../../model/object.ts';
 import { compareText } from '../../order.ts';
@@ -33,7 +35,7 @@ export interface AddressInputs {
 export function gatewayAddresses(
   hostnames: readonly string[],
   namespace: string,
-  ports: readonly number[],
+  ports: readonly NumberedPort[],
   { services, endpoints, objects }: AddressInputs,
 ): GatewayAddresses {
   const found = hostnames.map((host): Reached => {
@@ -76,17 +78,17 @@ function reached(
   host: string,
   service: Service,
   endpoints: ServiceEndpoints,
-  ports: readonly number[],
+  ports: readonly NumberedPort[],
   object: KindMap['Service'] | undefined,
 ): Reached {
-  const serving = ports.filter((port) => (endpoints.get(port) ?? []).length > 0);
+  const serving = ports.filter((port) => (endpoints.get(portKey(port)) ?? []).length > 0);
   const missing = ports
     .filter((port) => !serving.includes(port))
     .map((port) => missingPort(host, service, endpoints, port));
   const external = object === undefined ? [] : externalAddresses(object);
   const pending = serving.length > 0 && external.length === 0 && object?.spec.type === 'LoadBalancer';
   return {
-    internal: serving.map((port) => `${host}:${port}`),
+    internal: serving.map((port) => `${host}:${port.number}`),
     clusterIps: serving.length > 0 ? service.addresses : [],
     external: serving.length > 0 ? external : [],
     given: external,
@@ -101,18 +103,22 @@ function missingPort(
   host: string,
   { ports, labels }: Service,
   endpoints: ServiceEndpoints,
-  port: number,
+  asked: NumberedPort,
 ): { readonly warning?: string; readonly usable: boolean } {
-  const filled = [...endpoints].filter(([, own]) => own.length > 0);
-  if (filled.length === 0) return { warning: `no proxies are behind ${host}`, usable: true };
-  const meant = filled.filter(([, own]) => own.some((endpoint) => endpoint.port === port)).map(([number]) => number);
+  if ([...endpoints.values()].every((own) => own.length === 0))
+    return { warning: `no proxies are behind ${host}`, usable: true };
+  const meant = ports
+    .filter((port) => isDatagram(port) === isDatagram(asked))
+    .filter((port) => endpoints.get(portKey(port))?.some((endpoint) => endpoint.port === asked.number) === true)
+    .map(({ number }) => number);
   if (meant.length > 0)
     return {
-      warning: `${host} has no port ${port}; its port ${meant.toSorted((a, b) => a - b).join(', ')} leads there`,
+      warning: `${host} has no port ${asked.number}; its port ${meant.toSorted((a, b) => a - b).join(', ')} leads there`,
       usable: false,
     };
-  const managed = labels['gateway.istio.io/managed'] !== undefined && ports.some(({ number }) => number === port);
-  return managed ? { usable: true } : { warning: `${host} has no port ${port}`, usable: false };
+  const managed =
+    labels['gateway.istio.io/managed'] !== undefined && ports.some((port) => portKey(port) === portKey(asked));
+  return managed ? { usable: true } : { warning: `${host} has no port ${asked.number}`, usable: false };
 }
 
 const externalAddresses = ({ spec, status }: KindMap['Service']): readonly string[] => [

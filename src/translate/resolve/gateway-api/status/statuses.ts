@@ -2,6 +2,8 @@
 // https://gateway-api.sigs.k8s.io/guides/implementers/#status
 import { memo, sharedValue } from '../../../../model/memo.ts';
 import type { Service, ServiceEndpoints } from '../../../../model/mesh/mesh.ts';
+import type { NumberedPort } from '../../../../model/mesh/service-port.ts';
+import { portKey } from '../../../../model/mesh/service-port.ts';
 import type { SnapshotObjects } from '../../../../model/snapshot.ts';
 import type { ObjectStatus } from '../../../../model/status.ts';
 import { compareText } from '../../order.ts';
@@ -66,8 +68,10 @@ function statusesOf(
   ];
 }
 
-const portsOf = (listeners: readonly ListenerResult[]): readonly number[] => [
-  ...new Set(listeners.flatMap(({ server }) => server?.port.number ?? [])),
+const portsOf = (listeners: readonly ListenerResult[]): readonly NumberedPort[] => [
+  ...new Map(
+    listeners.flatMap(({ server }) => (server === undefined ? [] : [[portKey(server.port), server.port]])),
+  ).values(),
 ];
 
 /** By the object that has the listeners. */
