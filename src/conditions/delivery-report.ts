@@ -106,7 +106,7 @@ function shortcomings(proxies: readonly ProxyDelivery[], refusals: readonly Refu
   const behind = new Map<string, Set<number>>();
   const faults = new Map<string, Set<string>>();
   const isBehind = (proxy: number, keys: Iterable<string>): void => {
-    const has = new Set(causes.ofLayers(proxies[proxy]?.layers ?? []));
+    const has = setOf(causes.ofLayers(proxies[proxy]?.layers ?? []));
     for (const key of keys) if (has.has(key)) entry(behind, key, newSet<number>).add(proxy);
   };
   for (const [proxy, { pending }] of proxies.entries())
@@ -120,6 +120,8 @@ function shortcomings(proxies: readonly ProxyDelivery[], refusals: readonly Refu
   }
   return { behind, faults };
 }
+
+const setOf = memo((keys: Keys): ReadonlySet<string> => new Set(keys));
 
 function kept(before: ObjectDelivery | undefined, now: ObjectDelivery): ObjectDelivery {
   const isSame =

@@ -83,20 +83,30 @@ function after(level: Level, key: Key): Level {
 
 /**
  * `fn`, remembered for each first argument with the last of the others alone. For what is asked of everybody whenever something has
- * changed: it takes one look-up, and of several meanings by turns the results are not the same objects.
+ * changed: it takes one look-up, leaves nothing behind to be collected, and of several meanings by turns the results are not the
+ * same objects.
  */
 export function memoLast<F extends object, A extends readonly Key[], R>(
   fn: (first: F, ...others: A) => R,
 ): (first: F, ...others: A) => R {
-  const last = new Topic<{ readonly others: A; readonly value: R }>();
+  const last = new Topic<{ readonly others: Key[]; value: R }>();
   return (first, ...others) => {
     const known = last.of(first);
-    if (known?.others.length === others.length && known.others.every((each, i) => each === others[i]))
-      return known.value;
+    if (known !== undefined && areSame(known.others, others)) return known.value;
     const value = fn(first, ...others);
-    last.note(first, { others, value });
+    if (known === undefined) last.note(first, { others: [...others], value });
+    else {
+      known.others.splice(0, Infinity, ...others);
+      known.value = value;
+    }
     return value;
   };
+}
+
+function areSame(some: readonly Key[], others: readonly Key[]): boolean {
+  let same = 0;
+  while (same < some.length && some[same] === others[same]) same++;
+  return same === some.length && same === others.length;
 }
 
 /** What lists came to, while somebody uses it. */

@@ -17,7 +17,6 @@ import { resourceTypes } from '../model/envoy/resource.ts';
 import { Aliases } from './subscription/aliases.ts';
 import { rejectedNames } from './subscription/nack.ts';
 import { endpointsName, ProxyState } from './subscription/proxy-state.ts';
-import { withPushedHosts } from './subscription/pushed-hosts.ts';
 import { InvalidRequest } from './subscription/requests.ts';
 import { responseOf } from './subscription/responses.ts';
 import { Watches } from './subscription/watches.ts';
@@ -36,7 +35,6 @@ export class ProxyStream {
   readonly #environment: StreamEnvironment;
   readonly #transport: Transport;
   readonly #connectedSince: number;
-  readonly #takesHosts: boolean;
   readonly #state: ProxyState;
   readonly #types = new Map<TypeUrl, Tracked>();
   /** The same in the order in which they go; those of no known order first. */
@@ -61,9 +59,9 @@ export class ProxyStream {
     this.#transport = transport;
     this.#blocked = transport.isClosed === true;
     this.#connectedSince = environment.now();
-    this.#takesHosts = dialect === 'delta' && environment.takesHosts(client.node);
+    const takesHosts = dialect === 'delta' && environment.takesHosts(client.node);
     const held = (type: TypeUrl, name: string) => this.#types.get(type)?.subscription.has.get(name);
-    this.#state = new ProxyState(environment.encode, environment.quarantine, held);
+    this.#state = new ProxyState({ ...environment, held, takesHosts });
     this.#secretWatches = new Watches(
       (name, signal) => this.#watchSecret(name, signal),
       (name) => this.#state.forgetSecret(name),
@@ -76,8 +74,7 @@ export class ProxyStream {
 
   /** Sends what differs from the configuration before. */
   configure(configuration: Configuration): void {
-    const delivered = this.#takesHosts ? withPushedHosts(configuration) : configuration;
-    for (const { type, names, onDemand } of this.#state.configure(delivered)) {
+    for (const { type, names, onDemand } of this.#state.configure(configuration)) {
       const subscription = this.#types.get(type)?.subscription;
       subscription?.touch(names);
       if (type === virtualHost) subscription?.cover(this.#state.pushesHosts, this.#state.catalog(type));

@@ -43,22 +43,30 @@ export interface Changed {
   readonly onDemand: boolean;
 }
 
+/** Every proxy is asked after every change, mostly about one layer of a few: so nothing is made but what is told. */
 export function changesBetween(type: TypeUrl, before: readonly Layer[], after: readonly Layer[]): Changed {
-  const gone = before.filter((layer) => !after.includes(layer));
-  const fresh = after.filter((layer) => !before.includes(layer));
-  const onDemand = gone.some(isOnDemand) || fresh.some(isOnDemand);
-  return { type, names: changedNames(gone.filter(isFixed), fresh.filter(isFixed)), onDemand };
+  const changed: (readonly string[])[] = [];
+  const replaced: Layer[] = [];
+  let onDemand = false;
+  for (const layer of after) {
+    if (before.includes(layer)) continue;
+    if (layer.onDemand !== undefined) onDemand = true;
+    else {
+      const gone = before.find((each) => each.scope === layer.scope && isFixed(each) && !after.includes(each));
+      if (gone !== undefined) replaced.push(gone);
+      changed.push(differences(gone ?? nothing, layer));
+    }
+  }
+  for (const layer of before) {
+    if (after.includes(layer) || replaced.includes(layer)) continue;
+    if (layer.onDemand !== undefined) onDemand = true;
+    else changed.push(differences(layer, nothing));
+  }
+  const [first = [], ...others] = changed;
+  return { type, names: others.length === 0 ? first : [first, ...others].flat(), onDemand };
 }
 
-const isOnDemand = ({ onDemand }: Layer): boolean => onDemand !== undefined;
 const isFixed = ({ onDemand }: Layer): boolean => onDemand === undefined;
-
-function changedNames(gone: readonly Layer[], fresh: readonly Layer[]): readonly string[] {
-  const replaced = fresh.map((layer) => gone.find(({ scope }) => scope === layer.scope));
-  const changed = fresh.map((layer, i) => differences(replaced[i] ?? nothing, layer));
-  const dropped = gone.filter((layer) => !replaced.includes(layer));
-  return [...changed, ...dropped.map((layer) => differences(layer, nothing))].flat();
-}
 
 /** Then nothing differs. */
 export const sameLayers = (before: readonly Layer[], after: readonly Layer[]): boolean =>

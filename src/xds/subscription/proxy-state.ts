@@ -11,11 +11,19 @@ import { resourceTypes } from '../../model/envoy/resource.ts';
 import { withDependency } from '../codec/cache.ts';
 import type { Changed } from './catalog.ts';
 import { canonicalName, changesBetween, findResource, isAwaited, resourceNames, sameLayers } from './catalog.ts';
-import { routeOf } from './pushed-hosts.ts';
+import { routeOf, withPushedHosts } from './pushed-hosts.ts';
 
 export type Encode = (resource: Resource) => CachedResource | undefined;
 /** What the proxy has under a type and name. */
 export type HeldBy = (type: TypeUrl, name: string) => Held | undefined;
+
+export interface ProxyStateOptions {
+  readonly encode: Encode;
+  readonly quarantine: Quarantine;
+  readonly held: HeldBy;
+  /** Whether it is sent virtual hosts one by one, and route configurations without them. */
+  readonly takesHosts: boolean;
+}
 
 const configured = ['cluster', 'endpoint', 'listener', 'route', 'virtualHost', 'extension'] as const;
 const kinds = new Map<TypeUrl, ResourceKind>(
@@ -26,10 +34,13 @@ export class ProxyState {
   readonly #encode: Encode;
   readonly #quarantine: Quarantine;
   readonly #held: HeldBy;
+  readonly #takesHosts: boolean;
   readonly #secrets = new Map<string, Resource | undefined>();
   #secretScope = '';
   /** Versions of the clusters sent, by the name of their endpoints where that is not the cluster's own. */
   readonly #clusterVersions = new Map<string, string>();
+  /** What the mesh says, and what it comes to as it is delivered. */
+  #wanted: Configuration | undefined;
   #configuration: Configuration = {
     cluster: [],
     endpoint: [],
@@ -41,16 +52,19 @@ export class ProxyState {
   #layers: readonly Layer[] | undefined;
   #pushesHosts = false;
 
-  constructor(encode: Encode, quarantine: Quarantine, held: HeldBy) {
+  constructor({ encode, quarantine, held, takesHosts }: ProxyStateOptions) {
     this.#encode = encode;
     this.#quarantine = quarantine;
     this.#held = held;
+    this.#takesHosts = takesHosts;
   }
 
   /** Takes the place of the configuration so far; returns what may have changed, of the types of which anything may have. */
-  configure(configuration: Configuration): readonly Changed[] {
+  configure(wanted: Configuration): readonly Changed[] {
+    if (wanted === this.#wanted) return [];
+    this.#wanted = wanted;
     const before = this.#configuration;
-    if (before === configuration) return [];
+    const configuration = this.#takesHosts ? withPushedHosts(wanted) : wanted;
     this.#configuration = configuration;
     this.#layers = undefined;
     const { virtualHost } = configuration;

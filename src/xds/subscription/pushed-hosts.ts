@@ -8,10 +8,9 @@ import { memo, memoEach, sharedList, sharedValue } from '../../model/memo.ts';
 /** Whether a proxy says that it takes them so. */
 export const takesHosts = ({ metadata }: NodeInfo): boolean => metadata['ROUTE_DELIVERY'] === 'virtual-hosts';
 
-/** The same, delivered that way; as it is where virtual hosts are asked for one by one already. */
-export const withPushedHosts = memo((configuration: Configuration): Configuration =>
-  configuration.virtualHost.length > 0 ? configuration : { ...configuration, ...dividedLayers(configuration.route) },
-);
+/** The same, delivered that way; as it is where virtual hosts are asked for one by one already. Its layers are shared, it is not. */
+export const withPushedHosts = (configuration: Configuration): Configuration =>
+  configuration.virtualHost.length > 0 ? configuration : { ...configuration, ...dividedLayers(configuration.route) };
 
 /** The same lists as long as the routes are the same, whatever else changes. */
 const dividedLayers = memo((layers: readonly Layer[]): Pick<Configuration, 'route' | 'virtualHost'> => {

@@ -64,6 +64,7 @@ export class Quarantine {
   /** Scopes that ever had a rejection: the others need no look. */
   readonly #troubled = new Set<string>();
   readonly #options: QuarantineOptions;
+  #size = 0;
 
   constructor(options: QuarantineOptions = {}) {
     this.#options = options;
@@ -153,7 +154,7 @@ export class Quarantine {
   /** Forgets what no proxy is to have any more. */
   retain(isLive: (scope: string, name: string) => boolean): void {
     for (const [scope, names] of this.#names()) {
-      for (const name of names.keys()) if (!isLive(scope, name)) names.delete(name);
+      for (const name of names.keys()) if (!isLive(scope, name) && names.delete(name)) this.#size--;
     }
     for (const [scope, types] of this.#entries) {
       if ([...types.values()].some((names) => names.size > 0)) continue;
@@ -171,7 +172,7 @@ export class Quarantine {
 
   /** How many resources it knows of. */
   get size(): number {
-    return [...this.#names()].reduce((sum, [, names]) => sum + names.size, 0);
+    return this.#size;
   }
 
   *#names(): Generator<[scope: string, names: Map<string, Entry>]> {
@@ -180,7 +181,10 @@ export class Quarantine {
 
   #entry(scope: string, { type, name }: CachedResource): Entry {
     const names = made(made(this.#entries, scope, newMap<TypeUrl, Map<string, Entry>>), type, newMap<string, Entry>);
-    return made(names, name, (): Entry => ({}));
+    return made(names, name, (): Entry => {
+      this.#size++;
+      return {};
+    });
   }
 }
 

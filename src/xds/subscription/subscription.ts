@@ -171,7 +171,8 @@ export class Subscription {
 
   /** `update` was sent under this nonce. */
   sent(update: Update, nonce: string): void {
-    this.pending = { nonce, sent: update.sent };
+    // For as long as the answer takes, and so without the room for more that an array has which grew.
+    this.pending = { nonce, sent: update.sent.slice() };
     this.#lastNonce = nonce;
     this.#answer = false;
     this.has = this.has.with(changesOf(update.sent));
