@@ -4,6 +4,8 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
 import type { Stretch } from '../../admin/console/api.ts';
+import type { Place } from '../place.ts';
+import { replaceQuery } from '../place.ts';
 import { numeral } from '../words.ts';
 
 export interface Column<T> {
@@ -61,6 +63,19 @@ export function Table<T>({ caption, columns, items, keyOf, empty }: TableProps<T
     </div>
   );
 }
+
+interface PagedTableProps<T> extends Omit<TableProps<T>, 'items'> {
+  readonly stretch: Stretch<T>;
+  readonly place: Place;
+}
+
+/** With the pages before and after it; where it begins stands in the view's address. */
+export const PagedTable = <T,>({ stretch, place, ...table }: PagedTableProps<T>) => (
+  <>
+    <Table {...table} items={stretch.items} />
+    <Pager stretch={stretch} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
+  </>
+);
 
 interface PagerProps {
   readonly stretch: Stretch<unknown>;

@@ -3,9 +3,9 @@ import type { Certificate, Certificates } from '../../admin/console/api.ts';
 import { useLive, useNow } from '../live.ts';
 import { Asked, Missing } from '../parts/asked.tsx';
 import { Badge } from '../parts/badge.tsx';
-import { Pager, Table } from '../parts/table.tsx';
+import { PagedTable } from '../parts/table.tsx';
 import type { Place } from '../place.ts';
-import { link, replaceQuery } from '../place.ts';
+import { link } from '../place.ts';
 import { duration, moment } from '../words.ts';
 
 const stages: Readonly<Record<string, string>> = {
@@ -38,17 +38,17 @@ export function CertificatesView({ place }: { readonly place: Place }) {
               ))}
             </div>
             <h2>Proxies that have not accepted their secrets</h2>
-            <Table
+            <PagedTable
               caption="Proxies that have not accepted their secrets"
               columns={[
                 { head: 'Proxy', cell: ({ proxy }) => <a href={link(['proxy', proxy])}>{proxy}</a> },
                 { head: 'Secrets', cell: ({ secrets }) => secrets.join(', ') },
               ]}
-              items={unaccepted.items}
+              stretch={unaccepted}
+              place={place}
               keyOf={({ proxy }) => proxy}
               empty="All have accepted theirs."
             />
-            <Pager stretch={unaccepted} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
           </>
         )}
       </Asked>

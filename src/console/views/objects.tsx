@@ -6,7 +6,7 @@ import { ProblemCounts } from '../parts/badge.tsx';
 import { Choice, Search } from '../parts/fields.tsx';
 import { objectLink } from '../parts/source.tsx';
 import type { Column } from '../parts/table.tsx';
-import { Pager, Table } from '../parts/table.tsx';
+import { PagedTable } from '../parts/table.tsx';
 import type { Place } from '../place.ts';
 import { replaceQuery } from '../place.ts';
 
@@ -52,20 +52,18 @@ export function ObjectsView({ place }: { readonly place: Place }) {
       <Missing warnings={live.warnings} />
       <Asked live={live}>
         {(stretch) => (
-          <>
-            <Table
-              caption="Objects of the mesh"
-              columns={columns}
-              items={stretch.items}
-              keyOf={({ kind: each, namespace, name }) => `${each}/${namespace}/${name}`}
-              empty={
-                search + kind + state === ''
-                  ? 'Nothing is written for the mesh yet: services are reached as Kubernetes has them.'
-                  : 'No object is like that.'
-              }
-            />
-            <Pager stretch={stretch} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
-          </>
+          <PagedTable
+            caption="Objects of the mesh"
+            columns={columns}
+            stretch={stretch}
+            place={place}
+            keyOf={({ kind: each, namespace, name }) => `${each}/${namespace}/${name}`}
+            empty={
+              search + kind + state === ''
+                ? 'Nothing is written for the mesh yet: services are reached as Kubernetes has them.'
+                : 'No object is like that.'
+            }
+          />
         )}
       </Asked>
     </>

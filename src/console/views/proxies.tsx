@@ -5,7 +5,7 @@ import { Asked, Missing } from '../parts/asked.tsx';
 import { StateBadge } from '../parts/badge.tsx';
 import { Choice, Search } from '../parts/fields.tsx';
 import type { Column } from '../parts/table.tsx';
-import { Pager, Table } from '../parts/table.tsx';
+import { PagedTable } from '../parts/table.tsx';
 import type { Place } from '../place.ts';
 import { link, replaceQuery } from '../place.ts';
 import { ago, duration, numeral } from '../words.ts';
@@ -44,16 +44,14 @@ export function ProxiesView({ place }: { readonly place: Place }) {
       <Missing warnings={live.warnings} />
       <Asked live={live}>
         {(stretch) => (
-          <>
-            <Table
-              caption="Connected proxies"
-              columns={columns(now)}
-              items={stretch.items}
-              keyOf={({ connection }) => connection}
-              empty={search === '' && state === '' ? nobody : 'No connected proxy is like that.'}
-            />
-            <Pager stretch={stretch} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
-          </>
+          <PagedTable
+            caption="Connected proxies"
+            columns={columns(now)}
+            stretch={stretch}
+            place={place}
+            keyOf={({ connection }) => connection}
+            empty={search === '' && state === '' ? nobody : 'No connected proxy is like that.'}
+          />
         )}
       </Asked>
     </>

@@ -8,7 +8,7 @@ import { Badge } from '../parts/badge.tsx';
 import { Search } from '../parts/fields.tsx';
 import { Source } from '../parts/source.tsx';
 import type { Column } from '../parts/table.tsx';
-import { Pager, Table } from '../parts/table.tsx';
+import { PagedTable } from '../parts/table.tsx';
 import type { Place } from '../place.ts';
 import { link, replaceQuery } from '../place.ts';
 import { ago, duration, numeral, size } from '../words.ts';
@@ -30,23 +30,21 @@ export function PushesView({ place }: { readonly place: Place }) {
       <Missing warnings={live.warnings} />
       <Asked live={live}>
         {(stretch) => (
-          <>
-            <Table
-              caption="Recent pushes"
-              columns={columns(
-                now,
-                stretch.items.some(({ replica }) => replica !== undefined),
-              )}
-              items={stretch.items}
-              keyOf={({ replica = '', id }) => `${replica} ${id}`}
-              empty={
-                search === ''
-                  ? 'Nothing has been sent yet: no proxy is connected, and nothing has changed.'
-                  : 'No push has such a cause.'
-              }
-            />
-            <Pager stretch={stretch} onOffset={(to) => replaceQuery(place, { offset: String(to) })} />
-          </>
+          <PagedTable
+            caption="Recent pushes"
+            columns={columns(
+              now,
+              stretch.items.some(({ replica }) => replica !== undefined),
+            )}
+            stretch={stretch}
+            place={place}
+            keyOf={({ replica = '', id }) => `${replica} ${id}`}
+            empty={
+              search === ''
+                ? 'Nothing has been sent yet: no proxy is connected, and nothing has changed.'
+                : 'No push has such a cause.'
+            }
+          />
         )}
       </Asked>
     </>
