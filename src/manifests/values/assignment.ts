@@ -1,7 +1,7 @@
 // `--set a.b=1,c[0]=x,d={e,f}`: values on the command line, as Helm reads them.
 // https://helm.sh/docs/intro/using_helm/#the-format-and-limitations-of---set
 import type { Tree } from './values.ts';
-import { merged } from './values.ts';
+import { isTree, merged } from './values.ts';
 
 const longest = 65_536;
 const deepest = 32;
@@ -68,7 +68,6 @@ function placed(keys: readonly (string | number)[], value: unknown, before: unkn
   const list: unknown[] = Array.isArray(before) ? [...(before as readonly unknown[])] : [];
   while (list.length <= key) list.push(null);
   const item = placed(rest, value, list[key]);
-  const isTree = (each: unknown): each is Tree => typeof each === 'object' && each !== null && !Array.isArray(each);
   list[key] = isTree(item) && isTree(list[key]) ? merged(list[key], item) : item;
   return list;
 }

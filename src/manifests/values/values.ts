@@ -153,7 +153,7 @@ export function readValues(given: readonly Tree[]): ReadValues {
   return { values, unknown: [...new Set(flat.flatMap((tree) => unknownPaths(tree, defaultValues, '')))] };
 }
 
-const isTree = (value: unknown): value is Tree =>
+export const isTree = (value: unknown): value is Tree =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function unwrapped(tree: Tree, wrapper: string): Tree {

@@ -9,11 +9,10 @@ import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { ServiceView } from '../../model/view.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { clusterMetadata } from '../envoy/cluster/cluster-metadata.ts';
-import { connectionSettings, httpOptions } from '../envoy/cluster/connection-pool.ts';
-import { loadBalancing } from '../envoy/cluster/load-balancing.ts';
+import { httpOptions } from '../envoy/cluster/connection-pool.ts';
+import { towardsHosts } from '../envoy/cluster/host-choice.ts';
 import type { ClusterFacts } from '../envoy/cluster/outbound-cluster.ts';
-import { commonLbConfig, discovery, hosts, tlsOf } from '../envoy/cluster/outbound-cluster.ts';
-import { outlierDetection } from '../envoy/cluster/outlier-detection.ts';
+import { discovery, hosts, tlsOf } from '../envoy/cluster/outbound-cluster.ts';
 import { plainSocket, wrapProxyProtocol } from '../envoy/cluster/proxy-protocol.ts';
 import type { EffectivePolicy } from '../envoy/cluster/traffic-policy.ts';
 import { clusterPolicy } from '../envoy/cluster/traffic-policy.ts';
@@ -117,20 +116,7 @@ function cluster(settings: MeshSettings, where: WaypointPlace, vip: Vip, endpoin
       alt_stat_name: statName(name),
       ...hosts(settings, where.facts, found, name, view, inline),
     }),
-    connectionSettings(settings, policy.connectionPool, policy.retryBudget, view.limits),
-    found === 'passthrough' || found === 'dynamic-dns'
-      ? { lb_policy: 'CLUSTER_PROVIDED' }
-      : loadBalancing(policy.loadBalancer),
-    outlierDetection(policy.outlierDetection),
-    {
-      common_lb_config: commonLbConfig(
-        settings,
-        view.service,
-        policy,
-        found,
-        localityRule(settings, view.service, policy),
-      ),
-    },
+    ...towardsHosts(settings, view, policy, found, localityRule(settings, view.service, policy)),
     httpOptions(settings, port.protocol, policy.connectionPool, { inbound: false }),
     { transport_socket: socket(settings, where, vip) },
     from(subset?.source ?? view.policy?.sources[0] ?? view.service.source, {

@@ -4,7 +4,7 @@ import type { KeySource } from '../../model/external/key-source.ts';
 import type { FetchOptions } from '../fetch/limited-fetch.ts';
 
 import { fetchLimited } from '../fetch/limited-fetch.ts';
-import { usableKeySet } from './public-key.ts';
+import { parseJson, usableKeySet } from './public-key.ts';
 import { parseDuration } from '../../model/duration.ts';
 
 export type { FetchOptions } from '../fetch/limited-fetch.ts';
@@ -42,12 +42,4 @@ function keysUriOf(text: string): string {
     typeof document === 'object' && document !== null && 'jwks_uri' in document ? document.jwks_uri : undefined;
   if (typeof uri !== 'string' || !URL.canParse(uri)) throw new Error('the discovery document has no jwks_uri');
   return uri;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -42,7 +42,8 @@ export function usableKeySet(text: string): string | undefined {
   return usable.length === keys.length ? text : JSON.stringify({ keys: usable });
 }
 
-function parseJson(text: string): unknown {
+/** Undefined for what is none. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -23,13 +23,13 @@ import { isHttp, isTls } from '../../resolve/services/protocol.ts';
 import { extension } from '../../typed.ts';
 import { ads } from '../config-source.ts';
 import { clusterMetadata } from './cluster-metadata.ts';
-import { connectionSettings, httpOptions, speaksHttp2 } from './connection-pool.ts';
+import { httpOptions, speaksHttp2 } from './connection-pool.ts';
 import { assignment, assignmentKind } from '../endpoint/load-assignment.ts';
-import { loadBalancing, passesThrough } from './load-balancing.ts';
-import type { LocalityRule, CallerPlace } from '../endpoint/locality.ts';
-import { localityRule, relevantPlace, weighsLocalities, zoneAwareness } from '../endpoint/locality.ts';
+import { towardsHosts } from './host-choice.ts';
+import { passesThrough } from './load-balancing.ts';
+import type { CallerPlace } from '../endpoint/locality.ts';
+import { localityRule, relevantPlace } from '../endpoint/locality.ts';
 import type { Reach } from '../endpoint/reach.ts';
-import { outlierDetection } from './outlier-detection.ts';
 import { wrapProxyProtocol } from './proxy-protocol.ts';
 import type { EffectivePolicy } from './traffic-policy.ts';
 import { clusterPolicy, effectivePolicy } from './traffic-policy.ts';
@@ -135,12 +135,7 @@ const cluster = memo(
         alt_stat_name: statName(statisticsName(settings, facts, name, view.service, port, subset)),
         ...hosts(settings, facts, found, name, view, inline),
       }),
-      connectionSettings(settings, policy.connectionPool, policy.retryBudget, view.limits),
-      found === 'passthrough' || found === 'dynamic-dns'
-        ? { lb_policy: 'CLUSTER_PROVIDED' }
-        : loadBalancing(policy.loadBalancer),
-      outlierDetection(policy.outlierDetection),
-      { common_lb_config: commonLbConfig(settings, view.service, policy, found, rule) },
+      ...towardsHosts(settings, view, policy, found, rule),
       httpOptions(settings, port.protocol, policy.connectionPool, {
         inbound: false,
         router: facts.proxyType === 'router',
@@ -243,32 +238,6 @@ export const dnsCache = (
   dns_refresh_rate: duration(settings.dnsRefreshRate ?? '60s'),
   typed_dns_resolver_config: resolver,
 });
-
-/** A client keeps its endpoint while that one can still answer. */
-const sessionStatuses = ['HEALTHY', 'DRAINING', 'UNKNOWN', 'DEGRADED'] as const;
-
-/** Panic is off by default: unhealthy hosts get nothing rather than everything. */
-export function commonLbConfig(
-  settings: MeshSettings,
-  service: Service,
-  policy: EffectivePolicy,
-  found: Resolution,
-  rule: LocalityRule | undefined,
-): NonNullable<Cluster['common_lb_config']> {
-  const healthy = policy.outlierDetection?.value.minHealthPercent ?? 0;
-  const zoneAware = zoneAwareness(settings, policy);
-  return {
-    healthy_panic_threshold: healthy > 0 ? { value: healthy } : {},
-    ...(service.session !== undefined && { override_host_status: { statuses: sessionStatuses } }),
-    ...(zoneAware !== undefined
-      ? {
-          zone_aware_lb_config: {
-            ...(zoneAware.minClusterSize !== undefined && { min_cluster_size: zoneAware.minClusterSize }),
-          },
-        }
-      : found !== 'passthrough' && weighsLocalities(rule) && { locality_weighted_lb_config: {} }),
-  };
-}
 
 export function tlsOf(
   settings: MeshSettings,

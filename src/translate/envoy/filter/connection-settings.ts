@@ -6,7 +6,10 @@ import type { Proxy } from '../../../model/proxy/proxy.ts';
 import { parseDuration } from '../../../model/duration.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
 import { duration } from '../../duration.ts';
+import type { JsonObject } from '../../json-object.ts';
+import { jsonObject } from '../../json-object.ts';
 import { merge } from '../../provenance.ts';
+import { ownProxyConfig } from '../../proxy-config.ts';
 
 type HttpConnectionManager =
   MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'];
@@ -18,19 +21,17 @@ export interface ConnectionLimits {
   readonly manager: Partial<HttpConnectionManager>;
 }
 
-type Written = Readonly<Record<string, unknown>>;
-
 /** Undefined where nothing was asked for. What a workload says of itself is not trusted to fit. */
 export function connectionLimits({ defaultConfig }: MeshSettings, proxy: Proxy): ConnectionLimits | undefined {
-  const own = record(record(proxy.metadata['PROXY_CONFIG'])?.['connectionSettings']);
-  const written = own ?? record(defaultConfig?.connectionSettings);
+  const own = jsonObject(ownProxyConfig(proxy)?.['connectionSettings']);
+  const written = own ?? jsonObject(defaultConfig?.connectionSettings);
   if (written === undefined) return undefined;
-  const asked: Written = written['profile'] === 'EDGE' && proxy.type === 'router' ? { ...edge, ...known(written) } : written; // prettier-ignore
+  const asked: JsonObject = written['profile'] === 'EDGE' && proxy.type === 'router' ? { ...edge, ...known(written) } : written; // prettier-ignore
   const buffer = count(asked['listenerPerConnectionBufferLimitBytes']);
   return { ...(buffer !== undefined && { listenerBuffer: buffer }), manager: manager(asked) };
 }
 
-const edge: Written = {
+const edge: JsonObject = {
   listenerPerConnectionBufferLimitBytes: 32768,
   httpIdleTimeout: '1h',
   httpStreamIdleTimeout: '5m',
@@ -45,12 +46,12 @@ const edge: Written = {
 };
 
 /** Without what says that it says nothing. */
-const known = (written: Written): Written =>
+const known = (written: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(written).filter(([, value]) => value !== undefined && !isUnspecified(value)));
 
 const isUnspecified = (value: unknown): boolean => typeof value === 'string' && value.endsWith('UNSPECIFIED');
 
-function manager(asked: Written): Partial<HttpConnectionManager> {
+function manager(asked: JsonObject): Partial<HttpConnectionManager> {
   const escaped = escapedSlashes.find((action) => action === asked['httpPathWithEscapedSlashesAction']);
   const merges = asked['httpMergeSlashes'];
   return defined({
@@ -110,6 +111,3 @@ export function limited(message: HttpConnectionManager, limits: ConnectionLimits
     http2 && { http2_protocol_options: { ...message.http2_protocol_options, ...http2 } },
   );
 }
-
-const record = (value: unknown): Written | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Written) : undefined;

@@ -3,11 +3,14 @@
 import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
+import type { JsonObject } from '../../json-object.ts';
+import { jsonObject } from '../../json-object.ts';
+import { proxyConfig } from '../../proxy-config.ts';
 import { extension } from '../../typed.ts';
 
 type HttpConnectionManager =
   MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'];
-type ForwardClientCertDetails = NonNullable<HttpConnectionManager['forward_client_cert_details']>;
+export type ForwardClientCertDetails = NonNullable<HttpConnectionManager['forward_client_cert_details']>;
 
 /** Only what was asked for: an empty value is the default. */
 export interface HeaderSettings {
@@ -21,13 +24,12 @@ export interface HeaderSettings {
   readonly clientCertDetails?: Readonly<Record<string, boolean>>;
 }
 
-/** A workload's ProxyConfig replaces the mesh's as a whole. It comes from the network, so nothing in it is trusted to fit. */
+/** It may come from the network: what does not fit is left out. */
 export function headerSettings(settings: MeshSettings, proxy: Proxy): HeaderSettings {
-  const own = record(proxy.metadata['PROXY_CONFIG']);
-  const headers = record((own ?? record(settings.defaultConfig))?.['proxyHeaders']);
+  const headers = jsonObject(proxyConfig(settings, proxy)['proxyHeaders']);
   if (headers === undefined) return {};
-  const is = (field: string, key: 'disabled' | 'enabled'): boolean => record(headers[field])?.[key] === true;
-  const serverName = record(headers['server'])?.['value'];
+  const is = (field: string, key: 'disabled' | 'enabled'): boolean => jsonObject(headers[field])?.[key] === true;
+  const serverName = jsonObject(headers['server'])?.['value'];
   return {
     ...(typeof serverName === 'string' && serverName !== '' && { serverName }),
     ...(is('server', 'disabled') && { keepServerHeader: true }),
@@ -39,11 +41,9 @@ export function headerSettings(settings: MeshSettings, proxy: Proxy): HeaderSett
   };
 }
 
-function clientCertificate(
-  headers: Readonly<Record<string, unknown>>,
-): Pick<HeaderSettings, 'forwardedClientCert' | 'clientCertDetails'> {
-  const forward = forwardModes.find((mode) => mode === headers['forwardedClientCert']);
-  const details = record(headers['setCurrentClientCertDetails']);
+function clientCertificate(headers: JsonObject): Pick<HeaderSettings, 'forwardedClientCert' | 'clientCertDetails'> {
+  const forward = forwardMode(headers['forwardedClientCert']);
+  const details = jsonObject(headers['setCurrentClientCertDetails']);
   const set = detailNames.filter(
     (name) => typeof details?.[name] === 'boolean' && (details[name] || name === 'subject'),
   );
@@ -55,6 +55,10 @@ function clientCertificate(
   };
 }
 
+/** How a certificate that the client has shown is passed on; undefined for what is no way to do it. */
+export const forwardMode = (written: unknown): ForwardClientCertDetails | undefined =>
+  forwardModes.find((mode) => mode === written);
+
 const forwardModes: readonly ForwardClientCertDetails[] = [
   'SANITIZE',
   'FORWARD_ONLY',
@@ -63,9 +67,6 @@ const forwardModes: readonly ForwardClientCertDetails[] = [
   'ALWAYS_FORWARD_ONLY',
 ];
 const detailNames = ['subject', 'cert', 'chain', 'dns', 'uri'];
-
-const record = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
 
 /** The header settings that hold in both directions. */
 export function headerOptions(headers: HeaderSettings): Partial<HttpConnectionManager> {

@@ -3,10 +3,11 @@
 import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { EnvoyFileAccessLogProvider } from '../../../model/schema/index.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
+import type { JsonObject } from '../../json-object.ts';
+import { jsonObject } from '../../json-object.ts';
 import { extension } from '../../typed.ts';
 
 type Format = MessageOf['envoy.config.core.v3.SubstitutionFormatString'];
-type Labels = Readonly<Record<string, unknown>>;
 
 /** Of the mesh's own log. What is no JSON object leaves the default in force. */
 export function meshFormat({ accessLogEncoding, accessLogFormat = '' }: MeshSettings): Format {
@@ -21,7 +22,7 @@ export function providerFormat({ logFormat, omitEmptyValues }: EnvoyFileAccessLo
 }
 
 /** Commands that are extensions of their own and have to be listed to be understood. */
-export function formatters(text: string, labels: Labels = {}): Pick<Format, 'formatters'> {
+export function formatters(text: string, labels: JsonObject = {}): Pick<Format, 'formatters'> {
   const texts = [text, ...Object.values(labels)];
   const needed = texts.some((value) => typeof value === 'string' && value.includes('%REQ_WITHOUT_QUERY'));
   return needed ? { formatters: [withoutQuery] } : {};
@@ -33,15 +34,14 @@ function lineFormat(written: string): Format {
   return { text_format_source: { inline_string: text.endsWith('\n') ? text : `${text}\n` }, ...formatters(text) };
 }
 
-function jsonFormat(labels: Labels | undefined): Format {
+function jsonFormat(labels: JsonObject | undefined): Format {
   const json = labels === undefined || Object.keys(labels).length === 0 ? jsonFields : labels;
   return { json_format: json, json_format_options: {}, ...formatters('', json) };
 }
 
-function parseObject(text: string): Labels | undefined {
+function parseObject(text: string): JsonObject | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Labels) : undefined;
+    return jsonObject(JSON.parse(text));
   } catch {
     return undefined;
   }

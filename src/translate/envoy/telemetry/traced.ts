@@ -5,6 +5,9 @@ import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { CustomTag } from '../../../model/schema/index.ts';
 import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
+import type { JsonObject } from '../../json-object.ts';
+import { jsonObject } from '../../json-object.ts';
+import { proxyConfig } from '../../proxy-config.ts';
 import type { OwnNames } from './metered.ts';
 
 /** Who the workload is, as spans report it. */
@@ -44,7 +47,7 @@ export function tracedBy(
 ): Traced | undefined {
   const asked = telemetry?.tracing ?? 'mesh';
   if (asked === 'off' || (asked === 'mesh' && settings.enableTracing !== true)) return undefined;
-  const own = record(record(proxy.metadata['PROXY_CONFIG'] ?? settings.defaultConfig)['tracing']);
+  const own = record(proxyConfig(settings, proxy)['tracing']);
   const tagged = asked === 'mesh' ? own['enableIstioTags'] !== false : asked.istioTags;
   const named = asked !== 'mesh' && ['datadog', 'opentelemetry'].includes(asked.provider.kind);
   return {
@@ -91,7 +94,7 @@ function tagsOf(value: unknown): Readonly<Record<string, CustomTag>> {
 
 const maxTags = 256;
 
-function customTag(tag: Readonly<Record<string, unknown>>): readonly CustomTag[] {
+function customTag(tag: JsonObject): readonly CustomTag[] {
   const literal = record(tag['literal'])['value'];
   if (typeof literal === 'string' && literal !== '') return [{ literal: { value: literal } }];
   if ('environment' in tag) return named(tag['environment']).map((environment) => ({ environment }));
@@ -104,5 +107,4 @@ function named(value: unknown): readonly { readonly name: string; readonly defau
   return [{ name, ...(typeof defaultValue === 'string' && { defaultValue }) }];
 }
 
-const record = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+const record = (value: unknown): JsonObject => jsonObject(value) ?? {};

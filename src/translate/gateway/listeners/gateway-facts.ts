@@ -4,18 +4,17 @@ import { memo, sharedValue } from '../../../model/memo.ts';
 import type { MeshSettings } from '../../../model/mesh/mesh.ts';
 import type { Proxy } from '../../../model/proxy/proxy.ts';
 import type { TrafficTelemetry } from '../../../model/mesh/telemetry.ts';
-import type { MessageOf } from '../../../xds/generated/messages.ts';
+import type { ForwardClientCertDetails } from '../../envoy/filter/proxy-headers.ts';
+import { forwardMode } from '../../envoy/filter/proxy-headers.ts';
 import type { HttpFacts, LocalAddresses } from '../../envoy/listener/listener-facts.ts';
 import { entryAddresses, httpFacts, statusPorts } from '../../envoy/listener/listener-facts.ts';
-
-type ForwardedClientCert = NonNullable<
-  MessageOf['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager']['forward_client_cert_details']
->;
+import { jsonObject } from '../../json-object.ts';
+import { proxyConfig } from '../../proxy-config.ts';
 
 /** Where the gateway stands: what is in front of it. */
 export interface Topology {
   readonly trustedProxies: number;
-  readonly forwardedClientCert: ForwardedClientCert;
+  readonly forwardedClientCert: ForwardClientCertDetails;
   /** Load balancers in front of it say in a line of their own who connects. */
   readonly proxyProtocol: boolean;
 }
@@ -45,25 +44,13 @@ export const gatewayFacts = (settings: MeshSettings, proxy: Proxy, telemetry?: T
 
 const facts = memo((own: Omit<GatewayFacts, 'http'>, http: HttpFacts): GatewayFacts => ({ ...own, http }));
 
-/** A workload's ProxyConfig replaces the mesh's as a whole. It comes from the network, so nothing in it is trusted to fit. */
+/** It may come from the network: what does not fit is left out. */
 function topologyOf(settings: MeshSettings, proxy: Proxy): Topology {
-  const config = record(proxy.metadata['PROXY_CONFIG']) ?? record(settings.defaultConfig);
-  const topology = record(config?.['gatewayTopology']);
+  const topology = jsonObject(proxyConfig(settings, proxy)['gatewayTopology']);
   const trusted = Number(topology?.['numTrustedProxies'] ?? 0);
   return {
     trustedProxies: Number.isInteger(trusted) && trusted > 0 && trusted <= 2 ** 32 - 1 ? trusted : 0,
-    forwardedClientCert: forwardModes.find((mode) => mode === topology?.['forwardClientCertDetails']) ?? 'SANITIZE_SET',
-    proxyProtocol: record(topology?.['proxyProtocol']) !== undefined,
+    forwardedClientCert: forwardMode(topology?.['forwardClientCertDetails']) ?? 'SANITIZE_SET',
+    proxyProtocol: jsonObject(topology?.['proxyProtocol']) !== undefined,
   };
 }
-
-const forwardModes: readonly ForwardedClientCert[] = [
-  'SANITIZE',
-  'FORWARD_ONLY',
-  'APPEND_FORWARD',
-  'SANITIZE_SET',
-  'ALWAYS_FORWARD_ONLY',
-];
-
-const record = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;

@@ -5,7 +5,7 @@ import type { Drafts } from '../../draft.ts';
 import type { FieldPath } from '../../field-path.ts';
 import { doubtful, invalid, missing } from '../../draft.ts';
 import { atMostOne, checkDuration, checkTargets } from '../common.ts';
-import { isUsableKey } from '../../jwks/public-key.ts';
+import { isUsableKey, parseJson } from '../../jwks/public-key.ts';
 import { isStrictHeaderName } from '../syntax/header.ts';
 
 export function* requestAuthentication({ spec }: KindMap['RequestAuthentication']): Drafts {
@@ -57,11 +57,3 @@ function* checkKeys(jwks: string, path: FieldPath): Drafts {
 }
 
 const isKey = (key: unknown): key is object => typeof key === 'object' && key !== null && 'kty' in key;
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
