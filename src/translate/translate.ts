@@ -43,7 +43,7 @@ import { processorProblems } from './resolve/extensions/extension.ts';
 import type { Installation } from './resolve/settings/mesh-settings.ts';
 import { defaultInstallation } from './resolve/settings/mesh-settings.ts';
 import { unresolvedReferences } from './resolve/references/unresolved.ts';
-import { limitsOfWorkload } from './resolve/limits/load-limit.ts';
+import { limitsOfProxy } from './resolve/limits/load-limit.ts';
 import { limitProblems } from './resolve/limits/rate-limit.ts';
 import type { ResolvedMesh } from './resolve/mesh.ts';
 import { resolveMesh } from './resolve/mesh.ts';
@@ -251,10 +251,10 @@ const inboundClusterLayer = memo((settings: MeshSettings, inbound: InboundView, 
 
 /** Nothing is intercepted, nothing comes in by itself: then only what the Sidecar object lists. */
 function inboundClusters(settings: MeshSettings, inbound: InboundView, facts: InboundFacts): readonly Resource[] {
-  const loads = limitsOfWorkload(inbound.policies.limits);
+  const loads = limitsOfProxy(inbound.policies.limits);
   return [
     ...inbound.ports.map((port) => inboundCluster(settings, facts, loads, port)),
-    ...inboundFixedClusters(settings, facts),
+    ...inboundFixedClusters(settings, facts, loads),
   ];
 }
 

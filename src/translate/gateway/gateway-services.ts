@@ -14,21 +14,28 @@ export const routedServices = memo(
     routes: readonly (readonly VirtualServiceView[])[],
     asked: readonly string[],
   ): readonly ServiceView[] => {
-    const hosts = new Set([
-      ...routes.flat().flatMap(({ virtualService }) => destinationHosts(virtualService)),
-      ...providerServices(settings),
-      ...asked,
-    ]);
-    return sharedList(
-      services.filter(
-        ({ service: { hostname, namespace, aliases } }) =>
-          hosts.has(hostname) ||
-          hosts.has(`${namespace}/${hostname}`) ||
-          aliases.some((alias) => hosts.has(alias.hostname)),
-      ),
-    );
+    return named(services, new Set([...hostsOf(routes), ...providerServices(settings), ...asked]));
   },
 );
+
+/** Those that routes lead to, alone. */
+export const destinations = memo(
+  (services: readonly ServiceView[], routes: readonly (readonly VirtualServiceView[])[]): readonly ServiceView[] =>
+    named(services, new Set(hostsOf(routes))),
+);
+
+const hostsOf = (routes: readonly (readonly VirtualServiceView[])[]): readonly string[] =>
+  routes.flat().flatMap(({ virtualService }) => destinationHosts(virtualService));
+
+const named = (services: readonly ServiceView[], hosts: ReadonlySet<string>): readonly ServiceView[] =>
+  sharedList(
+    services.filter(
+      ({ service: { hostname, namespace, aliases } }) =>
+        hosts.has(hostname) ||
+        hosts.has(`${namespace}/${hostname}`) ||
+        aliases.some((alias) => hosts.has(alias.hostname)),
+    ),
+  );
 
 /** As the mesh names them: `host` or `namespace/host`. */
 const providerServices = (settings: MeshSettings): readonly string[] =>

@@ -3,6 +3,7 @@
 // https://istio.io/latest/docs/reference/config/networking/gateway/
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import type { Problem } from '../../model/problem.ts';
+import { describeSource } from '../../model/source.ts';
 import type { Configuration } from '../../model/envoy/resource.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import type { OutboundView, ProxyView } from '../../model/view.ts';
@@ -25,8 +26,10 @@ import { gatewayListeners } from './listeners/gateway-listeners.ts';
 import { gatewayRoutes } from './routes/gateway-routes.ts';
 import type { GatewayRouting } from './routes/gateway-routing.ts';
 import { gatewayRouting } from './routes/gateway-routing.ts';
+import { limitsOfProxy } from '../resolve/limits/load-limit.ts';
 import { askedHosts } from '../view/providers.ts';
 import { routedServices } from './gateway-services.ts';
+import { limitedDestinations, limitedServices } from './limited-services.ts';
 import type { MergedServer, MergedServers } from './servers/merged-servers.ts';
 import { gatewayKey, mergedServers, terminatesHttps } from './servers/merged-servers.ts';
 import { selectedGateways } from './servers/selected-gateways.ts';
@@ -44,6 +47,7 @@ export function routerConfiguration(resolved: ResolvedMesh, view: ProxyView, cal
     servers.datagrams.servers,
     routing,
     caller,
+    limitsOfProxy(view.inbound.policies.limits),
     `${outbound.scope}|${proxy.id}`,
   );
   const views = clusterViews(view, servers, withCertificate(caller, shownCertificate(resolved, view)));
@@ -170,18 +174,24 @@ function clusterViews(
   caller: CallerFacts,
 ): readonly (readonly [OutboundView, CallerFacts])[] {
   const { clientCertificate } = caller.facts;
-  const scope = ['router', outbound.scope, ...(clientCertificate === undefined ? [] : [clientCertificate])].join('|');
+  const limits = limitsOfProxy(inbound.policies.limits);
+  const scope = [
+    'router',
+    outbound.scope,
+    ...(clientCertificate === undefined ? [] : [clientCertificate]),
+    ...limits.map(({ source }) => describeSource(source)),
+  ].join('|');
+  const routes = sharedList([...routing.values()]);
   const services = settings.features.routedClustersOnly
-    ? routedServices(
-        settings,
-        outbound.services,
-        sharedList([...routing.values()]),
-        askedHosts([inbound.policies], proxy),
-      )
+    ? routedServices(settings, outbound.services, routes, askedHosts([inbound.policies], proxy))
     : outbound.services;
-  const own: OutboundView = { ...outbound, services, scope };
+  const own: OutboundView = { ...outbound, services: limitedDestinations(limits, services, routes), scope };
   if (!hasAutoPassthrough(merged)) return [[own, caller]];
-  const passed: OutboundView = { ...outbound, services: meshServices(outbound.services), scope: `passed|${scope}` };
+  const passed: OutboundView = {
+    ...outbound,
+    services: limitedServices(limits, meshServices(outbound.services)),
+    scope: `passed|${scope}`,
+  };
   return [
     [own, caller],
     [passed, namedByServer(caller)],

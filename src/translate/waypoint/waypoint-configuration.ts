@@ -4,16 +4,19 @@
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import { serviceKey } from '../../model/mesh/mesh.ts';
 import type { MeshSettings, ServiceEndpoints } from '../../model/mesh/mesh.ts';
+import type { LoadLimit } from '../../model/mesh/workload-policies.ts';
 import type { Configuration, Resource } from '../../model/envoy/resource.ts';
 import type { OutboundView, ProxyView, ServiceView } from '../../model/view.ts';
 import { httpFacts, localAddresses } from '../envoy/listener/listener-facts.ts';
 import { guardOf } from '../envoy/rbac/guard.ts';
 import type { Caller } from '../envoy/route/route.ts';
 import { routedServices } from '../gateway/gateway-services.ts';
+import { limitedDestinations, limitedService } from '../gateway/limited-services.ts';
 import { askedHosts } from '../view/providers.ts';
 import type { CallerFacts } from '../outbound-layers.ts';
 import { endpointLayers, layer, outboundClusterLayers } from '../outbound-layers.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
+import { limitsOfProxy } from '../resolve/limits/load-limit.ts';
 import { meshGateway } from '../resolve/routing/virtual-service.ts';
 import { mainListener } from './main-listener.ts';
 import type { ServedService } from './served.ts';
@@ -29,7 +32,8 @@ export function waypointConfiguration(resolved: ResolvedMesh, view: ProxyView, c
   const { services, workloads } = servedBy(resolved, proxy, outbound);
   const scope = `waypoint|${proxy.id}`;
   const asked = askedHosts([inbound.policies, ...services.map(({ policies }) => policies)], proxy);
-  const others = elsewhere(settings, outbound, sharedList(services), asked, `${scope}|${outbound.scope}`);
+  const limits = limitsOfProxy(inbound.policies.limits);
+  const others = elsewhere(settings, outbound, sharedList(services), asked, limits, `${scope}|${outbound.scope}`);
   const facts = httpFacts(settings, proxy, view.telemetry.server);
   const self = callerOf(view, services);
   const guard = guardOf(settings, inbound.policies, 'waypoint');
@@ -38,12 +42,12 @@ export function waypointConfiguration(resolved: ResolvedMesh, view: ProxyView, c
       ...outboundClusterLayers(settings, others, endpoints, caller),
       layer(scope, [
         ...tunnelClusters(settings, proxy.namespace),
-        ...vips(vipClusters, settings, services, endpoints, caller),
+        ...vips(vipClusters, settings, services, limits, endpoints, caller),
       ]),
     ],
     endpoint: [
       ...endpointLayers(settings, others, endpoints, caller),
-      layer(scope, vips(vipAssignments, settings, services, endpoints, caller)),
+      layer(scope, vips(vipAssignments, settings, services, limits, endpoints, caller)),
     ],
     listener: [
       layer(scope, [
@@ -61,11 +65,19 @@ const vips = (
   build: typeof vipClusters,
   settings: MeshSettings,
   services: readonly ServedService[],
+  limits: readonly LoadLimit[],
   endpoints: ReadonlyMap<string, ServiceEndpoints>,
   { facts, place, reach }: CallerFacts,
 ): readonly Resource[] =>
   services.flatMap(({ view }) =>
-    build(settings, facts, place, reach, view, endpoints.get(serviceKey(view.service)) ?? noEndpoints),
+    build(
+      settings,
+      facts,
+      place,
+      reach,
+      limitedService(limits, view),
+      endpoints.get(serviceKey(view.service)) ?? noEndpoints,
+    ),
   );
 
 const noEndpoints: ServiceEndpoints = new Map();
@@ -86,6 +98,7 @@ const elsewhere = memo(
     outbound: OutboundView,
     services: readonly ServedService[],
     asked: readonly string[],
+    limits: readonly LoadLimit[],
     scope: string,
   ): OutboundView => {
     const behind = new Set<ServiceView>(services.map(({ view }) => view));
@@ -95,7 +108,11 @@ const elsewhere = memo(
     return {
       ...outbound,
       scope,
-      services: sharedList(reached.filter((view) => needed.has(view) || !behind.has(view))),
+      services: limitedDestinations(
+        limits,
+        sharedList(reached.filter((view) => needed.has(view) || !behind.has(view))),
+        sharedList([routes]),
+      ),
     };
   },
 );

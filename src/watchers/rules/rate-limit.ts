@@ -48,8 +48,8 @@ const sections = {
   global: ['workload', 'gateway', 'service'],
   adaptiveConcurrency: ['workload', 'gateway', 'service'],
   admissionControl: ['workload', 'gateway', 'service'],
-  circuitBreaker: ['workload', 'service'],
-  retryBudget: ['service'],
+  circuitBreaker: ['workload', 'gateway', 'service'],
+  retryBudget: ['gateway', 'service'],
 } as const satisfies Partial<Record<keyof Spec, readonly (Place | 'workload')[]>>;
 
 const onlyFor: Readonly<Record<keyof typeof sections, string>> = {
@@ -57,8 +57,8 @@ const onlyFor: Readonly<Record<keyof typeof sections, string>> = {
   global: 'routes can only have local limits',
   adaptiveConcurrency: 'routes can only have local limits',
   admissionControl: 'routes can only have local limits',
-  circuitBreaker: 'what may be under way is limited for workloads and Services, not for gateways and routes',
-  retryBudget: 'it is callers that try again: name in targetRefs the Services that they call',
+  circuitBreaker: 'what may be under way is limited for workloads, gateways and Services, not for routes',
+  retryBudget: 'it is callers that try again: name in targetRefs the Services that they call, or a Gateway',
 };
 
 function* checkSections(spec: Spec): Drafts {

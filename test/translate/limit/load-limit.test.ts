@@ -85,6 +85,92 @@ it('a workload keeps its own, for what comes in', () => {
   });
 });
 
+it('a workload keeps its own at the ports, too, that no Service names, which count as one', () => {
+  const limited = mesh + policy('own', 'circuitBreaker: {maxConnections: 5, maxRequests: 6}');
+  const passthrough = 'InboundPassthroughCluster';
+  expect(thresholds(limited, passthrough, store)).toMatchObject({ max_connections: 5, max_requests: 6 });
+  expect(thresholds(limited, passthrough, elsewhere).max_connections).toBe(untouched);
+  expect(thresholds(limited, 'PassthroughCluster', store).max_connections).toBe(untouched);
+});
+
+const gate = `
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gate, namespace: garden}
+spec: {selector: {app: gate}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: gate, namespace: garden}
+spec:
+  hosts: ['*']
+  gateways: [gate]
+  http: [{route: [{destination: {host: store.garden.svc.cluster.local, port: {number: 80}}}]}]
+`;
+const router = (app: string, gateway = app): Asking => ({
+  type: 'router',
+  name: `${app}-1`,
+  address: '10.2.0.8',
+  metadata: { LABELS: { app, 'gateway.networking.k8s.io/gateway-name': gateway } },
+});
+
+it('a gateway keeps its own with each of the services that its routes lead to', () => {
+  const own = 'circuitBreaker: {maxRequests: 5, maxPendingRequests: 2}';
+  for (const spec of [
+    `selector: {matchLabels: {app: gate}}, ${own}`,
+    `targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: gate}], ${own}`,
+  ]) {
+    const limited = mesh + gate + policy('own', spec);
+    expect(thresholds(limited, outbound, router('gate'))).toMatchObject({
+      max_connections: 7,
+      max_requests: 5,
+      max_pending_requests: 2,
+    });
+    expect(thresholds(limited, 'outbound|80||bank.example.com', router('gate')).max_requests).toBe(untouched);
+    expect(thresholds(limited, outbound, router('other')).max_requests).toBe(30);
+    expect(thresholds(limited, outbound, store).max_requests).toBe(30);
+  }
+});
+
+it('a gateway tries again within its own budget', () => {
+  const own = policy('own', 'targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: gate}], retryBudget: {percent: 5}'); // prettier-ignore
+  const of = (asking: Asking): Message => thresholds(mesh + gate + own, outbound, asking).retry_budget;
+  expect([of(router('gate')), of(elsewhere)]).toEqual([
+    { budget_percent: { value: 5 } },
+    { budget_percent: { value: 30 } },
+  ]);
+});
+
+it('what is passed on by its server name is limited, too', () => {
+  const east = gate.replace('{number: 80, name: http, protocol: HTTP}', '{number: 15443, name: tls, protocol: TLS}');
+  const passing = east.replace("hosts: ['*']}]", "hosts: ['*'], tls: {mode: AUTO_PASSTHROUGH}}]");
+  const limited = mesh + passing + policy('own', 'selector: {matchLabels: {app: gate}}, circuitBreaker: {maxConnections: 2}'); // prettier-ignore
+  expect(thresholds(limited, 'outbound_.80_._.store.garden.svc.cluster.local', router('gate')).max_connections).toBe(2);
+});
+
+it('a waypoint keeps its own with each of the services behind it', () => {
+  const waypoint = `
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: garden, labels: {istio.io/use-waypoint: way}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: way, namespace: garden}
+spec: {gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, protocol: HBONE}]}
+`;
+  const asking: Asking = { ...router('way'), type: 'waypoint' };
+  const limited = (target: string): Message =>
+    thresholds(
+      mesh + waypoint + policy('own', `targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: ${target}}], circuitBreaker: {maxRequests: 5}`), // prettier-ignore
+      'inbound-vip|80|http|store.garden.svc.cluster.local',
+      asking,
+    ).max_requests;
+  expect([limited('way'), limited('other')]).toEqual([5, 30]);
+});
+
 it('each limit is a cause', () => {
   const text = mesh + policy('own', `${ofStore}, circuitBreaker: {maxRequests: 5}`);
   const configuration = translation(text).configuration(nodeOf(elsewhere));

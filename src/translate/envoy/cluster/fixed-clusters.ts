@@ -2,6 +2,7 @@
 // https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/
 import { memo } from '../../../model/memo.ts';
 import type { MeshSettings } from '../../../model/mesh/mesh.ts';
+import type { LoadLimit } from '../../../model/mesh/workload-policies.ts';
 import type { Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
@@ -31,13 +32,20 @@ export const outboundFixedClusters = memo((settings: MeshSettings, { proxyType }
           alt_stat_name: statName(blackHoleCluster),
           connect_timeout: duration(settings.connectTimeout ?? '10s'),
         }),
-        ...(proxyType === 'sidecar' ? [resource({ name: passthroughCluster, ...passthrough(settings) })] : []),
+        ...(proxyType === 'sidecar' ? [resource({ name: passthroughCluster, ...passthrough(settings, []) })] : []),
       ],
 );
 
-export const inboundFixedClusters = memo((settings: MeshSettings, facts: InboundFacts): readonly Resource[] => [
-  resource({ name: inboundPassthroughCluster, ...passthrough(settings), ...sourceAddress(ofAnyFamily(facts)) }),
-]);
+/** `loads`, a shared list, hold for all ports together that nobody names. */
+export const inboundFixedClusters = memo(
+  (settings: MeshSettings, facts: InboundFacts, loads: readonly LoadLimit[]): readonly Resource[] => [
+    resource({
+      name: inboundPassthroughCluster,
+      ...passthrough(settings, loads),
+      ...sourceAddress(ofAnyFamily(facts)),
+    }),
+  ],
+);
 
 /** Connections to ports that nobody names come in at any address that the workload has. */
 const ofAnyFamily = ({ families }: InboundFacts): Pick<InboundFacts, 'families'> => ({
@@ -45,10 +53,10 @@ const ofAnyFamily = ({ families }: InboundFacts): Pick<InboundFacts, 'families'>
 });
 
 /** Both count under the outbound one's name, as dashboards expect. */
-const passthrough = (settings: MeshSettings): Partial<Cluster> => ({
+const passthrough = (settings: MeshSettings, loads: readonly LoadLimit[]): Partial<Cluster> => ({
   type: 'ORIGINAL_DST',
   lb_policy: 'CLUSTER_PROVIDED',
   alt_stat_name: statName(passthroughCluster),
-  ...connectionSettings(settings, undefined, undefined, []),
+  ...connectionSettings(settings, undefined, undefined, loads),
   ...passthroughOptions(settings),
 });

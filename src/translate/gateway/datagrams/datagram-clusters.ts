@@ -4,6 +4,7 @@ import { memo, sharedList } from '../../../model/memo.ts';
 import type { Endpoint, MeshSettings, ServicePort } from '../../../model/mesh/mesh.ts';
 import { serviceKey } from '../../../model/mesh/mesh.ts';
 import { isDatagram, portKey } from '../../../model/mesh/service-port.ts';
+import type { LoadLimit } from '../../../model/mesh/workload-policies.ts';
 import type { Layer, Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { ServiceView } from '../../../model/view.ts';
@@ -21,6 +22,7 @@ import type { CallerFacts } from '../../outbound-layers.ts';
 import { layer } from '../../outbound-layers.ts';
 import { from, merge } from '../../provenance.ts';
 import type { ResolvedMesh } from '../../resolve/mesh.ts';
+import { limitedService } from '../limited-services.ts';
 import { datagramRoute } from './datagram-listeners.ts';
 import type { GatewayRouting } from '../routes/gateway-routing.ts';
 import type { DatagramServer } from './datagram-servers.ts';
@@ -34,12 +36,13 @@ interface Target {
   readonly endpoints: readonly Endpoint[];
 }
 
-/** The layers of a gateway's clusters and of their endpoints; none where it takes no datagrams. */
+/** The layers of a gateway's clusters and of their endpoints; none where it takes no datagrams. `limits` are the gateway's. */
 export function datagramLayers(
   { mesh }: ResolvedMesh,
   servers: readonly DatagramServer[],
   routing: GatewayRouting,
   { facts, place, reach }: CallerFacts,
+  limits: readonly LoadLimit[],
   scope: string,
 ): { readonly cluster: readonly Layer[]; readonly endpoint: readonly Layer[] } {
   if (servers.length === 0) return { cluster: [], endpoint: [] };
@@ -49,7 +52,7 @@ export function datagramLayers(
     const found = discovery(view, clusterPolicy(settings, view.policy, port.number, undefined), facts);
     const inline = found === 'dns' || found === 'dns-round-robin' ? sharedList(endpoints) : undefined;
     return {
-      cluster: cluster(settings, facts, view, port, inline),
+      cluster: cluster(settings, facts, limitedService(limits, view), port, inline),
       endpoint:
         found === 'endpoints'
           ? [loadAssignment(settings, view, port.number, undefined, endpoints, place, reach, 'datagrams')]

@@ -1,5 +1,5 @@
 // How much may be under way with a service at a time, whoever calls: circuit breakers and retry budgets of RateLimitPolicies
-// that name it. And with a workload, by policies that are for it.
+// that name it. And with whatever a proxy hands on to, by policies that are for the proxy.
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/circuit_breaking
 import { memo, sharedList, sharedValue } from '../../../model/memo.ts';
 import type { Service } from '../../../model/mesh/mesh.ts';
@@ -27,28 +27,31 @@ export const limitsOfService = (limits: readonly ServiceLimit[], service: Servic
     ? none
     : sharedList(limits.filter((each) => targetsService(each, service)).map(({ limit }) => limit));
 
-/** Those for a workload: of what its proxy hands on to it. */
-export const limitsOfWorkload = memo((limits: readonly WorkloadLimits[]): readonly LoadLimit[] =>
+/** Those for a proxy: of what it hands on, a sidecar to its workload, others to where their routes lead. */
+export const limitsOfProxy = memo((limits: readonly WorkloadLimits[]): readonly LoadLimit[] =>
   sharedList(
     limits.flatMap(({ policy, routes }) => {
-      const { circuitBreaker } = policy.spec;
-      return routes !== undefined || circuitBreaker === undefined
-        ? []
-        : [sharedValue({ source: at(policy.source, 'spec'), circuitBreaker })];
+      const limit = loadLimit(policy);
+      return routes !== undefined || limit === undefined ? [] : [limit];
     }),
   ),
 );
 
 const none: readonly LoadLimit[] = sharedList<LoadLimit>([]);
 
-const serviceLimit = memo(({ metadata: { namespace }, spec, source }: RateLimitPolicy): readonly ServiceLimit[] => {
-  const { targetRefs = [], circuitBreaker, retryBudget } = spec;
-  const services = targetRefs.filter(({ kind }) => kind === 'Service' || kind === 'ServiceEntry');
-  if (services.length === 0 || (circuitBreaker === undefined && retryBudget === undefined)) return [];
-  const limit: LoadLimit = {
-    source: at(source, 'spec'),
-    ...(circuitBreaker !== undefined && { circuitBreaker }),
-    ...(retryBudget !== undefined && { retryBudget }),
-  };
-  return [sharedValue({ metadata: { namespace }, spec: { targetRefs: services }, limit: sharedValue(limit) })];
+const serviceLimit = memo((policy: RateLimitPolicy): readonly ServiceLimit[] => {
+  const services = (policy.spec.targetRefs ?? []).filter(({ kind }) => kind === 'Service' || kind === 'ServiceEntry');
+  const limit = loadLimit(policy);
+  if (services.length === 0 || limit === undefined) return [];
+  const { namespace } = policy.metadata;
+  return [sharedValue({ metadata: { namespace }, spec: { targetRefs: services }, limit })];
 });
+
+const loadLimit = ({ source, spec: { circuitBreaker, retryBudget } }: RateLimitPolicy): LoadLimit | undefined =>
+  circuitBreaker === undefined && retryBudget === undefined
+    ? undefined
+    : sharedValue<LoadLimit>({
+        source: at(source, 'spec'),
+        ...(circuitBreaker !== undefined && { circuitBreaker }),
+        ...(retryBudget !== undefined && { retryBudget }),
+      });
