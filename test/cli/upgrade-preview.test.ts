@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
-import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { freePort } from '../../scripts/ports.ts';
@@ -14,16 +13,10 @@ import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { kindRows } from '../../src/watchers/kinds.ts';
 import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
 import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { connectProxy, webProxy } from '../support/kubernetes/proxies.ts';
 import type { Replica } from '../support/kubernetes/replicas.ts';
-import {
-  accountToken,
-  find,
-  install,
-  resources,
-  startReplica,
-  systemNamespace,
-} from '../support/kubernetes/replicas.ts';
-import { DeltaClient } from '../xds/ads-client.ts';
+import { install, resources, startReplica } from '../support/kubernetes/replicas.ts';
+import type { DeltaClient } from '../xds/ads-client.ts';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -80,12 +73,7 @@ describe.skipIf(kubernetesMissing || !hasKubectl)(`before an upgrade${unlessKube
     await writeFile(join(directory, 'shop.yaml'), objects);
     await kubectl('apply', '--filename', join(directory, 'shop.yaml'));
     replica = await startReplica(kubernetes, 'istiod-1', { monitoringAddress: '127.0.0.1:0' });
-    const secret = await find(client, resources.secrets, 'istio-ca-secret', systemNamespace);
-    const { data } = secret as unknown as { data: Readonly<Record<string, string>> };
-    const roots = Buffer.from(data['root-cert.pem'] ?? '', 'base64');
-    const token = await accountToken(client, { namespace: 'shop', name: 'web' }, ['istio-ca']);
-    const node = { id: 'sidecar~10.2.0.1~web-1.shop~shop.svc.cluster.local', metadata: { NAMESPACE: 'shop' } };
-    proxy = new DeltaClient(replica.daemon.port, { node, token, channel: credentials.createSsl(roots) });
+    proxy = await connectProxy(client, replica.daemon.port, webProxy('web-1'));
     proxy.subscribe(resourceTypes.cluster);
     proxy.ack(await proxy.nextOf(resourceTypes.cluster));
     await mkdir(join(directory, 'bin'));

@@ -16,6 +16,7 @@ import {
   accountToken,
   find,
   install,
+  istioResource,
   resources,
   startReplica,
   systemNamespace,
@@ -170,13 +171,7 @@ describe.skipIf(kubernetesMissing)(`the duties of a control plane in its cluster
       metadata: { name: 'nothing', namespace: 'shop' },
       spec: { hosts: ['web'], http: [{}] },
     };
-    const virtualServices = {
-      group: 'networking.istio.io',
-      version: 'v1',
-      plural: 'virtualservices',
-      namespaced: true,
-    };
-    const refusal = await client.create(virtualServices, invalid).catch((error: unknown) => error);
+    const refusal = await client.create(istioResource('virtualservices'), invalid).catch((error: unknown) => error);
     expect(isApiError(refusal) && refusal.message).toContain('admission webhook "validation.istio.io" denied');
   });
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { removeOrphans } from '../../src/controllers/machines/orphans.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
-import type { KubernetesObject, ResourceType } from '../../src/kubernetes/resource.ts';
+import type { KubernetesObject } from '../../src/kubernetes/resource.ts';
 import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { nodeOfMachine } from '../../src/cli/mesh/node-of-machine.ts';
 import type { KindMap } from '../../src/model/schema/index.ts';
@@ -17,24 +17,12 @@ import { healthInformation } from '../../src/xds/presence.ts';
 import { freePort } from '../../scripts/ports.ts';
 import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
 import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { connectProxy, trustedRoots } from '../support/kubernetes/proxies.ts';
 import type { Replica } from '../support/kubernetes/replicas.ts';
-import {
-  accountToken,
-  find,
-  install,
-  resources,
-  startReplica,
-  systemNamespace,
-} from '../support/kubernetes/replicas.ts';
-import { DeltaClient } from '../xds/ads-client.ts';
+import { accountToken, find, install, istioResource, resources, startReplica } from '../support/kubernetes/replicas.ts';
+import type { DeltaClient } from '../xds/ads-client.ts';
 
-const istio = (plural: string): ResourceType => ({
-  group: 'networking.istio.io',
-  version: 'v1',
-  plural,
-  namespaced: true,
-});
-const entries = istio('workloadentries');
+const entries = istioResource('workloadentries');
 const name = 'press-10.7.0.1-north';
 const patience = { timeout: 40_000, interval: 100 };
 
@@ -61,19 +49,13 @@ describe.skipIf(kubernetesMissing)(`machines that register themselves${unlessKub
     await client.create(resources.namespaces, { metadata: { name: 'shop' } });
     for (const account of ['press', 'other'])
       await client.create(resources.accounts, { metadata: { name: account, namespace: 'shop' } });
-    await client.create(istio('workloadgroups'), group);
+    await client.create(istioResource('workloadgroups'), group);
     for (const replica of ['istiod-1', 'istiod-2']) replicas.push(await startReplica(kubernetes, replica));
   }, 180_000);
   afterAll(async () => {
     for (const { stop } of replicas) await stop();
     await kubernetes?.stop();
   });
-
-  async function root(): Promise<Buffer> {
-    const secret = await find(client, resources.secrets, 'istio-ca-secret', systemNamespace);
-    const data = secret?.['data'] as Record<string, string>;
-    return Buffer.from(data['root-cert.pem'] ?? '', 'base64');
-  }
 
   async function connect(replica: number, account = 'press', address = '10.7.0.1'): Promise<DeltaClient> {
     const metadata = { NAMESPACE: 'shop', AUTO_REGISTER_GROUP: 'press', NETWORK: 'north', LABELS: { version: 'v2' }, PROXY_CONFIG: { readinessProbe: {} } }; // prettier-ignore
@@ -82,12 +64,7 @@ describe.skipIf(kubernetesMissing)(`machines that register themselves${unlessKub
       metadata,
       locality: { region: 'eu', zone: 'eu-1' },
     };
-    const token = await accountToken(client, { namespace: 'shop', name: account }, ['istio-ca']);
-    const stream = new DeltaClient(replicas[replica]?.daemon.port ?? 0, {
-      node,
-      token,
-      channel: credentials.createSsl(await root()),
-    });
+    const stream = await connectProxy(client, replicas[replica]?.daemon.port ?? 0, { account, node });
     stream.subscribe(resourceTypes.cluster);
     return stream;
   }
@@ -144,15 +121,14 @@ describe.skipIf(kubernetesMissing)(`machines that register themselves${unlessKub
     const node = nodeOfMachine(parse(group).object as KindMap['WorkloadGroup'], '10.7.0.2');
     expect(node.metadata).toMatchObject({ AUTO_REGISTER_GROUP: 'press', HEALTH_DISCOVERY: 'true' });
     const token = await accountToken(client, { namespace: 'shop', name: 'press' }, ['istio-ca']);
-    const channel = credentials.createSsl(await root());
     const port = replicas[0]?.daemon.port ?? 0;
-    const stream = new DeltaClient(port, { node, token, channel });
+    const stream = await connectProxy(client, port, { account: 'press', node });
     stream.subscribe(resourceTypes.cluster);
     const made = () => find(client, entries, 'press-10.7.0.2', 'shop');
     await expect
       .poll(made, patience)
       .toMatchObject({ metadata: { annotations: { 'proxy.istio.io/health-checks-enabled': 'true' } } });
-    const prober = new Client(`localhost:${port}`, channel);
+    const prober = new Client(`localhost:${port}`, credentials.createSsl(await trustedRoots(client)));
     const { path, requestSerialize, responseDeserialize } = healthServiceDefinition.StreamHealthCheck;
     const metadata = new Metadata();
     metadata.set('authorization', `Bearer ${token}`);

@@ -10,7 +10,7 @@ import { applyDefinitions, applyObjects } from '../support/kubernetes/install.ts
 import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
 import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
 import type { Replica } from '../support/kubernetes/replicas.ts';
-import { find, resources, startReplica } from '../support/kubernetes/replicas.ts';
+import { find, istioResource, resources, startReplica } from '../support/kubernetes/replicas.ts';
 
 const patience = { timeout: 90_000, interval: 100 };
 const string = { type: 'string' };
@@ -21,15 +21,9 @@ const conditions = {
   items: { type: 'object', properties: { type: string, status: string, reason: string, message: string } },
 };
 
-const resource = (plural: string, version: string): ResourceType => ({
-  group: 'networking.istio.io',
-  version,
-  plural,
-  namespaced: true,
-});
-const virtualServices = resource('virtualservices', 'v1beta1');
-const serviceEntries = resource('serviceentries', 'v1alpha3');
-const sidecars = resource('sidecars', 'v1alpha3');
+const virtualServices = istioResource('virtualservices', 'v1beta1');
+const serviceEntries = istioResource('serviceentries', 'v1alpha3');
+const sidecars = istioResource('sidecars', 'v1alpha3');
 
 const definition = (
   { group, plural, version }: ResourceType,

@@ -11,15 +11,17 @@ import { applyDefinitions, applyObjects } from '../support/kubernetes/install.ts
 import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
 import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
 import type { Replica } from '../support/kubernetes/replicas.ts';
-import { find, install, resources, startReplica, systemNamespace } from '../support/kubernetes/replicas.ts';
+import {
+  find,
+  install,
+  istioResource,
+  resources,
+  startReplica,
+  systemNamespace,
+} from '../support/kubernetes/replicas.ts';
 
 const patience = { timeout: 90_000, interval: 100 };
-const virtualServices: ResourceType = {
-  group: 'networking.istio.io',
-  version: 'v1',
-  plural: 'virtualservices',
-  namespaced: true,
-};
+const virtualServices = istioResource('virtualservices');
 const gatewayApi = 'gateway.networking.k8s.io';
 const gateways: ResourceType = { group: gatewayApi, version: 'v1', plural: 'gateways', namespaced: true };
 const classes: ResourceType = { group: gatewayApi, version: 'v1', plural: 'gatewayclasses', namespaced: false };

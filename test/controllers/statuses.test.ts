@@ -10,24 +10,19 @@ import { resourceTypes } from '../../src/model/envoy/resource.ts';
 import { freePort } from '../../scripts/ports.ts';
 import type { TestKubernetes } from '../support/kubernetes/kubernetes.ts';
 import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../support/kubernetes/kubernetes.ts';
+import { connectProxy, trustedRoots, webProxy } from '../support/kubernetes/proxies.ts';
 import type { Replica } from '../support/kubernetes/replicas.ts';
 import {
   accountToken,
   find,
   install,
+  istioResource,
   resources,
   startReplica,
   systemNamespace,
 } from '../support/kubernetes/replicas.ts';
-import { DeltaClient } from '../xds/ads-client.ts';
 
-const istio = (plural: string): ResourceType => ({
-  group: 'networking.istio.io',
-  version: 'v1',
-  plural,
-  namespaced: true,
-});
-const virtualServices = istio('virtualservices');
+const virtualServices = istioResource('virtualservices');
 const patience = { timeout: 30_000, interval: 100 };
 
 interface Condition {
@@ -164,14 +159,15 @@ describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, (
       metadata: { name: 'api', namespace: 'shop' },
       spec: { hosts: ['api.example.com'], ports: [{ number: 443, name: 'tls', protocol: 'TLS' }], resolution: 'DNS' },
     };
-    await client.create(istio('serviceentries'), entry);
+    await client.create(istioResource('serviceentries'), entry);
     const addresses = async (): Promise<unknown> =>
-      ((await find(client, istio('serviceentries'), 'api', 'shop'))?.['status'] as { addresses?: unknown })?.addresses;
+      ((await find(client, istioResource('serviceentries'), 'api', 'shop'))?.['status'] as { addresses?: unknown })
+        ?.addresses;
     await expect.poll(addresses, patience).toMatchObject([
       { host: 'api.example.com', value: expect.stringMatching(/^240\.240\./) },
       { host: 'api.example.com', value: expect.stringMatching(/^2001:2::/) },
     ]);
-    const programmed = () => condition('api', 'Programmed', istio('serviceentries'));
+    const programmed = () => condition('api', 'Programmed', istioResource('serviceentries'));
     await expect.poll(programmed, patience).toMatchObject({ status: 'True', message: '2/2 proxies' });
   });
 
@@ -260,7 +256,7 @@ describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, (
       servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }],
       selector: { app: 'door' },
     };
-    await client.create(istio('gateways'), { apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'door', namespace: 'shop' }, spec: gateway }); // prettier-ignore
+    await client.create(istioResource('gateways'), { apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'door', namespace: 'shop' }, spec: gateway }); // prettier-ignore
     await expect.poll(() => condition('names', 'ResolvedRefs'), patience).toMatchObject({ status: 'True' });
   });
 
@@ -269,7 +265,7 @@ describe.skipIf(kubernetesMissing)(`statuses in a cluster${unlessKubernetes}`, (
     const metadata = new Metadata();
     metadata.set('authorization', `Bearer ${token}`);
     const port = replicas[0]?.daemon.port ?? 0;
-    const stranger = new Client(`localhost:${port}`, credentials.createSsl(await rootOf(client)));
+    const stranger = new Client(`localhost:${port}`, credentials.createSsl(await trustedRoots(client)));
     const { path, requestSerialize, responseDeserialize } = replicaServiceDefinition.FollowDelivery;
     const call = stranger.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {}, metadata);
     call.on('data', () => expect.unreachable('nothing is told')).on('error', () => {});
@@ -293,10 +289,7 @@ interface Proxy {
 }
 
 async function connect({ client }: TestKubernetes, port: number, name: string): Promise<Proxy> {
-  const root = await rootOf(client);
-  const token = await accountToken(client, { namespace: 'shop', name: 'web' }, ['istio-ca']);
-  const node = { id: `sidecar~10.2.0.1~${name}.shop~shop.svc.cluster.local`, metadata: { NAMESPACE: 'shop' } };
-  const stream = new DeltaClient(port, { node, token, channel: credentials.createSsl(root) });
+  const stream = await connectProxy(client, port, webProxy(name));
   let held: Promise<void> = Promise.resolve();
   let release = (): void => {};
   let error: string | undefined;
@@ -323,10 +316,4 @@ async function connect({ client }: TestKubernetes, port: number, name: string): 
     reject: (text) => (error = text),
     close: () => stream.close(),
   };
-}
-
-async function rootOf(client: KubernetesClient): Promise<Buffer> {
-  const secret = await find(client, resources.secrets, 'istio-ca-secret', systemNamespace);
-  const data = secret?.['data'] as Record<string, string> | undefined;
-  return Buffer.from(data?.['root-cert.pem'] ?? '', 'base64');
 }

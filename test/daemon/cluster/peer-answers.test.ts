@@ -1,6 +1,5 @@
 // Two replicas of a control plane over a real API server, one proxy at each: whichever is asked knows of both, by whatever it
 // is asked, and names the other one when that does not answer.
-import type { ChannelCredentials } from '@grpc/grpc-js';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -12,16 +11,10 @@ import type { DebugResponse } from '../../admin/debug-client.ts';
 import { askDebug, resourceJson } from '../../admin/debug-client.ts';
 import type { TestKubernetes } from '../../support/kubernetes/kubernetes.ts';
 import { kubernetesMissing, startKubernetes, unlessKubernetes } from '../../support/kubernetes/kubernetes.ts';
+import { connectProxy, trustedRoots, webProxy } from '../../support/kubernetes/proxies.ts';
 import type { Replica } from '../../support/kubernetes/replicas.ts';
-import {
-  accountToken,
-  find,
-  install,
-  resources,
-  startReplica,
-  systemNamespace,
-} from '../../support/kubernetes/replicas.ts';
-import { DeltaClient } from '../../xds/ads-client.ts';
+import { accountToken, install, resources, startReplica, systemNamespace } from '../../support/kubernetes/replicas.ts';
+import type { DeltaClient } from '../../xds/ads-client.ts';
 
 const patience = { timeout: 30_000, interval: 100 };
 const both = ['web-1.shop', 'web-2.shop'];
@@ -47,9 +40,9 @@ describe.skipIf(kubernetesMissing)(`replicas that are asked for each other${unle
     for (const [replica, proxy] of [['istiod-1', 'web-1'] as const, ['istiod-2', 'web-2'] as const]) {
       const started = await startReplica(kubernetes, replica, { monitoringAddress: '127.0.0.1:0' });
       replicas.push(started);
-      roots = await rootOf(client);
-      proxies.push(await connect(client, started.daemon.port, proxy, credentials.createSsl(Buffer.from(roots))));
+      proxies.push(await connect(client, started.daemon.port, proxy));
     }
+    roots = (await trustedRoots(client)).toString();
     token = await accountToken(client, { namespace: systemNamespace, name: 'istiod' }, ['istio-ca']);
   }, 180_000);
   afterAll(async () => {
@@ -168,17 +161,9 @@ describe.skipIf(kubernetesMissing)(`replicas that are asked for each other${unle
 const names = (listed: unknown): readonly string[] =>
   (listed as readonly { proxy: string }[]).map(({ proxy }) => proxy).toSorted();
 
-async function rootOf(client: KubernetesClient): Promise<string> {
-  const secret = await find(client, resources.secrets, 'istio-ca-secret', systemNamespace);
-  const { data } = secret as unknown as { data: Readonly<Record<string, string>> };
-  return Buffer.from(data['root-cert.pem'] ?? '', 'base64').toString();
-}
-
 /** A proxy that takes its clusters. */
-async function connect(client: KubernetesClient, port: number, name: string, channel: ChannelCredentials) {
-  const token = await accountToken(client, { namespace: 'shop', name: 'web' }, ['istio-ca']);
-  const node = { id: `sidecar~10.2.0.1~${name}.shop~shop.svc.cluster.local`, metadata: { NAMESPACE: 'shop' } };
-  const stream = new DeltaClient(port, { node, token, channel });
+async function connect(client: KubernetesClient, port: number, name: string): Promise<DeltaClient> {
+  const stream = await connectProxy(client, port, webProxy(name));
   stream.subscribe(resourceTypes.cluster);
   stream.ack(await stream.nextOf(resourceTypes.cluster));
   return stream;

@@ -17,6 +17,14 @@ export const systemNamespace = 'istio-system';
 const core = (plural: string, namespaced = true): ResourceType => ({ group: '', version: 'v1', plural, namespaced });
 const accounts = core('serviceaccounts');
 
+/** Of Istio's networking API. */
+export const istioResource = (plural: string, version = 'v1'): ResourceType => ({
+  group: 'networking.istio.io',
+  version,
+  plural,
+  namespaced: true,
+});
+
 export const resources = {
   namespaces: core('namespaces', false),
   configMaps: core('configmaps'),

@@ -3,6 +3,7 @@ import { invariant } from '../../../src/model/invariant.ts';
 import { sharedList } from '../../../src/model/memo.ts';
 import type { Resource } from '../../../src/model/envoy/resource.ts';
 import type { InboundPort, OutboundView, ProxyView, ServiceView } from '../../../src/model/view.ts';
+import type { MtlsMode, Protocol } from '../../../src/model/mesh/mesh.ts';
 import type { VirtualService } from '../../../src/model/mesh/virtual-service.ts';
 import { inboundListeners } from '../../../src/translate/envoy/listener/inbound/inbound-listener.ts';
 import { outboundListeners } from '../../../src/translate/envoy/listener/outbound/outbound-listeners.ts';
@@ -63,6 +64,18 @@ export function makeInboundPort(overrides: Partial<InboundPort> = {}): InboundPo
     ...overrides,
   };
 }
+
+/** The same port, with this protocol and mode. */
+export const inboundPortOf = (protocol: Protocol, mtls: MtlsMode): InboundPort =>
+  makeInboundPort({ mtls, servicePort: makePort(80, protocol) });
+
+/** The chains of that port. */
+export const chainsOfPort = (listener: Listener): readonly FilterChain[] =>
+  (listener.filter_chains ?? []).filter(({ filter_chain_match: match }) => match?.destination_port === 8080);
+
+/** Where redirected connections arrive. */
+export const virtualInbound = (listeners: ReadonlyMap<string, Listener>): Listener =>
+  listenerIn(listeners, 'virtualInbound');
 
 /** What the Sidecar object `bakery/pantry` lists as the first of its ingress listeners. */
 export const makeIngressPort = (

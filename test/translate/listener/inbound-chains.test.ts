@@ -3,15 +3,17 @@ import { describe, expect, test } from 'vitest';
 import type { MtlsMode, Protocol } from '../../../src/model/mesh/mesh.ts';
 import { inboundListeners } from '../../../src/translate/envoy/listener/inbound/inbound-listener.ts';
 import { originsOf } from '../../../src/translate/provenance.ts';
-import type { FilterChain, Listener } from '../../support/objects/make-listener.ts';
+import type { Listener } from '../../support/objects/make-listener.ts';
 import {
+  chainsOfPort,
   httpOf,
   inbound,
-  listenerIn,
+  inboundPortOf,
   makeInboundPort,
   names,
   summary,
   tcpProxyOf,
+  virtualInbound,
 } from '../../support/objects/make-listener.ts';
 import {
   makeInboundView,
@@ -21,13 +23,8 @@ import {
   makeSettings,
 } from '../../support/objects/make.ts';
 
-const virtual = (listeners: ReadonlyMap<string, Listener>): Listener => listenerIn(listeners, 'virtualInbound');
-const port = (protocol: Protocol, mtls: MtlsMode): ReturnType<typeof makeInboundPort> =>
-  makeInboundPort({ mtls, servicePort: makePort(80, protocol) });
-const ownChains = (listener: Listener): readonly FilterChain[] =>
-  (listener.filter_chains ?? []).filter(({ filter_chain_match: match }) => match?.destination_port === 8080);
 const own = (protocol: Protocol, mtls: MtlsMode): readonly string[] =>
-  summary({ filter_chains: ownChains(virtual(inbound([port(protocol, mtls)]))) });
+  summary({ filter_chains: chainsOfPort(virtualInbound(inbound([inboundPortOf(protocol, mtls)]))) });
 
 const meshHttp = 'istio-http/1.0 istio-http/1.1 istio-h2';
 const http = 'HTTP inbound|8080||';
@@ -71,7 +68,7 @@ describe('chains of a port', () => {
   });
 
   test('where mutual TLS ends, and nowhere else, the peer is read from its certificate first', () => {
-    const [secured, plain] = ownChains(virtual(inbound([port('HTTP', 'PERMISSIVE')])));
+    const [secured, plain] = chainsOfPort(virtualInbound(inbound([inboundPortOf('HTTP', 'PERMISSIVE')])));
     expect(names(secured?.filters)).toEqual(['keelson.peer_metadata', 'http_connection_manager']);
     expect(names(plain?.filters)).toEqual(['http_connection_manager']);
     const config = secured?.filters?.[0]?.typed_config as unknown as {
@@ -93,21 +90,21 @@ describe('chains of a port', () => {
   });
 
   test('chains are named by the address and port, and know the service port they are for', () => {
-    const listener = virtual(inbound([port('HTTP', 'STRICT')]));
+    const listener = virtualInbound(inbound([inboundPortOf('HTTP', 'STRICT')]));
     const index = (listener.filter_chains ?? []).findIndex(({ name }) => name === '0.0.0.0_8080');
     expect(originsOf(listener).get(`filter_chains[${index}].filters`)).toEqual([makeInboundPort().source]);
     expect(httpOf(listener.filter_chains?.[index]).stat_prefix).toBe('inbound_0.0.0.0_8080;');
   });
 
   test('MongoDB is observed before it is forwarded', () => {
-    const [chain] = ownChains(virtual(inbound([port('Mongo', 'DISABLE')])));
+    const [chain] = chainsOfPort(virtualInbound(inbound([inboundPortOf('Mongo', 'DISABLE')])));
     expect(names(chain?.filters)).toEqual(['mongo_proxy', 'tcp_proxy']);
   });
 });
 
 describe('HTTP on a port', () => {
   const manager = (protocol: Protocol): ReturnType<typeof httpOf> =>
-    httpOf(ownChains(virtual(inbound([port(protocol, 'STRICT')])))[0]);
+    httpOf(chainsOfPort(virtualInbound(inbound([inboundPortOf(protocol, 'STRICT')])))[0]);
 
   test('one route for everything, named by the service port and repeated only when nothing was read', () => {
     expect(manager('HTTP').route_config).toEqual({
@@ -191,7 +188,7 @@ describe('everything else', () => {
   });
 
   test('names of chains, routes and statistics', () => {
-    const chains = virtual(inbound([])).filter_chains ?? [];
+    const chains = virtualInbound(inbound([])).filter_chains ?? [];
     expect(chains.map(({ name }) => name)).toEqual([
       'virtualInbound-blackhole',
       'virtualInbound-catchall-http',
@@ -208,7 +205,8 @@ describe('everything else', () => {
     });
     const settings = makeSettings({ inboundClusterStatName: 'in-%SERVICE%-%SERVICE_PORT%-%SERVICE_PORT_NAME%' });
     const counted =
-      virtual(inbound([makeInboundPort({ servicePort: makePort(80, 'TCP') })], { settings })).filter_chains ?? [];
+      virtualInbound(inbound([makeInboundPort({ servicePort: makePort(80, 'TCP') })], { settings })).filter_chains ??
+      [];
     expect(tcpProxyOf(counted[4]).stat_prefix).toBe('in--0-virtualInbound');
     expect(tcpProxyOf(counted.at(-1)).stat_prefix).toBe('in-oven.bakery-80-tcp-80');
   });

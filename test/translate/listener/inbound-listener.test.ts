@@ -1,16 +1,20 @@
 // The listeners for what a workload receives: inspection, mutual TLS, interception and Sidecar objects.
 import { describe, expect, test } from 'vitest';
 import type { MtlsMode, Protocol } from '../../../src/model/mesh/mesh.ts';
+import type { InboundPort } from '../../../src/model/view.ts';
 import { inboundListeners } from '../../../src/translate/envoy/listener/inbound/inbound-listener.ts';
 import type { FilterChain, Listener } from '../../support/objects/make-listener.ts';
 import {
+  chainsOfPort,
   httpOf,
   inbound,
+  inboundPortOf,
   listenerIn,
   makeInboundPort,
   makeIngressPort,
   names,
   summary,
+  virtualInbound,
 } from '../../support/objects/make-listener.ts';
 import {
   makeInboundView,
@@ -21,18 +25,12 @@ import {
   makeSettings,
 } from '../../support/objects/make.ts';
 
-const virtual = (listeners: ReadonlyMap<string, Listener>): Listener => listenerIn(listeners, 'virtualInbound');
-const port = (protocol: Protocol, mtls: MtlsMode): ReturnType<typeof makeInboundPort> =>
-  makeInboundPort({ mtls, servicePort: makePort(80, protocol) });
-const ownChains = (listener: Listener): readonly FilterChain[] =>
-  (listener.filter_chains ?? []).filter(({ filter_chain_match: match }) => match?.destination_port === 8080);
-
 const http = 'HTTP inbound|8080||';
 const tcp = 'inbound|8080||';
 
 describe('the time that the first bytes are waited for', () => {
   const time = (mode: MtlsMode, protocol: Protocol, settings = makeSettings()): unknown =>
-    virtual(inbound([port(protocol, mode)], { settings })).listener_filters_timeout;
+    virtualInbound(inbound([inboundPortOf(protocol, mode)], { settings })).listener_filters_timeout;
 
   test('is without end', () => {
     expect([time('PERMISSIVE', 'HTTP'), time('STRICT', 'MySQL'), time('DISABLE', 'MySQL')]).toEqual(['0s', '0s', '0s']);
@@ -47,7 +45,7 @@ describe('the time that the first bytes are waited for', () => {
 describe('inspection of first bytes', () => {
   type Range = { readonly destination_port_range: { readonly start: number; readonly end: number } };
   const only = (start: number): Range => ({ destination_port_range: { start, end: start + 1 } });
-  const inspectors = (mode: MtlsMode, ...ports: ReturnType<typeof port>[]): Readonly<Record<string, unknown>> => {
+  const inspectors = (mode: MtlsMode, ...ports: InboundPort[]): Readonly<Record<string, unknown>> => {
     const view = makeProxyView(makeOutboundView([]), { inbound: makeInboundView({ defaultMtls: mode, ports }) });
     const filters = inboundListeners(view).flatMap(({ message }) => (message as Listener).listener_filters ?? []);
     return Object.fromEntries(filters.slice(1).map((filter, i) => [names(filters)[i + 1], filter.filter_disabled]));
@@ -81,12 +79,12 @@ describe('inspection of first bytes', () => {
       { tls_inspector: { not_match: only(8080) }, http_inspector: { or_match: { rules: [only(8080), only(15006)] } } },
     ],
   ])('mesh %s, port %s %s', (mode, protocol, mtls, expected) => {
-    expect(inspectors(mode, port(protocol, mtls))).toEqual(expected);
+    expect(inspectors(mode, inboundPortOf(protocol, mtls))).toEqual(expected);
   });
 
   test('the time they may take is that of the mesh', () => {
     const settings = makeSettings({ protocolDetectionTimeout: '5s' });
-    expect(virtual(inbound([], { settings }))).toMatchObject({
+    expect(virtualInbound(inbound([], { settings }))).toMatchObject({
       listener_filters_timeout: '5s',
       continue_on_listener_filters_timeout: true,
     });
@@ -101,7 +99,7 @@ describe('mutual TLS', () => {
     };
   };
   const context = (settings: ReturnType<typeof makeSettings>): Context =>
-    ownChains(virtual(inbound([port('HTTP', 'STRICT')], { settings })))[0]?.transport_socket
+    chainsOfPort(virtualInbound(inbound([inboundPortOf('HTTP', 'STRICT')], { settings })))[0]?.transport_socket
       ?.typed_config as unknown as Context;
 
   test('callers of all trust domains of the mesh, with a certificate', () => {
@@ -136,7 +134,7 @@ describe('mutual TLS', () => {
 
 describe('interception and Sidecar objects', () => {
   test('transparent interception connects from the address of the caller', () => {
-    const listener = virtual(inbound([], { proxy: makeProxy({ interceptionMode: 'TPROXY' }) }));
+    const listener = virtualInbound(inbound([], { proxy: makeProxy({ interceptionMode: 'TPROXY' }) }));
     expect(listener.transparent).toBe(true);
     expect(names(listener.listener_filters).slice(0, 2)).toEqual(['original_dst', 'original_src']);
     expect(listener.listener_filters?.[1]?.typed_config).toMatchObject({ mark: 1337 });
@@ -144,7 +142,7 @@ describe('interception and Sidecar objects', () => {
 
   test('a Sidecar listener is on the address of the workload and named after the Sidecar', () => {
     const ingress = makeIngressPort({ port: { number: 8080, protocol: 'HTTP', name: 'main' } }, { mtls: 'DISABLE' });
-    const [chain] = ownChains(virtual(inbound([ingress])));
+    const [chain] = chainsOfPort(virtualInbound(inbound([ingress])));
     expect(chain?.name).toBe('10.2.0.1_8080');
     expect(chain?.metadata?.filter_metadata).toEqual({
       istio: { config: '/apis/networking.istio.io/v1/namespaces/bakery/sidecar/pantry' },
@@ -166,7 +164,7 @@ describe('interception and Sidecar objects', () => {
     expect(summary(listener)).toEqual([':7080 raw_buffer -> HTTP inbound|7080||']);
     expect(listener).toMatchObject({ traffic_direction: 'INBOUND', max_connections_to_accept_per_socket_event: 1 });
     expect(listener).not.toHaveProperty('listener_filters');
-    expect(virtual(listeners).filter_chains?.some(({ name }) => name === '0.0.0.0_7080')).toBe(false);
+    expect(virtualInbound(listeners).filter_chains?.some(({ name }) => name === '0.0.0.0_7080')).toBe(false);
   });
 
   test('without interception there is nothing but what a Sidecar lists', () => {
@@ -193,7 +191,7 @@ describe('interception and Sidecar objects', () => {
         { port: { number: 8080, protocol, name: 'tls' }, tls },
         { mtls, servicePort: makePort(8080, protocol) },
       );
-      return ownChains(virtual(inbound([listed])));
+      return chainsOfPort(virtualInbound(inbound([listed])));
     };
     const [simple, ...none] = ingress('DISABLE', 'SIMPLE', 'HTTPS');
     expect(none).toEqual([]);
