@@ -172,6 +172,40 @@ status: {podIP: 10.2.0.7}
     ).toEqual(['inbound|5301||']);
 });
 
+test('HTTP/3 is offered where the Service leads datagrams to, next to HTTP where it leads connections to', () => {
+  const secure = { ...http, port: 443 };
+  const gate = `---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gate, namespace: garden}
+spec:
+  selector: {app: names}
+  servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: gate}}]
+`;
+  const asking: Asking = { ...server, type: 'router', features: { http3: true } };
+  const listeners = (ports: readonly Port[]): readonly (readonly [string, number])[] => {
+    const yaml = service(ports, ports, '10.1.0.1') + pod('names-1', '10.2.0.7') + gate;
+    return [...translated(yaml, 'listener', asking)].map(([name, { address }]) => [
+      name,
+      address.socket_address.port_value,
+    ]);
+  };
+  const over = { ...quic, port: 443 };
+  for (const ports of [
+    [over, secure],
+    [secure, over],
+  ])
+    expect(listeners(ports)).toEqual([
+      ['0.0.0.0_8080', 8080],
+      ['udp_0.0.0.0_8443', 8443],
+    ]);
+  expect(listeners([secure, { ...over, targetPort: secure.targetPort }]).map(([name]) => name)).toEqual([
+    '0.0.0.0_8080',
+    'udp_0.0.0.0_8080',
+  ]);
+  expect(listeners([secure, dns])).toEqual([['0.0.0.0_8080', 8080]]);
+});
+
 const entry = (name: string, port: string, address: string): string => `---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry

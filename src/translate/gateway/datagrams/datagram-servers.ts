@@ -38,6 +38,6 @@ const asked = (gateway: Gateway, targets: readonly ServicePortTarget[]): readonl
     .flatMap((sourced) =>
       listeningPorts(gateway, sourced.server.port.number, targets, 'datagrams').map((port) => ({
         port,
-        merged: mergedServer(gateway, sourced, port, false),
+        merged: mergedServer(gateway, sourced, port, undefined),
       })),
     );

@@ -61,11 +61,17 @@ export function gatewayListeners(
   datagrams: readonly DatagramServer[],
 ): GatewayListeners {
   const [wildcard] = context.facts.wildcards;
-  const bound = sockets.filter(({ port }) => canListen(context.facts, port));
-  const byName = Map.groupBy(bound, ({ bind, port }) => listenerName(bind === '' ? wildcard : bind, port));
+  const nameOf = ({ bind, port }: Pick<Socket, 'bind' | 'port'>): string =>
+    listenerName(bind === '' ? wildcard : bind, port);
+  const isFree = ({ port }: Pick<Socket, 'port'>): boolean => canListen(context.facts, port);
+  const byName = Map.groupBy(sockets.filter(isFree), nameOf);
+  const byQuic = Map.groupBy(sockets.filter(isFree).flatMap(quicServers).filter(isFree), nameOf);
   const over = datagramListeners(context, datagrams);
   const taken = new Set(over.listeners.map(({ name }) => name));
-  const made = [...byName].map(([name, own]) => socketListeners(context, name, own));
+  const made = [
+    ...[...byName].map(([name, own]) => socketListeners(context, name, own)),
+    ...[...byQuic].map(([name, own]) => quicListeners(context, name, own)),
+  ];
   return {
     listeners: [
       ...made.flatMap(({ listeners }) => listeners.filter(({ name }) => !taken.has(name))),
@@ -89,24 +95,41 @@ function socketListeners(context: ListenerContext, name: string, sockets: readon
     groups.flatMap((group) => groupChains(context, group, over)),
     name,
   );
-  const quic = distinct(quicChains(context, groups.flat(), name, port), name);
-  const sources = sharedList(groups.flat().map(({ source }) => source));
-  const listener = (chains: readonly PlannedChain[], over: 'tcp' | 'quic'): readonly Resource[] =>
-    chains.length === 0 ? [] : [resource(context.settings, context.facts, own, sharedList(chains), sources, over)];
-  return { listeners: [...listener(tcp.chains, 'tcp'), ...listener(quic.chains, 'quic')], problems: tcp.problems };
+  return { listeners: listenerOf(context, own, tcp.chains, groups.flat(), 'tcp'), problems: tcp.problems };
 }
 
-function quicChains(
-  context: ListenerContext,
+function listenerOf(
+  { settings, facts }: ListenerContext,
+  socket: BoundSocket,
+  chains: readonly PlannedChain[],
   servers: readonly MergedServer[],
-  name: string,
-  port: number,
-): readonly SourcedChain[] {
-  const own = sharedValue<ListenerSocket>({ name: `udp_${name}`, port });
+  over: 'tcp' | 'quic',
+): readonly Resource[] {
+  const sources = sharedList(servers.map(({ source }) => source));
+  return chains.length === 0 ? [] : [resource(settings, facts, socket, sharedList(chains), sources, over)];
+}
+
+/** A server where it is offered over QUIC: a Service may lead datagrams to another port than connections. */
+interface QuicServer {
+  readonly server: MergedServer;
+  readonly bind: string;
+  readonly port: number;
+}
+
+const quicServers = ({ bind, groups }: Socket): readonly QuicServer[] =>
+  groups.flat().flatMap((server) => (server.quicPort === undefined ? [] : [{ server, bind, port: server.quicPort }]));
+
+/** What servers cannot share here they could not share for connections either, and were told there. */
+function quicListeners(context: ListenerContext, name: string, all: readonly QuicServer[]): GatewayListeners {
   const { settings, facts } = context;
-  return servers
-    .filter(({ http3 }) => http3)
-    .map((server) => httpsChain(settings, facts, guardOfServers(context, [server]), server, own, true));
+  const { bind = '', port = 0 } = all[0] ?? {};
+  const own = sharedValue<ListenerSocket>({ name: `udp_${name}`, port });
+  const servers = all.map(({ server }) => server);
+  const { chains } = distinct(
+    servers.map((server) => httpsChain(settings, facts, guardOfServers(context, [server]), server, own, true)),
+    name,
+  );
+  return { listeners: listenerOf(context, sharedValue({ name, bind, port }), chains, servers, 'quic'), problems: [] };
 }
 
 /** Routes of the servers may ask others about their requests. */
@@ -183,11 +206,17 @@ const takenName = (names: readonly string[], listener: string, source: SourceRef
   source,
 });
 
+interface BoundSocket {
+  readonly name: string;
+  readonly bind: string;
+  readonly port: number;
+}
+
 const resource = memo(
   (
     settings: MeshSettings,
     { wildcards, topology, http }: GatewayFacts,
-    socket: { readonly name: string; readonly bind: string; readonly port: number },
+    socket: BoundSocket,
     chains: readonly PlannedChain[],
     sources: readonly SourceRef[],
     over: 'tcp' | 'quic',

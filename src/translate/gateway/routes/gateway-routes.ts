@@ -158,7 +158,7 @@ function pieceOf(
     labels: usesSourceLabels(virtualService) ? router.labels : {},
     gateways: [merged.gateway],
     ...(tls !== undefined && { tls: true as const }),
-    ...(merged.http3 && { http3: true as const }),
+    ...(merged.quicPort !== undefined && { http3: true as const }),
   });
   if (!hasRoutes(virtualService, caller, port.number)) return undefined;
   return routePiece(routedVirtualService(view), caller, port.number);

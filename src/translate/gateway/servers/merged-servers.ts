@@ -10,7 +10,7 @@ import type { SourceRef } from '../../../model/source.ts';
 import { describeSource } from '../../../model/source.ts';
 import { isHttp, istioProtocol } from '../../resolve/services/protocol.ts';
 import type { ServicePortTarget } from './selected-gateways.ts';
-import { hasUdpPort, listeningPorts, takesDatagrams } from './selected-gateways.ts';
+import { datagramPort, listeningPorts, takesDatagrams } from './selected-gateways.ts';
 import type { ServerHost } from './server-hosts.ts';
 import { serverHosts } from './server-hosts.ts';
 
@@ -24,8 +24,8 @@ export interface MergedServer {
   readonly hosts: readonly ServerHost[];
   /** Of its route configuration; undefined when it does not speak HTTP, or not to us. */
   readonly routeName: string | undefined;
-  /** Offered over QUIC as well. */
-  readonly http3: boolean;
+  /** Where the workload listens for QUIC, if the server is offered over that as well. */
+  readonly quicPort?: number;
 }
 
 export interface Socket {
@@ -69,7 +69,7 @@ export const mergedServers = memo(
             gateway,
             sourced,
             port,
-            quic && hasUdpPort(gateway, sourced.server.port.number, targets),
+            quic ? datagramPort(gateway, sourced.server.port.number, port, targets) : undefined,
           );
           const conflict = join(socket, merged, byRoute);
           if (conflict === undefined) sockets.set(`${bind} ${port}`, socket);
@@ -87,7 +87,7 @@ export const mergedServers = memo(
 
 /** The same object as long as the server is the same, whatever other gateways and servers there are. */
 export const mergedServer = memo(
-  (gateway: Gateway, sourced: SourcedServer, port: number, udp: boolean): MergedServer => {
+  (gateway: Gateway, sourced: SourcedServer, port: number, quicPort: number | undefined): MergedServer => {
     const { server, source } = sourced;
     const protocol = istioProtocol(server.port.protocol);
     return sharedValue<MergedServer>({
@@ -97,7 +97,7 @@ export const mergedServer = memo(
       protocol,
       hosts: serverHosts(server.hosts, gateway.namespace),
       routeName: routeName(gateway, server, protocol, port),
-      http3: udp && protocol === 'HTTPS' && !isPassthrough(server),
+      ...(quicPort !== undefined && protocol === 'HTTPS' && !isPassthrough(server) && { quicPort }),
     });
   },
 );

@@ -86,8 +86,21 @@ export function listeningPorts(
 export const takesDatagrams = ({ workloads }: Gateway, { server }: SourcedServer): boolean =>
   workloads.by === 'services' && server.port.protocol === 'UDP';
 
-/** Whether clients can reach the server's port over UDP, too. */
-export const hasUdpPort = ({ workloads }: Gateway, port: number, targets: readonly ServicePortTarget[]): boolean =>
-  targets.some(
+/**
+ * Where datagrams arrive that are for the server's port, which the router has for connections at `own`; undefined where
+ * clients cannot reach it over UDP.
+ */
+export function datagramPort(
+  gateway: Gateway,
+  port: number,
+  own: number,
+  targets: readonly ServicePortTarget[],
+): number | undefined {
+  const { workloads } = gateway;
+  const isReached = targets.some(
     (target) => target.udp && target.number === port && (workloads.by === 'labels' || leadsTo(target, workloads)),
   );
+  if (!isReached) return undefined;
+  const ports = listeningPorts(gateway, port, targets, 'datagrams');
+  return ports.includes(own) ? own : ports[0];
+}
