@@ -22,7 +22,7 @@ import { findKind, kindRows } from '../../src/watchers/kinds.ts';
 import { parse } from '../../src/watchers/parse.ts';
 import type { WebhookServer } from '../../src/webhooks/server.ts';
 import { createWebhookServer } from '../../src/webhooks/server.ts';
-import { validationHandler } from '../../src/webhooks/validation/validate.ts';
+import { validationHandler } from '../../src/webhooks/validate.ts';
 import { edgeObjects } from './edge-objects.ts';
 import { goldenCases } from '../support/objects/golden-cases.ts';
 import type { Applied } from '../support/kubernetes/install.ts';

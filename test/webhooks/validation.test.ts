@@ -10,7 +10,7 @@ import { createRoot, openAuthority } from '../../src/ca/authority.ts';
 import { serverTemplate } from '../../src/ca/certificate/template.ts';
 import { readReview, reviewOf } from '../../src/webhooks/admission-review.ts';
 import { createWebhookServer } from '../../src/webhooks/server.ts';
-import { alwaysReject, validationHandler } from '../../src/webhooks/validation/validate.ts';
+import { alwaysReject, validationHandler } from '../../src/webhooks/validate.ts';
 
 const group = 'networking.istio.io';
 const route = { route: [{ destination: { host: 'store' } }] };

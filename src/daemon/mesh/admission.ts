@@ -22,7 +22,7 @@ import { injectionHandler } from '../../webhooks/inject/handler.ts';
 import type { Installed } from '../../webhooks/inject/source.ts';
 import { injectionReport, injectionSource } from '../../webhooks/inject/source.ts';
 import { createWebhookServer } from '../../webhooks/server.ts';
-import { validationHandler } from '../../webhooks/validation/validate.ts';
+import { validationHandler } from '../../webhooks/validate.ts';
 import type { Translation } from '../../translate/translate.ts';
 import { findMessage } from '../../xds/codec/descriptors.ts';
 import type { Log } from '../../xds/log.ts';

@@ -1,6 +1,6 @@
 // One Pod with a sidecar, or why it gets none: from the Pod, its place and the installation's settings, and nothing else.
 // https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/
-import { annotationFaults } from './annotations.ts';
+import { annotationFaults } from './pod/annotations.ts';
 import { layOver } from './adjust/lay-over.ts';
 import { ordered } from './adjust/order.ts';
 import { rewriteProbes } from './adjust/probes.ts';

@@ -2,7 +2,7 @@
 // port may take nothing without a certificate of the mesh.
 // https://istio.io/latest/docs/ops/integrations/prometheus/#option-1-metrics-merging
 import { servicePorts } from '../../../bootstrap/pod-environment.ts';
-import { truthOf } from '../annotations.ts';
+import { truthOf } from '../pod/annotations.ts';
 import type { EnvVar, StringMap } from '../pod/pod.ts';
 
 const targetsAnnotation = 'prometheus.istio.io/scrape-targets';

@@ -5,7 +5,7 @@ import { networkLabel } from '../../../model/mesh/labels.ts';
 import { proxyConfigLayers } from '../../../model/mesh/proxy-config.ts';
 import type { WorkloadOwner } from '../../../model/mesh/workload-owner.ts';
 import { workloadName, workloadOwner } from '../../../model/mesh/workload-owner.ts';
-import { truthOf } from '../annotations.ts';
+import { truthOf } from '../pod/annotations.ts';
 import type { InjectorValues } from '../injector-config.ts';
 import type { Container, Pod, StringMap } from '../pod/pod.ts';
 import { annotationsOf, labelsOf } from '../pod/pod.ts';

@@ -2,7 +2,7 @@
 // https://istio.io/latest/docs/reference/config/annotations/#SidecarTrafficIncludeInboundPorts
 import { servicePorts } from '../../../bootstrap/pod-environment.ts';
 import type { InterceptionOptions } from '../../../interception/options.ts';
-import { listOf } from '../annotations.ts';
+import { listOf } from '../pod/annotations.ts';
 import type { StringMap } from '../pod/pod.ts';
 import type { Context } from './context.ts';
 import { proxyIdentity } from './context.ts';

@@ -1,6 +1,6 @@
 // Parts of Pods by name, to be laid over the Pod that asks for them: a sidecar, a gateway, and what the user defined.
 // https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#custom-templates-experimental
-import { listOf } from '../annotations.ts';
+import { listOf } from '../pod/annotations.ts';
 import type { InjectorConfig } from '../injector-config.ts';
 import type { Json, Pod, StringMap } from '../pod/pod.ts';
 import { strategicMerge } from '../adjust/strategic-merge.ts';

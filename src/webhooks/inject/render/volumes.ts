@@ -1,7 +1,7 @@
 // What the proxy reads and the init container writes: its bootstrap, the Pod's labels, the token and the mesh's root.
 // https://kubernetes.io/docs/concepts/storage/projected-volumes/#serviceaccounttoken
 import { podFiles } from '../../../bootstrap/pod-environment.ts';
-import { parsedObject } from '../annotations.ts';
+import { parsedObject } from '../pod/annotations.ts';
 import type { Json, Volume } from '../pod/pod.ts';
 import { isObject } from '../pod/pod.ts';
 import type { Context } from './context.ts';

@@ -8,7 +8,7 @@ import type { ObjectStatus } from '../../../../model/status.ts';
 import { objectKey } from '../../../../model/object.ts';
 import { byObjectAge } from '../../order.ts';
 import type { RouteResult } from '../routes/route.ts';
-import { persistentSession } from '../routes/session.ts';
+import { persistentSession } from '../routes/rules/session.ts';
 import { condition, generationOf, type Fault } from '../status/conditions.ts';
 import { ancestorsStatus, gatewaysByBackend } from './ancestors.ts';
 import type { TargetLookup } from './targets.ts';

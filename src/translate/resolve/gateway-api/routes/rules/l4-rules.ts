@@ -1,10 +1,10 @@
 // Rules of TCPRoutes, UDPRoutes and TLSRoutes as routes of a VirtualService.
 // https://gateway-api.sigs.k8s.io/reference/spec/#tcproute
-import type { gatewayApi, KindMap, RouteDestination, TCPRoute, TLSRoute } from '../../../../model/schema/index.ts';
-import type { SourceRef } from '../../../../model/source.ts';
-import { at } from '../../../../model/source.ts';
-import type { SourcedRoute } from '../../../../model/mesh/virtual-service.ts';
-import type { Fault } from '../status/conditions.ts';
+import type { gatewayApi, KindMap, RouteDestination, TCPRoute, TLSRoute } from '../../../../../model/schema/index.ts';
+import type { SourceRef } from '../../../../../model/source.ts';
+import { at } from '../../../../../model/source.ts';
+import type { SourcedRoute } from '../../../../../model/mesh/virtual-service.ts';
+import type { Fault } from '../../status/conditions.ts';
 import type { BackendOf } from './filters.ts';
 import type { ConvertedRules } from './http-rules.ts';
 

@@ -1,13 +1,13 @@
 // What the annotations of a Pod may say, checked before any of them has an effect: a Pod whose wish cannot be understood is
 // refused, as a sidecar that ignores it would be found out much later.
 // https://istio.io/latest/docs/reference/config/annotations/
-import type { StringMap } from './pod/pod.ts';
+import type { StringMap } from './pod.ts';
 
 import { isIP } from 'node:net';
 
-import { statsAnnotationChecks } from '../../bootstrap/stats-annotations.ts';
-import { configAnnotation, readProxyConfig } from './proxy-config.ts';
-import { isObject } from './pod/pod.ts';
+import { statsAnnotationChecks } from '../../../bootstrap/stats-annotations.ts';
+import { configAnnotation, readProxyConfig } from '../proxy-config.ts';
+import { isObject } from './pod.ts';
 
 /** In a sentence what is wrong with a value; undefined: nothing. */
 type Check = (value: string) => string | undefined;

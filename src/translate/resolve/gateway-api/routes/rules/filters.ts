@@ -10,9 +10,9 @@ import type {
   HTTPRewrite,
   HTTPRoute,
   StringMatch,
-} from '../../../../model/schema/index.ts';
-import type { Fault } from '../status/conditions.ts';
-import type { Backend } from './backends.ts';
+} from '../../../../../model/schema/index.ts';
+import type { Fault } from '../../status/conditions.ts';
+import type { Backend } from '../backends.ts';
 import { regexLiteral } from './matches.ts';
 
 type Filter = gatewayApi.HTTPRouteFilter;

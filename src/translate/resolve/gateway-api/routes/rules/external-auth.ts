@@ -1,11 +1,11 @@
 // Who is asked about the requests of a rule: the service of its ExternalAuth filter.
 // https://gateway-api.sigs.k8s.io/geps/gep-1494/
-import { sharedValue } from '../../../../model/memo.ts';
-import type { RouteAuthorizer } from '../../../../model/mesh/virtual-service.ts';
-import type { gatewayApi } from '../../../../model/schema/index.ts';
-import type { SourceRef } from '../../../../model/source.ts';
-import { at } from '../../../../model/source.ts';
-import type { Fault } from '../status/conditions.ts';
+import { sharedValue } from '../../../../../model/memo.ts';
+import type { RouteAuthorizer } from '../../../../../model/mesh/virtual-service.ts';
+import type { gatewayApi } from '../../../../../model/schema/index.ts';
+import type { SourceRef } from '../../../../../model/source.ts';
+import { at } from '../../../../../model/source.ts';
+import type { Fault } from '../../status/conditions.ts';
 import type { BackendOf } from './filters.ts';
 
 /** Without an authorizer, though there ought to be one, requests are answered with 500. */

@@ -1,6 +1,6 @@
 // Rules of HTTPRoutes and GRPCRoutes as routes of a VirtualService: one for each match, since each has its own precedence.
 // https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
-import { nanoseconds } from '../../../duration.ts';
+import { nanoseconds } from '../../../../duration.ts';
 import type {
   gatewayApi,
   HTTPMatchRequest,
@@ -8,10 +8,10 @@ import type {
   HTTPRoute,
   HTTPRouteDestination,
   KindMap,
-} from '../../../../model/schema/index.ts';
-import { at } from '../../../../model/source.ts';
-import type { SourcedRoute } from '../../../../model/mesh/virtual-service.ts';
-import type { Fault } from '../status/conditions.ts';
+} from '../../../../../model/schema/index.ts';
+import { at } from '../../../../../model/source.ts';
+import type { SourcedRoute } from '../../../../../model/mesh/virtual-service.ts';
+import type { Fault } from '../../status/conditions.ts';
 import { backendHeaders, filtered, type BackendOf } from './filters.ts';
 import { authorizerOf } from './external-auth.ts';
 import { grpcMatch, httpMatch, regexLiteral } from './matches.ts';

@@ -1,7 +1,7 @@
 // Sessions of a rule's clients: each stays with the endpoint that it talked to first.
 // https://gateway-api.sigs.k8s.io/geps/gep-1619/
-import type { PersistentSession } from '../../../../model/mesh/mesh.ts';
-import type { gatewayApi } from '../../../../model/schema/index.ts';
+import type { PersistentSession } from '../../../../../model/mesh/mesh.ts';
+import type { gatewayApi } from '../../../../../model/schema/index.ts';
 
 /**
  * `fallback` is what the session is called that has no name of its own. With an `absoluteTimeout` a cookie is given up after

@@ -1,6 +1,6 @@
 // What requests of an HTTPRoute or calls of a GRPCRoute look like, in the words of a VirtualService.
 // https://gateway-api.sigs.k8s.io/reference/spec/#httproutematch
-import type { gatewayApi, HTTPMatchRequest, StringMatch } from '../../../../model/schema/index.ts';
+import type { gatewayApi, HTTPMatchRequest, StringMatch } from '../../../../../model/schema/index.ts';
 
 export const httpMatch = ({ path, headers, queryParams, method }: gatewayApi.HTTPRouteMatch): HTTPMatchRequest => ({
   uri: pathMatch(path),

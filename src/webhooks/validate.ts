@@ -3,14 +3,14 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { Problem } from '../../model/problem.ts';
-import type { AnyObject } from '../../model/schema/index.ts';
-import type { ParseOptions } from '../../watchers/parse.ts';
-import type { AdmissionHandler, AdmissionRequest, AdmissionResponse } from '../admission-review.ts';
-import { describeSource } from '../../model/source.ts';
-import { canonicalJson } from '../../watchers/canonical-json.ts';
-import { findKind } from '../../watchers/kinds.ts';
-import { parse } from '../../watchers/parse.ts';
+import type { Problem } from '../model/problem.ts';
+import type { AnyObject } from '../model/schema/index.ts';
+import type { ParseOptions } from '../watchers/parse.ts';
+import type { AdmissionHandler, AdmissionRequest, AdmissionResponse } from './admission-review.ts';
+import { describeSource } from '../model/source.ts';
+import { canonicalJson } from '../watchers/canonical-json.ts';
+import { findKind } from '../watchers/kinds.ts';
+import { parse } from '../watchers/parse.ts';
 
 export interface ValidationOptions {
   readonly context?: ParseOptions['context'];
