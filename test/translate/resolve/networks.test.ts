@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { contains } from '../../src/translate/resolve/settings/cidr.ts';
-import { assigned, translated } from '../support/objects/translated.ts';
+import { contains } from '../../../src/translate/resolve/settings/cidr.ts';
+import { assigned, translated } from '../../support/objects/translated.ts';
 
 const mesh = (networks: string): string => `---
 apiVersion: v1

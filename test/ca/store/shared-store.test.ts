@@ -1,10 +1,10 @@
 // The authority of several replicas, over records that they share: one carries rotations through, none is left behind.
-import type { Replicas, TrustingProxy } from '../../src/ca/root/rotator.ts';
-import type { RecordParts, SharedRecord } from '../../src/model/shared-record.ts';
+import type { Replicas, TrustingProxy } from '../../../src/ca/root/rotator.ts';
+import type { RecordParts, SharedRecord } from '../../../src/model/shared-record.ts';
 import { afterEach, describe, expect, test } from 'vitest';
-import { openResident } from '../../src/ca/root/resident.ts';
-import { sharedStore } from '../../src/ca/store/shared-store.ts';
-import { FakeClock } from './fake-clock.ts';
+import { openResident } from '../../../src/ca/root/resident.ts';
+import { sharedStore } from '../../../src/ca/store/shared-store.ts';
+import { FakeClock } from '../fake-clock.ts';
 
 const pace = { look: 500, patience: 2000, absence: 10_000 };
 const stops: (() => void)[] = [];

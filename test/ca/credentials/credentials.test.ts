@@ -2,13 +2,13 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { createRoot } from '../../src/ca/authority.ts';
-import type { CredentialSecretsOptions } from '../../src/ca/credentials/credential-secrets.ts';
-import { credentialSecrets, isCredential } from '../../src/ca/credentials/credential-secrets.ts';
-import type { Resource } from '../../src/model/envoy/resource.ts';
-import type { Workload } from '../../src/model/external/secret-source.ts';
-import type { Snapshot } from '../../src/model/snapshot.ts';
-import { snapshotOf } from '../support/objects/snapshot.ts';
+import { createRoot } from '../../../src/ca/authority.ts';
+import type { CredentialSecretsOptions } from '../../../src/ca/credentials/credential-secrets.ts';
+import { credentialSecrets, isCredential } from '../../../src/ca/credentials/credential-secrets.ts';
+import type { Resource } from '../../../src/model/envoy/resource.ts';
+import type { Workload } from '../../../src/model/external/secret-source.ts';
+import type { Snapshot } from '../../../src/model/snapshot.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
 
 const hour = 60 * 60_000;
 let certificate: string;

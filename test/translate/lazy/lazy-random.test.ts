@@ -3,18 +3,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import type { Configuration, Resource } from '../../src/model/envoy/resource.ts';
-import type { AnyObject } from '../../src/model/schema/index.ts';
-import { lazyConfiguration } from '../../src/translate/lazy/lazy-configuration.ts';
-import { translate } from '../../src/translate/translate.ts';
-import { withDerivedSlices } from '../../src/watchers/endpoint-slices.ts';
-import { parse } from '../../src/watchers/parse.ts';
-import { Store } from '../../src/watchers/store.ts';
-import { cachedResource } from '../../src/xds/codec/cache.ts';
-import { canonicalName, findResource } from '../../src/xds/subscription/catalog.ts';
-import type { MessageOf } from '../../src/xds/generated/messages.ts';
-import type { Raw } from '../support/random/random-mesh.ts';
-import { randomMeshNodes, randomObjects } from '../support/random/random-mesh.ts';
+import type { Configuration, Resource } from '../../../src/model/envoy/resource.ts';
+import type { AnyObject } from '../../../src/model/schema/index.ts';
+import { lazyConfiguration } from '../../../src/translate/lazy/lazy-configuration.ts';
+import { translate } from '../../../src/translate/translate.ts';
+import { withDerivedSlices } from '../../../src/watchers/endpoint-slices.ts';
+import { parse } from '../../../src/watchers/parse.ts';
+import { Store } from '../../../src/watchers/store.ts';
+import { cachedResource } from '../../../src/xds/codec/cache.ts';
+import { canonicalName, findResource } from '../../../src/xds/subscription/catalog.ts';
+import type { MessageOf } from '../../../src/xds/generated/messages.ts';
+import type { Raw } from '../../support/random/random-mesh.ts';
+import { randomMeshNodes, randomObjects } from '../../support/random/random-mesh.ts';
 
 type VirtualHost = MessageOf['envoy.config.route.v3.VirtualHost'];
 

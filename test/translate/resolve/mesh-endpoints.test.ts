@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import type { Raw } from '../../bench/mesh.ts';
-import { applyObjects } from '../../bench/mesh.ts';
-import { emptySnapshot } from '../../src/model/snapshot.ts';
-import { translate } from '../../src/translate/translate.ts';
+import type { Raw } from '../../../bench/mesh.ts';
+import { applyObjects } from '../../../bench/mesh.ts';
+import { emptySnapshot } from '../../../src/model/snapshot.ts';
+import { translate } from '../../../src/translate/translate.ts';
 
 const services = 4;
 

@@ -1,7 +1,7 @@
 // Settings of the mesh that hold for what objects leave open, and DestinationRule settings of single clusters.
 import { describe, expect, it } from 'vitest';
 
-import { assigned, translated } from '../support/objects/translated.ts';
+import { assigned, translated } from '../../support/objects/translated.ts';
 
 const config = (mesh: string): string => `---
 apiVersion: v1

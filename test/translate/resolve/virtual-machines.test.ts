@@ -1,7 +1,7 @@
 // Workloads outside Kubernetes: their proxies, and what others see of them.
 import { describe, expect, it } from 'vitest';
 
-import { assigned, translated } from '../support/objects/translated.ts';
+import { assigned, translated } from '../../support/objects/translated.ts';
 
 const entry = (name: string, address: string, annotations = '{}', status = '{}', labels = '{}'): string => `---
 apiVersion: networking.istio.io/v1

@@ -2,16 +2,16 @@
 // which names.
 import { describe, expect, it } from 'vitest';
 
-import { rebuilt } from '../../bench/count.ts';
-import { changes, meshOf, nodesOf } from '../../bench/mesh.ts';
-import { ownLabels } from '../../src/model/proxy/self-labels.ts';
-import type { Configuration, Layer, Resource } from '../../src/model/envoy/resource.ts';
-import type { Snapshot } from '../../src/model/snapshot.ts';
-import type { MessageOf } from '../../src/xds/generated/messages.ts';
-import { translate } from '../../src/translate/translate.ts';
-import { cachedResource } from '../../src/xds/codec/cache.ts';
-import { canonicalName, findResource } from '../../src/xds/subscription/catalog.ts';
-import { snapshotOf } from '../support/objects/snapshot.ts';
+import { rebuilt } from '../../../bench/count.ts';
+import { changes, meshOf, nodesOf } from '../../../bench/mesh.ts';
+import { ownLabels } from '../../../src/model/proxy/self-labels.ts';
+import type { Configuration, Layer, Resource } from '../../../src/model/envoy/resource.ts';
+import type { Snapshot } from '../../../src/model/snapshot.ts';
+import type { MessageOf } from '../../../src/xds/generated/messages.ts';
+import { translate } from '../../../src/translate/translate.ts';
+import { cachedResource } from '../../../src/xds/codec/cache.ts';
+import { canonicalName, findResource } from '../../../src/xds/subscription/catalog.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
 
 type VirtualHost = MessageOf['envoy.config.route.v3.VirtualHost'];
 

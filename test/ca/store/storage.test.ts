@@ -2,10 +2,10 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { createRoot, openAuthority } from '../../src/ca/authority.ts';
-import { loadOrCreateRoot } from '../../src/ca/store/storage.ts';
-import { StorageError } from '../../src/ca/store/authority-store.ts';
-import { workloadTemplate } from '../../src/ca/certificate/template.ts';
+import { createRoot, openAuthority } from '../../../src/ca/authority.ts';
+import { loadOrCreateRoot } from '../../../src/ca/store/storage.ts';
+import { StorageError } from '../../../src/ca/store/authority-store.ts';
+import { workloadTemplate } from '../../../src/ca/certificate/template.ts';
 
 const now = Date.now();
 const create = () => createRoot('cluster.local', now, 60_000);

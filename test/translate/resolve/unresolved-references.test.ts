@@ -1,7 +1,7 @@
 // What objects name and what is not there: for each kind the field, and what would be right.
 import { expect, test } from 'vitest';
 
-import { translation } from '../support/objects/translated.ts';
+import { translation } from '../../support/objects/translated.ts';
 
 const mesh = `
 apiVersion: v1

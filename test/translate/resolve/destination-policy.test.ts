@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
-import type { DestinationPolicy, Service } from '../../src/model/mesh/mesh.ts';
+import type { DestinationPolicy, Service } from '../../../src/model/mesh/mesh.ts';
 import {
   destinationPolicies,
   indexPolicies,
   policyFor,
-} from '../../src/translate/resolve/routing/destination-policy.ts';
-import { effectivePolicy } from '../../src/translate/envoy/cluster/traffic-policy.ts';
-import { defaultInstallation, meshSettings } from '../../src/translate/resolve/settings/mesh-settings.ts';
-import { snapshotOf } from '../support/objects/snapshot.ts';
+} from '../../../src/translate/resolve/routing/destination-policy.ts';
+import { effectivePolicy } from '../../../src/translate/envoy/cluster/traffic-policy.ts';
+import { defaultInstallation, meshSettings } from '../../../src/translate/resolve/settings/mesh-settings.ts';
+import { snapshotOf } from '../../support/objects/snapshot.ts';
 
 const settings = meshSettings(defaultInstallation, {});
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import { fileSecrets, isFileSecret } from '../../src/ca/credentials/file-secrets.ts';
-import type { Resource } from '../../src/model/envoy/resource.ts';
-import type { Workload } from '../../src/model/external/secret-source.ts';
-import { cachedResource } from '../../src/xds/codec/cache.ts';
-import { printAny } from '../../src/xds/codec/print.ts';
+import { fileSecrets, isFileSecret } from '../../../src/ca/credentials/file-secrets.ts';
+import type { Resource } from '../../../src/model/envoy/resource.ts';
+import type { Workload } from '../../../src/model/external/secret-source.ts';
+import { cachedResource } from '../../../src/xds/codec/cache.ts';
+import { printAny } from '../../../src/xds/codec/print.ts';
 
 const workload: Workload = {
   identity: { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'web' },
