@@ -4,7 +4,7 @@
 import { describe, expect, it, test } from 'vitest';
 
 import type { Asking } from '../support/objects/translated.ts';
-import { assigned, conflictsOf, translated, translation } from '../support/objects/translated.ts';
+import { assigned, conflictsOf, nodeOf, translated, translation } from '../support/objects/translated.ts';
 
 const kinds = ['cluster', 'endpoint', 'listener', 'route'] as const;
 /** Without what caused it, which stands elsewhere. */
@@ -137,6 +137,16 @@ spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: way}
 `;
   const asking = proxies['a waypoint'];
   expect(conflictsOf(mesh([quic, http]) + policy, asking)).toEqual(conflictsOf(mesh([http]) + policy, asking));
+});
+
+it('is nowhere to lead to, which is told', () => {
+  const yaml = mesh([dns, http]);
+  const told = translation(yaml);
+  const messages = [...told.conflicts(nodeOf({})), ...told.unresolved()].map(({ message }) => message);
+  expect(messages.filter((message) => message.includes('port 53'))).toEqual([
+    'Service garden/names has port 53 for UDP only: requests that come here are answered with 503; name one of 80',
+    'names.garden.svc.cluster.local has port 53 for UDP only: it has 80; name one of these',
+  ]);
 });
 
 test('the endpoints are those of the port for connections', () => {

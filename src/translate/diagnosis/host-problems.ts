@@ -3,6 +3,7 @@
 // https://istio.io/latest/docs/ops/common-problems/network-issues/
 import type { MeshSettings, Service } from '../../model/mesh/mesh.ts';
 import type { VirtualService } from '../../model/mesh/virtual-service.ts';
+import { isDatagram } from '../../model/mesh/service-port.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { KindMap } from '../../model/schema/index.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
@@ -138,10 +139,11 @@ function outOfScope(
 
 function portProblems(service: Service, { port }: Asked): readonly Problem[] {
   const source = at(service.source, 'spec.ports');
-  const numbers = service.ports.map(({ number }) => String(number));
+  const ports = service.ports.filter((each) => !isDatagram(each));
+  const numbers = ports.map(({ number }) => String(number));
   if (port !== undefined && !numbers.includes(String(port)))
     return [warning('unknown-port', source, `${service.hostname} has no port ${port} that the proxy knows, only ${listed(numbers)}`)]; // prettier-ignore
-  return service.ports
+  return ports
     .filter((each) => (port === undefined || each.number === port) && !isHttp(each.protocol) && each.protocol !== 'Auto')
     .map((each) => warning('not-http', source, `${notHttp(service, each)}: requests there are bytes, and no rule for HTTP sees them`)); // prettier-ignore
 }

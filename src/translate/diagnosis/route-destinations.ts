@@ -1,11 +1,13 @@
 // Routes that lead to what is not there, as a proxy sees it: a host that no service has, a subset that no DestinationRule
 // defines, a port that the service has not. Requests that take such a route are answered with 503.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#Destination
+import type { Service } from '../../model/mesh/mesh.ts';
 import type { SourcedRoute, VirtualService } from '../../model/mesh/virtual-service.ts';
 import type { Destination } from '../../model/schema/index.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { SourceRef } from '../../model/source.ts';
 import type { OutboundView, ServiceView, VirtualServiceView } from '../../model/view.ts';
+import { isDatagram } from '../../model/mesh/service-port.ts';
 import { memo } from '../../model/memo.ts';
 import { at, describeSource } from '../../model/source.ts';
 import { listed } from './words.ts';
@@ -45,12 +47,16 @@ function problemOf({ source, destination }: Written, known: readonly ServiceView
   const { host, subset = '', port } = destination;
   const view = known.find(({ service }) => [service, ...service.aliases].some(({ hostname }) => hostname === host));
   if (view === undefined) return unknownHost(at(source, 'host'), host);
-  const { ports, source: service } = view.service;
+  const { source: service } = view.service;
+  const ports = view.service.ports.filter((each) => !isDatagram(each));
   if (port?.number !== undefined && !ports.some(({ number }) => number === port.number))
-    return missing('unknown-port', at(source, 'port'), `${describeSource(service)} has no port ${port.number}`, `name one of ${listed(ports.map(({ number }) => String(number)))}`); // prettier-ignore
+    return missing('unknown-port', at(source, 'port'), `${describeSource(service)} ${withoutPort(view.service, port.number)}`, `name one of ${listed(ports.map(({ number }) => String(number)))}`); // prettier-ignore
   if (subset === '' || view.policy?.subsets.some(({ name }) => name === subset) === true) return undefined;
   return unknownSubset(at(source, 'subset'), subset, view);
 }
+
+const withoutPort = ({ ports }: Service, number: number): string =>
+  ports.some((port) => port.number === number) ? `has port ${number} for UDP only` : `has no port ${number}`;
 
 function unknownHost(source: SourceRef, host: string): Problem {
   const hint = /^[^.]+\.[^.]+$/.test(host)

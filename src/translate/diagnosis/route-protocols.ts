@@ -5,6 +5,7 @@ import type { Service, ServicePort } from '../../model/mesh/mesh.ts';
 import type { VirtualService } from '../../model/mesh/virtual-service.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { EgressListener, OutboundView } from '../../model/view.ts';
+import { isDatagram } from '../../model/mesh/service-port.ts';
 import { memo, sharedList } from '../../model/memo.ts';
 import { at, describeSource } from '../../model/source.ts';
 import { hostMatches } from '../resolve/routing/host.ts';
@@ -31,7 +32,9 @@ function ofListener({ services, virtualServices }: EgressListener): readonly Pro
 const unasked = memo((virtualService: VirtualService, services: readonly Service[]): readonly Problem[] => {
   const { api, http, source } = virtualService;
   if (api !== 'istio' || http.length === 0 || services.length === 0) return [];
-  const ports = services.flatMap((service) => service.ports.map((port) => ({ service, port })));
+  const ports = services.flatMap((service) =>
+    service.ports.flatMap((port) => (isDatagram(port) ? [] : [{ service, port }])),
+  );
   if (ports.some(({ port }) => takesHttp(port))) return unmatchedPorts(virtualService, services);
   const [first] = ports;
   if (first === undefined) return [];
@@ -57,7 +60,9 @@ export function notHttp({ source, registry }: Service, { name, number, protocol 
 
 /** Matches on ports that none of the hosts has. */
 function unmatchedPorts({ http }: VirtualService, services: readonly Service[]): readonly Problem[] {
-  const known = new Set(services.flatMap(({ ports }) => ports.map(({ number }) => number)));
+  const known = new Set(
+    services.flatMap(({ ports }) => ports.flatMap((port) => (isDatagram(port) ? [] : [port.number]))),
+  );
   return http.flatMap(({ source, route }) =>
     (route.match ?? []).flatMap(({ port = 0 }, i): readonly Problem[] =>
       port === 0 || known.has(port)

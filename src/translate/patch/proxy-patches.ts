@@ -4,6 +4,7 @@ import { selects } from '../../model/mesh/labels.ts';
 import type { MessageTypes } from '../../model/message/descriptor.ts';
 import { memo, sharedValue } from '../../model/memo.ts';
 import type { Mesh } from '../../model/mesh/mesh.ts';
+import { isDatagram } from '../../model/mesh/service-port.ts';
 import type { PatchPlaces } from '../../model/envoy/patch-places.ts';
 import type { Configuration, Resource } from '../../model/envoy/resource.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
@@ -76,7 +77,7 @@ function servicePorts(mesh: Mesh, { namespace, labels }: ProxyView['proxy']): Pa
   const ports = mesh.services
     .filter(({ selector, ...service }) => service.namespace === namespace && selector && selects(selector, labels))
     .flatMap((service) => service.ports);
-  const leading = ports.filter(({ targetPort }) => typeof targetPort !== 'string');
+  const leading = ports.filter((port) => typeof port.targetPort !== 'string' && !isDatagram(port));
   const byTarget = Map.groupBy(leading, ({ targetPort, number }) => (targetPort as number | undefined) ?? number);
   return Object.fromEntries([...byTarget].map(([target, own]) => [target, own.map(({ number }) => number)]));
 }

@@ -2,6 +2,8 @@
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#Destination
 import { memo } from '../../../model/memo.ts';
 import type { DestinationPolicy, Mesh, MeshSettings, Service } from '../../../model/mesh/mesh.ts';
+import type { PortKey } from '../../../model/mesh/service-port.ts';
+import { portKey } from '../../../model/mesh/service-port.ts';
 import type { Destination } from '../../../model/schema/index.ts';
 import { hostMatches, isWildcard, resolveHost } from '../routing/host.ts';
 
@@ -13,8 +15,8 @@ export interface Fault {
 
 export interface KnownHosts {
   readonly settings: MeshSettings;
-  /** Port numbers by fully qualified host. */
-  readonly ports: ReadonlyMap<string, ReadonlySet<number>>;
+  /** Ports by fully qualified host. */
+  readonly ports: ReadonlyMap<string, ReadonlySet<PortKey>>;
   /** Hosts by their first label. */
   readonly byLabel: ReadonlyMap<string, readonly string[]>;
   readonly subsets: readonly HostSubsets[];
@@ -38,11 +40,11 @@ const known = memo((settings: MeshSettings, hosts: Hosts, subsets: readonly Host
 type Hosts = Pick<KnownHosts, 'ports' | 'byLabel'>;
 
 const hostsOf = memo((services: readonly Service[]): Hosts => {
-  const ports = new Map<string, Set<number>>();
+  const ports = new Map<string, Set<PortKey>>();
   for (const service of services)
     for (const host of [service.hostname, ...service.aliases.map(({ hostname }) => hostname)]) {
       const all = ports.get(host) ?? new Set();
-      for (const { number } of service.ports) all.add(number);
+      for (const port of service.ports) all.add(portKey(port));
       ports.set(host, all);
     }
   return { ports, byLabel: Map.groupBy(ports.keys(), firstLabel) };
@@ -97,8 +99,10 @@ function subsetFaults({ subsets }: KnownHosts, host: string, subset: string, pat
 function portFaults({ ports }: KnownHosts, host: string, port: number | undefined, path: string): readonly Fault[] {
   const all = ports.get(host);
   if (port === undefined || port === 0 || all === undefined || all.has(port)) return [];
-  const others = all.size === 0 ? 'none' : listed([...all]);
-  return [{ path: `${path}.port.number`, message: `${host} has no port ${port}: it has ${others}; name one of these` }];
+  const numbers = [...all].filter((key) => typeof key === 'number');
+  const others = numbers.length === 0 ? 'it has none' : `it has ${listed(numbers)}; name one of these`;
+  const fault = all.has(`udp:${port}`) ? `has port ${port} for UDP only` : `has no port ${port}`;
+  return [{ path: `${path}.port.number`, message: `${host} ${fault}: ${others}` }];
 }
 
 const mostSuggested = 3;
