@@ -32,15 +32,22 @@ class FirstLevel implements Level {
 /** What is found here is to live no longer than what led here, nor than the key. */
 class FurtherLevel implements Level {
   #ofObjects: WeakMap<object, unknown> | undefined;
+  /** Mostly there is one key that is no object, such as a port: a Map for it would be four times as large. */
+  #only: Key;
+  #ofOnly: unknown;
   #ofOthers: Map<Key, unknown> | undefined;
 
   of(key: Key): unknown {
-    return isObject(key) ? this.#ofObjects?.get(key) : this.#ofOthers?.get(key);
+    if (isObject(key)) return this.#ofObjects?.get(key);
+    return key === this.#only && this.#ofOnly !== undefined ? this.#ofOnly : this.#ofOthers?.get(key);
   }
 
   note(key: Key, found: unknown): void {
     if (isObject(key)) (this.#ofObjects ??= new WeakMap()).set(key, found);
-    else (this.#ofOthers ??= new Map()).set(key, found);
+    else if (this.#ofOnly === undefined || key === this.#only) {
+      this.#only = key;
+      this.#ofOnly = found;
+    } else (this.#ofOthers ??= new Map()).set(key, found);
   }
 }
 

@@ -12,8 +12,16 @@ const Given = function (object: object): object {
 const few = 8;
 
 class Notes extends Given {
-  /** A topic, and what is noted; then the next. Or by topic. */
-  #notes: unknown[] | Map<object, unknown> = [];
+  /**
+   * A topic, and what is noted; then the next. Or by topic. Most have one or two: such lists have no room for more, as those
+   * have that grow.
+   */
+  #notes: unknown[] | Map<object, unknown>;
+
+  constructor(object: object, topic: object, note: unknown) {
+    super(object);
+    this.#notes = [topic, note];
+  }
 
   static read(object: object, topic: object): unknown {
     if (!(#notes in object)) return undefined;
@@ -24,13 +32,13 @@ class Notes extends Given {
   }
 
   static write(object: object, topic: object, note: unknown): void {
-    const noted = #notes in object ? object : new Notes(object);
-    const notes = noted.#notes;
+    if (!(#notes in object)) return void new Notes(object, topic, note);
+    const notes = object.#notes;
     if (!Array.isArray(notes)) return void notes.set(topic, note);
     const at = notes.indexOf(topic);
     if (at >= 0) notes[at + 1] = note;
-    else if (notes.length < 2 * few) notes.push(topic, note);
-    else noted.#notes = filed(notes).set(topic, note);
+    else if (notes.length < 2 * few) object.#notes = notes.concat([topic, note]);
+    else object.#notes = filed(notes).set(topic, note);
   }
 }
 
