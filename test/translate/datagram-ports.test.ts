@@ -248,3 +248,21 @@ spec:
   expect(JSON.stringify(told('TCP'))).toContain('"type":"Programmed","status":"True"');
   expect(JSON.stringify(told('UDP'))).toContain('names.garden.svc.cluster.local has no port 80');
 });
+
+test('a policy for the port for datagrams is not one for connections', () => {
+  const secure = { ...http, port: 443 };
+  const policy = (port: string): string => `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: own, namespace: garden}
+spec:
+  targetRefs: [{group: '', kind: Service, name: names, sectionName: ${port}}]
+  validation: {hostname: names.example.com, wellKnownCACertificates: System}
+`;
+  const sniOf = (port: string): unknown => {
+    const ports = [{ ...quic, port: 443 }, secure];
+    const clusters = translated(service(ports, ports, '10.1.0.1') + policy(port), 'cluster');
+    return clusters.get('outbound|443||names.garden.svc.cluster.local').transport_socket?.typed_config.sni;
+  };
+  expect([sniOf('http'), sniOf('quic')]).toEqual(['names.example.com', undefined]);
+});

@@ -1,7 +1,9 @@
 // What a policy for backends is for: a Service or a ServiceEntry, or one port of it.
 // https://gateway-api.sigs.k8s.io/reference/spec/#localpolicytargetreferencewithsectionname
 import type { gatewayApi, KindMap } from '../../../../model/schema/index.ts';
+import { isDatagram } from '../../../../model/mesh/service-port.ts';
 import { objectKey } from '../../../../model/object.ts';
+import { istioProtocol } from '../../services/protocol.ts';
 import type { Fault } from '../status/conditions.ts';
 
 export interface PolicyTarget {
@@ -28,11 +30,15 @@ export function policyTarget(
   const entry = group === 'networking.istio.io' && kind === 'ServiceEntry' ? entries.get(key) : undefined;
   if (service === undefined && entry === undefined) return notFound(`There is no ${kind} ${key}`);
   const ports =
-    service?.spec.ports?.map((port) => ({ name: port.name, number: port.port })) ??
-    entry?.spec.ports?.map((port) => ({ name: port.name, number: port.number })) ??
+    service?.spec.ports?.map(({ name, port, protocol = 'TCP' }) => ({ name, number: port, protocol })) ??
+    entry?.spec.ports?.map(({ name, number, protocol }) => ({ name, number, protocol: istioProtocol(protocol) })) ??
     [];
-  const port = ports.find((one) => one.name === sectionName)?.number;
-  if (sectionName !== '' && port === undefined) return notFound(`The ${kind} ${key} has no port ${sectionName}`);
+  const named = ports.find((one) => one.name === sectionName);
+  if (sectionName !== '' && named === undefined) return notFound(`The ${kind} ${key} has no port ${sectionName}`);
+  // It would be taken for that of the same number for connections, which policies for backends are about.
+  if (named !== undefined && isDatagram(named))
+    return notFound(`The port ${sectionName} of the ${kind} ${key} is for UDP`);
+  const port = named?.number;
   return {
     hosts: entry?.spec.hosts ?? [`${name}.${namespace}.svc.${clusterDomain}`],
     ...(sectionName !== '' && port !== undefined && { port }),
