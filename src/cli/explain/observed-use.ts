@@ -1,6 +1,8 @@
 // Which services a proxy has sent to since it started, from its Envoy's own counters. Those of endpoints are always
 // there; those of clusters are not among the statistics that a bootstrap keeps.
 // https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--clusters
+import { limitedText } from '../../watchers/fetch/limited-text.ts';
+
 /** envoy.admin.v3.Clusters as far as it is read: 64-bit numbers are strings, and those that are 0 are left out. */
 interface Clusters {
   readonly cluster_statuses?: readonly ClusterStatus[];
@@ -89,24 +91,12 @@ async function ask(admin: string, path: string): Promise<unknown> {
       signal: AbortSignal.timeout(limits.milliseconds),
     });
     if (!response.ok) throw new Error(`it answered ${response.status} to ${path}`);
-    const answer: unknown = JSON.parse(await limited(response));
+    const answer: unknown = JSON.parse(await limitedText(response, limits.bytes, 'its answer'));
     if (typeof answer !== 'object' || answer === null) throw new Error(`its answer to ${path} is no object`);
     return answer;
   } catch (error) {
     throw new AdminError(`cannot read Envoy's admin interface at ${admin}: ${reasonOf(error)}`);
   }
-}
-
-async function limited(response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  const parts: string[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > limits.bytes) throw new Error(`its answer is longer than ${limits.bytes} bytes`);
-    parts.push(decoder.decode(chunk, { stream: true }));
-  }
-  return parts.join('');
 }
 
 /** What fetch says is only that it failed; the cause says why. */

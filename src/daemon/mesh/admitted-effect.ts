@@ -5,6 +5,7 @@ import { setImmediate as breath } from 'node:timers/promises';
 
 import { behavior } from '../../inspect/behavior.ts';
 import type { ResourceChange } from '../../inspect/differences.ts';
+import { differingResources } from '../../inspect/differing-resources.ts';
 import { decodedKinds } from '../../model/envoy/decoded.ts';
 import type { Configuration, Layer, NodeInfo, Resource } from '../../model/envoy/resource.ts';
 import { memo, sharedList } from '../../model/memo.ts';
@@ -61,17 +62,12 @@ function changesBetween(before: Configuration | undefined, after: Configuration 
 }
 
 const kindChanges = memo(
-  (kind: (typeof decodedKinds)[number], before: readonly Layer[], after: readonly Layer[]): readonly Change[] => {
-    if (before === after) return [];
-    const [old, fresh] = [byName(before), byName(after)];
-    return [...new Set([...old.keys(), ...fresh.keys()])].flatMap((name): readonly Change[] => {
-      const [was, is] = [old.get(name), fresh.get(name)];
-      if (was === is) return [];
+  (kind: (typeof decodedKinds)[number], before: readonly Layer[], after: readonly Layer[]): readonly Change[] =>
+    differingResources(before, after).flatMap(({ name, was, is }): readonly Change[] => {
       if (was === undefined) return [{ kind, name, change: 'appears' }];
       if (is === undefined) return [{ kind, name, change: 'disappears' }];
       return isSame(was, is) ? [] : [{ kind, name, change: 'changes' }];
-    });
-  },
+    }),
 );
 
 /** Part by part: one virtual host is encoded to compare it, and not a thousand. */
@@ -87,9 +83,6 @@ const withoutParts = memo((resource: Resource): Resource => {
   const { parts, ...own } = resource;
   return parts === undefined ? resource : own;
 });
-
-const byName = (layers: readonly Layer[]): ReadonlyMap<string, Resource> =>
-  new Map(layers.flatMap((layer) => [...layer.resources]));
 
 /** Lets work be done for at most this part of the time, so that a thousand objects at once are stored undelayed. */
 const share = 0.1;

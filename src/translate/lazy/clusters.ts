@@ -1,8 +1,9 @@
 // Outbound clusters that a proxy gets when it uses them: by their names, or by the address that a connection is for.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cds
-import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import { memo, sharedValue } from '../../model/memo.ts';
 import type { Layer, Resource } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
+import { layer } from '../outbound-layers.ts';
 import type { Destinations } from './listeners.ts';
 import { destinationPrefix } from './listeners.ts';
 import { isOutbound } from './references.ts';
@@ -21,8 +22,11 @@ export const lazyClusters = memo(
       return cluster === undefined ? undefined : forAddress(cluster, name);
     };
     return [
-      listed(clusters.scope, sharedList(all.filter((one) => !awaited.includes(one)))),
-      { scope: onDemandScope(clusters), resources: byName(awaited), onDemand: { canonical: asAsked, made } },
+      layer(
+        clusters.scope,
+        all.filter((one) => !awaited.includes(one)),
+      ),
+      { ...layer(onDemandScope(clusters), awaited), onDemand: { canonical: asAsked, made } },
     ];
   },
 );
@@ -41,14 +45,6 @@ export const lazyEndpoints = memo((endpoints: Layer, destinations: Destinations)
 const asAsked = (name: string): string => name;
 
 const onDemandScope = ({ scope }: Layer): string => `${scope}|on-demand`;
-
-const listed = memo((scope: string, resources: readonly Resource[]): Layer => ({
-  scope,
-  resources: byName(resources),
-}));
-
-const byName = (resources: readonly Resource[]): ReadonlyMap<string, Resource> =>
-  new Map(resources.map((resource) => [resource.name, resource]));
 
 /** `tcp|10.96.0.20:9000`; undefined for what is no name of that kind. */
 function clusterAt({ clusters, unknown }: Destinations, name: string): string | undefined {

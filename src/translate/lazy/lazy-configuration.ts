@@ -3,6 +3,7 @@
 // ../../../docs/lazy.md
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import type { Configuration, Layer, Resource } from '../../model/envoy/resource.ts';
+import { layer } from '../outbound-layers.ts';
 import { lazyClusters, lazyEndpoints } from './clusters.ts';
 import { lazyListeners } from './listeners.ts';
 import { mentionedBeyondRoutes, mentionedClusters } from './references.ts';
@@ -15,9 +16,9 @@ export function lazyConfiguration(full: Configuration): Configuration {
   const eager = eagerClusters(kept, sharedList(full.route.flatMap(resourcesOf)));
   const routes = full.route.map((each) => lazyRoutes(each));
   return {
-    cluster: full.cluster.flatMap((layer) => lazyClusters(layer, eager, destinations)),
-    endpoint: full.endpoint.flatMap((layer) => lazyEndpoints(layer, destinations)),
-    listener: [listenerLayer(full.listener.map(({ scope }) => scope).join('|'), kept)],
+    cluster: full.cluster.flatMap((each) => lazyClusters(each, eager, destinations)),
+    endpoint: full.endpoint.flatMap((each) => lazyEndpoints(each, destinations)),
+    listener: [layer(full.listener.map(({ scope }) => scope).join('|'), kept)],
     route: routes.map((each) => each.routes),
     virtualHost: routes.map((each) => each.virtualHosts),
     extension: full.extension,
@@ -25,11 +26,6 @@ export function lazyConfiguration(full: Configuration): Configuration {
 }
 
 const resourcesOf = ({ resources }: Layer): readonly Resource[] => [...resources.values()];
-
-const listenerLayer = memo((scope: string, listeners: readonly Resource[]): Layer => ({
-  scope,
-  resources: new Map(listeners.map((listener) => [listener.name, listener])),
-}));
 
 /** Outbound clusters that something uses which does not wait for them. */
 const eagerClusters = memo((listeners: readonly Resource[], routes: readonly Resource[]): readonly string[] => {

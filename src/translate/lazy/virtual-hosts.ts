@@ -8,6 +8,7 @@ import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { ads } from '../envoy/config-source.ts';
 import { parseRouteName } from '../envoy/virtual-host/route-name.ts';
+import { layer } from '../outbound-layers.ts';
 
 type VirtualHost = MessageOf['envoy.config.route.v3.VirtualHost'];
 type RouteConfiguration = MessageOf['envoy.config.route.v3.RouteConfiguration'];
@@ -22,7 +23,7 @@ export const lazyRoutes = memo(({ scope, resources }: Layer): LazyRoutes => {
   return {
     routes: layer(
       scope,
-      sharedList([...resources.values()].map((one) => (lazy.has(one.name) ? withoutHosts(one) : one))),
+      [...resources.values()].map((one) => (lazy.has(one.name) ? withoutHosts(one) : one)),
     ),
     virtualHosts: virtualHostLayer(scope, sharedList([...lazy.values()])),
   };
@@ -41,17 +42,14 @@ function withoutHosts({ type, name, message }: Resource): Resource {
   return sharedValue({ type, name, message: { ...message, vhds } });
 }
 
-const layer = memo((scope: string, resources: readonly Resource[]): Layer => ({ scope, resources: byName(resources) }));
-
-const byName = (resources: readonly Resource[]): ReadonlyMap<string, Resource> =>
-  new Map(resources.map((resource) => [resource.name, resource]));
-
 const virtualHostLayer = memo((scope: string, routes: readonly Resource[]): Layer => {
   const tables = new Map(routes.map((route) => [route.name, hostTable(route)]));
   const tableOf = (name: string): HostTable | undefined => tables.get(splitName(name).routeName);
   return {
-    scope,
-    resources: byName([...tables.values()].flatMap(({ listed }) => listed)),
+    ...layer(
+      scope,
+      [...tables.values()].flatMap(({ listed }) => listed),
+    ),
     onDemand: {
       canonical: (asked) => tableOf(asked)?.canonical(asked) ?? asked,
       made: (name) => tableOf(name)?.made(name),

@@ -5,6 +5,7 @@ import { setImmediate as breath } from 'node:timers/promises';
 import type { Difference, ProxyChanges, ResourceChange, WrittenChange } from '../../../admin/console/api.ts';
 import { decodedResource } from '../../../inspect/decoded.ts';
 import { applied, resourceChanges } from '../../../inspect/differences.ts';
+import { differingResources } from '../../../inspect/differing-resources.ts';
 import { proxyProblems } from '../../../inspect/proxy-problems.ts';
 import type { PatchPlaces } from '../../../model/envoy/patch-places.ts';
 import { unmatchedPatches } from '../../../model/envoy/patch-places.ts';
@@ -13,7 +14,7 @@ import { describeProblem, distinct } from '../../../model/problem.ts';
 import type { LiveMesh } from '../../mesh/live-mesh.ts';
 import { decodedKinds } from '../../../model/envoy/decoded.ts';
 import { memo, sharedList } from '../../../model/memo.ts';
-import type { Configuration, Layer, NodeInfo, Resource } from '../../../model/envoy/resource.ts';
+import type { Configuration, Layer, NodeInfo } from '../../../model/envoy/resource.ts';
 import { withDerivedSlices } from '../../../watchers/endpoint-slices.ts';
 import { readConfig } from '../../../watchers/files/config-file.ts';
 import { Store } from '../../../watchers/store.ts';
@@ -75,25 +76,14 @@ const kindChanges = memo(
     before: readonly Layer[],
     after: readonly Layer[],
   ): readonly ResourceChange[] => {
-    if (before === after) return [];
-    const old = byName(before);
-    const fresh = byName(after);
-    const differing = [...new Set([...old.keys(), ...fresh.keys()])].filter(
-      (name) => old.get(name) !== fresh.get(name),
-    );
-    const decoded = (all: ReadonlyMap<string, Resource>) =>
-      differing.flatMap((name) => {
-        const resource = all.get(name);
-        return resource === undefined ? [] : [decodedResource(resource)];
-      });
-    return resourceChanges(kind, decoded(old), decoded(fresh)).map((change) => {
+    const differing = differingResources(before, after);
+    const decoded = (side: 'was' | 'is') =>
+      differing.flatMap(({ [side]: resource }) => (resource === undefined ? [] : [decodedResource(resource)]));
+    return resourceChanges(kind, decoded('was'), decoded('is')).map((change) => {
       return { ...change, fields: change.fields.slice(0, most.fields), more: left(change.fields, most.fields) };
     });
   },
 );
-
-const byName = (layers: readonly Layer[]): ReadonlyMap<string, Resource> =>
-  new Map(layers.flatMap((layer) => [...layer.resources]));
 
 function shown([changes, proxies]: readonly [Changes, readonly string[]]): ProxyChanges {
   const resources = changes.flat();

@@ -3,6 +3,7 @@
 // https://istio.io/latest/docs/reference/config/metrics/
 // https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries
 import type { MeasuredEdge } from '../../../admin/console/source.ts';
+import { limitedText } from '../../../watchers/fetch/limited-text.ts';
 
 /** Of the receiver's own count, which knows what arrived and how. */
 const query =
@@ -38,24 +39,18 @@ interface Sample {
   readonly value: readonly [number, string];
 }
 
+interface Answer {
+  readonly data?: { readonly result?: readonly Sample[] };
+}
+
 async function asked(url: string): Promise<readonly MeasuredEdge[]> {
   const response = await fetch(`${url.replace(/\/+$/, '')}/api/v1/query?query=${encodeURIComponent(query)}`, {
     signal: AbortSignal.timeout(limits.milliseconds),
     redirect: 'error',
   });
   if (!response.ok) throw new Error(`Prometheus answers ${response.status}`);
-  const answer = JSON.parse(await limited(response)) as { readonly data?: { readonly result?: readonly Sample[] } };
+  const answer = JSON.parse(await limitedText(response, limits.bytes, 'the answer of Prometheus')) as Answer;
   return measuredEdges(answer.data?.result ?? []);
-}
-
-async function limited({ body }: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const chunk of body ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > limits.bytes) throw new Error(`the answer of Prometheus is longer than ${limits.bytes} bytes`);
-  }
-  return text;
 }
 
 /** Samples of one sender and one service together. */
