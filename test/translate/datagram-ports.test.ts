@@ -79,7 +79,12 @@ spec:
 `;
 
 const mesh = (ports: readonly Port[], inSlice = ports, clusterIP = '10.1.0.1'): string =>
-  waypoint + service(ports, inSlice, clusterIP) + pod('names-1', '10.2.0.7') + pod('names-2', '10.2.0.8') + rule;
+  waypoint +
+  service(ports, inSlice, clusterIP) +
+  pod('names-1', '10.2.0.7') +
+  pod('names-2', '10.2.0.8') +
+  rule +
+  scope;
 
 const waypoint = `---
 apiVersion: v1
@@ -101,9 +106,24 @@ spec: {containers: [{name: istio-proxy}]}
 status: {podIP: 10.2.0.9}
 `;
 
+const scope = `---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default, namespace: field}
+spec:
+  egress:
+    - {port: {number: 53, name: tcp-dns, protocol: TCP}, hosts: ['garden/*']}
+    - {port: {number: 80, name: http, protocol: HTTP}, hosts: ['garden/*']}
+    - {hosts: ['garden/*']}
+`;
+
 const server = { name: 'names-1', address: '10.2.0.7', metadata: { LABELS: { app: 'names' } } };
 const proxies: Readonly<Record<string, Asking>> = {
   'the sidecar of a client': {},
+  'the sidecar of a client with listeners of its own': { namespace: 'field' },
+  'the sidecar of a client that is not intercepted': { metadata: { INTERCEPTION_MODE: 'NONE' } },
+  'the sidecar of a client that has its queries captured': { metadata: { DNS_CAPTURE: 'true' } },
+  'the sidecar of a client that tells Services by their addresses': { features: { routeByAddress: true } },
   'the sidecar of a server': server,
   'a gateway': { ...server, type: 'router' },
   'a waypoint': {

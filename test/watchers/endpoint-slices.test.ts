@@ -120,6 +120,24 @@ describe('derived slices', () => {
     ]);
   });
 
+  test('with the target port of each transport, where a number and a name are for both', () => {
+    const ports = [
+      { name: 'dns', protocol: 'UDP', port: 53, targetPort: 'dns' },
+      { name: 'dns-tcp', port: 53, targetPort: 'dns' },
+    ];
+    const containers = [
+      { name: 'streams', image: 'x', ports: [{ name: 'dns', containerPort: 5301 }] },
+      { name: 'queries', image: 'x', ports: [{ name: 'dns', containerPort: 5300, protocol: 'UDP' }] },
+    ];
+    const slices = derived(service({ ports }), pod('a', '10.0.0.1', { spec: { containers } }));
+    expect(slices.map((slice) => slice.ports)).toEqual([
+      [
+        { name: 'dns', protocol: 'UDP', port: 5300 },
+        { name: 'dns-tcp', protocol: 'TCP', port: 5301 },
+      ],
+    ]);
+  });
+
   test('node, zone and host name', () => {
     const node = object('Node', 'n1', {}, { labels: { 'topology.kubernetes.io/zone': 'east-1' } });
     const placed = pod('a', '10.0.0.1', { spec: { nodeName: 'n1', hostname: 'a-0', subdomain: 'cart' } });
