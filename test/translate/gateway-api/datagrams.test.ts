@@ -73,6 +73,20 @@ describe('a listener for datagrams', () => {
     expect(assigned(translated(yaml, 'endpoint', strict).get(cluster))).toEqual([['10.2.0.10:5353 1 HEALTHY']]);
   });
 
+  it('has no more sessions with what it leads to than its gateway may', () => {
+    const limit = `---
+apiVersion: policy.keelson.io/v1alpha1
+kind: RateLimitPolicy
+metadata: {name: quay, namespace: harbor}
+spec: {selector: {matchLabels: {app: quay}}, circuitBreaker: {maxConnections: 9}}
+`;
+    const asking = { ...strict, metadata: { LABELS: { app: 'quay' } } };
+    const breakers = (yaml: string): unknown =>
+      translated(yaml + route('names', names), 'cluster', asking).get('keelson.udp|53||names.harbor.svc.cluster.local')
+        .circuit_breakers.thresholds[0].max_connections;
+    expect([breakers(harbor + limit), breakers(harbor)]).toEqual([9, 4294967295]);
+  });
+
   it('counts the routes that it took, of its own kind', () => {
     const [dns, tcp] = listenersOf(harbor + route('names', names) + route('late', names), strict);
     expect([dns?.attachedRoutes, dns?.supportedKinds.map(({ kind }) => kind)]).toEqual([2, ['UDPRoute']]);
