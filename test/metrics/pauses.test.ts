@@ -29,8 +29,12 @@ test('collections of one turn are all counted, the longest is told once', async 
 test('a loop that is on time has no delay, however seldom it is looked at', async () => {
   const registry = new Registry();
   processMetrics(registry);
+  const least = async (): Promise<number> => {
+    const series = seriesOf(await registry.metrics());
+    return series.find(({ name }) => name === 'nodejs_eventloop_lag_min_seconds')?.value ?? NaN;
+  };
   await delay(500);
-  const series = seriesOf(await registry.metrics());
-  const least = series.find(({ name }) => name === 'nodejs_eventloop_lag_min_seconds')?.value;
-  expect(least).toBeLessThan(0.09);
+  // Each reading begins anew. On a machine that is busy the loop is on time in one of them, and with the time between two looks in
+  // none.
+  await expect.poll(least, { interval: 500, timeout: 20_000 }).toBeLessThan(0.09);
 });
