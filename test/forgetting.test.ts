@@ -113,6 +113,29 @@ it.each(Object.keys(changing))('what came of a %s is forgotten when it has chang
   expect(held.length).toBeLessThanOrEqual(few);
 });
 
+/** More than values are put upon a Map before it is copied as a whole (`src/model/patched-map.ts`). */
+const manyTimes = 60;
+
+it.each([
+  ['of services and routes', ['Service', 'VirtualService']],
+  ['of all kinds', Object.keys(changing)],
+])('objects %s that change in turn do not hold each other', async (_which, kinds) => {
+  const nodes = nodesOf(4);
+  const views: WeakRef<object>[] = [];
+  let snapshot = meshOf(30);
+  for (let time = 0; time < manyTimes; time++) {
+    snapshot = applyObjects(snapshot, [changed(kinds[time % kinds.length] ?? '', time)]);
+    const [view] = whatComesOf(snapshot, nodes);
+    if (view !== undefined) views.push(view);
+    await setImmediate();
+  }
+  collect();
+  await setImmediate();
+  collect();
+  const held = new Set(views.map((view) => view.deref()).filter((view) => view !== undefined));
+  expect(held.size).toBeLessThanOrEqual(recent + few);
+});
+
 function changed(kind: string, time: number): Parameters<typeof applyObjects>[1][number] {
   const make = changing[kind];
   if (make === undefined) throw new Error(`no ${kind} here`);
@@ -122,7 +145,9 @@ function changed(kind: string, time: number): Parameters<typeof applyObjects>[1]
 /** Weakly: a proxy's configuration, its layers, and their bytes. */
 function whatComesOf(snapshot: Parameters<typeof translate>[0], nodes: ReturnType<typeof nodesOf>): WeakRef<object>[] {
   const translation = translate(snapshot);
+  translation.unresolved();
   return nodes.flatMap((node) => {
+    translation.conflicts(node);
     const seen = translation.view(node);
     const configuration = translation.configuration(node);
     if (seen === undefined || configuration === undefined) throw new Error('not a proxy');

@@ -55,10 +55,16 @@ class FurtherLevel implements Level {
 const nothing = Symbol('nothing');
 
 /**
- * The arguments behind a result. Without it a list that was made shared only to be an argument would be collected, and made
- * anew it would be another one.
+ * The arguments behind a result that nobody else may hold: lists, and values that were made shared only to be an argument. They
+ * would be collected, and made anew they would be others. What else is an argument is held by whoever made it; held for its
+ * results, too, it would hold those it came from, these the ones before them, and so on without an end.
  */
 const argumentsOf = new Topic<readonly Key[]>();
+
+const isToBeHeld = (arg: Key): boolean => Array.isArray(arg) || (isObject(arg) && isPooled.of(arg) === true);
+
+/** What is one object for as long as somebody holds it. */
+const isPooled = new Topic<true>();
 
 /**
  * `fn`, computed once for each distinct list of arguments. Put the arguments that live longest first. What is remembered lives
@@ -77,7 +83,7 @@ export function memo<A extends readonly Key[], R>(fn: (...args: A) => R): (...ar
     level.note(args[last], value === undefined ? nothing : value);
     // Who made a value knows best what it takes to find it again; who only passes it on does not.
     if (isObject(value as Key) && argumentsOf.of(value as object) === undefined)
-      argumentsOf.note(value as object, args);
+      argumentsOf.note(value as object, args.filter(isToBeHeld));
     return value;
   };
 }
@@ -275,7 +281,10 @@ export function sharedList<T extends object>(items: readonly T[]): readonly T[] 
 
 /** The one object that prints like `value`: for small plain data such as label sets or lists of names. */
 export function sharedValue<T extends object>(value: T): T {
-  return values(JSON.stringify(value), () => value) as T;
+  return values(JSON.stringify(value), () => {
+    isPooled.note(value, true);
+    return value;
+  }) as T;
 }
 
 /** The one object that has exactly these fields, by the identity of their values: what changes less often than they do. */

@@ -1,6 +1,6 @@
 // What objects of Istio's kinds name and what is not there: a warning for each field, with what would be right.
 // https://istio.io/latest/docs/reference/config/analysis/ist0101/
-import { memo, memoLast } from '../../../model/memo.ts';
+import { memo } from '../../../model/memo.ts';
 import type { Mesh } from '../../../model/mesh/mesh.ts';
 import type { VirtualService } from '../../../model/mesh/virtual-service.ts';
 import type { ObjectBase } from '../../../model/object.ts';
@@ -79,14 +79,11 @@ const inEntries = ofEach(({ spec, metadata }: KindMap['WorkloadEntry'], accounts
 type Accounts = SnapshotObjects['ServiceAccount'];
 
 function ofEach<O extends ObjectBase, A extends readonly object[]>(find: (object: O, ...known: A) => readonly Fault[]) {
-  const problemsOf = memoLast((object: O, ...known: A) =>
-    find(object, ...known).map((fault) => problem(object, fault)),
-  );
   return memo(
     (isSelected: (namespace: string) => boolean, objects: ReadonlyMap<string, O>, ...known: A): readonly Problem[] =>
       [...objects.values()]
         .filter(({ metadata }) => isSelected(metadata.namespace))
-        .flatMap((object) => problemsOf(object, ...known)),
+        .flatMap((object) => find(object, ...known).map((fault) => problem(object, fault))),
   );
 }
 
