@@ -3,9 +3,9 @@
 // with what the workload receives, in a layer of its own.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listeners
 import { memo } from '../model/memo.ts';
+import { layer } from '../model/envoy/layer.ts';
 import type { Layer, Resource } from '../model/envoy/resource.ts';
 import type { MessageOf } from '../xds/generated/messages.ts';
-import { layer } from './outbound-layers.ts';
 
 type Listener = MessageOf['envoy.config.listener.v3.Listener'];
 

@@ -3,6 +3,7 @@
 import { followedBy, inLine, memo, memoEach, memoPairs, sharedList } from '../model/memo.ts';
 import type { DestinationPolicy, Endpoint, MeshSettings, Service, ServiceEndpoints } from '../model/mesh/mesh.ts';
 import { serviceKey } from '../model/mesh/mesh.ts';
+import { layer } from '../model/envoy/layer.ts';
 import { nextResources, scopedLayer } from '../model/envoy/next-layer.ts';
 import type { Layer, Resource } from '../model/envoy/resource.ts';
 import { memoAligned } from '../model/patched-map.ts';
@@ -26,15 +27,6 @@ export interface CallerFacts {
 }
 
 type EndpointMap = ReadonlyMap<string, ServiceEndpoints>;
-
-/** One layer per distinct list of resources, so that comparing two layers by identity is enough. */
-export const layer = (scope: string, resources: readonly Resource[]): Layer =>
-  sharedLayer(sharedList(resources), scope);
-
-const sharedLayer = memo((resources: readonly Resource[], scope: string): Layer => ({
-  scope,
-  resources: new Map(resources.map((resource) => [resource.name, resource])),
-}));
 
 /** Clusters and endpoints, remembered for all proxies that see them from a place that makes no difference. */
 export const sendingLayers = (

@@ -4,6 +4,7 @@
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
 import type { Problem } from '../../model/problem.ts';
 import { describeSource } from '../../model/source.ts';
+import { layer } from '../../model/envoy/layer.ts';
 import type { Configuration } from '../../model/envoy/resource.ts';
 import type { SnapshotObjects } from '../../model/snapshot.ts';
 import type { OutboundView, ProxyView } from '../../model/view.ts';
@@ -12,7 +13,7 @@ import type { Entrance } from '../envoy/rbac/policy-problems.ts';
 import { entranceProblems } from '../envoy/rbac/policy-problems.ts';
 import type { CallerFacts } from '../outbound-layers.ts';
 import { missingDestinations } from '../diagnosis/route-destinations.ts';
-import { endpointLayers, layer, outboundClusterLayers } from '../outbound-layers.ts';
+import { endpointLayers, outboundClusterLayers } from '../outbound-layers.ts';
 import type { ResolvedMesh } from '../resolve/mesh.ts';
 import { hasAutoPassthrough, meshServices } from './listeners/auto-passthrough.ts';
 import { datagramLayers } from './datagrams/datagram-clusters.ts';

@@ -1,9 +1,9 @@
 // Outbound clusters that a proxy gets when it uses them: by their names, or by the address that a connection is for.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cds
 import { memo, sharedValue } from '../../model/memo.ts';
+import { layer } from '../../model/envoy/layer.ts';
 import type { Layer, Resource } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
-import { layer } from '../outbound-layers.ts';
 import type { Destinations } from './listeners.ts';
 import { destinationPrefix } from './listeners.ts';
 import { isOutbound } from './references.ts';

@@ -2,8 +2,8 @@
 // configuration of the same proxy, so that whatever that one says holds here as well.
 // ../../../docs/lazy.md
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import { layer } from '../../model/envoy/layer.ts';
 import type { Configuration, Layer, Resource } from '../../model/envoy/resource.ts';
-import { layer } from '../outbound-layers.ts';
 import { lazyClusters, lazyEndpoints } from './clusters.ts';
 import { lazyListeners } from './listeners.ts';
 import { mentionedBeyondRoutes, mentionedClusters } from './references.ts';

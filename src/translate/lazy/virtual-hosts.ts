@@ -3,12 +3,12 @@
 // asks about, though they have a virtual host of their own. So every host below a wildcard has a copy for itself.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/vhds
 import { memo, sharedList, sharedValue } from '../../model/memo.ts';
+import { layer } from '../../model/envoy/layer.ts';
 import type { Layer, Resource } from '../../model/envoy/resource.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
 import type { MessageOf } from '../../xds/generated/messages.ts';
 import { ads } from '../envoy/config-source.ts';
 import { parseRouteName } from '../envoy/virtual-host/route-name.ts';
-import { layer } from '../outbound-layers.ts';
 
 type VirtualHost = MessageOf['envoy.config.route.v3.VirtualHost'];
 type RouteConfiguration = MessageOf['envoy.config.route.v3.RouteConfiguration'];

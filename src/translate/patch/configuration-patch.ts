@@ -4,9 +4,9 @@
 import type { MessageTypes } from '../../model/message/descriptor.ts';
 import { memo, sharedList } from '../../model/memo.ts';
 import type { Problem } from '../../model/problem.ts';
+import { layer } from '../../model/envoy/layer.ts';
 import type { Configuration, Layer, Resource } from '../../model/envoy/resource.ts';
 import { resourceTypes } from '../../model/envoy/resource.ts';
-import { layer } from '../outbound-layers.ts';
 import type { PatchContext } from './conditions.ts';
 import { addsTo } from './conditions.ts';
 import type { ApplyTo, Patch } from './patch.ts';

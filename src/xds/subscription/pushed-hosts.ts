@@ -2,8 +2,9 @@
 // resources of their own. So a changed rule costs one virtual host, and not all the others of its port once more.
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/vhds
 import type { Configuration, Layer, NodeInfo, Resource } from '../../model/envoy/resource.ts';
+import { layer } from '../../model/envoy/layer.ts';
 import { nextLayer } from '../../model/envoy/next-layer.ts';
-import { memo, memoEach, sharedList, sharedValue } from '../../model/memo.ts';
+import { memo, memoEach, sharedValue } from '../../model/memo.ts';
 
 /** Whether a proxy says that it takes them so. */
 export const takesHosts = ({ metadata }: NodeInfo): boolean => metadata['ROUTE_DELIVERY'] === 'virtual-hosts';
@@ -32,7 +33,10 @@ const divide = memo(({ scope, resources }: Layer): Divided => {
   const divisible = all.filter((one) => isDivisible(scope, one));
   const left = new Set(divisible);
   return {
-    routes: routeLayer(sharedList(all.map((one) => (left.has(one) ? withoutHosts(one) : one))), scope),
+    routes: layer(
+      scope,
+      all.map((one) => (left.has(one) ? withoutHosts(one) : one)),
+    ),
     hosts: divisible.map(({ name, parts }) => hostLayer(parts?.resources ?? [], `${scope}|${name}`)),
   };
 });
@@ -54,11 +58,6 @@ const withoutHosts = ({ type, name, message }: Resource): Resource =>
 
 /** Without hosts nothing would be served rightly: a new listener waits for them. */
 const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
-
-const routeLayer = memo((resources: readonly Resource[], scope: string): Layer => ({
-  scope,
-  resources: new Map(resources.map((resource) => [resource.name, resource])),
-}));
 
 const hostLayer = (hosts: readonly Resource[], scope: string): Layer =>
   nextLayer(['virtual hosts'], scope, namedHosts(scope, hosts));

@@ -3,9 +3,9 @@
 import type { Extension } from '../../../model/mesh/extension.ts';
 import { memo, sharedValue } from '../../../model/memo.ts';
 import type { Modules } from '../../../model/external/module-source.ts';
+import { layer } from '../../../model/envoy/layer.ts';
 import type { Configuration, Layer } from '../../../model/envoy/resource.ts';
 import type { MessageOf } from '../../../xds/generated/messages.ts';
-import { layer } from '../../outbound-layers.ts';
 import type { PatchedExtension } from './patched-extension.ts';
 import { patchedExtension } from './patched-extension.ts';
 import { wasmExtension } from './wasm.ts';

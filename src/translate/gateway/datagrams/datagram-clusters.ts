@@ -5,6 +5,7 @@ import type { Endpoint, MeshSettings, ServicePort } from '../../../model/mesh/me
 import { serviceKey } from '../../../model/mesh/mesh.ts';
 import { isDatagram, portKey } from '../../../model/mesh/service-port.ts';
 import type { LoadLimit } from '../../../model/mesh/workload-policies.ts';
+import { layer } from '../../../model/envoy/layer.ts';
 import type { Layer, Resource } from '../../../model/envoy/resource.ts';
 import { resourceTypes } from '../../../model/envoy/resource.ts';
 import type { ServiceView } from '../../../model/view.ts';
@@ -19,7 +20,6 @@ import { assignment, loadAssignment } from '../../envoy/endpoint/load-assignment
 import { localityRule } from '../../envoy/endpoint/locality.ts';
 import { datagramCluster, statName } from '../../names.ts';
 import type { CallerFacts } from '../../outbound-layers.ts';
-import { layer } from '../../outbound-layers.ts';
 import { from, merge } from '../../provenance.ts';
 import type { ResolvedMesh } from '../../resolve/mesh.ts';
 import { limitedService } from '../limited-services.ts';
